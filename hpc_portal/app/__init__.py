@@ -1,0 +1,1 @@
+"""What the portal does, with no HTTP, HTML or terminal in it."""

@@ -1,0 +1,1 @@
+"""Job workspaces: where a job's inputs, logs and outputs lie."""

@@ -1,0 +1,24 @@
+"""UUIDs that grow with time (RFC 9562, version 7): good keys for lists that page by age."""
+
+import os
+import threading
+import time
+from uuid import UUID
+
+_lock = threading.Lock()
+_last = 0
+
+
+def new_id() -> UUID:
+    """A UUIDv7; strictly rising within this process, so that equal milliseconds keep their order."""
+    global _last  # noqa: PLW0603 - the last value is the state that makes ids rise
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (
+        milliseconds << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64 | 0b10 << 62 | random & (1 << 62) - 1
+    )
+    with _lock:
+        if value <= _last:
+            value = _last + 1
+        _last = value
+    return UUID(int=value)

@@ -1,0 +1,1 @@
+"""The verbs of a job's life, one file each."""

@@ -1,0 +1,98 @@
+"""Every setting, with its unit; read from `HPC_PORTAL_*` variables, and wrong values fail at start."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class PartitionSettings(BaseModel):
+    """One partition of the Dask cluster."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    nodes: str = "*"
+    """A shell pattern of node names."""
+    max_walltime_seconds: int = Field(default=7 * 86_400, ge=1)
+    default_walltime_seconds: int = Field(default=3600, ge=1)
+    max_nodes_per_job: int | None = Field(default=None, ge=1)
+    is_default: bool = False
+
+
+class Settings(BaseSettings):
+    """The portal's configuration; `hpc-portal settings` prints it with secrets masked."""
+
+    model_config = SettingsConfigDict(env_prefix="HPC_PORTAL_", env_nested_delimiter="__", extra="forbid")
+
+    state_dir: Path = Path(".state")
+    """Folder for the SQLite file, sockets and the embedded node; created when missing."""
+    workspace_root: Path | None = None
+    """Folder of all job workspaces, shared with the nodes; default: `workspaces` in state_dir."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty means SQLite in state_dir. PostgreSQL: postgresql+psycopg://..."""
+    database_pool_size: int = Field(default=10, ge=1, le=200)
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65_535)
+    public_url: str = ""
+    """What people type in the browser, where a proxy stands in front; decides secure cookies."""
+    secret_key: SecretStr = SecretStr("")
+    """Signs sessions and CSRF tokens; empty: made once and kept in state_dir."""
+    session_hours: Annotated[int, Field(ge=1, le=720)] = 12
+    default_locale: Literal["vi", "en"] = "vi"
+
+    cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
+    dask_scheduler: str = ""
+    """Address of a Dask scheduler (tcp:// or tls://); empty: one is embedded in the controller."""
+    dask_tls_ca: Path | None = None
+    dask_tls_cert: Path | None = None
+    dask_tls_key: Path | None = None
+    node_name: str = "local"
+    """Name of the embedded node."""
+    node_cpus: int | None = Field(default=None, ge=1)
+    """CPUs that the embedded node offers; default: what the machine has."""
+    node_memory_mib: int | None = Field(default=None, ge=64)
+    node_gpus: dict[str, int] = Field(default_factory=dict)
+    """GPUs of the embedded node by type; empty: found through NVML."""
+    allow_unisolated_tenants: bool = False
+    """Serve several organisations on a node that can neither switch users nor sandbox. Unsafe."""
+    partitions: list[PartitionSettings] = Field(
+        default_factory=lambda: [PartitionSettings(name="main", is_default=True)]
+    )
+    licenses: dict[str, int] = Field(default_factory=dict)
+    """Licence features counted over the cluster: {"vcs": 4}."""
+    node_fail_after_seconds: float = Field(default=120, gt=0)
+    """A node unheard of for so long is down, and its jobs end as NODE_FAIL."""
+    cluster_uid_base: int = Field(default=0, ge=0)
+    """Where a cluster user has no account on the node: uid = base + number of the portal's user. 0: refuse."""
+
+    lease_seconds: float = Field(default=15, gt=0.5)
+    """How long a controller that died keeps its jobs from another one."""
+    track_interval_seconds: float = Field(default=1.0, gt=0)
+    """Longest pause between two looks at the scheduler when it pushes no changes."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if sum(partition.is_default for partition in self.partitions) != 1:
+            message = "partitions: exactly one must have is_default"
+            raise ValueError(message)
+        if self.dask_scheduler and urlsplit(self.dask_scheduler).scheme not in {"tcp", "tls"}:
+            message = "dask_scheduler: must start with tcp:// or tls://"
+            raise ValueError(message)
+        if self.dask_scheduler.startswith("tls://") and not self.dask_tls_ca:
+            message = "dask_tls_ca: a tls:// scheduler needs the authority's certificate"
+            raise ValueError(message)
+        return self
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database URL with the default filled in."""
+        return self.database_url or f"sqlite:///{(self.state_dir / 'portal.db').absolute()}"
+
+    @property
+    def effective_workspace_root(self) -> Path:
+        """The workspace root with the default filled in; absolute."""
+        return (self.workspace_root or self.state_dir / "workspaces").absolute()

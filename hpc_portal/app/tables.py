@@ -1,0 +1,289 @@
+"""Tables of people, memberships, jobs, their runs and events, leases and the audit log."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, Text, false, text
+from sqlmodel import Field, SQLModel
+
+from hpc_portal.app.jobs.lifecycle import Phase
+from quotas.columns import UtcDateTime, Uuid, Vnd
+from quotas.tables import text_enum
+from schedulers.jobstate import JobState
+
+BigSerial = BigInteger().with_variant(Integer(), "sqlite")
+"""A growing 64-bit key; SQLite autoincrements only a column spelled INTEGER."""
+
+
+class GlobalRole(StrEnum):
+    """What a person may do across all tenants."""
+
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+    """Reads everything, changes nothing."""
+
+
+class OrganisationRole(StrEnum):
+    """What a person is in an organisation."""
+
+    MANAGER = "manager"
+    """Sees all its projects, manages its members."""
+    MEMBER = "member"
+
+
+class ProjectRole(StrEnum):
+    """What a person is in a project."""
+
+    LEAD = "lead"
+    """Sees and cancels every job of the project, manages its members."""
+    MEMBER = "member"
+    """Submits; sees the project's jobs, cancels their own."""
+
+
+class User(SQLModel, table=True):
+    """A person who signs in."""
+
+    __tablename__ = "user_account"
+
+    id: UUID = Field(primary_key=True)
+    username: str = Field(unique=True, max_length=64)
+    display_name: str = Field(max_length=200)
+    email: str = Field(default="", max_length=254)
+    password_hash: str = Field(max_length=255)
+    global_role: GlobalRole | None = Field(
+        default=None,
+        sa_type=text_enum(GlobalRole, "user_global_role"),
+        nullable=True,  # type: ignore[call-overload]
+    )
+    cluster_user: str = Field(unique=True, max_length=32)
+    """The account that the person's jobs run as."""
+    cluster_number: int = Field(unique=True)
+    """Added to `cluster_uid_base` where the nodes know no account of that name."""
+    locale: str = Field(default="vi", max_length=5)
+    theme: str = Field(default="auto", max_length=5)
+    is_active: bool = True
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class OrganisationMember(SQLModel, table=True):
+    """A person's place in an organisation."""
+
+    __tablename__ = "organisation_member"
+
+    organisation_id: UUID = Field(foreign_key="organisation.id", primary_key=True)
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
+    role: OrganisationRole = Field(sa_type=text_enum(OrganisationRole, "organisation_member_role"))  # type: ignore[call-overload]
+
+
+class ProjectMember(SQLModel, table=True):
+    """A person's place in a project."""
+
+    __tablename__ = "project_member"
+
+    project_id: UUID = Field(foreign_key="project.id", primary_key=True)
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
+    role: ProjectRole = Field(sa_type=text_enum(ProjectRole, "project_member_role"))  # type: ignore[call-overload]
+
+
+class BrowserSession(SQLModel, table=True):
+    """A signed-in browser. The cookie holds the secret, the table its SHA-256."""
+
+    __tablename__ = "browser_session"
+
+    id_hash: str = Field(primary_key=True, max_length=64)
+    user_id: UUID = Field(foreign_key="user_account.id", index=True)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    user_agent: str = Field(default="", max_length=255)
+
+
+class ApiToken(SQLModel, table=True):
+    """A token for scripts: shown once, kept as its SHA-256."""
+
+    __tablename__ = "api_token"
+
+    id: UUID = Field(primary_key=True)
+    user_id: UUID = Field(foreign_key="user_account.id", index=True)
+    name: str = Field(max_length=100)
+    token_hash: str = Field(unique=True, max_length=64)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class Job(SQLModel, table=True):
+    """One submission. Three columns never become one: `phase` is where we stand, `state` what the
+    scheduler says, `cancel_requested_at` what the user wants.
+    """  # noqa: D205 - the rule is one sentence
+
+    __tablename__ = "job"
+    __table_args__ = (
+        Index("ix_job_queue", "phase", "not_before", "id"),
+        Index("ix_job_project_list", "project_id", "id"),
+        Index("ix_job_project_state_list", "project_id", "state", "id"),
+        Index("ix_job_organisation_list", "organisation_id", "id"),
+        Index("ix_job_user_list", "user_id", "id"),
+    )
+
+    id: UUID = Field(primary_key=True)
+    """UUIDv7: later jobs have larger ids, so lists page by it."""
+    organisation_id: UUID = Field(foreign_key="organisation.id")
+    project_id: UUID = Field(foreign_key="project.id")
+    user_id: UUID = Field(foreign_key="user_account.id")
+    name: str = Field(max_length=128)
+    template: str | None = Field(default=None, max_length=64)
+    parameters: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    spec: dict[str, Any] = Field(sa_type=JSON)
+    """The JobSpec, complete, as JSON."""
+    workspace: str = Field(max_length=255)
+    """Relative to the workspace root."""
+    partition: str = Field(max_length=64)
+    priority: int = 0
+
+    phase: Phase = Field(sa_type=text_enum(Phase, "job_phase"))  # type: ignore[call-overload]
+    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "job_state"))  # type: ignore[call-overload]
+    state_reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    scheduler: str = Field(default="", max_length=64)
+    scheduler_job_id: str | None = Field(default=None, max_length=64)
+
+    submitted_at: datetime = Field(sa_type=UtcDateTime)
+    dispatched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    cancel_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+    tasks_total: int
+    tasks_running: int = 0
+    tasks_completed: int = 0
+    tasks_failed: int = 0
+    tasks_cancelled: int = 0
+
+    estimated_vnd: int = Field(default=0, sa_type=Vnd)
+    charged_vnd: int = Field(default=0, sa_type=Vnd)
+
+    claim_token: UUID | None = None
+    """Who works on it now; only the holder may write what a scheduler answered."""
+    claimed_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """Back-off after a scheduler that could not be reached."""
+
+
+class JobTask(SQLModel, table=True):
+    """One run: an attempt of one task. Rows exist from the moment a run is placed, so that pending tasks
+    of a large array cost nothing and its unique key makes a second start impossible.
+    """  # noqa: D205 - the reason is one sentence
+
+    __tablename__ = "job_task"
+    __table_args__ = (
+        Index(
+            "ix_job_task_unsettled",
+            "job_id",
+            sqlite_where=text("ended_at IS NOT NULL AND settled_at IS NULL"),
+            postgresql_where=text("ended_at IS NOT NULL AND settled_at IS NULL"),
+        ),
+        Index(
+            "ix_job_task_active",
+            "job_id",
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
+
+    job_id: UUID = Field(sa_column=Column(Uuid(), ForeignKey("job.id"), primary_key=True))
+    task_index: int = Field(primary_key=True)
+    attempt: int = Field(default=0, primary_key=True)
+    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "job_task_state"))  # type: ignore[call-overload]
+    is_requeued: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
+    """This attempt ended and another one follows."""
+    reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    exit_code: int | None = None
+    exit_signal: int | None = None
+    placement: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """Nodes, lanes and GPU indices, as the backend wrote them before it started the run."""
+    placed_at: datetime = Field(sa_type=UtcDateTime)
+    started_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    elapsed_seconds: int | None = None
+    allocated_tres: dict[str, int] | None = Field(default=None, sa_type=JSON)
+    cpu_seconds: float = 0.0
+    max_rss_mib: int = 0
+    settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    charged_vnd: int = Field(default=0, sa_type=Vnd)
+
+
+class JobEvent(SQLModel, table=True):
+    """Something that happened to a job; `sequence` only grows, also across processes."""
+
+    __tablename__ = "job_event"
+    __table_args__ = (
+        Index("ix_job_event_job", "job_id", "sequence"),
+        Index("ix_job_event_project", "project_id", "sequence"),
+        {"sqlite_autoincrement": True},
+    )
+
+    sequence: int | None = Field(
+        default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True)
+    )
+    job_id: UUID = Field(foreign_key="job.id")
+    project_id: UUID = Field(foreign_key="project.id")
+    at: datetime = Field(sa_type=UtcDateTime)
+    kind: str = Field(max_length=40)
+    """`job.submitted`, `job.state`, `job.settled`, ..."""
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class IdempotencyKey(SQLModel, table=True):
+    """The job that a user's Idempotency-Key made: the same key gives the same job."""
+
+    __tablename__ = "idempotency_key"
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    key: str = Field(primary_key=True, max_length=200)
+    request_hash: str = Field(max_length=64)
+    job_id: UUID = Field(sa_column=Column(Uuid(), ForeignKey("job.id"), nullable=False))
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class Lease(SQLModel, table=True):
+    """A right that one process holds for a while; the token changes with every holder."""
+
+    __tablename__ = "lease"
+
+    name: str = Field(primary_key=True, max_length=64)
+    token: UUID
+    holder: str = Field(max_length=128)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ClusterView(SQLModel, table=True):
+    """The last known ClusterSnapshot of a scheduler, so that web processes need not ask it."""
+
+    __tablename__ = "cluster_view"
+
+    name: str = Field(primary_key=True, max_length=64)
+    as_of: datetime = Field(sa_type=UtcDateTime)
+    snapshot: dict[str, Any] = Field(sa_type=JSON)
+
+
+class AuditRecord(SQLModel, table=True):
+    """Who did what, when: append-only."""
+
+    __tablename__ = "audit_record"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    sequence: int | None = Field(
+        default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True)
+    )
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor_id: UUID | None = Field(default=None, index=True)
+    action: str = Field(max_length=60)
+    subject: str = Field(max_length=200)
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

@@ -1,0 +1,1 @@
+"""The two commands: `hpc` for users, `hpc-portal` for operators."""

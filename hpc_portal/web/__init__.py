@@ -1,0 +1,1 @@
+"""The pages: server-rendered, translatable, usable without JavaScript."""

@@ -1,0 +1,145 @@
+"""What the placement, the Dask worker and the node's supervisor say to each other; pure, JSON both ways.
+
+A *run* is one attempt of one task on one node (a rank of it, when a job spans nodes). A *lane* is a share
+of a node (CPUs, memory, GPUs) that executes its runs one after another: one run for a long job, many for
+short array tasks, so that the network is crossed once per batch and not once per task.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RunKey:
+    """Names a run for ever; text form `job_id/task_index/attempt/rank`."""
+
+    job_id: str
+    task_index: int
+    attempt: int
+    rank: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.job_id}/{self.task_index}/{self.attempt}/{self.rank}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The key in a text form made by `str`."""
+        job_id, task_index, attempt, rank = text.split("/")
+        return cls(job_id, int(task_index), int(attempt), int(rank))
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """Whose processes these are: runs of different tenants never share a sandbox.
+
+    The user id is looked up on the node from `cluster_user`; `cluster_uid` serves where it has no account.
+    """
+
+    organisation: str
+    project: str
+    cluster_user: str
+    cluster_uid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What the runs of one job have in common."""
+
+    tenant: Tenant
+    argv: tuple[str, ...]
+    environment: dict[str, str]
+    """Complete but for PATH, HOME, TMPDIR, USER and what each run adds."""
+    workspace: str
+    """Absolute path of the job's own folder."""
+    working_directory: str
+    """Absolute; inside the workspace."""
+    walltime_seconds: int
+    grace_seconds: float
+    """Between SIGTERM and SIGKILL at the walltime."""
+    warning_signal: str | None = None
+    warning_seconds_before_end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One process to start."""
+
+    key: str
+    environment: dict[str, str]
+    """Added to the command's: array index, rank, rendezvous."""
+    stdout: str
+    """Absolute; inside the workspace."""
+    stderr: str
+    """The same as stdout when joined."""
+    samples: str
+    """Absolute path of the JSONL file that takes CPU, memory and GPU samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A share of one node and the runs of one job to execute in it, in order."""
+
+    lane_id: str
+    command: Command
+    runs: tuple[Run, ...]
+    cpus: int
+    memory_mib: int
+    gpu_indices: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict for json.dumps."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> Self:
+        """The inverse of `to_json`, also after a trip through JSON."""
+        command = dict(fields["command"])
+        command["tenant"] = Tenant(**command["tenant"])
+        command["argv"] = tuple(command["argv"])
+        return cls(
+            **{
+                **fields,
+                "command": Command(**command),
+                "runs": tuple(Run(**run) for run in fields["runs"]),
+                "gpu_indices": tuple(fields["gpu_indices"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """All that a node knows of one run; sent when it starts and when it ends, and listed on demand.
+
+    Times are Unix seconds on the node's clock.
+    """
+
+    key: str
+    lane_id: str
+    state: str
+    """`queued` in its lane, `running`, or the end: a `JobState` name."""
+    reason: str = ""
+    started_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    signal: int | None = None
+    cpu_seconds: float = 0.0
+    max_rss_mib: int = 0
+    gpu_indices: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeHello:
+    """What a node offers; announced by the worker plugin when it joins and again as a heartbeat."""
+
+    node: str
+    worker_address: str
+    supervisor_id: str
+    """Changes when the supervisor was started anew: every run it had is lost then."""
+    cpus: int
+    memory_mib: int
+    gpus: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """GPU indices by type."""
+    isolation: str = "none"
+    """`sandbox`, `user` or `none`: how tenants are kept apart here."""
+    serves_several_organisations: bool = True
+    draining: bool = False

@@ -1,0 +1,37 @@
+"""What can go wrong between us and a scheduler.
+
+SchedulerError
+├── SchedulerRefused        a no: asking again will not help
+├── SchedulerUnavailable    nothing was learned: ask again later
+├── SubmitUncertain         sent, no answer: `find` before any second submit
+└── InvalidJobSpec          the request contradicts itself (also a ValueError)
+"""
+
+
+class SchedulerError(Exception):
+    """Base of everything a scheduler backend raises on purpose."""
+
+
+class SchedulerRefused(SchedulerError):
+    """The scheduler said no to this request; `reason` is its own text."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The scheduler refused the job: {reason}")
+        self.reason = reason
+
+
+class SchedulerUnavailable(SchedulerError):
+    """The scheduler could not be reached or did not answer; nothing was changed."""
+
+
+class SubmitUncertain(SchedulerError):
+    """The request was sent and no answer came: the scheduler may or may not have the job."""
+
+
+class InvalidJobSpec(SchedulerError, ValueError):
+    """A JobSpec or one of its parts contradicts itself; `field` names the part."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem

@@ -1,0 +1,258 @@
+"""What is asked of a scheduler: one job, complete and independent of any backend.
+
+Field names and meanings follow sbatch(1). Everything is checked when it is built, so that a JobSpec
+that exists can be priced and scheduled; whether a *cluster* can run it is `cluster.check_fits`.
+"""
+
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from schedulers import tres
+from schedulers.errors import InvalidJobSpec
+
+MAX_ARRAY_TASKS = 1_000_000
+_RANGE = re.compile(r"^(\d+)(?:-(\d+)(?::(\d+))?)?$")
+_VARIABLE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_RESERVED_VARIABLES = ("HPC_", "SLURM_", "CUDA_VISIBLE_DEVICES", "LD_PRELOAD")
+
+
+def _workspace_path(text: str) -> str:
+    path = PurePosixPath(text)
+    if not text or path.is_absolute() or ".." in path.parts or "\0" in text or "\n" in text:
+        raise ValueError(f"{text!r} must be a relative path inside the job's workspace")
+    return text
+
+
+WorkspacePath = Annotated[str, Field(max_length=1024), AfterValidator(_workspace_path)]
+"""A relative path inside the job's workspace; `..` and absolute paths are refused."""
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResourceRequest(_Frozen):
+    """What one job, or each task of an array, needs while it runs."""
+
+    nodes: int = Field(default=1, ge=1, le=10_000)
+    ntasks: int = Field(default=1, ge=1, le=1_000_000)
+    """MPI tasks over all nodes (sbatch --ntasks); nothing to do with array tasks."""
+    cpus_per_task: int = Field(default=1, ge=1, le=4096)
+    memory_mib_per_node: int = Field(default=1024, ge=1, le=64 * 1024**2)
+    gpus_per_node: dict[str, int] = Field(default_factory=dict)
+    """GPUs on each node by type ("h100": 2); the type "" takes any."""
+    licenses: dict[str, int] = Field(default_factory=dict)
+    """Licence features for the whole job; they are counted over the cluster."""
+    walltime_seconds: int | None = Field(default=None, ge=1, le=366 * 86_400)
+    """None takes the partition's default, which submit fills in before pricing."""
+
+    @model_validator(mode="after")
+    def _counts_make_sense(self) -> Self:
+        for field, counts in (("gpus_per_node", self.gpus_per_node), ("licenses", self.licenses)):
+            for name, count in counts.items():
+                if count < 1:
+                    raise InvalidJobSpec(field, f"{name or 'gpu'} must be at least 1, not {count}")
+                if name or field == "licenses":
+                    tres.require_tres(
+                        tres.gpu_tres(name) if field == "gpus_per_node" else tres.license_tres(name)
+                    )
+        if self.ntasks < self.nodes:
+            raise InvalidJobSpec("ntasks", f"{self.nodes} nodes need at least {self.nodes} tasks")
+        return self
+
+    @property
+    def cpus_per_node(self) -> int:
+        """CPUs on each node: its share of the tasks, rounded up, times cpus_per_task."""
+        return -(-self.ntasks // self.nodes) * self.cpus_per_task
+
+    @property
+    def tres(self) -> dict[tres.Tres, int]:
+        """What the whole job (or one array task) holds, as Slurm would account it."""
+        amounts = {
+            tres.CPU: self.cpus_per_node * self.nodes,
+            tres.MEM: self.memory_mib_per_node * self.nodes,
+            tres.NODE: self.nodes,
+        }
+        if self.gpus_per_node:
+            amounts[tres.GPU] = sum(self.gpus_per_node.values()) * self.nodes
+        for gpu_type, count in self.gpus_per_node.items():
+            if gpu_type:
+                amounts[tres.gpu_tres(gpu_type)] = count * self.nodes
+        for feature, count in self.licenses.items():
+            amounts[tres.license_tres(feature)] = count
+        return amounts
+
+
+class ArraySpec(_Frozen):
+    """A job array as sbatch writes it: `0-999%50`, `1,3,5-9:2`; stored as written, never expanded."""
+
+    expression: str = Field(max_length=10_000)
+
+    @model_validator(mode="after")
+    def _well_formed(self) -> Self:
+        previous = -1
+        for members in self.ranges:
+            if members.start <= previous:
+                raise InvalidJobSpec(
+                    "array", f"{self.expression!r} must list its indices in rising order, each once"
+                )
+            previous = members[-1]
+        if len(self) > MAX_ARRAY_TASKS:
+            raise InvalidJobSpec("array", f"{len(self)} tasks; the most is {MAX_ARRAY_TASKS}")
+        if self.throttle == 0:
+            raise InvalidJobSpec("array", "%0 would never start a task")
+        return self
+
+    @property
+    def throttle(self) -> int | None:
+        """How many tasks may run at once; None means no limit."""
+        _, percent, limit = self.expression.partition("%")
+        if percent and not limit.isdecimal():
+            raise InvalidJobSpec("array", f"{self.expression!r}: a number must follow %")
+        return int(limit) if percent else None
+
+    @property
+    def ranges(self) -> list[range]:
+        """The members in rising order, as Python ranges."""
+        found = []
+        for part in self.expression.partition("%")[0].split(","):
+            match = _RANGE.match(part.strip())
+            if not match:
+                raise InvalidJobSpec("array", f"{part!r} is not an index or a range such as 0-99 or 0-99:2")
+            first = int(match[1])
+            last = int(match[2] or match[1])
+            step = int(match[3] or 1)
+            if last < first or step < 1:
+                raise InvalidJobSpec("array", f"{part!r} is empty")
+            found.append(range(first, last + 1, step))
+        return found
+
+    def __len__(self) -> int:
+        return sum(len(members) for members in self.ranges)
+
+    def indices(self, start: int = 0) -> Iterator[int]:
+        """Array task ids in order, from the `start`-th on; lazily, without building a list."""
+        for members in self.ranges:
+            if start < len(members):
+                yield from members[start:]
+            start = max(0, start - len(members))
+
+
+class DependencyKind(StrEnum):
+    """When a job may start, relative to another; names as in sbatch --dependency."""
+
+    AFTEROK = "afterok"
+    """The other completed with exit code 0."""
+    AFTERANY = "afterany"
+    """The other ended, however."""
+    AFTERNOTOK = "afternotok"
+    """The other ended and did not complete."""
+    AFTERCORR = "aftercorr"
+    """Each task of this array after the same-numbered task of the other completed."""
+
+
+class Dependency(_Frozen):
+    """One condition on another job of the portal."""
+
+    kind: DependencyKind
+    job_id: UUID
+
+
+class RequeuePolicy(_Frozen):
+    """When the scheduler runs a job again by itself."""
+
+    on_node_fail: bool = True
+    on_exit_codes: tuple[int, ...] = ()
+    """Exit codes that mean "saved, run me again"; our templates use 75 (EX_TEMPFAIL)."""
+    max_requeues: int = Field(default=3, ge=0, le=100)
+
+
+class InputFile(_Frozen):
+    """A small text file that is written into the workspace before the job starts."""
+
+    path: WorkspacePath
+    content: str = Field(max_length=1024 * 1024)
+    executable: bool = False
+
+
+class WarningSignal(_Frozen):
+    """A signal some time before the walltime ends (sbatch --signal), so that a program can save."""
+
+    name: str = Field(default="SIGUSR1", pattern=r"^SIG(USR1|USR2|TERM|INT|HUP)$")
+    seconds_before_end: int = Field(ge=1, le=65_535)
+
+
+class JobSpec(_Frozen):
+    """One job. Exactly one of `script` and `argv` says what runs."""
+
+    name: str = Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f/]+$")
+    script: str | None = Field(default=None, max_length=4 * 1024 * 1024)
+    """A whole script with its `#!` line."""
+    argv: tuple[str, ...] | None = None
+    environment: dict[str, str] = Field(default_factory=dict)
+    working_directory: WorkspacePath = "."
+    partition: str | None = None
+    account: str | None = None
+    """Who pays: the project's account name; submit fills it in."""
+    qos: str | None = None
+    resources: ResourceRequest = Field(default_factory=ResourceRequest)
+    array: ArraySpec | None = None
+    dependencies: tuple[Dependency, ...] = ()
+    requeue: RequeuePolicy = Field(default_factory=RequeuePolicy)
+    warning_signal: WarningSignal | None = None
+    stdout_path: WorkspacePath | None = None
+    """May use sbatch's %j %A %a %x %u; None is `slurm-%j.out`, or `slurm-%A_%a.out` in an array.
+
+    %j and %A are the portal's job id here, so that a path is known before the scheduler's id is."""
+    stderr_path: WorkspacePath | None = None
+    """None joins stderr to stdout, as sbatch does."""
+    inputs: tuple[InputFile, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.script is None) == (self.argv is None):
+            raise InvalidJobSpec("script", "give either a script or an argv, and only one of them")
+        if self.script is not None and not self.script.startswith("#!"):
+            raise InvalidJobSpec(
+                "script", "the first line must start with #! and name an interpreter, such as #!/bin/bash"
+            )
+        if self.argv is not None and (not self.argv or not self.argv[0]):
+            raise InvalidJobSpec("argv", "the program's name is missing")
+        if any("\0" in text for text in (self.script or "", *(self.argv or ()), *self.environment.values())):
+            raise InvalidJobSpec("script", "a NUL character cannot be passed to a program")
+        for name in self.environment:
+            if not _VARIABLE.match(name) or name.startswith(_RESERVED_VARIABLES):
+                raise InvalidJobSpec("environment", f"{name!r} is not a variable name that a job may set")
+        return self
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks the scheduler will run: 1, or the array's length."""
+        return len(self.array) if self.array else 1
+
+    def task_indices(self, start: int = 0) -> Iterator[int]:
+        """Array task ids in order; a job that is no array has the single index 0."""
+        return self.array.indices(start) if self.array else iter(range(start, 1))
+
+    def output_path(self, *, job_id: UUID, task_index: int, user: str = "") -> tuple[str, str]:
+        """Workspace paths of stdout and stderr with sbatch's patterns filled in; equal when joined."""
+        default = "slurm-%A_%a.out" if self.array else "slurm-%j.out"
+        values = {
+            "j": str(job_id),
+            "A": str(job_id),
+            "a": str(task_index),
+            "x": self.name,
+            "u": user,
+            "%": "%",
+        }
+        filled = [
+            re.sub(r"%([jAaxu%])", lambda found: values[found[1]], pattern)
+            for pattern in (self.stdout_path or default, self.stderr_path or self.stdout_path or default)
+        ]
+        return filled[0], filled[1]

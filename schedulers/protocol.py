@@ -1,0 +1,146 @@
+"""The one seam between the portal and whatever runs jobs; its docstrings are the contract.
+
+One suite (tests/contract) holds every backend to it. What only some backends can do is a `Feature`,
+never a method that raises.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from schedulers.cluster import ClusterSnapshot
+from schedulers.jobspec import JobSpec
+from schedulers.jobstate import JobSnapshot, JobUsage
+
+
+class Feature(StrEnum):
+    """What only some backends can do."""
+
+    PUSHES_CHANGES = "pushes_changes"
+    """`wait_for_change` returns as soon as something changed, not after a polling interval."""
+    METERS_USAGE = "meters_usage"
+    """Snapshots of ended runs carry their usage; `usage()` need not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One job on its way to a scheduler, with who it is for."""
+
+    job_id: UUID
+    """Also the request key: the same job_id never becomes two jobs."""
+    spec: JobSpec
+    """Complete: partition and walltime are filled in."""
+    cluster_user: str
+    """The account name on the cluster that the processes run as."""
+    organisation: str
+    """The tenant: jobs of different organisations never see each other."""
+    project: str
+    workspace: str
+    """Absolute path of the job's own folder, on storage that the nodes share with the portal."""
+    submitted_at: datetime
+    cluster_uid: int | None = None
+    """Numeric id for a cluster_user that has no account on the nodes; None: there must be one."""
+    priority: int = 0
+    """Higher starts first; equals start in order of submission."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The scheduler has the job under this id."""
+
+    scheduler_job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A definite no; the job does not exist there."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """Sent, no answer. `find` before submitting again."""
+
+    problem: str
+
+
+SubmitOutcome = Accepted | Refused | Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What changed, and the cursor to ask from next time."""
+
+    cursor: int
+    jobs: Mapping[str, JobSnapshot]
+
+
+class Scheduler(Protocol):
+    """Something that runs jobs. Every method may raise SchedulerUnavailable, having changed nothing."""
+
+    @property
+    def name(self) -> str:
+        """The cluster's name, as stored with each job."""
+        ...
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """What this backend can do beyond the contract."""
+        ...
+
+    async def start(self) -> None:
+        """Connect and recover what was under way; returns when observations are meaningful."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections. Jobs go on running."""
+        ...
+
+    async def submit(self, submissions: Sequence[Submission]) -> Sequence[SubmitOutcome]:
+        """Hand over jobs; one outcome each, in order.
+
+        A job_id that the scheduler already has is Accepted with its existing id, never run twice.
+
+        Raises:
+            SchedulerUnavailable: nothing was sent; all may be submitted again.
+        """
+        ...
+
+    async def find(self, job_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """Scheduler ids of those jobs that the scheduler has; asked after an Uncertain or a crash."""
+        ...
+
+    async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
+        """Ask for cancellation and return at once; unknown or ended jobs are not an error."""
+        ...
+
+    async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
+        """What is known of these jobs, in one batch.
+
+        Args:
+            scheduler_job_ids: jobs that have not ended, as far as the caller knows.
+            since: None gives everything known, and then a job missing from the answer is unknown to the
+                scheduler (which is not an end). A cursor of this same instance gives only what changed
+                after it, and absence means "no change".
+        """
+        ...
+
+    async def forget(self, scheduler_job_ids: Collection[str]) -> None:
+        """The caller has recorded the end of these jobs for good; the backend may drop them."""
+        ...
+
+    async def wait_for_change(self, timeout_seconds: float) -> bool:
+        """Wait until an `observe` would probably tell something new; False when the time ran out."""
+        ...
+
+    async def usage(self, scheduler_job_ids: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
+        """What ended runs used, by (scheduler_job_id, task_index, attempt); only those known for sure."""
+        ...
+
+    async def cluster(self) -> ClusterSnapshot:
+        """Partitions, nodes and licences as they are now."""
+        ...

@@ -1,0 +1,1 @@
+"""What people run: templates that render to a JobSpec and parse its results."""

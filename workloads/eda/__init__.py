@@ -1,0 +1,1 @@
+"""Chip-design workloads."""

@@ -1,0 +1,41 @@
+"""What can go wrong with a workload before a job exists.
+
+WorkloadError
+├── TemplateNotFound       no template of that name
+└── InvalidParameters      one or more parameters are wrong; `problems` names each field
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class WorkloadError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class TemplateNotFound(WorkloadError):
+    """No template has this name; `known` lists those that exist."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"There is no template {name!r}. Choose one of: {', '.join(known)}.")
+        self.name = name
+        self.known = tuple(known)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One wrong parameter: where it is (dotted), what is wrong, and pydantic's type for translation."""
+
+    field: str
+    message: str
+    kind: str
+
+
+class InvalidParameters(WorkloadError):
+    """The parameters do not fit the template's model."""
+
+    def __init__(self, template: str, problems: Sequence[FieldProblem]) -> None:
+        listed = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
+        super().__init__(f"Template {template}: {listed}")
+        self.template = template
+        self.problems = tuple(problems)

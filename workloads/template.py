@@ -1,0 +1,155 @@
+"""The template port: a typed form that becomes a JobSpec, and a parser that reads what the job left behind.
+
+Templates know no scheduler, no price and no database. `render` is pure; `parse` only reads the workspace.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from schedulers.jobspec import JobSpec
+from workloads.errors import FieldProblem, InvalidParameters
+
+
+def N_(text: str) -> str:  # noqa: N802 - gettext's own name for "mark, do not translate here"
+    """Mark a text for translation; it is translated where it is shown."""
+    return text
+
+
+class Parameters(BaseModel):
+    """Base of every template's parameters: titles and help are marked with `N_` and shown translated."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Verdict(StrEnum):
+    """What a result means to the person who asked, which an exit code often does not say."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    NO_VERDICT = "no_verdict"
+    """The tool ended without saying either: never counted as a pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number of a result."""
+
+    name: str
+    value: float
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed: a signature that groups equal causes, and the first line that shows it."""
+
+    signature: str
+    """The error line with times, numbers, addresses and seeds masked."""
+    line: str
+    file: str
+    """Relative to the workspace."""
+    line_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Artefact:
+    """A file worth showing or downloading."""
+
+    path: str
+    """Relative to the workspace."""
+    kind: str
+    """`log`, `waveform`, `model`, `curve`, `report`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskResult:
+    """What one task achieved."""
+
+    task_index: int
+    label: str
+    """What a person calls it: `burst seed 3`."""
+    verdict: Verdict
+    metrics: tuple[Metric, ...] = ()
+    failure: Failure | None = None
+    artefacts: tuple[Artefact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A curve: points (x, y) in order."""
+
+    name: str
+    x_label: str
+    unit: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a job achieved, as far as its workspace tells now; a running job has partial results."""
+
+    tasks: tuple[TaskResult, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    series: tuple[Series, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignCell:
+    """Where an array task stands in its campaign's matrix."""
+
+    task_index: int
+    row: str
+    column: str
+
+
+P = TypeVar("P", bound=Parameters)
+
+
+class Template(ABC, Generic[P]):
+    """One kind of workload. Instances hold no state."""
+
+    name: ClassVar[str]
+    """Stable; used in URLs, the API and stored jobs."""
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    domain: ClassVar[str]
+    """`verification`, `synthesis`, `training`, ..."""
+    parameters: type[P]
+
+    @abstractmethod
+    def render(self, params: P) -> JobSpec:
+        """The job that these parameters ask for. Pure: equal parameters give equal jobs.
+
+        Raises:
+            InvalidParameters: the parameters contradict each other.
+        """
+
+    @abstractmethod
+    def parse(self, workspace: Path, params: P) -> Results:
+        """Read results from a job's workspace; missing or half-written files are "nothing yet", no error."""
+
+    def campaign(self, params: P) -> Sequence[CampaignCell]:
+        """The matrix of an array job, one cell a task; [] when the job is no campaign."""
+        del params
+        return ()
+
+    def validate(self, raw: Mapping[str, Any]) -> P:
+        """Typed parameters from untrusted input.
+
+        Raises:
+            InvalidParameters: with every wrong field.
+        """
+        try:
+            return self.parameters.model_validate(raw)
+        except ValidationError as error:
+            problems = [
+                FieldProblem(".".join(map(str, item["loc"])) or "parameters", item["msg"], item["type"])
+                for item in error.errors(include_url=False)
+            ]
+            raise InvalidParameters(self.name, problems) from error
