@@ -85,6 +85,10 @@ class Lane:
     cpus: int
     memory_mib: int
     gpu_indices: tuple[int, ...] = ()
+    slot: str = ""
+    """Lanes that name the same slot use one share in turn, in the order they arrived: a lane sent ahead
+    starts the moment the one before it has ended. They have the same tenant, CPUs, memory and GPUs.
+    "" is a slot of its own."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict for json.dumps."""
