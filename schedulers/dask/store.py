@@ -1,0 +1,175 @@
+"""The port through which placements are written ahead, and a store in memory that tests run on.
+
+The portal implements `PlacementStore` on its database. A run is in the store *before* its process is
+started; the store's unique key on (job_id, task_index, attempt) is what makes a second start impossible.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, Self
+from uuid import UUID
+
+from schedulers.dask.placement import ConcurrentLimits
+from schedulers.jobstate import JobState
+from schedulers.protocol import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Where a run was put, with all that a restarted portal needs to account for it again."""
+
+    lane_id: str
+    slot: str
+    nodes: tuple[str, ...]
+    """By rank: the process on nodes[r] has rank r."""
+    cpus: int
+    """On each node."""
+    memory_mib: int
+    """On each node."""
+    gpu_indices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By node."""
+    gpu_types: Mapping[str, int] = field(default_factory=dict)
+    """How many of each type on all nodes together; an untyped request got concrete ones."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict for a JSON column."""
+        return {
+            "lane": self.lane_id,
+            "slot": self.slot,
+            "nodes": list(self.nodes),
+            "cpus": self.cpus,
+            "memory_mib": self.memory_mib,
+            "gpu_indices": {node: list(indices) for node, indices in self.gpu_indices.items()},
+            "gpu_types": dict(self.gpu_types),
+        }
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Self:
+        """The inverse of `to_json`."""
+        return cls(
+            lane_id=fields["lane"],
+            slot=fields["slot"],
+            nodes=tuple(fields["nodes"]),
+            cpus=fields["cpus"],
+            memory_mib=fields["memory_mib"],
+            gpu_indices={node: tuple(indices) for node, indices in fields["gpu_indices"].items()},
+            gpu_types=dict(fields["gpu_types"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """One run about to be started. Runs of one lane share the same `share` object."""
+
+    job_id: UUID
+    task_index: int
+    attempt: int
+    share: Share
+
+    @property
+    def key(self) -> tuple[UUID, int, int]:
+        """What is unique about it."""
+        return self.job_id, self.task_index, self.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """A run that was placed, as the store knows it."""
+
+    task_index: int
+    attempt: int
+    state: JobState
+    is_requeued: bool
+    """It ended and the next attempt is wanted, placed or not."""
+    has_ended: bool
+    placement: Mapping[str, Any]
+    """`Share.to_json` as it was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredJob:
+    """A job that this cluster has and that has not ended as a whole."""
+
+    submission: Submission
+    runs: tuple[StoredRun, ...] = ()
+    """Every run ever placed, in any order; tasks without one are still waiting."""
+    cancel_requested: bool = False
+
+
+class PlacementStore(Protocol):
+    """Durable memory of the Dask backend. All methods may raise; then nothing was changed."""
+
+    async def load(self) -> Sequence[StoredJob]:
+        """All jobs that this cluster has: TRACKED, or DISPATCHING with at least one placement.
+
+        Jobs that have ended are left out; ended runs of a job that goes on are not.
+        """
+        ...
+
+    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
+        """Write them in one transaction; those that now stand in the store, and only they may be started.
+
+        Left out are runs that somebody else placed, runs of jobs that are cancelled or ended, and all of
+        them when the caller is no longer the active controller.
+        """
+        ...
+
+    async def limits(self) -> Mapping[str, ConcurrentLimits]:
+        """What each project may hold at once, by `Submission.project`; a missing project has no limit."""
+        ...
+
+
+class MemoryPlacementStore:
+    """A store that outlives the backends of one test; `submissions` and `runs` may be looked into."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[UUID, StoredJob] = {}
+        self.runs: dict[tuple[UUID, int, int], StoredRun] = {}
+        self.project_limits: dict[str, ConcurrentLimits] = {}
+        self.is_active = True
+        """False plays a controller that lost its lease: every placement is refused."""
+
+    def accept(self, submission: Submission) -> None:
+        """The portal recorded that the scheduler has this job."""
+        self.jobs.setdefault(submission.job_id, StoredJob(submission))
+
+    def request_cancel(self, job_id: UUID) -> None:
+        """The user's wish, as the portal stores it before it tells the scheduler."""
+        self.jobs[job_id] = replace(self.jobs[job_id], cancel_requested=True)
+
+    def record(self, job_id: UUID, run: StoredRun) -> None:
+        """The portal saw a run's new state."""
+        self.runs[job_id, run.task_index, run.attempt] = run
+
+    def drop(self, job_id: UUID) -> None:
+        """The job ended as a whole."""
+        self.jobs.pop(job_id, None)
+
+    async def load(self) -> Sequence[StoredJob]:
+        """All jobs that were accepted and not dropped, with their runs."""
+        runs: dict[UUID, list[StoredRun]] = {}
+        for (job_id, _, _), run in self.runs.items():
+            runs.setdefault(job_id, []).append(run)
+        return [replace(job, runs=tuple(runs.get(job_id, ()))) for job_id, job in self.jobs.items()]
+
+    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
+        """Refuse what stands already, and everything of a cancelled job."""
+        accepted: list[Placement] = []
+        for placement in placements:
+            job = self.jobs.get(placement.job_id)
+            if not self.is_active or placement.key in self.runs or (job and job.cancel_requested):
+                continue
+            self.runs[placement.key] = StoredRun(
+                task_index=placement.task_index,
+                attempt=placement.attempt,
+                state=JobState.PENDING,
+                is_requeued=False,
+                has_ended=False,
+                placement=placement.share.to_json(),
+            )
+            accepted.append(placement)
+        return accepted
+
+    async def limits(self) -> Mapping[str, ConcurrentLimits]:
+        """Whatever `project_limits` holds."""
+        return self.project_limits
