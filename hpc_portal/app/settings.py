@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     node_fail_after_seconds: float = Field(default=120, gt=0)
     """A node unheard of for so long is down, and its jobs end as NODE_FAIL."""
     cluster_uid_base: int = Field(default=0, ge=0)
-    """Where a cluster user has no account on the node: uid = base + number of the portal's user. 0: refuse."""
+    """For cluster users without an account on the node: uid = base + the portal user's number. 0: refuse."""
 
     lease_seconds: float = Field(default=15, gt=0.5)
     """How long a controller that died keeps its jobs from another one."""

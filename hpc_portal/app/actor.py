@@ -1,0 +1,63 @@
+"""Who is asking: a person and their roles, loaded once per request."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from hpc_portal.app.tables import (
+    GlobalRole,
+    OrganisationMember,
+    OrganisationRole,
+    ProjectMember,
+    ProjectRole,
+    User,
+)
+from quotas.tables import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A signed-in person. What they may do is `permissions.may`."""
+
+    user_id: UUID
+    username: str
+    display_name: str
+    cluster_user: str
+    cluster_number: int
+    locale: str = "vi"
+    theme: str = "auto"
+    global_role: GlobalRole | None = None
+    organisations: Mapping[UUID, OrganisationRole] = field(default_factory=dict)
+    projects: Mapping[UUID, ProjectRole] = field(default_factory=dict)
+    project_organisations: Mapping[UUID, UUID] = field(default_factory=dict)
+    """The organisation of each of `projects`."""
+
+
+def load_actor(session: Session, user_id: UUID) -> Actor | None:
+    """The person with their roles; None when there is no such active user."""
+    user = session.get(User, user_id)
+    if user is None or not user.is_active:
+        return None
+    organisations = session.exec(
+        select(OrganisationMember).where(col(OrganisationMember.user_id) == user_id)
+    ).all()
+    projects = session.exec(
+        select(ProjectMember, Project.organisation_id)
+        .join(Project, col(Project.id) == col(ProjectMember.project_id))
+        .where(col(ProjectMember.user_id) == user_id)
+    ).all()
+    return Actor(
+        user_id=user.id,
+        username=user.username,
+        display_name=user.display_name,
+        cluster_user=user.cluster_user,
+        cluster_number=user.cluster_number,
+        locale=user.locale,
+        theme=user.theme,
+        global_role=user.global_role,
+        organisations={member.organisation_id: member.role for member in organisations},
+        projects={member.project_id: member.role for member, _ in projects},
+        project_organisations={member.project_id: organisation for member, organisation in projects},
+    )

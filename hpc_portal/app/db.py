@@ -1,0 +1,73 @@
+"""Engine and transactions: SQLite for one machine, PostgreSQL for the city, the same code on both."""
+
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy import create_engine as sqlalchemy_create_engine
+from sqlalchemy.exc import DBAPIError
+
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+_RETRIABLE_SQLSTATES = frozenset({"40001", "40P01"})
+"""serialization_failure and deadlock_detected: PostgreSQL asks to run the transaction again."""
+
+
+def create_engine(url: str, *, pool_size: int = 10) -> Engine:
+    """An engine for the portal's database.
+
+    Transactions only read unless opened on `writing(engine)`: on SQLite those take the write lock at once
+    (BEGIN IMMEDIATE), since upgrading a read transaction fails under concurrency.
+    """
+    if url.startswith("sqlite"):
+        engine = sqlalchemy_create_engine(url, pool_size=pool_size, max_overflow=20)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return sqlalchemy_create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+
+
+def writing(engine: Engine) -> Engine:
+    """The same engine (and pool) for transactions that write."""
+    return engine.execution_options(hpc_writes=True)
+
+
+def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """Run `work` in one writing transaction and commit it.
+
+    `work` may run several times: the database may ask for a repeat (deadlock, serialisation failure, lock
+    time-out). Whatever `work` raises rolls everything back.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            with writing(engine).begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if attempt == _ATTEMPTS or not is_retriable(error):
+                raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    raise AssertionError
+
+
+def is_retriable(error: DBAPIError) -> bool:
+    """Whether the same transaction may succeed when run again."""
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return "locked" in str(error.orig) or "busy" in str(error.orig)
+    return getattr(error.orig, "sqlstate", None) in _RETRIABLE_SQLSTATES
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-API connection
+    connection.isolation_level = None  # SQLAlchemy's "begin" event below opens transactions
+    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a hold must survive a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("hpc_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

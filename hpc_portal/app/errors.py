@@ -1,0 +1,113 @@
+"""What the portal refuses, and why.
+
+    PortalError
+    ├── NotFound                   no such thing, or none that this person may see: never told apart
+    │   ├── JobNotFound
+    │   ├── ProjectNotFound
+    │   └── FileNotInWorkspace
+    ├── NotAllowed                 visible, but this person's role may not do that
+    ├── InvalidSubmission          one or more fields are wrong; `problems` names each
+    ├── IdempotencyKeyReused       the same key came with another request
+    ├── TenantNotActive            the organisation or project is suspended or closed
+    ├── ClusterNotSeenYet          no controller has reported the cluster so far
+    └── WrongCredentials           sign-in failed; does not say which part was wrong
+
+quotas.errors (BudgetExceeded, LimitExceeded) and workloads.errors (TemplateNotFound, InvalidParameters)
+pass through the app unchanged.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class PortalError(Exception):
+    """Base of everything the application raises on purpose."""
+
+
+class NotFound(PortalError):
+    """No such thing, or none that this person may see."""
+
+    def __init__(self, kind: str, name: object) -> None:
+        super().__init__(f"There is no {kind} {name} that you can see.")
+        self.kind = kind
+        self.name = str(name)
+
+
+class JobNotFound(NotFound):
+    """No such job, or none that this person may see."""
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__("job", job_id)
+
+
+class ProjectNotFound(NotFound):
+    """No such project, or none that this person may see."""
+
+    def __init__(self, project: object) -> None:
+        super().__init__("project", project)
+
+
+class FileNotInWorkspace(NotFound):
+    """The workspace holds no such regular file."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("file", path)
+
+
+class NotAllowed(PortalError):
+    """The role table says no."""
+
+    def __init__(self, action: str, who_may: str) -> None:
+        super().__init__(f"Your role does not allow this ({action}). Ask {who_may}.")
+        self.action = action
+        self.who_may = who_may
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong field: where, what is wrong with the limit in it, and what to do."""
+
+    field: str
+    message: str
+
+
+class InvalidSubmission(PortalError):
+    """The job as asked can never run; nothing was stored."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(" ".join(f"{problem.field}: {problem.message}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class IdempotencyKeyReused(PortalError):
+    """The same Idempotency-Key came with another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency-Key {key!r} was used for another request. "
+            "Send the same request again, or choose a new key."
+        )
+        self.key = key
+
+
+class TenantNotActive(PortalError):
+    """The organisation or project takes no submissions now."""
+
+    def __init__(self, name: str, state: str) -> None:
+        super().__init__(f"{name} is {state}: it cannot submit jobs. Ask the city's administrators.")
+        self.name = name
+        self.state = state
+
+
+class ClusterNotSeenYet(PortalError):
+    """No controller has reported the cluster so far."""
+
+    def __init__(self) -> None:
+        super().__init__("The cluster has not reported yet. Try again in a few seconds.")
+
+
+class WrongCredentials(PortalError):
+    """Sign-in failed; the message does not tell which part was wrong."""
+
+    def __init__(self) -> None:
+        super().__init__("The user name or the password is wrong.")

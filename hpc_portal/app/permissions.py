@@ -1,0 +1,157 @@
+"""One table says which role may do what; verbs ask it, so that no page or endpoint can forget to."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, false, or_, true
+from sqlmodel import col
+
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import NotAllowed, NotFound
+from hpc_portal.app.tables import GlobalRole, Job, OrganisationRole, ProjectRole
+from quotas.tables import Organisation, Project
+
+
+class Role(StrEnum):
+    """What a person is towards one project and what belongs to it."""
+
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+    ORGANISATION_MANAGER = "organisation_manager"
+    PROJECT_LEAD = "project_lead"
+    PROJECT_MEMBER = "project_member"
+
+
+class Action(StrEnum):
+    """What can be done."""
+
+    VIEW = "view"
+    """See a project, its jobs, files, logs and balance."""
+    SUBMIT = "submit"
+    CANCEL_OWN = "cancel_own"
+    CANCEL_ANY = "cancel_any"
+    MANAGE_MEMBERS = "manage_members"
+    GRANT = "grant"
+    """Create organisations, projects, users, grants and prices."""
+    AUDIT = "audit"
+    """Read the audit log."""
+
+
+ALLOWED: Mapping[Role, frozenset[Action]] = {
+    Role.ADMINISTRATOR: frozenset(Action),
+    Role.AUDITOR: frozenset({Action.VIEW, Action.AUDIT}),
+    Role.ORGANISATION_MANAGER: frozenset({Action.VIEW, Action.CANCEL_ANY, Action.MANAGE_MEMBERS}),
+    Role.PROJECT_LEAD: frozenset(
+        {Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN, Action.CANCEL_ANY, Action.MANAGE_MEMBERS}
+    ),
+    Role.PROJECT_MEMBER: frozenset({Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN}),
+}
+
+WHO_MAY: Mapping[Action, str] = {
+    Action.VIEW: "the project's lead",
+    Action.SUBMIT: "the project's lead to make you a member",
+    Action.CANCEL_OWN: "the project's lead",
+    Action.CANCEL_ANY: "the job's owner or the project's lead",
+    Action.MANAGE_MEMBERS: "the project's lead or the organisation's manager",
+    Action.GRANT: "the city's administrators",
+    Action.AUDIT: "the city's administrators",
+}
+
+
+def roles(actor: Actor, *, organisation_id: UUID | None = None, project_id: UUID | None = None) -> set[Role]:
+    """Every role that the actor has towards a project, or towards an organisation as a whole."""
+    found: set[Role] = set()
+    match actor.global_role:
+        case GlobalRole.ADMINISTRATOR:
+            found.add(Role.ADMINISTRATOR)
+        case GlobalRole.AUDITOR:
+            found.add(Role.AUDITOR)
+        case None:
+            pass
+    if organisation_id and actor.organisations.get(organisation_id) is OrganisationRole.MANAGER:
+        found.add(Role.ORGANISATION_MANAGER)
+    match actor.projects.get(project_id) if project_id else None:
+        case ProjectRole.LEAD:
+            found.add(Role.PROJECT_LEAD)
+        case ProjectRole.MEMBER:
+            found.add(Role.PROJECT_MEMBER)
+        case None:
+            pass
+    return found
+
+
+def may(
+    actor: Actor, action: Action, *, organisation_id: UUID | None = None, project_id: UUID | None = None
+) -> bool:
+    """Whether any of the actor's roles towards this project or organisation allows the action."""
+    return any(
+        action in ALLOWED[role]
+        for role in roles(actor, organisation_id=organisation_id, project_id=project_id)
+    )
+
+
+def require(
+    actor: Actor,
+    action: Action,
+    *,
+    organisation_id: UUID | None = None,
+    project_id: UUID | None = None,
+    hidden_as: NotFound | None = None,
+) -> None:
+    """Let pass who may, and tell others no more than they may know.
+
+    Args:
+        actor: who asks.
+        action: what they want to do.
+        organisation_id: the tenant that it concerns.
+        project_id: the project that it concerns.
+        hidden_as: raised instead of NotAllowed when the actor may not even see the thing.
+
+    Raises:
+        NotAllowed: the actor may see it but not do that.
+        NotFound: `hidden_as`, when they may not see it.
+    """
+    if may(actor, action, organisation_id=organisation_id, project_id=project_id):
+        return
+    if hidden_as and not may(actor, Action.VIEW, organisation_id=organisation_id, project_id=project_id):
+        raise hidden_as
+    raise NotAllowed(action, WHO_MAY[action])
+
+
+def _managed(actor: Actor) -> list[UUID]:
+    return [
+        key
+        for key, role in actor.organisations.items()
+        if Action.VIEW in ALLOWED[Role.ORGANISATION_MANAGER] and role is OrganisationRole.MANAGER
+    ]
+
+
+def _sees_all(actor: Actor) -> bool:
+    return may(actor, Action.VIEW)
+
+
+def visible_jobs(actor: Actor) -> ColumnElement[bool]:
+    """A WHERE clause: the jobs that the actor may see."""
+    if _sees_all(actor):
+        return true()
+    return or_(
+        false(), col(Job.project_id).in_(list(actor.projects)), col(Job.organisation_id).in_(_managed(actor))
+    )
+
+
+def visible_projects(actor: Actor) -> ColumnElement[bool]:
+    """A WHERE clause: the projects that the actor may see."""
+    if _sees_all(actor):
+        return true()
+    return or_(
+        false(), col(Project.id).in_(list(actor.projects)), col(Project.organisation_id).in_(_managed(actor))
+    )
+
+
+def visible_organisations(actor: Actor) -> ColumnElement[bool]:
+    """A WHERE clause: the organisations that the actor belongs to, or all for those who see all."""
+    if _sees_all(actor):
+        return true()
+    own = {*actor.organisations, *actor.project_organisations.values()}
+    return col(Organisation.id).in_(own)

@@ -1,0 +1,90 @@
+"""Wake-ups from web processes to the controller, so that a submitted job starts at once.
+
+A wake-up says "look at the database now" and nothing more; one that is lost costs a polling interval. On
+SQLite all processes share a machine: a datagram socket in the state folder. On PostgreSQL: NOTIFY.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from pathlib import Path
+from typing import Protocol
+
+import psycopg
+from sqlalchemy import Engine, text
+
+CHANNEL = "hpc_portal_wake"
+
+
+class WakeSender(Protocol):
+    """Tells the controller that there is something to do."""
+
+    def notify(self) -> None:
+        """Never blocks, never fails: a lost wake-up only costs time."""
+        ...
+
+
+class WakeListener(Protocol):
+    """Sets an event whenever a wake-up arrives."""
+
+    async def listen(self, event: asyncio.Event) -> None:
+        """Run until cancelled."""
+        ...
+
+
+class SocketWake:
+    """Wake-ups over a UNIX datagram socket."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+
+    def notify(self) -> None:
+        """Send one byte; nobody listening or a full buffer is fine."""
+        with contextlib.suppress(OSError):
+            self._socket.sendto(b"!", _short(self._path))
+
+    async def listen(self, event: asyncio.Event) -> None:
+        """Bind the path (the last listener wins) and set the event for each datagram."""
+        self._path.unlink(missing_ok=True)
+        receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            receiver.bind(_short(self._path))
+            self._path.chmod(0o600)
+            loop = asyncio.get_running_loop()
+            while True:
+                await loop.sock_recv(receiver, 64)
+                event.set()
+        finally:
+            receiver.close()
+
+
+class PostgresWake:
+    """Wake-ups by LISTEN and NOTIFY."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def notify(self) -> None:
+        """Send a NOTIFY in a transaction of its own."""
+        with contextlib.suppress(Exception), self._engine.begin() as connection:
+            connection.execute(text(f"NOTIFY {CHANNEL}"))
+
+    async def listen(self, event: asyncio.Event) -> None:
+        """Hold one connection for LISTEN; reconnects after a pause when it is lost."""
+        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        while True:
+            with contextlib.suppress(psycopg.OperationalError):
+                async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    async for _ in connection.notifies():
+                        event.set()
+            await asyncio.sleep(1)
+
+
+def _short(path: Path) -> str:
+    """A spelling of the path that fits into a socket address (108 bytes)."""
+    absolute = str(path.absolute())
+    relative = os.path.relpath(absolute)
+    return min(absolute, relative, key=len)
