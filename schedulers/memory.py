@@ -1,0 +1,450 @@
+"""A scheduler in memory with a hand-driven clock: it starts what fits, and ends only what a test ends.
+
+    scheduler = MemoryScheduler()
+    await scheduler.submit([submission])
+    scheduler.finish(submission.job_id, exit_code=0)
+
+Nothing here waits: `advance` moves the time, and walltimes run out on the way.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from schedulers import tres
+from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition, check_fits
+from schedulers.errors import SchedulerUnavailable
+from schedulers.jobspec import ResourceRequest
+from schedulers.jobstate import ExitCode, JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
+from schedulers.protocol import (
+    Accepted,
+    Feature,
+    Observation,
+    Refused,
+    Submission,
+    SubmitOutcome,
+    Uncertain,
+)
+
+ONE_NODE = (Node("n1", NodeState.UP, cpus=64, memory_mib=256 * 1024, gpus={"h100": 8}),)
+FIRST_INSTANT = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
+
+
+class ManualClock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, start: datetime = FIRST_INSTANT) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The instant that the test has reached."""
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        """Move on; jobs of a MemoryScheduler see it at `MemoryScheduler.advance` only."""
+        self._now += timedelta(seconds=seconds)
+
+
+class SubmitScenario(StrEnum):
+    """How the next submits go."""
+
+    ACCEPT = "accept"
+    LOSE_ANSWER = "lose_answer"
+    """The job is accepted, the answer gets lost: Uncertain."""
+    LOSE_REQUEST = "lose_request"
+    """The request gets lost on its way: Uncertain, and the scheduler never has the job."""
+    REFUSE = "refuse"
+
+
+@dataclass(slots=True)
+class _Run:
+    snapshot: TaskSnapshot
+    version: int
+
+
+@dataclass(slots=True)
+class _Job:
+    submission: Submission
+    scheduler_job_id: str
+    waiting: deque[tuple[int, int]]
+    """(task_index, attempt) in the order they will start."""
+    runs: dict[tuple[int, int], _Run] = field(default_factory=dict)
+    live: dict[tuple[int, int], _Run] = field(default_factory=dict)
+    """Those of `runs` that have not ended."""
+    pending_reason: str = ""
+    version: int = 0
+
+
+class MemoryScheduler:
+    """Implements the whole contract; public beyond it are the hands of the test.
+
+    `started` lists every (job_id, task_index, attempt) that ever started, in order: the proof that
+    nothing ran twice. Dependencies are not looked at. Not thread-safe: use it from one event loop.
+    """
+
+    def __init__(  # noqa: PLR0913 - a test names the one or two that it cares about
+        self,
+        name: str = "memory",
+        *,
+        clock: ManualClock | None = None,
+        nodes: Sequence[Node] = ONE_NODE,
+        partitions: Sequence[Partition] | None = None,
+        licenses: Mapping[str, int] | None = None,
+        features: frozenset[Feature] = frozenset(Feature),
+    ) -> None:
+        self.clock = clock or ManualClock()
+        self.scenario = SubmitScenario.ACCEPT
+        self.is_available = True
+        self.started: list[tuple[UUID, int, int]] = []
+        self._name = name
+        self._features = features
+        self._nodes = {node.name: node for node in nodes}
+        day = 86_400
+        default = Partition("main", tuple(self._nodes), 7 * day, day // 24, is_default=True)
+        self._partitions = tuple(partitions or (default,))
+        self._licenses = dict(licenses or {})
+        self._jobs: dict[str, _Job] = {}
+        self._ids: dict[UUID, str] = {}
+        self._last_id = 0
+        self._version = 0
+        self._changed = asyncio.Event()
+
+    # The contract
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return self._name
+
+    @property
+    def features(self) -> frozenset[Feature]:
+        """As given; all of them by default."""
+        return self._features
+
+    async def start(self) -> None:
+        """There is nothing to recover: what was submitted is still here."""
+        self._require_available()
+
+    async def close(self) -> None:
+        """Jobs stay as they are."""
+
+    async def submit(self, submissions: Sequence[Submission]) -> Sequence[SubmitOutcome]:
+        """Take the jobs in and start what fits, unless `scenario` says otherwise."""
+        self._require_available()
+        outcomes = [self._submit_one(submission) for submission in submissions]
+        self._start_what_fits()
+        return outcomes
+
+    async def find(self, job_ids: Collection[UUID]) -> Mapping[UUID, str]:
+        """The ids of those jobs that were accepted and not forgotten."""
+        self._require_available()
+        return {job_id: self._ids[job_id] for job_id in job_ids if job_id in self._ids}
+
+    async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
+        """Drop what waits and end what runs, at once."""
+        self._require_available()
+        for job in self._known(scheduler_job_ids):
+            self._drop_waiting(job)
+            for run in list(job.live.values()):
+                self._end(job, run, JobState.CANCELLED, "Cancelled", ExitCode(signal=15))
+        self._start_what_fits()
+
+    async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
+        """Whole snapshots, or only tasks that changed after `since`."""
+        self._require_available()
+        self._changed.clear()
+        after = -1 if since is None else since
+        return Observation(
+            cursor=self._version,
+            jobs={
+                job.scheduler_job_id: JobSnapshot(
+                    scheduler_job_id=job.scheduler_job_id,
+                    pending_reason=job.pending_reason if job.waiting else "",
+                    tasks=tuple(run.snapshot for run in job.runs.values() if run.version > after),
+                    is_closed=not job.waiting,
+                )
+                for job in self._known(scheduler_job_ids)
+                if job.version > after
+            },
+        )
+
+    async def forget(self, scheduler_job_ids: Collection[str]) -> None:
+        """Drop the jobs; `find` knows them no more."""
+        self._require_available()
+        for job in list(self._known(scheduler_job_ids)):
+            del self._jobs[job.scheduler_job_id]
+            del self._ids[job.submission.job_id]
+
+    async def wait_for_change(self, timeout_seconds: float) -> bool:
+        """True as soon as something changed after the last `observe`."""
+        try:
+            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    async def usage(self, scheduler_job_ids: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
+        """What ended runs used, whether or not snapshots carry it."""
+        self._require_available()
+        return {
+            (job.scheduler_job_id, task_index, attempt): self._usage(job, run.snapshot)
+            for job in self._known(scheduler_job_ids)
+            for (task_index, attempt), run in job.runs.items()
+            if run.snapshot.has_ended
+        }
+
+    async def cluster(self) -> ClusterSnapshot:
+        """Nodes with what running jobs hold of them."""
+        self._require_available()
+        return self._cluster()
+
+    # The hands of the test
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock; runs that reach their walltime on the way end as TIMEOUT at that very instant."""
+        until = self.clock.now() + timedelta(seconds=seconds)
+        while due := [item for item in self._deadlines() if item[0] <= until]:
+            at, job, run = min(due, key=lambda item: item[0])
+            self.clock.advance((at - self.clock.now()).total_seconds())
+            self._end(job, run, JobState.TIMEOUT, "TimeLimit", ExitCode(signal=15))
+            self._start_what_fits()
+        self.clock.advance((until - self.clock.now()).total_seconds())
+
+    def finish(
+        self,
+        job: UUID | str,
+        task_index: int = 0,
+        *,
+        exit_code: int = 0,
+        signal: int = 0,
+        state: JobState | None = None,
+    ) -> None:
+        """End the running attempt of a task as its program would, or in any other `state`.
+
+        Raises:
+            KeyError: the job is unknown or this task is not running.
+        """
+        found = self._jobs[self._ids[job] if isinstance(job, UUID) else job]
+        runs = {run.snapshot.task_index: run for run in found.live.values()}
+        code = ExitCode(exit_code, signal)
+        ended = state or (JobState.COMPLETED if code.is_success else JobState.FAILED)
+        reason = "" if code.is_success else "NonZeroExitCode"
+        self._end(found, runs[task_index], ended, reason, code)
+        self._start_what_fits()
+
+    def finish_all(self, *, exit_code: int = 0) -> None:
+        """End everything that runs now, and what starts in its place, until nothing runs or waits."""
+        while running := self.running():
+            for job_id, task_index, _ in running:
+                self.finish(job_id, task_index, exit_code=exit_code)
+
+    def fail_node(self, name: str) -> None:
+        """The node goes down and takes its runs with it: NODE_FAIL, requeued where the spec says so."""
+        self._nodes[name] = replace(self._nodes[name], state=NodeState.DOWN, reason="Not responding")
+        for job in self._jobs.values():
+            for run in list(job.live.values()):
+                if name in run.snapshot.nodes:
+                    self._end(job, run, JobState.NODE_FAIL, "NodeDown", None)
+        self._start_what_fits()
+
+    def restore_node(self, name: str) -> None:
+        """The node takes jobs again."""
+        self._nodes[name] = replace(self._nodes[name], state=NodeState.UP, reason="")
+        self._start_what_fits()
+
+    def running(self) -> list[tuple[UUID, int, int]]:
+        """(job_id, task_index, attempt) of everything that runs now."""
+        return [
+            (job.submission.job_id, run.snapshot.task_index, run.snapshot.attempt)
+            for job in self._jobs.values()
+            for run in list(job.live.values())
+        ]
+
+    # Inside
+
+    def _require_available(self) -> None:
+        if not self.is_available:
+            message = f"{self._name} does not answer"
+            raise SchedulerUnavailable(message)
+
+    def _known(self, ids: Collection[str]) -> Iterator[_Job]:
+        return (self._jobs[job_id] for job_id in ids if job_id in self._jobs)
+
+    def _submit_one(self, submission: Submission) -> SubmitOutcome:
+        if submission.job_id in self._ids:
+            return Accepted(self._ids[submission.job_id])
+        if self.scenario is SubmitScenario.LOSE_REQUEST:
+            return Uncertain("the connection broke while sending")
+        if self.scenario is SubmitScenario.REFUSE:
+            return Refused("this scheduler refuses everything")
+        if misfits := check_fits(submission.spec, self._cluster()):
+            return Refused(misfits[0].message)
+        self._last_id += 1
+        job_id = str(self._last_id)
+        waiting = deque((index, 0) for index in submission.spec.task_indices())
+        job = _Job(submission, job_id, waiting)
+        self._jobs[job_id] = job
+        self._ids[submission.job_id] = job_id
+        self._touch(job)
+        if self.scenario is SubmitScenario.LOSE_ANSWER:
+            return Uncertain("the connection broke while waiting for the answer")
+        return Accepted(job_id)
+
+    def _touch(self, job: _Job) -> int:
+        self._version += 1
+        job.version = self._version
+        self._changed.set()
+        return self._version
+
+    def _write(self, job: _Job, snapshot: TaskSnapshot) -> None:
+        key = snapshot.task_index, snapshot.attempt
+        job.runs[key] = _Run(snapshot, self._touch(job))
+        if snapshot.has_ended:
+            job.live.pop(key, None)
+        else:
+            job.live[key] = job.runs[key]
+
+    def _drop_waiting(self, job: _Job) -> None:
+        for task_index, attempt in job.waiting:
+            if attempt:
+                never_ran = TaskSnapshot(task_index, attempt, JobState.CANCELLED, ended_at=self.clock.now())
+                self._write(job, self._metered(job, never_ran))
+        if job.waiting:
+            job.waiting.clear()
+            self._touch(job)
+
+    def _end(self, job: _Job, run: _Run, state: JobState, reason: str, code: ExitCode | None) -> None:
+        before = run.snapshot
+        policy = job.submission.spec.requeue
+        wants_again = (
+            policy.on_node_fail
+            if state is JobState.NODE_FAIL
+            else (code and code.code in policy.on_exit_codes)
+        )
+        is_requeued = bool(wants_again) and before.attempt < policy.max_requeues
+        ended = replace(
+            before,
+            state=state,
+            reason=reason,
+            exit_code=code,
+            ended_at=self.clock.now(),
+            flags=frozenset({StateFlag.REQUEUED}) if is_requeued else frozenset(),
+        )
+        if is_requeued:
+            job.waiting.appendleft((before.task_index, before.attempt + 1))
+        self._write(job, self._metered(job, ended))
+
+    def _metered(self, job: _Job, snapshot: TaskSnapshot) -> TaskSnapshot:
+        if Feature.METERS_USAGE not in self._features:
+            return snapshot
+        return replace(snapshot, usage=self._usage(job, snapshot))
+
+    def _usage(self, job: _Job, snapshot: TaskSnapshot) -> JobUsage:
+        ended_at = snapshot.ended_at or self.clock.now()
+        elapsed = (ended_at - snapshot.started_at).total_seconds() if snapshot.started_at else 0
+        return JobUsage(
+            started_at=snapshot.started_at,
+            ended_at=ended_at,
+            elapsed_seconds=math.ceil(elapsed),
+            allocated_tres=job.submission.spec.resources.tres,
+        )
+
+    def _deadlines(self) -> Iterator[tuple[datetime, _Job, _Run]]:
+        for job in self._jobs.values():
+            limit = timedelta(seconds=job.submission.spec.resources.walltime_seconds or 3600)
+            for run in list(job.live.values()):
+                if run.snapshot.started_at:
+                    yield run.snapshot.started_at + limit, job, run
+
+    def _start_what_fits(self) -> None:
+        """Strictly in order of priority and submission: whoever does not fit stops those behind it."""
+        order = sorted(self._jobs.values(), key=lambda job: -job.submission.priority)
+        blocked = False
+        for job in order:
+            spec = job.submission.spec
+            throttle = (spec.array and spec.array.throttle) or math.inf
+            reason = "Priority" if blocked else ""
+            while job.waiting and not reason:
+                reason = "JobArrayTaskLimit" if len(job.live) >= throttle else self._start_next(job)
+            blocked = blocked or reason in {"Resources", "Licenses"}
+            if job.waiting and reason != job.pending_reason:
+                job.pending_reason = reason
+                self._touch(job)
+
+    def _start_next(self, job: _Job) -> str:
+        """Start the job's next task; the reason when it has to wait."""
+        asked = job.submission.spec.resources
+        cluster = self._cluster()
+        free = {item.feature: item.total - item.used for item in cluster.licenses}
+        if any(free.get(feature, 0) < count for feature, count in asked.licenses.items()):
+            return "Licenses"
+        partition = cluster.partition(job.submission.spec.partition)
+        members = partition.nodes if partition else ()
+        fitting = [node for node in cluster.nodes if node.name in members and _has_room(node, asked)]
+        if len(fitting) < asked.nodes:
+            return "Resources"
+        task_index, attempt = job.waiting.popleft()
+        nodes = tuple(node.name for node in fitting[: asked.nodes])
+        self.started.append((job.submission.job_id, task_index, attempt))
+        now = self.clock.now()
+        self._write(job, TaskSnapshot(task_index, attempt, JobState.RUNNING, started_at=now, nodes=nodes))
+        return ""
+
+    def _cluster(self) -> ClusterSnapshot:
+        nodes = {
+            name: replace(node, allocated_cpus=0, allocated_memory_mib=0, allocated_gpus={})
+            for name, node in self._nodes.items()
+        }
+        used: dict[str, int] = {}
+        for job in self._jobs.values():
+            asked = job.submission.spec.resources
+            for run in list(job.live.values()):
+                used = tres.add(used, asked.licenses)
+                for name in run.snapshot.nodes:
+                    node = nodes[name]
+                    nodes[name] = replace(
+                        node,
+                        allocated_cpus=node.allocated_cpus + asked.cpus_per_node,
+                        allocated_memory_mib=node.allocated_memory_mib + asked.memory_mib_per_node,
+                        allocated_gpus=tres.add(node.allocated_gpus, _typed(node, asked.gpus_per_node)),
+                    )
+        return ClusterSnapshot(
+            name=self._name,
+            as_of=self.clock.now(),
+            partitions=self._partitions,
+            nodes=tuple(nodes.values()),
+            licenses=tuple(
+                License(feature, total, used.get(feature, 0)) for feature, total in self._licenses.items()
+            ),
+        )
+
+
+def _typed(node: Node, asked: Mapping[str, int]) -> dict[str, int]:
+    """A GPU request with "any type" turned into types that the node still has free."""
+    taken = {gpu_type: count for gpu_type, count in asked.items() if gpu_type}
+    missing = asked.get("", 0)
+    for gpu_type, total in node.gpus.items():
+        free = total - node.allocated_gpus.get(gpu_type, 0) - taken.get(gpu_type, 0)
+        more = max(0, min(free, missing))
+        taken[gpu_type] = taken.get(gpu_type, 0) + more
+        missing -= more
+    return {gpu_type: count for gpu_type, count in taken.items() if count}
+
+
+def _has_room(node: Node, asked: ResourceRequest) -> bool:
+    typed = _typed(node, asked.gpus_per_node)
+    return (
+        node.state is NodeState.UP
+        and node.cpus - node.allocated_cpus >= asked.cpus_per_node
+        and node.memory_mib - node.allocated_memory_mib >= asked.memory_mib_per_node
+        and sum(typed.values()) >= sum(asked.gpus_per_node.values())
+        and all(
+            node.gpus.get(name, 0) - node.allocated_gpus.get(name, 0) >= count
+            for name, count in typed.items()
+        )
+    )
