@@ -1,0 +1,103 @@
+# Everything that is done to this project has a name here. `make help` lists the names.
+# `make demo` and `make test` each start from a bare Debian 12 machine: scripts/setup.sh brings what is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+TESTS ?=
+
+.PHONY: help
+help: ## List what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Try it
+
+.PHONY: demo
+demo: setup-demo ## Seed a small city, run a simulation and a training, keep the portal open (EXIT=1: stop after)
+	@$(BIN)/hpc-portal demo $(if $(filter-out 0,$(EXIT)),--exit)
+
+##@ Test it
+
+.PHONY: test
+test: setup-test ## Run all tests (JOBS=4: processes, SEED=1: fixed order, TESTS="tests/unit -k money": some)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --durations 10 \
+		$(if $(SEED),-p randomly --randomly-seed $(SEED)) $(TESTS)
+
+.PHONY: check
+check: check-static arch test ## All that must hold before a commit: format, lint, types, arch, test
+
+.PHONY: check-static
+check-static: fmt-check lint types arrows ## The quick part of check: nothing is run but analysers
+
+.PHONY: bench
+bench: setup-test ## Measure, each figure beside its reference; docs/benchmarks.md keeps the results
+	@$(BIN)/python -m pytest -m benchmark -p no:randomly --timeout 0 -s $(or $(TESTS),tests/benchmarks)
+
+##@ Keep it clean
+
+.PHONY: fmt
+fmt: setup-test ## Format, and mend what the linter can mend
+	@$(BIN)/ruff check --fix-only --quiet
+	@$(BIN)/ruff format
+
+.PHONY: fmt-check
+fmt-check: setup-test ## Is everything formatted?
+	@$(BIN)/ruff format --check
+
+.PHONY: lint
+lint: setup-test ## Lint: every ruff rule, each exception with its reason
+	@$(BIN)/ruff check
+
+.PHONY: types
+types: setup-test ## Check types: mypy --strict over product and tests
+	@$(BIN)/mypy
+
+.PHONY: arrows
+arrows: setup-test ## May every import point where it points? (contracts in pyproject.toml)
+	@$(BIN)/lint-imports --no-cache
+
+.PHONY: arch
+arch: arrows ## Arrows, and the tests of the project's own shape
+	@$(BIN)/python -m pytest -q tests/architecture
+
+##@ Write it down
+
+.PHONY: docs
+docs: setup-test ## Write the generated parts of docs/ anew: the file tree and the settings
+	@$(BIN)/python scripts/write_docs.py
+
+.PHONY: docs-check
+docs-check: setup-test ## Are the generated parts of docs/ up to date, and do all links lead somewhere?
+	@$(BIN)/python -m pytest -q tests/architecture/test_docs.py
+
+##@ Set it up
+
+.PHONY: setup-demo
+setup-demo: ## Install what running the portal needs
+	@scripts/setup.sh demo
+
+.PHONY: setup-test
+setup-test: ## Install what developing and testing needs
+	@scripts/setup.sh test
+
+.PHONY: hooks
+hooks: setup-test ## Run the quick checks before every git commit
+	@$(BIN)/pre-commit install
+
+.PHONY: lock
+lock: setup-demo ## Write requirements/*.lock anew (UPGRADE=1: with newer releases)
+	@scripts/lock.sh $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove caches and build leftovers; keeps .venv and the demo's data in .state
+	@rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+.PHONY: clean-all
+clean-all: clean ## Remove .venv and the demo's data too
+	@rm -rf .venv .state
