@@ -1,0 +1,96 @@
+"""A job's folder is filled once, completely, and never through a link."""
+
+import os
+import stat
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from hpc_portal.app.files.workspace import prepare_workspace, workspace_path
+from schedulers.jobspec import InputFile, JobSpec
+
+JOB = UUID("01920000-0000-7000-8000-000000000001")
+RELATIVE = workspace_path(organisation="uni", account="uni-vlsi", cluster_user="lan", job_id=JOB)
+SPEC = JobSpec(
+    name="regression",
+    script="#!/bin/bash\necho xin chào\n",
+    working_directory="run",
+    stdout_path="logs/%a.out",
+    inputs=(
+        InputFile(path="cfg/tests.json", content="{}"),
+        InputFile(path="tool", content="#!/bin/sh\n", executable=True),
+    ),
+)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_script_and_inputs_are_there_before_the_job_starts(tmp_path: Path) -> None:
+    home = prepare_workspace(tmp_path / "root", RELATIVE, SPEC)
+
+    assert home == tmp_path / "root" / "uni" / "uni-vlsi" / "lan" / str(JOB)
+    assert (home / "job.sh").read_text(encoding="utf-8") == SPEC.script
+    assert (home / "cfg" / "tests.json").read_text() == "{}"
+    assert mode(home / "job.sh") == 0o700
+    assert mode(home / "tool") == 0o700
+    assert mode(home / "cfg" / "tests.json") == 0o600
+    assert (home / "run").is_dir()
+    assert (home / "logs").is_dir()
+    assert sorted(path.name for path in home.iterdir()) == ["cfg", "job.sh", "logs", "run", "tool"]
+
+
+def test_the_folder_is_private_and_those_above_cannot_be_listed(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        home = prepare_workspace(tmp_path, RELATIVE, SPEC)
+    finally:
+        os.umask(umask)
+
+    assert mode(home) == 0o700
+    assert mode(home.parent) == mode(tmp_path / "uni") == 0o711
+
+
+def test_a_second_preparation_changes_nothing_that_the_job_changed(tmp_path: Path) -> None:
+    home = prepare_workspace(tmp_path, RELATIVE, SPEC)
+    (home / "cfg" / "tests.json").write_text('{"edited": true}')
+    (home / "tool").unlink()
+
+    prepare_workspace(tmp_path, RELATIVE, SPEC)
+
+    assert (home / "cfg" / "tests.json").read_text() == '{"edited": true}'
+    assert (home / "tool").read_text() == "#!/bin/sh\n"
+
+
+def test_nothing_is_written_through_a_link_that_a_job_planted(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    root = tmp_path / "root"
+    (root / "uni" / "uni-vlsi" / "lan").mkdir(parents=True)
+    (root / "uni" / "uni-vlsi" / "lan" / str(JOB)).symlink_to(outside)
+
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        prepare_workspace(root, RELATIVE, SPEC)
+    assert list(outside.iterdir()) == []
+
+
+def test_a_planted_link_in_place_of_an_input_stays_and_leads_nowhere(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    home = prepare_workspace(tmp_path / "root", RELATIVE, SPEC)
+    (home / "tool").unlink()
+    (home / "tool").symlink_to(victim)
+
+    prepare_workspace(tmp_path / "root", RELATIVE, SPEC)
+
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_the_owner_gets_the_folder_and_all_in_it(tmp_path: Path) -> None:
+    home = prepare_workspace(tmp_path, RELATIVE, SPEC, owner=(12345, 12345))
+
+    assert {path.stat().st_uid for path in (home, *home.rglob("*"))} == {12345}
+    assert home.parent.stat().st_uid == 0
