@@ -5,7 +5,7 @@ of a node (CPUs, memory, GPUs) that executes its runs one after another: one run
 short array tasks, so that the network is crossed once per batch and not once per task.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 
@@ -95,17 +95,17 @@ class Lane:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, fields: dict[str, Any]) -> Self:
+    def from_json(cls, json: dict[str, Any]) -> Self:
         """The inverse of `to_json`, also after a trip through JSON."""
-        command = dict(fields["command"])
+        command = dict(json["command"])
         command["tenant"] = Tenant(**command["tenant"])
         command["argv"] = tuple(command["argv"])
         return cls(
             **{
-                **fields,
+                **json,
                 "command": Command(**command),
-                "runs": tuple(Run(**run) for run in fields["runs"]),
-                "gpu_indices": tuple(fields["gpu_indices"]),
+                "runs": tuple(Run(**run) for run in json["runs"]),
+                "gpu_indices": tuple(json["gpu_indices"]),
             }
         )
 
@@ -130,6 +130,24 @@ class RunReport:
     max_rss_mib: int = 0
     gpu_indices: tuple[int, ...] = ()
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether this is the last word on the run."""
+        return self.state not in {"queued", "running"}
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict for json.dumps; what is not known is left out, for there are many of these."""
+        known = ((name, getattr(self, name), default) for name, default in _REPORT_DEFAULTS)
+        return {name: value for name, value, default in known if value != default}
+
+    @classmethod
+    def from_json(cls, json: dict[str, Any]) -> Self:
+        """The inverse of `to_json`, also after a trip through JSON."""
+        return cls(**{**json, "gpu_indices": tuple(json.get("gpu_indices", ()))})
+
+
+_REPORT_DEFAULTS = tuple((item.name, item.default) for item in fields(RunReport))
+
 
 @dataclass(frozen=True, slots=True)
 class NodeHello:
@@ -147,3 +165,48 @@ class NodeHello:
     """`sandbox`, `user` or `none`: how tenants are kept apart here."""
     serves_several_organisations: bool = True
     draining: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict for json.dumps."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, json: dict[str, Any]) -> Self:
+        """The inverse of `to_json`, also after a trip through JSON."""
+        gpus = {kind: tuple(indices) for kind, indices in json["gpus"].items()}
+        return cls(**{**json, "gpus": gpus})
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEvent:
+    """One message of a node on the Dask topic `hpc-node`: its heartbeat, or what changed, or both."""
+
+    node: str
+    supervisor_id: str
+    hello: NodeHello | None = None
+    runs: tuple[RunReport, ...] = ()
+    """The latest word on each run that started or ended; a run that did both is told once."""
+    drained: tuple[str, ...] = ()
+    """Lanes whose runs have all ended: their share of the node is free again."""
+
+    def to_json(self) -> dict[str, Any]:
+        """A plain dict for json.dumps or msgpack."""
+        return {
+            "node": self.node,
+            "supervisor_id": self.supervisor_id,
+            "hello": self.hello and self.hello.to_json(),
+            "runs": [report.to_json() for report in self.runs],
+            "drained": list(self.drained),
+        }
+
+    @classmethod
+    def from_json(cls, json: dict[str, Any]) -> Self:
+        """The inverse of `to_json`, also after a trip through JSON."""
+        hello = json["hello"]
+        return cls(
+            node=json["node"],
+            supervisor_id=json["supervisor_id"],
+            hello=NodeHello.from_json(hello) if hello else None,
+            runs=tuple(RunReport.from_json(report) for report in json["runs"]),
+            drained=tuple(json["drained"]),
+        )
