@@ -14,12 +14,17 @@ class PartitionSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    """As in `hpc submit --partition`: small letters, digits, `-` and `_`."""
     nodes: str = "*"
     """A shell pattern of node names."""
     max_walltime_seconds: int = Field(default=7 * 86_400, ge=1)
+    """The longest walltime that a job may ask for here."""
     default_walltime_seconds: int = Field(default=3600, ge=1)
+    """For jobs that ask for none."""
     max_nodes_per_job: int | None = Field(default=None, ge=1)
+    """The most nodes that one job may have; default: all of the partition."""
     is_default: bool = False
+    """Takes the jobs that name no partition; exactly one partition must."""
 
 
 class Settings(BaseSettings):
@@ -34,27 +39,37 @@ class Settings(BaseSettings):
     database_url: str = ""
     """SQLAlchemy URL; empty means SQLite in state_dir. PostgreSQL: postgresql+psycopg://..."""
     database_pool_size: int = Field(default=10, ge=1, le=200)
+    """The most database connections that one process keeps open."""
 
     host: str = "127.0.0.1"
+    """Address to listen on; `0.0.0.0` for all of the machine's."""
     port: int = Field(default=8000, ge=0, le=65_535)
+    """TCP port to listen on; 0 takes a free one and prints it."""
     public_url: str = ""
     """What people type in the browser, where a proxy stands in front; decides secure cookies."""
     secret_key: SecretStr = SecretStr("")
     """Signs sessions and CSRF tokens; empty: made once and kept in state_dir."""
     session_hours: Annotated[int, Field(ge=1, le=720)] = 12
+    """How long a browser stays signed in."""
     default_locale: Literal["vi", "en"] = "vi"
+    """Language of pages for people who have chosen none."""
 
     cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
+    """Stored with every job, so that it must not change while jobs run."""
     dask_scheduler: str = ""
     """Address of a Dask scheduler (tcp:// or tls://); empty: one is embedded in the controller."""
     dask_tls_ca: Path | None = None
+    """Certificate of the authority that signed those of scheduler and workers (PEM)."""
     dask_tls_cert: Path | None = None
+    """The portal's own certificate for the Dask scheduler (PEM)."""
     dask_tls_key: Path | None = None
+    """The private key that belongs to it (PEM)."""
     node_name: str = "local"
     """Name of the embedded node."""
     node_cpus: int | None = Field(default=None, ge=1)
     """CPUs that the embedded node offers; default: what the machine has."""
     node_memory_mib: int | None = Field(default=None, ge=64)
+    """Memory that the embedded node offers; default: what the machine has."""
     node_gpus: dict[str, int] = Field(default_factory=dict)
     """GPUs of the embedded node by type; empty: found through NVML."""
     allow_unisolated_tenants: bool = False
@@ -62,8 +77,9 @@ class Settings(BaseSettings):
     partitions: list[PartitionSettings] = Field(
         default_factory=lambda: [PartitionSettings(name="main", is_default=True)]
     )
+    """The partitions of the Dask cluster, in the order in which people see them."""
     licenses: dict[str, int] = Field(default_factory=dict)
-    """Licence features counted over the cluster: {"vcs": 4}."""
+    """Licence features counted over the cluster, such as `{"vcs": 4}`."""
     node_fail_after_seconds: float = Field(default=120, gt=0)
     """A node unheard of for so long is down, and its jobs end as NODE_FAIL."""
     cluster_uid_base: int = Field(default=0, ge=0)
