@@ -7,6 +7,8 @@
     │   └── FileNotInWorkspace
     ├── NotAllowed                 visible, but this person's role may not do that
     ├── InvalidSubmission          one or more fields are wrong; `problems` names each
+    ├── InvalidEntry               the same for a person, project or other record that is not a job
+    ├── NameTaken                  someone has that name already
     ├── IdempotencyKeyReused       the same key came with another request
     ├── TenantNotActive            the organisation or project is suspended or closed
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
@@ -77,6 +79,23 @@ class InvalidSubmission(PortalError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(" ".join(f"{problem.field}: {problem.message}" for problem in problems))
         self.problems = tuple(problems)
+
+
+class InvalidEntry(PortalError):
+    """A person, project or other record cannot be stored as entered; nothing was."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(" ".join(f"{problem.field}: {problem.message}" for problem in problems))
+        self.problems = tuple(problems)
+
+
+class NameTaken(PortalError):
+    """Names are unique, and someone has this one already."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__(f"There is already a {kind} {name!r}. Choose another name.")
+        self.kind = kind
+        self.name = name
 
 
 class IdempotencyKeyReused(PortalError):
