@@ -1,15 +1,20 @@
 """What every verb of a web process works with; built by wiring.py, passed in, never global."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from quotas.prices import current_price_list
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from hpc_portal.app import cluster_views
+from hpc_portal.app.cached import Cached
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import writing
 from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wake import WakeSender
+from quotas.pricing import PriceList
+from schedulers.cluster import ClusterSnapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +26,18 @@ class Services:
     commits: GroupCommit
     wake: WakeSender
     clock: Clock
+    clusters: Cached[list[ClusterSnapshot]] = field(init=False)
+    """The clusters as their controllers last reported them."""
+    price_list: Cached[PriceList] = field(init=False)
+    """The price list in force."""
+
+    def __post_init__(self) -> None:
+        clusters = Cached(self.engine, cluster_views.load)
+        price_list = Cached(
+            self.engine, lambda connection: current_price_list(connection, at=self.clock.now())
+        )
+        object.__setattr__(self, "clusters", clusters)
+        object.__setattr__(self, "price_list", price_list)
 
     def reading(self) -> Session:
         """A session that only reads; use as a context manager."""

@@ -122,6 +122,12 @@ class Job(SQLModel, table=True):
     __tablename__ = "job"
     __table_args__ = (
         Index("ix_job_queue", "phase", "not_before", "id"),
+        Index(
+            "ix_job_cancel_wish",
+            "cancel_requested_at",
+            sqlite_where=text("cancel_requested_at IS NOT NULL AND settled_at IS NULL"),
+            postgresql_where=text("cancel_requested_at IS NOT NULL AND settled_at IS NULL"),
+        ),
         Index("ix_job_project_list", "project_id", "id"),
         Index("ix_job_project_state_list", "project_id", "state", "id"),
         Index("ix_job_organisation_list", "organisation_id", "id"),
@@ -142,6 +148,7 @@ class Job(SQLModel, table=True):
     """Relative to the workspace root."""
     partition: str = Field(max_length=64)
     priority: int = 0
+    is_array: bool = False
 
     phase: Phase = Field(sa_type=text_enum(Phase, "job_phase"))  # type: ignore[call-overload]
     state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "job_state"))  # type: ignore[call-overload]
@@ -157,6 +164,10 @@ class Job(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancel_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    waits_for_jobs: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
+    )
+    """Its dependencies are not all met yet; it stays ACCEPTED."""
 
     tasks_total: int
     tasks_running: int = 0

@@ -1,25 +1,32 @@
 """Submit: render, check, price, hold, insert; one transaction, no network."""
 
-from collections.abc import Mapping
+import asyncio
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from quotas.hold import hold
+from sqlalchemy import Connection, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+
+from hpc_portal.app import events
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import IdempotencyKeyReused
+from hpc_portal.app.events import Event
+from hpc_portal.app.files.workspace import workspace_path
+from hpc_portal.app.ids import new_id
+from hpc_portal.app.jobs import check_limits
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.services import Services
-from schedulers.jobspec import JobSpec
+from hpc_portal.app.tables import IdempotencyKey, Job
+from quotas import pricing
+from quotas.pricing import Estimate, PriceList
 
-
-@dataclass(frozen=True, slots=True)
-class SubmitRequest:
-    """What a person asks for: a template with parameters, or a complete JobSpec; exactly one of them."""
-
-    project: str
-    """The project's account name: who pays."""
-    template: str | None = None
-    parameters: Mapping[str, Any] | None = None
-    spec: JobSpec | None = None
-    idempotency_key: str | None = None
+__all__ = ["SubmitRequest", "SubmittedJob", "submit_job"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,140 @@ class SubmittedJob:
     is_new: bool
 
 
+class _KeyTaken(Exception):
+    """Another process stored the same Idempotency-Key in this very moment."""
+
+
 async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -> SubmittedJob:
-    """Store a job for good; on return it is committed, priced and its budget is held."""
-    raise NotImplementedError((services, actor, request))
+    """Store a job for good; on return it is committed, priced and its budget is held.
+
+    The same idempotency key from the same person gives the same job, also from two processes at once.
+
+    Raises:
+        IdempotencyKeyReused: the key came before with another request.
+        BudgetExceeded, LimitExceeded, UnpricedResource: from the quotas; nothing was stored.
+        ProjectNotFound, NotAllowed, TenantNotActive, TemplateNotFound, InvalidParameters,
+        InvalidSubmission, ClusterNotSeenYet: see `prepare_job`; nothing was stored.
+    """
+    prepared = await asyncio.to_thread(prepare_job, services, actor, request)
+    price_list = services.price_list.get()
+    estimate = pricing.estimate(
+        prepared.spec.resources.tres,
+        walltime_seconds=prepared.spec.resources.walltime_seconds or 0,
+        tasks=prepared.spec.task_count,
+        partition=prepared.spec.partition or "",
+        price_list=price_list,
+    )
+    submission = _Submission(services, actor, request, prepared, estimate, price_list)
+    try:
+        submitted = await services.commits.run(submission.store)
+    except _KeyTaken:
+        submitted = await services.commits.run(submission.store)
+    if submitted.is_new:
+        services.wake.notify()
+    return submitted
+
+
+@dataclass(frozen=True, slots=True)
+class _Submission:
+    """One submission on its way into the database; `store` may run several times."""
+
+    services: Services
+    actor: Actor
+    request: SubmitRequest
+    prepared: PreparedJob
+    estimate: Estimate
+    price_list: PriceList
+
+    def store(self, connection: Connection) -> SubmittedJob:
+        """Hold the budget and insert the job; all of it or, on any error, nothing."""
+        key = self.request.idempotency_key
+        if key and (job_id := self._stored_before(connection, key)):
+            return SubmittedJob(job_id, is_new=False)
+        now = self.services.clock.now()
+        job_id = new_id()
+        prepared, actor = self.prepared, self.actor
+        check_limits.require_within(connection, actor=actor, prepared=prepared)
+        hold(
+            connection,
+            project_id=prepared.project_id,
+            job_id=job_id,
+            unit=self.estimate.unit,
+            units=self.estimate.units,
+            partition=prepared.spec.partition or "",
+            price_list=self.price_list,
+            at=now,
+        )
+        connection.execute(insert(Job), self._row(job_id))
+        if key:
+            self._store_key(connection, key, job_id)
+        submitted = Event(job_id, prepared.project_id, "job.submitted", {"name": prepared.spec.name})
+        events.record(connection, [submitted], at=now)
+        return SubmittedJob(job_id, is_new=True)
+
+    def _row(self, job_id: UUID) -> dict[str, Any]:
+        prepared, actor, spec = self.prepared, self.actor, self.prepared.spec
+        return {
+            "id": job_id,
+            "organisation_id": prepared.organisation_id,
+            "project_id": prepared.project_id,
+            "user_id": actor.user_id,
+            "name": spec.name,
+            "template": self.request.template,
+            "parameters": prepared.parameters,
+            "spec": spec.model_dump(mode="json", exclude_defaults=True),
+            "workspace": workspace_path(
+                organisation=prepared.organisation,
+                account=prepared.account,
+                cluster_user=actor.cluster_user,
+                job_id=job_id,
+            ),
+            "partition": spec.partition,
+            "is_array": spec.array is not None,
+            "phase": Phase.ACCEPTED,
+            "state_reason": "Dependency" if spec.dependencies else "",
+            "waits_for_jobs": bool(spec.dependencies),
+            "scheduler": prepared.cluster.name,
+            "submitted_at": self.services.clock.now(),
+            "tasks_total": spec.task_count,
+            "estimated_vnd": self.estimate.vnd,
+        }
+
+    def _stored_before(self, connection: Connection, key: str) -> UUID | None:
+        stored = connection.execute(
+            select(col(IdempotencyKey.job_id), col(IdempotencyKey.request_hash)).where(
+                col(IdempotencyKey.user_id) == self.actor.user_id, col(IdempotencyKey.key) == key
+            )
+        ).first()
+        if stored is None:
+            return None
+        if stored.request_hash != _hash(self.request):
+            raise IdempotencyKeyReused(key)
+        return UUID(str(stored.job_id))
+
+    def _store_key(self, connection: Connection, key: str, job_id: UUID) -> None:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        stored = connection.execute(
+            dialect.insert(IdempotencyKey)
+            .values(
+                user_id=self.actor.user_id,
+                key=key,
+                request_hash=_hash(self.request),
+                job_id=job_id,
+                created_at=self.services.clock.now(),
+            )
+            .on_conflict_do_nothing()
+        )
+        if not stored.rowcount:
+            raise _KeyTaken(key)
+
+
+def _hash(request: SubmitRequest) -> str:
+    """Of what was asked, not of the key; equal requests hash equally whatever the order of their fields."""
+    content = {
+        "project": request.project,
+        "template": request.template,
+        "parameters": dict(request.parameters) if request.parameters is not None else None,
+        "spec": request.spec.model_dump(mode="json") if request.spec else None,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()

@@ -1,0 +1,143 @@
+"""Cancel: record the wish; the controller carries it out, also when the scheduler is away for a while."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, select, update
+from sqlmodel import col
+
+from hpc_portal.app import events, permissions
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import JobNotFound
+from hpc_portal.app.events import Event
+from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import Job
+from schedulers.jobstate import JobState
+
+_BATCH = 1000
+_OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
+
+
+def request_cancel(services: Services, actor: Actor, job_ids: Sequence[UUID]) -> list[UUID]:
+    """Ask for jobs to be cancelled: all of them or, when one may not be, none.
+
+    Returns those for which this call recorded the wish; jobs that are over, or asked before, are left out.
+
+    Raises:
+        JobNotFound: one does not exist or is not visible to the actor.
+        NotAllowed: the actor sees one but may not cancel it.
+    """
+    now = services.clock.now()
+
+    def work(connection: Connection) -> list[UUID]:
+        rows = {row.id: row for row in connection.execute(_JOBS.where(col(Job.id).in_(job_ids)))}
+        for job_id in job_ids:
+            _require_may_cancel(actor, job_id, rows.get(job_id))
+        wished = [
+            job_id
+            for job_id in dict.fromkeys(job_ids)
+            if rows[job_id].phase not in _OVER and rows[job_id].cancel_requested_at is None
+        ]
+        connection.execute(
+            update(Job)
+            .where(col(Job.id).in_(wished), col(Job.cancel_requested_at).is_(None))
+            .values(cancel_requested_at=now)
+        )
+        told = [
+            Event(job_id, rows[job_id].project_id, "job.cancel_requested", {"by": actor.username})
+            for job_id in wished
+        ]
+        events.record(connection, told, at=now)
+        return wished
+
+    wished = transact(services.engine, work)
+    if wished:
+        services.wake.notify()
+    return wished
+
+
+_JOBS = select(
+    col(Job.id),
+    col(Job.phase),
+    col(Job.cancel_requested_at),
+    col(Job.user_id),
+    col(Job.project_id),
+    col(Job.organisation_id),
+)
+
+
+def _require_may_cancel(actor: Actor, job_id: UUID, row: Row[Any] | None) -> None:
+    if row is None:
+        raise JobNotFound(job_id)
+    is_own = row.user_id == actor.user_id
+    permissions.require(
+        actor,
+        Action.CANCEL_OWN if is_own else Action.CANCEL_ANY,
+        organisation_id=row.organisation_id,
+        project_id=row.project_id,
+        hidden_as=JobNotFound(job_id),
+    )
+
+
+class CancelStep:
+    """The controller's part: ends what no scheduler has, and tells the scheduler about the rest once."""
+
+    def __init__(self, context: ControllerContext) -> None:
+        self._context = context
+        self._told: set[UUID] = set()
+
+    async def __call__(self) -> bool:
+        """One pass over the wishes; True when there may be more.
+
+        Raises:
+            LeaseLost: another controller is active.
+            SchedulerUnavailable: the wishes stay and are told again.
+        """
+        wishes = await self._context.read(self._wishes)
+        if any(row.phase is Phase.ACCEPTED for row in wishes):
+            await self._context.write(self._end_undispatched)
+        tracked = {row.id: row.scheduler_job_id for row in wishes if row.phase is Phase.TRACKED}
+        untold = [key for job_id, key in tracked.items() if job_id not in self._told]
+        if untold:
+            await self._context.scheduler.cancel(untold)
+        self._told = set(tracked)
+        return len(wishes) == _BATCH and bool(untold)
+
+    def _wishes(self, connection: Connection) -> Sequence[Row[Any]]:
+        return connection.execute(
+            select(col(Job.id), col(Job.phase), col(Job.scheduler_job_id))
+            .where(
+                col(Job.scheduler) == self._context.scheduler.name,
+                col(Job.phase).in_([Phase.ACCEPTED, Phase.TRACKED]),
+                col(Job.cancel_requested_at).is_not(None),
+            )
+            .order_by(col(Job.cancel_requested_at))
+            .limit(_BATCH)
+        ).all()
+
+    def _end_undispatched(self, connection: Connection) -> None:
+        """A job that was never handed over ends at once; its budget is released when it is settled."""
+        now = self._context.clock.now()
+        rows = connection.execute(
+            update(Job)
+            .where(
+                col(Job.scheduler) == self._context.scheduler.name,
+                col(Job.phase) == Phase.ACCEPTED,
+                col(Job.cancel_requested_at).is_not(None),
+            )
+            .values(
+                phase=Phase.ENDED,
+                state=JobState.CANCELLED,
+                state_reason="",
+                ended_at=now,
+                tasks_cancelled=col(Job.tasks_total),
+            )
+            .returning(col(Job.id), col(Job.project_id))
+        ).all()
+        told = [Event(row.id, row.project_id, "job.state", {"state": JobState.CANCELLED}) for row in rows]
+        events.record(connection, told, at=now)

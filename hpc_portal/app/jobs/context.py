@@ -1,0 +1,82 @@
+"""What the controller's loops work with: one scheduler, the database, and the lease that makes them ours."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from hpc_portal.app import leases
+from hpc_portal.app.clock import Clock
+from hpc_portal.app.db import transact
+from hpc_portal.app.leases import HeldLease
+from schedulers.protocol import Scheduler
+
+T = TypeVar("T")
+
+
+class Tracked:
+    """Jobs under way by their scheduler's id: dispatch adds, track drops. Rebuilt from the database."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, UUID] = {}
+        self._fresh: set[str] = set()
+
+    def add(self, jobs: Mapping[str, UUID]) -> None:
+        """Follow more jobs. The scheduler may have told of them before; see `take_fresh`."""
+        self.jobs.update(jobs)
+        self._fresh.update(jobs)
+
+    def replace(self, jobs: Mapping[str, UUID]) -> None:
+        """Follow exactly these and what was added since they were read."""
+        self.jobs = {**jobs, **{key: self.jobs[key] for key in self._fresh}}
+
+    def take_fresh(self) -> set[str]:
+        """Those added since the last call: everything about them must be asked once, not only changes."""
+        fresh, self._fresh = self._fresh, set()
+        return fresh
+
+    def drop(self, ended: Collection[UUID]) -> list[str]:
+        """Follow these no more; returns their scheduler's ids."""
+        keys = [key for key, job_id in self.jobs.items() if job_id in ended]
+        for key in keys:
+            del self.jobs[key]
+        return keys
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerContext:
+    """Passed to every step of a loop."""
+
+    engine: Engine
+    clock: Clock
+    scheduler: Scheduler
+    lease: HeldLease
+    workspace_root: Path
+    cluster_uid_base: int = 0
+    tracked: Tracked = field(default_factory=Tracked)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that commits only while the lease is ours.
+
+        Raises:
+            LeaseLost: it is not; nothing was written.
+        """
+
+        def guarded(connection: Connection) -> T:
+            leases.require(connection, self.lease)
+            return work(connection)
+
+        return await asyncio.to_thread(transact, self.engine, guarded)
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction that only reads."""
+
+        def reading() -> T:
+            with self.engine.connect() as connection:
+                return work(connection)
+
+        return await asyncio.to_thread(reading)

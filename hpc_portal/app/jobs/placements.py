@@ -1,0 +1,166 @@
+"""Placements written ahead: the Dask backend's memory, in the portal's own tables.
+
+A `job_task` row is inserted before its process is started. The table's key makes a second start of the same
+run impossible, and pending tasks of an array have no rows: 100,000 of them cost nothing at submit.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Insert, exists, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+
+from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.dispatch import SUBMISSIONS, submission_of
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.tables import Job, JobTask
+from quotas.tables import LimitKind, LimitOwner, Project, QuotaLimit
+from schedulers.dask.placement import ConcurrentLimits
+from schedulers.dask.store import Placement, StoredJob, StoredRun
+from schedulers.jobstate import JobState
+from schedulers.tres import gpu_tres
+
+
+class DatabasePlacementStore:
+    """The `PlacementStore` of one cluster; `attach` gives it the context that the controller won later."""
+
+    def __init__(self) -> None:
+        self._context: ControllerContext | None = None
+
+    def attach(self, context: ControllerContext) -> None:
+        """Say whose jobs these are and under which lease placements are written."""
+        self._context = context
+
+    @property
+    def _attached(self) -> ControllerContext:
+        if self._context is None:
+            message = "the placement store has no context yet"
+            raise RuntimeError(message)
+        return self._context
+
+    async def load(self) -> Sequence[StoredJob]:
+        """All jobs that this cluster has: TRACKED, or DISPATCHING with at least one placement."""
+        context = self._attached
+        return await context.read(lambda connection: _load(connection, context))
+
+    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
+        """Write them in one transaction; those that now stand, and only they may be started.
+
+        Raises:
+            LeaseLost: another controller is active; nothing was written.
+        """
+        context = self._attached
+        return await context.write(lambda connection: _place(connection, placements, context))
+
+    async def limits(self) -> Mapping[str, ConcurrentLimits]:
+        """What each project may hold at once, from the limits set for projects."""
+        return await self._attached.read(_limits)
+
+
+def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]:
+    has_runs = exists().where(col(JobTask.job_id) == col(Job.id))
+    under_way = (
+        col(Job.scheduler) == context.scheduler.name,
+        or_(col(Job.phase) == Phase.TRACKED, (col(Job.phase) == Phase.DISPATCHING) & has_runs),
+    )
+    runs: dict[UUID, list[StoredRun]] = defaultdict(list)
+    for row in connection.execute(
+        select(
+            col(JobTask.job_id),
+            col(JobTask.task_index),
+            col(JobTask.attempt),
+            col(JobTask.state),
+            col(JobTask.is_requeued),
+            col(JobTask.ended_at),
+            col(JobTask.placement),
+        )
+        .join(Job, col(Job.id) == col(JobTask.job_id))
+        .where(*under_way)
+    ):
+        runs[row.job_id].append(
+            StoredRun(
+                task_index=row.task_index,
+                attempt=row.attempt,
+                state=row.state,
+                is_requeued=row.is_requeued,
+                has_ended=row.ended_at is not None,
+                placement=row.placement,
+            )
+        )
+    return [
+        StoredJob(
+            submission=submission_of(row, context),
+            runs=tuple(runs[row.id]),
+            cancel_requested=row.cancel_requested_at is not None,
+        )
+        for row in connection.execute(SUBMISSIONS.where(*under_way).order_by(col(Job.id)))
+    ]
+
+
+def _place(
+    connection: Connection, placements: Sequence[Placement], context: ControllerContext
+) -> list[Placement]:
+    now = context.clock.now()
+    wanted = {placement.job_id for placement in placements}
+    startable = set(
+        connection.execute(
+            select(col(Job.id))
+            .where(
+                col(Job.id).in_(wanted),
+                col(Job.phase).in_([Phase.DISPATCHING, Phase.TRACKED]),
+                col(Job.cancel_requested_at).is_(None),
+            )
+            .with_for_update(read=True)
+        ).scalars()
+    )
+    shares: dict[int, dict[str, Any]] = {}
+    rows = [
+        {
+            "job_id": placement.job_id,
+            "task_index": placement.task_index,
+            "attempt": placement.attempt,
+            "state": JobState.PENDING,
+            "placement": shares.setdefault(id(placement.share), placement.share.to_json()),
+            "placed_at": now,
+        }
+        for placement in placements
+        if placement.job_id in startable
+    ]
+    if not rows:
+        return []
+    inserted = connection.execute(_insert_new(connection), rows)
+    written = {(row.job_id, row.task_index, row.attempt) for row in inserted}
+    return [placement for placement in placements if placement.key in written]
+
+
+def _insert_new(connection: Connection) -> Insert:
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return (
+        dialect.insert(JobTask)
+        .on_conflict_do_nothing()
+        .returning(col(JobTask.job_id), col(JobTask.task_index), col(JobTask.attempt))
+    )
+
+
+def _limits(connection: Connection) -> dict[str, ConcurrentLimits]:
+    running: dict[str, int] = {}
+    amounts: dict[str, dict[str, int]] = defaultdict(dict)
+    for row in connection.execute(
+        select(col(Project.account), col(QuotaLimit.kind), col(QuotaLimit.gpu_type), col(QuotaLimit.value))
+        .join(Project, col(Project.id) == col(QuotaLimit.owner_id))
+        .where(col(QuotaLimit.owner_kind) == LimitOwner.PROJECT)
+    ):
+        match row.kind:
+            case LimitKind.JOBS_RUNNING:
+                running[row.account] = row.value
+            case LimitKind.GPUS_RUNNING:
+                amounts[row.account][gpu_tres(row.gpu_type)] = row.value
+            case _:
+                pass  # checked at submit
+    return {
+        account: ConcurrentLimits(running.get(account), amounts.get(account, {}))
+        for account in {*running, *amounts}
+    }

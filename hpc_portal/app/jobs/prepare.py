@@ -1,0 +1,165 @@
+"""From what a person asks for to a complete JobSpec that some cluster can run; reads, never writes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from hpc_portal.app import permissions
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import (
+    ClusterNotSeenYet,
+    InvalidSubmission,
+    Problem,
+    ProjectNotFound,
+    TenantNotActive,
+)
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import Job
+from quotas.tables import Organisation, Project, TenantState
+from schedulers.cluster import ClusterSnapshot, Partition, check_fits
+from schedulers.jobspec import JobSpec
+from workloads import catalog
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """What a person asks for: a template with parameters, or a complete JobSpec; exactly one of them."""
+
+    project: str
+    """The project's account name: who pays."""
+    template: str | None = None
+    parameters: Mapping[str, Any] | None = None
+    spec: JobSpec | None = None
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedJob:
+    """A job that could be submitted now."""
+
+    project_id: UUID
+    account: str
+    organisation_id: UUID
+    organisation: str
+    """The organisation's slug."""
+    spec: JobSpec
+    """Complete: partition, walltime and account are filled in."""
+    parameters: dict[str, Any] | None
+    """The template's parameters with defaults filled in."""
+    walltime_is_default: bool
+    cluster: ClusterSnapshot
+
+
+def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> PreparedJob:
+    """Render, check who may, fill in defaults, and check that the cluster can ever run it.
+
+    Raises:
+        ProjectNotFound: no such project, or none that the actor may see.
+        NotAllowed: the actor sees the project but may not submit to it.
+        TenantNotActive: the project or its organisation is suspended or closed.
+        TemplateNotFound, InvalidParameters: from the template.
+        InvalidSubmission: no cluster could ever run it, or a dependency is wrong; every reason is listed.
+        ClusterNotSeenYet: no controller has reported so far.
+    """
+    project = _project(services, actor, request.project)
+    spec, parameters = _render(request)
+    cluster = _cluster_for(services.clusters.get(), spec.partition)
+    complete, partition = _complete(spec, cluster, account=project.account)
+    problems = [Problem(misfit.field, misfit.message) for misfit in check_fits(complete, cluster)]
+    problems += _dependency_problems(services, actor, complete)
+    if problems:
+        raise InvalidSubmission(problems)
+    return PreparedJob(
+        project_id=project.id,
+        account=project.account,
+        organisation_id=project.organisation_id,
+        organisation=project.organisation,
+        spec=complete,
+        parameters=parameters,
+        walltime_is_default=partition is not None and spec.resources.walltime_seconds is None,
+        cluster=cluster,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ProjectRow:
+    id: UUID
+    account: str
+    organisation_id: UUID
+    organisation: str
+
+
+def _project(services: Services, actor: Actor, account: str) -> _ProjectRow:
+    statement = (
+        select(
+            col(Project.id),
+            col(Project.account),
+            col(Project.state),
+            col(Project.organisation_id),
+            col(Organisation.slug),
+            col(Organisation.name),
+            col(Organisation.state).label("organisation_state"),
+        )
+        .join(Organisation, col(Organisation.id) == col(Project.organisation_id))
+        .where(col(Project.account) == account)
+    )
+    with services.engine.connect() as connection:
+        row = connection.execute(statement).first()
+    if row is None:
+        raise ProjectNotFound(account)
+    permissions.require(
+        actor,
+        Action.SUBMIT,
+        organisation_id=row.organisation_id,
+        project_id=row.id,
+        hidden_as=ProjectNotFound(account),
+    )
+    for name, state in ((f"Project {row.account}", row.state), (row.name, row.organisation_state)):
+        if state is not TenantState.ACTIVE:
+            raise TenantNotActive(name, state)
+    return _ProjectRow(row.id, row.account, row.organisation_id, row.slug)
+
+
+def _render(request: SubmitRequest) -> tuple[JobSpec, dict[str, Any] | None]:
+    if (request.template is None) == (request.spec is None):
+        raise InvalidSubmission([Problem("template", "Give either a template or a job specification.")])
+    if request.template is None:
+        assert request.spec is not None  # noqa: S101 - the line above
+        return request.spec, None
+    template = catalog.template(request.template)
+    parameters = template.validate(request.parameters or {})
+    return template.render(parameters), parameters.model_dump(mode="json")
+
+
+def _cluster_for(clusters: Sequence[ClusterSnapshot], partition: str | None) -> ClusterSnapshot:
+    """The cluster that has the partition; the first one when none has, so that the error lists choices."""
+    if not clusters:
+        raise ClusterNotSeenYet
+    return next((cluster for cluster in clusters if cluster.partition(partition)), clusters[0])
+
+
+def _complete(spec: JobSpec, cluster: ClusterSnapshot, *, account: str) -> tuple[JobSpec, Partition | None]:
+    partition = cluster.partition(spec.partition)
+    if partition is None:
+        return spec, None
+    walltime = spec.resources.walltime_seconds or partition.default_walltime_seconds
+    resources = spec.resources.model_copy(update={"walltime_seconds": walltime})
+    changes = {"partition": partition.name, "account": account, "resources": resources}
+    return spec.model_copy(update=changes), partition
+
+
+def _dependency_problems(services: Services, actor: Actor, spec: JobSpec) -> list[Problem]:
+    wanted = {dependency.job_id for dependency in spec.dependencies}
+    if not wanted:
+        return []
+    visible = select(func.count()).where(col(Job.id).in_(wanted), permissions.visible_jobs(actor))
+    with services.engine.connect() as connection:
+        found = connection.execute(visible).scalar_one()
+    if found == len(wanted):
+        return []
+    return [Problem("dependencies", "A job that this one depends on does not exist. Check its id.")]

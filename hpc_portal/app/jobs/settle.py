@@ -1,0 +1,196 @@
+"""Settle: charge what ended runs used, release the rest, and close jobs, each exactly once."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from quotas.release import close_hold
+from quotas.settle import RunUsage, settle_runs
+from sqlalchemy import Connection, Row, bindparam, exists, select, update
+from sqlmodel import col
+
+from hpc_portal.app import events
+from hpc_portal.app.events import Event
+from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.tables import Job, JobTask
+from schedulers.jobstate import JobUsage
+from schedulers.protocol import Feature
+from schedulers.tres import times
+
+log = structlog.get_logger()
+
+_BATCH = 500
+
+
+async def settle_once(context: ControllerContext) -> bool:
+    """Settle one batch of ended runs and ended jobs; True when there may be more.
+
+    Raises:
+        LeaseLost: another controller is active; nothing was written.
+    """
+    runs = await context.read(lambda connection: _unsettled(connection, context))
+    missing = [row for row in runs if row.elapsed_seconds is None]
+    known = await _ask_usage(context, missing) if missing else {}
+    ready = [row for row in runs if row.elapsed_seconds is not None or _run_id(row) in known]
+    if ready:
+        await context.write(lambda connection: _settle(connection, ready, known, at=context.clock.now()))
+    closed = await context.write(lambda connection: _close(connection, context))
+    return (len(runs) == _BATCH and bool(ready)) or closed == _BATCH
+
+
+def _unsettled(connection: Connection, context: ControllerContext) -> Sequence[Row[Any]]:
+    return connection.execute(
+        select(
+            col(JobTask.job_id),
+            col(JobTask.task_index),
+            col(JobTask.attempt),
+            col(JobTask.state),
+            col(JobTask.is_requeued),
+            col(JobTask.started_at),
+            col(JobTask.ended_at),
+            col(JobTask.elapsed_seconds),
+            col(JobTask.allocated_tres),
+            col(Job.project_id),
+            col(Job.user_id),
+            col(Job.scheduler_job_id),
+        )
+        .join(Job, col(Job.id) == col(JobTask.job_id))
+        .where(
+            col(JobTask.ended_at).is_not(None),
+            col(JobTask.settled_at).is_(None),
+            col(Job.scheduler) == context.scheduler.name,
+        )
+        .limit(_BATCH)
+    ).all()
+
+
+def _run_id(row: Row[Any]) -> tuple[str, int, int]:
+    return row.scheduler_job_id, row.task_index, row.attempt
+
+
+async def _ask_usage(
+    context: ControllerContext, rows: Sequence[Row[Any]]
+) -> Mapping[tuple[str, int, int], JobUsage]:
+    """Usage of runs whose end carried none; runs that never started used nothing."""
+    found = {
+        _run_id(row): JobUsage(started_at=None, ended_at=row.ended_at, elapsed_seconds=0, allocated_tres={})
+        for row in rows
+        if row.started_at is None
+    }
+    if Feature.METERS_USAGE not in context.scheduler.features:
+        found |= await context.scheduler.usage({row.scheduler_job_id for row in rows if row.started_at})
+    return found
+
+
+_SETTLED_RUN = (
+    update(JobTask)
+    .where(
+        col(JobTask.job_id) == bindparam("b_job"),
+        col(JobTask.task_index) == bindparam("b_index"),
+        col(JobTask.attempt) == bindparam("b_attempt"),
+    )
+    .values(
+        settled_at=bindparam("b_at"), charged_vnd=bindparam("b_vnd"), elapsed_seconds=bindparam("b_elapsed")
+    )
+)
+_ADD_CHARGE = (
+    update(Job)
+    .where(col(Job.id) == bindparam("b_job"))
+    .values(charged_vnd=col(Job.charged_vnd) + bindparam("b_vnd"))
+)
+
+
+def _settle(
+    connection: Connection,
+    rows: Sequence[Row[Any]],
+    known: Mapping[tuple[str, int, int], JobUsage],
+    *,
+    at: datetime,
+) -> None:
+    """Charge runs, job by job; the ledger counts each run key once, however often this is repeated."""
+    by_job: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    for row in rows:
+        by_job[row.job_id].append(row)
+    settled: list[dict[str, Any]] = []
+    charged: list[dict[str, Any]] = []
+    for job_id in sorted(by_job):
+        usages = {_run_key(row): _usage_of(row, known) for row in by_job[job_id]}
+        charges = settle_runs(
+            connection,
+            job_id=job_id,
+            runs=[_run_usage(row, usages[_run_key(row)]) for row in by_job[job_id]],
+            at=at,
+        )
+        cost = {charge.run_key: charge.vnd for charge in charges}
+        settled += [
+            {
+                "b_job": job_id,
+                "b_index": row.task_index,
+                "b_attempt": row.attempt,
+                "b_at": at,
+                "b_vnd": cost.get(_run_key(row), 0),
+                "b_elapsed": usages[_run_key(row)].elapsed_seconds,
+            }
+            for row in by_job[job_id]
+        ]
+        if total := sum(cost.values()):
+            charged.append({"b_job": job_id, "b_vnd": total})
+    connection.execute(_SETTLED_RUN, settled)
+    if charged:
+        connection.execute(_ADD_CHARGE, charged)
+
+
+def _run_key(row: Row[Any]) -> str:
+    return f"{row.job_id}/{row.task_index}/{row.attempt}"
+
+
+def _usage_of(row: Row[Any], known: Mapping[tuple[str, int, int], JobUsage]) -> JobUsage:
+    if row.elapsed_seconds is None:
+        return known[_run_id(row)]
+    return JobUsage(
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        elapsed_seconds=row.elapsed_seconds,
+        allocated_tres=row.allocated_tres or {},
+    )
+
+
+def _run_usage(row: Row[Any], usage: JobUsage) -> RunUsage:
+    return RunUsage(
+        run_key=_run_key(row),
+        user_id=row.user_id,
+        state=row.state,
+        started_at=usage.started_at,
+        ended_at=usage.ended_at,
+        elapsed_seconds=usage.elapsed_seconds,
+        tres_seconds=times(usage.allocated_tres, usage.elapsed_seconds),
+        closes_unit=not row.is_requeued,
+    )
+
+
+def _close(connection: Connection, context: ControllerContext) -> int:
+    """Close ended jobs of which every run is settled: release what is still held; how many there were."""
+    now = context.clock.now()
+    open_run = exists().where(col(JobTask.job_id) == col(Job.id), col(JobTask.settled_at).is_(None))
+    jobs = connection.execute(
+        select(col(Job.id), col(Job.project_id), col(Job.charged_vnd))
+        .where(col(Job.phase) == Phase.ENDED, col(Job.scheduler) == context.scheduler.name, ~open_run)
+        .order_by(col(Job.id))
+        .limit(_BATCH)
+        .with_for_update()
+    ).all()
+    for job in jobs:
+        close_hold(connection, job_id=job.id, at=now)
+    if jobs:
+        connection.execute(
+            update(Job)
+            .where(col(Job.id).in_([job.id for job in jobs]))
+            .values(phase=Phase.SETTLED, settled_at=now)
+        )
+    told = [Event(job.id, job.project_id, "job.settled", {"charged_vnd": job.charged_vnd}) for job in jobs]
+    events.record(connection, told, at=now)
+    return len(jobs)

@@ -1,0 +1,68 @@
+"""Runs a background step again and again: on a wake-up, at an interval, and slower after failures."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from hpc_portal.app.leases import LeaseLost
+
+log = structlog.get_logger()
+
+_JITTER = 0.1
+_MAX_BACKOFF_SECONDS = 30.0
+
+
+@dataclass
+class Loop:
+    """One background step. `step` returns whether there may be more to do at once."""
+
+    name: str
+    step: Callable[[], Awaitable[bool]]
+    interval_seconds: float
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it to have the next step run now."""
+
+
+async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
+    """Run until `stop` is set; the step under way is finished first.
+
+    A failed step is logged and tried again after a pause that doubles up to half a minute.
+
+    Raises:
+        LeaseLost: the step found that this process is no longer the active one.
+    """
+    failures = 0
+    while not stop.is_set():
+        loop.wake.clear()
+        began = time.monotonic()
+        try:
+            has_more = await loop.step()
+        except LeaseLost:
+            raise
+        except Exception:
+            failures += 1
+            log.exception("loop.step_failed", loop=loop.name, failures=failures)
+            await _pause(min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures), stop)
+            continue
+        failures = 0
+        log.debug("loop.stepped", loop=loop.name, seconds=round(time.monotonic() - began, 4))
+        if not has_more:
+            await _pause(loop.interval_seconds, stop, loop.wake)
+
+
+async def _pause(seconds: float, *wakers: asyncio.Event) -> None:
+    """Sleep with jitter, or until one of the events is set."""
+    jittered = seconds * (1 + random.uniform(-_JITTER, _JITTER))  # noqa: S311 - jitter, not a secret
+    waiting = [asyncio.ensure_future(waker.wait()) for waker in wakers]
+    try:
+        await asyncio.wait(waiting, timeout=jittered, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*waiting, return_exceptions=True)
