@@ -33,11 +33,9 @@ class Services:
 
     def __post_init__(self) -> None:
         clusters = Cached(self.engine, cluster_views.load)
-        price_list = Cached(
-            self.engine, lambda connection: current_price_list(connection, at=self.clock.now())
-        )
+        prices = Cached(self.engine, lambda connection: current_price_list(connection, at=self.clock.now()))
         object.__setattr__(self, "clusters", clusters)
-        object.__setattr__(self, "price_list", price_list)
+        object.__setattr__(self, "price_list", prices)
 
     def reading(self) -> Session:
         """A session that only reads; use as a context manager."""

@@ -5,16 +5,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, Text, false, text
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Text, false, text
 from sqlmodel import Field, SQLModel
 
 from hpc_portal.app.jobs.lifecycle import Phase
-from quotas.columns import UtcDateTime, Uuid, Vnd
+from quotas.columns import BigSerial, UtcDateTime, Uuid, Vnd
 from quotas.tables import text_enum
 from schedulers.jobstate import JobState
-
-BigSerial = BigInteger().with_variant(Integer(), "sqlite")
-"""A growing 64-bit key; SQLite autoincrements only a column spelled INTEGER."""
 
 
 class GlobalRole(StrEnum):
@@ -54,7 +51,7 @@ class User(SQLModel, table=True):
     password_hash: str = Field(max_length=255)
     global_role: GlobalRole | None = Field(
         default=None,
-        sa_type=text_enum(GlobalRole, "user_global_role"),
+        sa_type=text_enum(GlobalRole, "global_role"),
         nullable=True,  # type: ignore[call-overload]
     )
     cluster_user: str = Field(unique=True, max_length=32)
@@ -74,7 +71,7 @@ class OrganisationMember(SQLModel, table=True):
 
     organisation_id: UUID = Field(foreign_key="organisation.id", primary_key=True)
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
-    role: OrganisationRole = Field(sa_type=text_enum(OrganisationRole, "organisation_member_role"))  # type: ignore[call-overload]
+    role: OrganisationRole = Field(sa_type=text_enum(OrganisationRole, "role"))  # type: ignore[call-overload]
 
 
 class ProjectMember(SQLModel, table=True):
@@ -84,7 +81,7 @@ class ProjectMember(SQLModel, table=True):
 
     project_id: UUID = Field(foreign_key="project.id", primary_key=True)
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
-    role: ProjectRole = Field(sa_type=text_enum(ProjectRole, "project_member_role"))  # type: ignore[call-overload]
+    role: ProjectRole = Field(sa_type=text_enum(ProjectRole, "role"))  # type: ignore[call-overload]
 
 
 class BrowserSession(SQLModel, table=True):
@@ -150,8 +147,8 @@ class Job(SQLModel, table=True):
     priority: int = 0
     is_array: bool = False
 
-    phase: Phase = Field(sa_type=text_enum(Phase, "job_phase"))  # type: ignore[call-overload]
-    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "job_state"))  # type: ignore[call-overload]
+    phase: Phase = Field(sa_type=text_enum(Phase, "phase"))  # type: ignore[call-overload]
+    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))  # type: ignore[call-overload]
     state_reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     exit_code: int | None = None
     exit_signal: int | None = None
@@ -209,7 +206,7 @@ class JobTask(SQLModel, table=True):
     job_id: UUID = Field(sa_column=Column(Uuid(), ForeignKey("job.id"), primary_key=True))
     task_index: int = Field(primary_key=True)
     attempt: int = Field(default=0, primary_key=True)
-    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "job_task_state"))  # type: ignore[call-overload]
+    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))  # type: ignore[call-overload]
     is_requeued: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )

@@ -39,6 +39,11 @@ class Tracked:
         fresh, self._fresh = self._fresh, set()
         return fresh
 
+    @property
+    def has_fresh(self) -> bool:
+        """Whether something was added that nobody has asked about."""
+        return bool(self._fresh)
+
     def drop(self, ended: Collection[UUID]) -> list[str]:
         """Follow these no more; returns their scheduler's ids."""
         keys = [key for key, job_id in self.jobs.items() if job_id in ended]

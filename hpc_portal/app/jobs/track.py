@@ -34,8 +34,19 @@ class Tracker:
     looked_at_all_at: datetime | None = None
 
 
-async def track_once(context: ControllerContext, tracker: Tracker) -> bool:
-    """One look at the scheduler; True when something was written.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one look brought."""
+
+    runs_ended: int = 0
+    jobs_ended: frozenset[UUID] = frozenset()
+
+    def __or__(self, other: "Seen") -> "Seen":
+        return Seen(self.runs_ended + other.runs_ended, self.jobs_ended | other.jobs_ended)
+
+
+async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
+    """One look at the scheduler, written down.
 
     Once a minute it asks for everything again, so that nothing stays unseen for good.
 
@@ -59,13 +70,13 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> bool:
     elif fresh:
         whole = await context.scheduler.observe(fresh, since=None)
         seen |= {tracked.jobs[key]: snapshot for key, snapshot in whole.jobs.items()}
-    ended: set[UUID] = set()
+    result = Seen()
     for chunk in _chunks(seen):
-        ended |= await context.write(functools.partial(_write, seen=chunk, at=now))
+        result |= await context.write(functools.partial(_write, seen=chunk, at=now))
     tracker.cursor = observation.cursor
-    if ended:
-        await context.scheduler.forget(tracked.drop(ended))
-    return bool(seen)
+    if result.jobs_ended:
+        await context.scheduler.forget(tracked.drop(result.jobs_ended))
+    return result
 
 
 def _jobs_under_way(connection: Connection, context: ControllerContext) -> dict[str, UUID]:
@@ -90,8 +101,8 @@ def _chunks(seen: Mapping[UUID, JobSnapshot]) -> list[dict[UUID, JobSnapshot]]:
     return chunks
 
 
-def _write(connection: Connection, *, seen: Mapping[UUID, JobSnapshot], at: datetime) -> set[UUID]:
-    """Apply observations to their jobs; the ids of those that ended."""
+def _write(connection: Connection, *, seen: Mapping[UUID, JobSnapshot], at: datetime) -> Seen:
+    """Apply observations to their jobs."""
     jobs = {
         row.id: row
         for row in connection.execute(
@@ -133,7 +144,10 @@ def _write(connection: Connection, *, seen: Mapping[UUID, JobSnapshot], at: date
         for job_id, after in changed.items()
     ]
     events.record(connection, told, at=at)
-    return {job_id for job_id, after in progress.items() if after.ended_at}
+    return Seen(
+        runs_ended=sum(values["b_ended_at"] is not None for values in (*updates, *inserts)),
+        jobs_ended=frozenset(job_id for job_id, after in progress.items() if after.ended_at),
+    )
 
 
 _PROGRESS = (

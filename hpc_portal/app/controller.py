@@ -1,0 +1,224 @@
+"""The controller: wins the lease of a cluster, then runs the loops that move jobs until it is told to stop.
+
+Any number of controllers may run; one is active, the others wait for its lease to end. Loops wake each
+other: what dispatch hands over, track follows; what track sees ending, settle charges.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from sqlalchemy import Connection, Engine
+
+from hpc_portal.app import cluster_views, leases
+from hpc_portal.app.clock import Clock
+from hpc_portal.app.db import transact
+from hpc_portal.app.jobs.cancel import CancelStep
+from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.dependencies import resolve_dependencies
+from hpc_portal.app.jobs.dispatch import dispatch_once
+from hpc_portal.app.jobs.settle import settle_once
+from hpc_portal.app.jobs.track import Tracker, track_once
+from hpc_portal.app.leases import HeldLease, LeaseLost
+from hpc_portal.app.loops import Loop, run_loop
+from hpc_portal.app.settings import Settings
+from hpc_portal.app.wake import WakeListener
+from schedulers.errors import SchedulerUnavailable
+from schedulers.protocol import Scheduler
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_PAUSE_SECONDS = 1.0
+"""Between two turns, and between two tries for the lease."""
+_WATCH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerParts:
+    """What wiring.py builds a controller from."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    wake: WakeListener
+    make_scheduler: Callable[[], Scheduler]
+    """A fresh backend, not started; asked for each time the lease is won."""
+    attach: Callable[[ControllerContext], None]
+    """Tells the backend's store under which lease it writes."""
+
+
+async def run_controller(
+    parts: ControllerParts, stop: asyncio.Event, *, on_ready: Callable[[], None] | None = None
+) -> None:
+    """Be active whenever the lease is free, until `stop` is set; then finish the steps under way.
+
+    `on_ready` is called each time that this controller becomes active and its scheduler has started.
+    """
+    while not stop.is_set():
+        lease = await _win_lease(parts, stop)
+        if lease is None:
+            return
+        log.info("controller.active", cluster=parts.settings.cluster_name)
+        try:
+            await _serve(parts, lease, stop, on_ready)
+        except* LeaseLost:
+            log.warning("controller.lease_lost", cluster=parts.settings.cluster_name)
+        except* SchedulerUnavailable as problems:
+            log.warning("controller.scheduler_unavailable", problem=str(problems.exceptions[0]))
+        finally:
+            await _write(parts, lambda connection, held=lease: leases.release(connection, held))
+        await _sleep(_PAUSE_SECONDS, stop)
+
+
+async def _win_lease(parts: ControllerParts, stop: asyncio.Event) -> HeldLease | None:
+    """Wait for the lease; None when `stop` came first."""
+    name = f"controller:{parts.settings.cluster_name}"
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    seconds = parts.settings.lease_seconds
+
+    def attempt(connection: Connection) -> HeldLease | None:
+        return leases.acquire(connection, name, holder=holder, now=parts.clock.now(), seconds=seconds)
+
+    while not stop.is_set():
+        if lease := await _write(parts, attempt):
+            return lease
+        await _sleep(min(_PAUSE_SECONDS, seconds / 5), stop)
+    return None
+
+
+async def _serve(
+    parts: ControllerParts, lease: HeldLease, stop: asyncio.Event, on_ready: Callable[[], None] | None
+) -> None:
+    """One turn: from a lease that was won to its loss or to `stop`."""
+    scheduler = parts.make_scheduler()
+    context = ControllerContext(
+        engine=parts.engine,
+        clock=parts.clock,
+        scheduler=scheduler,
+        lease=lease,
+        workspace_root=parts.settings.effective_workspace_root,
+        cluster_uid_base=parts.settings.cluster_uid_base,
+    )
+    parts.attach(context)
+    loops = _loops(context, parts.settings.track_interval_seconds)
+    try:
+        async with asyncio.TaskGroup() as group:
+            helpers = [group.create_task(_keep_lease(parts, lease))]
+            await scheduler.start()
+            await _report_cluster(context)
+            helpers.append(group.create_task(_pass_on_changes(scheduler, loops.track)))
+            helpers.append(group.create_task(_pass_on_wake_ups(parts.wake, loops)))
+            if on_ready:
+                on_ready()
+            await asyncio.gather(
+                *(group.create_task(run_loop(loop, stop), name=loop.name) for loop in loops.all)
+            )
+            for helper in helpers:
+                helper.cancel()
+    finally:
+        await scheduler.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loops:
+    dispatch: Loop
+    cancel: Loop
+    track: Loop
+    settle: Loop
+    report: Loop
+
+    @property
+    def all(self) -> tuple[Loop, ...]:
+        return self.dispatch, self.cancel, self.track, self.settle, self.report
+
+
+def _loops(context: ControllerContext, interval: float) -> _Loops:
+    """The loops of one turn, waking each other."""
+    tracker = Tracker()
+
+    async def dispatch() -> bool:
+        has_more = await resolve_dependencies(context)
+        has_more |= await dispatch_once(context)
+        if context.tracked.has_fresh:
+            loops.track.wake.set()
+        return has_more
+
+    async def track() -> bool:
+        seen = await track_once(context, tracker)
+        if seen.runs_ended or seen.jobs_ended:
+            loops.settle.wake.set()
+        if seen.jobs_ended:
+            loops.dispatch.wake.set()
+        return False
+
+    async def settle() -> bool:
+        return await settle_once(context)
+
+    async def cancel() -> bool:
+        result = await cancel_step()
+        loops.settle.wake.set()
+        return result
+
+    async def report() -> bool:
+        await _report_cluster(context)
+        return False
+
+    cancel_step = CancelStep(context)
+    loops = _Loops(
+        dispatch=Loop("dispatch", dispatch, interval),
+        cancel=Loop("cancel", cancel, interval),
+        track=Loop("track", track, interval),
+        settle=Loop("settle", settle, interval),
+        report=Loop("report", report, interval),
+    )
+    return loops
+
+
+async def _report_cluster(context: ControllerContext) -> None:
+    snapshot = await context.scheduler.cluster()
+    await context.write(lambda connection: cluster_views.save(connection, snapshot))
+
+
+async def _keep_lease(parts: ControllerParts, lease: HeldLease) -> None:
+    """Renew until cancelled; LeaseLost from here ends the whole turn at once."""
+    seconds = parts.settings.lease_seconds
+
+    def renew(connection: Connection) -> None:
+        leases.renew(connection, lease, now=parts.clock.now(), seconds=seconds)
+
+    while True:
+        await asyncio.sleep(seconds / 3)
+        await _write(parts, renew)
+
+
+async def _pass_on_changes(scheduler: Scheduler, track: Loop) -> None:
+    while True:
+        if await scheduler.wait_for_change(_WATCH_SECONDS):
+            track.wake.set()
+
+
+async def _pass_on_wake_ups(wake: WakeListener, loops: _Loops) -> None:
+    event = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(wake.listen(event))
+        while True:
+            await event.wait()
+            event.clear()
+            loops.dispatch.wake.set()
+            loops.cancel.wake.set()
+
+
+async def _write(parts: ControllerParts, work: Callable[[Connection], T]) -> T:
+    return await asyncio.to_thread(transact, parts.engine, work)
+
+
+async def _sleep(seconds: float, stop: asyncio.Event) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(stop.wait(), seconds)
