@@ -1,0 +1,65 @@
+// What every page needs: the CSRF header, a word when the portal fails, copy buttons, local keyboard shortcuts.
+
+const token = document.querySelector('meta[name="csrf-token"]')?.content ?? ''
+
+document.addEventListener('htmx:config:request', (event) => {
+  const headers = event.detail.ctx?.request?.headers
+  if (headers && token) headers['X-CSRF-Token'] = token
+})
+for (const name of ['htmx:response:error', 'htmx:error']) {
+  document.addEventListener(name, (event) => {
+    if (event.detail?.ctx?.response?.status !== 422) say(document.querySelector('.toast-box').dataset.failed)
+  })
+}
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest('[data-copy]')
+  if (!button) return
+  await navigator.clipboard.writeText(button.dataset.copy)
+  say(button.dataset.copied)
+})
+
+document.addEventListener('change', (event) => {
+  if (event.target.matches('[data-submits]')) event.target.form.requestSubmit()
+  if (event.target.matches('.tick, .tick-all')) countTicks(event.target)
+})
+
+document.addEventListener('keydown', (event) => {
+  if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return
+  if (event.target.closest('input, textarea, select')) return
+  const search = document.querySelector('input[type="search"]')
+  if (!search) return
+  event.preventDefault()
+  search.focus()
+})
+
+document.querySelector('[data-focus]')?.focus()
+countTicks(document.querySelector('.tick'))
+
+export function say(text) {
+  const box = document.querySelector('.toast-box')
+  const note = document.createElement('div')
+  note.className = 'alert-box alert-run'
+  note.textContent = text
+  box.replaceChildren(note)
+  setTimeout(() => note.remove(), 6000)
+}
+
+export function showLive(status) {
+  const badge = document.querySelector('.live')
+  if (!badge) return
+  badge.hidden = false
+  badge.dataset.is = status
+  badge.firstElementChild.textContent = badge.dataset[status]
+}
+
+function countTicks(tick) {
+  const form = tick?.closest('form')
+  if (!form) return
+  if (tick.matches('.tick-all')) for (const one of form.querySelectorAll('.tick')) one.checked = tick.checked
+  const count = form.querySelectorAll('.tick:checked').length
+  const bulk = form.querySelector('.bulk')
+  if (!bulk) return
+  bulk.querySelector('button').disabled = count === 0
+  bulk.querySelector('output').textContent = count
+}

@@ -1,0 +1,38 @@
+// One event stream a page: closed while the tab is hidden, reopened where it broke off, with growing pauses.
+
+export function openStream(urlAfter, handlers, onStatus = () => {}) {
+  let source = null
+  let timer = 0
+  let pause = 500
+
+  function open() {
+    clearTimeout(timer)
+    source?.close()
+    onStatus('waiting')
+    source = new EventSource(urlAfter())
+    source.onopen = () => { pause = 500; onStatus('live') }
+    source.onerror = () => {
+      onStatus('waiting')
+      if (source.readyState !== EventSource.CLOSED) return // the browser itself tries again
+      timer = setTimeout(open, pause * (1 + Math.random()))
+      pause = Math.min(pause * 2, 15000)
+    }
+    for (const [name, handle] of Object.entries(handlers)) source.addEventListener(name, handle)
+  }
+
+  function close(status) {
+    clearTimeout(timer)
+    source?.close()
+    source = null
+    onStatus(status)
+  }
+
+  document.addEventListener('visibilitychange', () => {
+    if (document.hidden) close('paused')
+    else if (!source) open()
+  })
+  addEventListener('pagehide', () => close('paused'))
+  addEventListener('pageshow', (event) => { if (event.persisted && !source) open() })
+  open()
+  return { close: () => close('paused') }
+}
