@@ -1,0 +1,99 @@
+"""How background steps are run."""
+
+import asyncio
+
+import pytest
+
+from hpc_portal.app.leases import LeaseLost
+from hpc_portal.app.loops import Loop, run_loop
+
+
+def test_a_wake_up_runs_the_step_long_before_its_interval() -> None:
+    async def story() -> int:
+        stop, ran, steps = asyncio.Event(), asyncio.Event(), 0
+
+        async def step() -> bool:
+            nonlocal steps
+            steps += 1
+            ran.set()
+            return False
+
+        loop = Loop("sleepy", step, interval_seconds=3600)
+        running = asyncio.create_task(run_loop(loop, stop))
+        for _ in range(3):
+            await ran.wait()
+            ran.clear()
+            loop.wake.set()
+        await ran.wait()
+        stop.set()
+        await running
+        return steps
+
+    assert asyncio.run(story()) >= 4
+
+
+def test_a_wake_up_during_the_step_is_not_lost() -> None:
+    async def story() -> int:
+        stop, steps = asyncio.Event(), 0
+
+        async def step() -> bool:
+            nonlocal steps
+            steps += 1
+            if steps == 1:
+                loop.wake.set()
+            else:
+                stop.set()
+            return False
+
+        loop = Loop("interrupted", step, interval_seconds=3600)
+        await run_loop(loop, stop)
+        return steps
+
+    assert asyncio.run(story()) == 2
+
+
+def test_a_failing_step_is_tried_again() -> None:
+    async def story() -> int:
+        stop, steps = asyncio.Event(), 0
+
+        async def step() -> bool:
+            nonlocal steps
+            steps += 1
+            if steps < 3:
+                message = "not yet"
+                raise OSError(message)
+            stop.set()
+            return False
+
+        await run_loop(Loop("stubborn", step, interval_seconds=0.01), stop)
+        return steps
+
+    assert asyncio.run(story()) == 3
+
+
+def test_a_lost_lease_ends_the_loop() -> None:
+    async def step() -> bool:
+        raise LeaseLost
+
+    with pytest.raises(LeaseLost):
+        asyncio.run(run_loop(Loop("former", step, interval_seconds=0.01), asyncio.Event()))
+
+
+def test_stop_lets_the_step_under_way_finish() -> None:
+    async def story() -> bool:
+        stop, began, finished = asyncio.Event(), asyncio.Event(), False
+
+        async def step() -> bool:
+            nonlocal finished
+            began.set()
+            await asyncio.sleep(0.05)
+            finished = True
+            return True
+
+        running = asyncio.create_task(run_loop(Loop("thorough", step, interval_seconds=0.01), stop))
+        await began.wait()
+        stop.set()
+        await running
+        return finished
+
+    assert asyncio.run(story())
