@@ -1,16 +1,29 @@
-"""Column types that both databases store exactly: aware UTC instants and whole numbers of đồng."""
+"""Column types that both databases store exactly, and how constraints of all tables are named."""
 
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Dialect, types
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, types
+from sqlmodel import SQLModel
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Set here because every module of tables imports this one first: a migration can then drop by name."""
 
 Vnd = BigInteger
 """A whole number of đồng."""
 
 TresSeconds = BigInteger
 """An amount of a trackable resource times seconds."""
+
+BigSerial = BigInteger().with_variant(Integer(), "sqlite")
+"""A growing 64-bit key; SQLite autoincrements only a column spelled INTEGER."""
 
 
 class UtcDateTime(types.TypeDecorator[datetime]):

@@ -1,0 +1,71 @@
+"""Triggers that make the database itself refuse to rewrite the ledger."""
+
+APPEND_ONLY_TABLES = ("transfer", "entry", "accounting_record")
+
+_POSTGRESQL_FUNCTION = """\
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        MESSAGE = TG_TABLE_NAME || ' is append-only',
+        ERRCODE = 'integrity_constraint_violation';
+END
+$$"""
+
+_CREATE_SQLITE = (
+    (
+        "CREATE TRIGGER {table}_refuses_update BEFORE UPDATE ON {table} "
+        "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    ),
+    (
+        "CREATE TRIGGER {table}_refuses_delete BEFORE DELETE ON {table} "
+        "BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+    ),
+)
+_CREATE_POSTGRESQL = (
+    (
+        "CREATE TRIGGER {table}_refuses_change BEFORE UPDATE OR DELETE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION refuse_change()"
+    ),
+    (
+        "CREATE TRIGGER {table}_refuses_truncate BEFORE TRUNCATE ON {table} "
+        "FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
+    ),
+)
+_DROP_SQLITE = ("DROP TRIGGER {table}_refuses_update", "DROP TRIGGER {table}_refuses_delete")
+_DROP_POSTGRESQL = (
+    "DROP TRIGGER {table}_refuses_change ON {table}",
+    "DROP TRIGGER {table}_refuses_truncate ON {table}",
+)
+
+
+def append_only_ddl(dialect: str) -> list[str]:
+    """Statements that protect the tables, for "sqlite" or "postgresql"; each is one for the driver.
+
+    An UPDATE or DELETE (and TRUNCATE, on PostgreSQL) then fails as an IntegrityError.
+    """
+    match dialect:
+        case "sqlite":
+            return _for_each_table(_CREATE_SQLITE)
+        case "postgresql":
+            return [_POSTGRESQL_FUNCTION, *_for_each_table(_CREATE_POSTGRESQL)]
+        case _:
+            raise _unknown(dialect)
+
+
+def drop_append_only_ddl(dialect: str) -> list[str]:
+    """Statements that undo `append_only_ddl`, for a downgrade."""
+    match dialect:
+        case "sqlite":
+            return _for_each_table(_DROP_SQLITE)
+        case "postgresql":
+            return [*_for_each_table(_DROP_POSTGRESQL), "DROP FUNCTION refuse_change()"]
+        case _:
+            raise _unknown(dialect)
+
+
+def _for_each_table(templates: tuple[str, ...]) -> list[str]:
+    return [template.format(table=table) for table in APPEND_ONLY_TABLES for template in templates]
+
+
+def _unknown(dialect: str) -> ValueError:
+    return ValueError(f"no triggers are written for {dialect!r}")

@@ -1,0 +1,157 @@
+"""What a use of resources costs: one rounding per line item, and never a guess for what has no price."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from quotas.errors import InvalidAmount, UnpricedResource
+from quotas.money import Vnd, divide_half_up
+from schedulers import tres
+from schedulers.tres import Tres, TresAmounts, require_tres, times
+
+_SECONDS_PER_HOUR = 3600
+_MIB_PER_GIB = 1024
+_UNPRICED = frozenset({tres.NODE, "billing"})
+"""What Slurm counts and nobody pays for: nodes are paid for by what they hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceItem:
+    """What an hour of one resource costs; zero is a price, too: it says that the resource is free."""
+
+    tres: Tres
+    rate_vnd_per_hour: Vnd
+    """For one unit: a CPU, a GPU, a licence; for `mem`, one GiB."""
+    partition: str | None = None
+    """None for all partitions; a partition's own price goes before it."""
+
+    def __post_init__(self) -> None:
+        require_tres(self.tres)
+        if self.tres in _UNPRICED:
+            raise InvalidAmount(self.tres, "is not priced: its CPUs, memory, GPUs and licences are")
+        if self.rate_vnd_per_hour < 0:
+            raise InvalidAmount(self.tres, f"a price must not be negative: {self.rate_vnd_per_hour}")
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """A published version of the prices."""
+
+    id: int
+    version: int
+    items: tuple[PriceItem, ...]
+    _rates: dict[tuple[Tres, str | None], Vnd] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        rates = {(item.tres, item.partition): item.rate_vnd_per_hour for item in self.items}
+        if len(rates) != len(self.items):
+            raise InvalidAmount("price list", "a resource has two prices in one partition")
+        object.__setattr__(self, "_rates", rates)
+
+    def rate(self, name: Tres, partition: str) -> Vnd:
+        """The price of an hour of one unit.
+
+        Raises:
+            UnpricedResource: the list has none. Nothing is free by accident.
+        """
+        found = self._rates.get((name, partition))
+        if found is None:
+            found = self._rates.get((name, None))
+        if found is None:
+            raise UnpricedResource(name, partition, self.version)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLine:
+    """One line of a bill."""
+
+    tres: Tres
+    tres_seconds: int
+    rate_vnd_per_hour: Vnd
+    vnd: Vnd
+
+
+@dataclass(frozen=True, slots=True)
+class PricedLines:
+    """A bill: each line is rounded once, and the total is their sum."""
+
+    lines: tuple[PricedLine, ...]
+
+    @property
+    def total(self) -> Vnd:
+        """What is to be paid."""
+        return sum(line.vnd for line in self.lines)
+
+
+def price(tres_seconds: TresAmounts, partition: str, price_list: PriceList) -> PricedLines:
+    """Price a use. More use never costs less, so a price of what was asked bounds that of what is used.
+
+    A typed GPU is paid for by its type; the part of `gres/gpu` that no type accounts for by its own price.
+    Where users may ask for a GPU of any type, price `gres/gpu` like the dearest one.
+
+    Raises:
+        UnpricedResource: something that is used, other than `node` and `billing`, has no price.
+        InvalidAmount: an amount is negative.
+    """
+    return PricedLines(
+        tuple(
+            _line(name, amount, price_list.rate(name, partition)) for name, amount in _billable(tres_seconds)
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The most that a job can use and cost, if no run of it is requeued."""
+
+    unit: Mapping[Tres, int]
+    """TRES x seconds of one array task (or the whole job) that runs until its walltime."""
+    units: int
+    unit_price: PricedLines
+
+    @property
+    def tres_seconds(self) -> dict[Tres, int]:
+        """TRES x seconds of all tasks."""
+        return times(self.unit, self.units)
+
+    @property
+    def vnd(self) -> Vnd:
+        """The price of all tasks: of one, as rounded, times their number."""
+        return self.unit_price.total * self.units
+
+
+def estimate(
+    request: TresAmounts, *, walltime_seconds: int, tasks: int, partition: str, price_list: PriceList
+) -> Estimate:
+    """An upper bound of use and price, before anything runs.
+
+    Raises:
+        UnpricedResource: something that is asked for has no price.
+        InvalidAmount: a number is negative, or the walltime or the number of tasks is zero.
+    """
+    for name, value in (("walltime_seconds", walltime_seconds), ("tasks", tasks)):
+        if value < 1:
+            raise InvalidAmount(name, f"must be at least 1, not {value}")
+    unit = times(request, walltime_seconds)
+    return Estimate(unit=unit, units=tasks, unit_price=price(unit, partition, price_list))
+
+
+def _billable(amounts: TresAmounts) -> Iterator[tuple[Tres, int]]:
+    typed_gpus = sum(_typed_gpu_amounts(amounts))
+    for name in sorted(amounts):
+        amount = amounts[name]
+        if amount < 0:
+            raise InvalidAmount(name, f"must not be negative: {amount}")
+        if name == tres.GPU:
+            amount -= typed_gpus
+        if amount > 0 and name not in _UNPRICED:
+            yield name, amount
+
+
+def _typed_gpu_amounts(amounts: TresAmounts) -> Iterable[int]:
+    return (amount for name, amount in amounts.items() if name.startswith(f"{tres.GPU}:"))
+
+
+def _line(name: Tres, amount: int, rate: Vnd) -> PricedLine:
+    units_per_hour = _SECONDS_PER_HOUR * (_MIB_PER_GIB if name == tres.MEM else 1)
+    return PricedLine(name, amount, rate, divide_half_up(amount * rate, units_per_hour))
