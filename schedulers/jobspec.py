@@ -92,7 +92,7 @@ class ResourceRequest(_Frozen):
 class ArraySpec(_Frozen):
     """A job array as sbatch writes it: `0-999%50`, `1,3,5-9:2`; stored as written, never expanded."""
 
-    expression: str = Field(max_length=10_000)
+    expression: str = Field(max_length=1_000_000)
 
     @model_validator(mode="after")
     def _well_formed(self) -> Self:
