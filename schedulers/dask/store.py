@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, Self
 from uuid import UUID
 
+from schedulers import tres
 from schedulers.dask.placement import ConcurrentLimits
 from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
@@ -26,10 +27,22 @@ class Share:
     """On each node."""
     memory_mib: int
     """On each node."""
-    gpu_indices: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """By node."""
-    gpu_types: Mapping[str, int] = field(default_factory=dict)
-    """How many of each type on all nodes together; an untyped request got concrete ones."""
+    gpus: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+    """Indices by node and type; an untyped request got concrete ones."""
+    supervisors: Mapping[str, str] = field(default_factory=dict)
+    """By node: the supervisor that was to start it. Another one there means that the run is lost."""
+
+    @property
+    def gpu_indices(self) -> dict[str, tuple[int, ...]]:
+        """All indices by node; nodes without a GPU are left out."""
+        held = {node: sum(by_type.values(), ()) for node, by_type in self.gpus.items()}
+        return {node: indices for node, indices in held.items() if indices}
+
+    @property
+    def gpu_types(self) -> dict[str, int]:
+        """How many of each type on all nodes together."""
+        counts = ({name: len(ids) for name, ids in by_type.items()} for by_type in self.gpus.values())
+        return tres.add(*counts)
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict for a JSON column."""
@@ -39,8 +52,11 @@ class Share:
             "nodes": list(self.nodes),
             "cpus": self.cpus,
             "memory_mib": self.memory_mib,
-            "gpu_indices": {node: list(indices) for node, indices in self.gpu_indices.items()},
-            "gpu_types": dict(self.gpu_types),
+            "gpus": {
+                node: {gpu_type: list(indices) for gpu_type, indices in by_type.items()}
+                for node, by_type in self.gpus.items()
+            },
+            "supervisors": dict(self.supervisors),
         }
 
     @classmethod
@@ -52,8 +68,11 @@ class Share:
             nodes=tuple(fields["nodes"]),
             cpus=fields["cpus"],
             memory_mib=fields["memory_mib"],
-            gpu_indices={node: tuple(indices) for node, indices in fields["gpu_indices"].items()},
-            gpu_types=dict(fields["gpu_types"]),
+            gpus={
+                node: {gpu_type: tuple(indices) for gpu_type, indices in by_type.items()}
+                for node, by_type in fields["gpus"].items()
+            },
+            supervisors=dict(fields["supervisors"]),
         )
 
 

@@ -1,0 +1,113 @@
+"""Makes the in-memory record of a job, from a new submission or from the store after a restart. Pure."""
+
+from collections.abc import Iterator
+
+from schedulers.cluster import Partition
+from schedulers.dask.book import Job, Run
+from schedulers.dask.commands import command_of
+from schedulers.dask.pool import Pool, Slot
+from schedulers.dask.queue import Demand, Entry
+from schedulers.dask.store import Share, StoredJob
+from schedulers.jobspec import JobSpec
+from schedulers.protocol import Submission
+from schedulers.units import format_walltime
+
+
+def refusal(spec: JobSpec, pool: Pool) -> str:
+    """Why this cluster will never take the job; "" when it will.
+
+    Sizes of nodes are not looked at: nodes come and go, and the job may wait for a larger one.
+    """
+    partition = _partition(spec, pool)
+    if partition is None:
+        return f"There is no partition {spec.partition!r}."
+    walltime = spec.resources.walltime_seconds or 0
+    if walltime > partition.max_walltime_seconds:
+        return f"Partition {partition.name} allows {format_walltime(partition.max_walltime_seconds)}."
+    for feature, count in spec.resources.licenses.items():
+        total = pool.licenses.get(feature, 0)
+        if count > total:
+            return f"The cluster has {total} licences of {feature}, not {count}."
+    return ""
+
+
+def new_job(submission: Submission, pool: Pool, *, sequence: int, grace_seconds: float) -> Job:
+    """The record of a job that `refusal` had nothing against; all its tasks wait."""
+    spec = submission.spec
+    partition = _partition(spec, pool)
+    walltime = spec.resources.walltime_seconds or (partition.default_walltime_seconds if partition else 3600)
+    entry = Entry(
+        job_id=str(submission.job_id),
+        organisation=submission.organisation,
+        project=submission.project,
+        partition=partition.name if partition else spec.partition or "",
+        demand=Demand.of(spec.resources, walltime_seconds=walltime),
+        sequence=sequence,
+        waiting=spec.task_count,
+        throttle=spec.array.throttle if spec.array else None,
+        priority=submission.priority,
+    )
+    return Job(
+        submission=submission,
+        job_id=entry.job_id,
+        entry=entry,
+        command=command_of(submission, walltime_seconds=walltime, grace_seconds=grace_seconds),
+        upcoming=spec.task_indices(),
+    )
+
+
+def restored_job(stored: StoredJob, pool: Pool, *, sequence: int, grace_seconds: float) -> Job:
+    """The record of a job as the store knows it: `live` holds its runs that have not ended.
+
+    A job that was accepted once is taken again even if the configuration would refuse it now.
+    """
+    job = new_job(stored.submission, pool, sequence=sequence, grace_seconds=grace_seconds)
+    placed = {(run.task_index, run.attempt) for run in stored.runs}
+    begun = {task_index for task_index, _ in placed}
+    for kept in sorted(stored.runs, key=lambda run: (run.task_index, run.attempt)):
+        successor = kept.task_index, kept.attempt + 1
+        if not kept.has_ended:
+            share = Share.from_json(kept.placement)
+            run = Run(job, kept.task_index, kept.attempt, share, state=kept.state)
+            job.runs[run.key] = job.live[run.key] = run
+        elif kept.is_requeued and successor not in placed:
+            job.returned.append(successor)
+    job.upcoming = _without(stored.submission.spec, begun)
+    job.entry.waiting = stored.submission.spec.task_count - len(begun) + len(job.returned)
+    if stored.cancel_requested:
+        cancel_waiting(job)
+    return job
+
+
+def cancel_waiting(job: Job) -> list[tuple[int, int]]:
+    """No further task starts; the attempts above 0 that were to come, for the portal knows of those."""
+    owed = [task for task in job.returned if task[1]]
+    job.is_cancelled = True
+    job.entry.waiting = 0
+    job.returned.clear()
+    job.upcoming = iter(())
+    return owed
+
+
+def restored_slot(job: Job, share: Share, *, now: float) -> Slot:
+    """The slot that a stored run holds; without its node's word, it may just have started."""
+    entry = job.entry
+    return Slot(
+        slot_id=share.slot,
+        organisation=entry.organisation,
+        project=entry.project,
+        demand=entry.demand,
+        gpus={node: share.gpus.get(node, {}) for node in share.nodes},
+        ends_at=now + entry.demand.walltime_seconds,
+    )
+
+
+def _without(spec: JobSpec, begun: set[int]) -> Iterator[int]:
+    return (index for index in spec.task_indices() if index not in begun)
+
+
+def _partition(spec: JobSpec, pool: Pool) -> Partition | None:
+    partitions = pool.partitions.values()
+    if spec.partition is None:
+        return next((partition for partition in partitions if partition.is_default), None)
+    return pool.partitions.get(spec.partition)

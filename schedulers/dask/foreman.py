@@ -1,0 +1,412 @@
+"""Decides everything about jobs and nodes: events in, changed records and parcels for nodes out. No I/O."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+import structlog
+
+from schedulers.cluster import NodeState, Partition
+from schedulers.dask.admission import cancel_waiting, new_job, refusal, restored_job, restored_slot
+from schedulers.dask.book import Book, Job, Run
+from schedulers.dask.commands import lanes_of
+from schedulers.dask.ends import RunEnd, end_of_gang, end_of_report
+from schedulers.dask.lanes import Floor, Order, Work, family_of
+from schedulers.dask.messages import Lane, NodeHello, RunKey, RunReport
+from schedulers.dask.placement import PRIORITY, ConcurrentLimits, plan
+from schedulers.dask.pool import Pool, PoolNode
+from schedulers.dask.queue import PendingQueue, Policy, priority_then_submission
+from schedulers.dask.store import Placement, Share, StoredJob
+from schedulers.jobstate import JobState
+from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome
+
+log = structlog.get_logger(__name__)
+
+_REFUSED_PAUSE_SECONDS = 5.0
+"""How long a job rests whose placement the store refused."""
+
+
+@dataclass(slots=True)
+class Parcel:
+    """What a node is to be told."""
+
+    lanes: list[Lane] = field(default_factory=list)
+    cancel_jobs: set[str] = field(default_factory=set)
+    cancel_keys: set[str] = field(default_factory=set)
+    forget_keys: set[str] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.lanes or self.cancel_jobs or self.cancel_keys or self.forget_keys)
+
+
+@dataclass(slots=True)
+class PlacedOrder:
+    """A lane whose runs are in the book but not yet in the store, and so not yet on any node."""
+
+    order: Order
+    share: Share
+    runs: list[Run]
+
+    @property
+    def placements(self) -> list[Placement]:
+        """What the store is asked to write."""
+        job_id = self.order.job.submission.job_id
+        return [Placement(job_id, run.task_index, run.attempt, self.share) for run in self.runs]
+
+
+class Foreman:
+    """The state of the whole backend. Callers hand it events, and carry out `take_parcels` afterwards."""
+
+    def __init__(
+        self,
+        partitions: Iterable[Partition],
+        licenses: Mapping[str, int],
+        *,
+        grace_seconds: float = 30.0,
+        policy: Policy = priority_then_submission,
+    ) -> None:
+        self.book = Book()
+        self.pool = Pool(partitions, licenses)
+        self.floor = Floor()
+        self._queue = PendingQueue(policy)
+        self._grace_seconds = grace_seconds
+        self._sequence = 0
+        self._instance = uuid4().hex[:8]
+        self._last_name = 0
+        self._hellos: dict[str, NodeHello] = {}
+        self._parcels: dict[str, Parcel] = {}
+        self._reasoned: set[str] = set()
+
+    # Jobs
+
+    def admit(self, submission: Submission) -> SubmitOutcome:
+        """Queue a job; one that is known already keeps its id and is not queued again."""
+        job_id = str(submission.job_id)
+        if job_id in self.book.jobs:
+            return Accepted(job_id)
+        if reason := refusal(submission.spec, self.pool):
+            return Refused(reason)
+        self._sequence += 1
+        job = new_job(submission, self.pool, sequence=self._sequence, grace_seconds=self._grace_seconds)
+        job.reason = PRIORITY
+        self._queue.add(job.entry)
+        self.book.add(job)
+        return Accepted(job_id)
+
+    def restore(self, stored: Iterable[StoredJob], *, now: float) -> None:
+        """Take up jobs from the store, in the order of their submission."""
+        for item in sorted(stored, key=lambda item: (item.submission.submitted_at, item.submission.job_id)):
+            if str(item.submission.job_id) in self.book.jobs:
+                continue
+            self._sequence += 1
+            job = restored_job(item, self.pool, sequence=self._sequence, grace_seconds=self._grace_seconds)
+            job.reason = PRIORITY
+            self.book.add(job)
+            if job.entry.waiting:
+                self._queue.add(job.entry)
+            for run in job.live.values():
+                self._restore_work(run, now=now)
+
+    def cancel(self, job_ids: Iterable[str], *, now: float) -> None:
+        """Drop what waits at once; what runs is told to end."""
+        for job_id in job_ids:
+            job = self.book.jobs.get(job_id)
+            if job is None or job.is_cancelled:
+                continue
+            self._queue.remove(job.entry)
+            for task_index, attempt in cancel_waiting(job):
+                never_ran = Run(job, task_index, attempt, Share("", "", (), 0, 0), ended_at=now)
+                never_ran.state, never_ran.reason = JobState.CANCELLED, "Cancelled"
+                job.runs[never_ran.key] = never_ran
+                self.book.show(never_ran)
+            for node in {node for run in job.live.values() for node in run.share.nodes}:
+                self._parcel(node).cancel_jobs.add(job_id)
+            self.book.touch(job)
+
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """Drop jobs that have ended, here and on the nodes; jobs that have not ended stay."""
+        for job_id in job_ids:
+            job = self.book.jobs.get(job_id)
+            if job is None or job.live or job.entry.waiting:
+                continue
+            self.book.forget(job_id)
+            for run in job.runs.values():
+                for rank, node in enumerate(run.share.nodes):
+                    self._parcel(node).forget_keys.add(_key(run, rank))
+
+    # Planning
+
+    def draw_orders(self, limits: Mapping[str, ConcurrentLimits], *, now: float) -> list[PlacedOrder]:
+        """Decide what starts now. Nothing may be launched before `confirm`."""
+        drawn = plan(self._queue, self.pool, now=now, new_slot_id=self._new_name, limits=limits)
+        orders = self.floor.first_orders(drawn, self.book.jobs)
+        orders += self.floor.spare_orders(self._queue, drawn, self.book.jobs)
+        self._note_reasons(drawn.reasons)
+        return [self._book_order(order, now=now) for order in orders if order.tasks]
+
+    def confirm(
+        self, placed: Iterable[PlacedOrder], accepted: Collection[tuple[UUID, int, int]], *, now: float
+    ) -> None:
+        """The store has spoken: launch what it accepted, take back the rest."""
+        for item in placed:
+            job = item.order.job
+            job_id = job.submission.job_id
+            stands = [run for run in item.runs if (job_id, *run.key) in accepted]
+            refused = [run for run in item.runs if (job_id, *run.key) not in accepted]
+            if job.is_cancelled:
+                for run in stands:
+                    self._end(run, RunEnd(JobState.CANCELLED, "Cancelled", ended_at=now))
+            elif stands:
+                self._launch(job, item.share, stands, item.share.nodes)
+            if refused:
+                self._take_back(job, item.order.work, refused, now=now)
+
+    # Nodes
+
+    def hear_hello(self, hello: NodeHello) -> None:
+        """A node said what it offers."""
+        known = self.pool.nodes.get(hello.node)
+        before = self._hellos.get(hello.node)
+        self._hellos[hello.node] = hello
+        state = NodeState.DRAINING if hello.draining else NodeState.UP
+        if known is None or before is None or _offer(before) != _offer(hello):
+            organisation = known.organisation if known else None
+            is_shared = hello.serves_several_organisations
+            self.pool.put_node(
+                PoolNode(hello.node, hello.cpus, hello.memory_mib, hello.gpus, state, is_shared, organisation)
+            )
+        else:
+            self.pool.set_state(hello.node, state)
+
+    def suspend_node(self, node: str) -> None:
+        """Start nothing there until it is heard again; what runs there may go on."""
+        if node in self.pool.nodes:
+            self.pool.set_state(node, NodeState.DOWN)
+
+    def hear_report(self, node: str, report: RunReport) -> None:
+        """A node said how a run stands. Reports may come twice, late and out of order."""
+        key = RunKey.parse(report.key)
+        job = self.book.jobs.get(key.job_id)
+        run = job.runs.get((key.task_index, key.attempt)) if job else None
+        if job is None or run is None or run.has_ended:
+            if not report.has_ended:
+                self._parcel(node).cancel_keys.add(report.key)
+            elif job is None:
+                self._parcel(node).forget_keys.add(report.key)
+            return
+        if report.has_ended:
+            self._hear_end(run, key.rank, report)
+            return
+        if job.is_cancelled or (run.task_index, run.attempt + 1) in job.runs:
+            self._parcel(node).cancel_keys.add(report.key)
+        if report.started_at is not None and run.started_at is None:
+            run.state = JobState.RUNNING
+            run.started_at = report.started_at
+            if work := self.floor.works.get(run.share.slot):
+                work.slot.ends_at = self._expected_end(work, report.started_at)
+            self.book.show(run)
+
+    def reconcile(
+        self,
+        node: str,
+        supervisor_id: str,
+        known: Collection[str],
+        unsent: Collection[str],
+        *,
+        now: float,
+    ) -> None:
+        """A node listed all runs that it knows; whatever else should be there was never started or is lost.
+
+        Args:
+            node: its name.
+            supervisor_id: who listed them.
+            known: the keys that it listed; `hear_report` has had them all.
+            unsent: lanes that are still on their way to the node.
+            now: Unix seconds.
+        """
+        again: dict[str, list[Run]] = {}
+        for run in self._live_on(node):
+            rank = run.share.nodes.index(node)
+            if _key(run, rank) in known or run.share.lane_id in unsent or rank in (run.ranks or ()):
+                continue
+            if run.share.supervisors.get(node) != supervisor_id:
+                self._lose(run, rank, now=now)
+            elif run.job.is_cancelled:
+                self._hear_end(run, rank, _verdict(run, rank, JobState.CANCELLED, "Cancelled", now))
+            else:
+                again.setdefault(run.share.lane_id, []).append(run)
+        for runs in again.values():
+            self._launch(runs[0].job, runs[0].share, runs, (node,))
+
+    def lose_node(self, node: str, *, now: float) -> None:
+        """The node was silent for too long: its runs end as NODE_FAIL."""
+        self.suspend_node(node)
+        for run in self._live_on(node):
+            self._lose(run, run.share.nodes.index(node), now=now)
+
+    def take_parcels(self) -> dict[str, Parcel]:
+        """What nodes are to be told since the last call."""
+        parcels, self._parcels = self._parcels, {}
+        return parcels
+
+    # Inside
+
+    def _parcel(self, node: str) -> Parcel:
+        return self._parcels.setdefault(node, Parcel())
+
+    def _new_name(self) -> str:
+        self._last_name += 1
+        return f"{self._instance}.{self._last_name}"
+
+    def _note_reasons(self, reasons: Mapping[str, str]) -> None:
+        for job_id in self._reasoned - reasons.keys():
+            self._note_reason(job_id, PRIORITY)
+        for job_id, reason in reasons.items():
+            self._note_reason(job_id, reason)
+        self._reasoned = set(reasons)
+
+    def _note_reason(self, job_id: str, reason: str) -> None:
+        job = self.book.jobs.get(job_id)
+        if job and job.reason != reason and job.entry.waiting:
+            job.reason = reason
+            self.book.touch(job)
+
+    def _book_order(self, order: Order, *, now: float) -> PlacedOrder:
+        job, work = order.job, order.work
+        if not job.entry.waiting:
+            self._queue.remove(job.entry)
+        slot = work.slot
+        hellos = self._hellos
+        share = Share(
+            lane_id=self._new_name(),
+            slot=slot.slot_id,
+            nodes=slot.nodes,
+            cpus=slot.demand.cpus,
+            memory_mib=slot.demand.memory_mib,
+            gpus=slot.gpus,
+            supervisors={node: hellos[node].supervisor_id for node in slot.nodes},
+        )
+        runs = [Run(job, task_index, attempt, share) for task_index, attempt in order.tasks]
+        for run in runs:
+            job.runs[run.key] = job.live[run.key] = run
+            work.runs[job.job_id, *run.key] = run
+        work.ordered -= len(runs)
+        slot.ends_at = self._expected_end(work, now)
+        return PlacedOrder(order, share, runs)
+
+    def _expected_end(self, work: Work, since: float) -> float:
+        behind = max(0, work.outstanding - 1) * self.floor.pace(work.family).mean_seconds
+        return since + work.slot.demand.walltime_seconds + behind
+
+    def _launch(self, job: Job, share: Share, runs: Iterable[Run], nodes: Iterable[str]) -> None:
+        tasks = [run.key for run in runs]
+        hosts = {node: _host(self._hellos[node]) for node in share.nodes if node in self._hellos}
+        lanes = lanes_of(job.submission, job.command, share, tasks, hosts=hosts)
+        for node in nodes:
+            self._parcel(node).lanes.append(lanes[node])
+
+    def _take_back(self, job: Job, work: Work, runs: list[Run], *, now: float) -> None:
+        for run in runs:
+            del job.runs[run.key], job.live[run.key], work.runs[job.job_id, *run.key]
+        if not job.is_cancelled:
+            job.returned.extendleft(run.key for run in reversed(runs))
+            job.entry.waiting += len(runs)
+            job.entry.not_before = now + _REFUSED_PAUSE_SECONDS
+            self._queue.add(job.entry)
+        self._close_if_done(work)
+
+    def _restore_work(self, run: Run, *, now: float) -> None:
+        share, job = run.share, run.job
+        work = self.floor.works.get(share.slot)
+        if work is None:
+            work = Work(restored_slot(job, share, now=now), family_of(job), job.entry)
+            self.floor.open(work)
+            self.pool.take(work.slot)
+            job.entry.holding += 1
+        work.runs[job.job_id, *run.key] = run
+
+    def _live_on(self, node: str) -> list[Run]:
+        works = [work for work in self.floor.works.values() if node in work.slot.gpus]
+        return [run for work in works for run in work.runs.values()]
+
+    def _hear_end(self, run: Run, rank: int, report: RunReport) -> None:
+        nodes = run.share.nodes
+        if len(nodes) == 1:
+            self._end(run, end_of_report(report))
+            return
+        run.ranks = run.ranks or {}
+        run.ranks.setdefault(rank, report)
+        if len(run.ranks) == len(nodes):
+            self._end(run, end_of_gang(list(run.ranks.values())))
+        elif report.state != JobState.COMPLETED:
+            for other, node in enumerate(nodes):
+                if other not in run.ranks:
+                    self._parcel(node).cancel_keys.add(_key(run, other))
+
+    def _lose(self, run: Run, rank: int, *, now: float) -> None:
+        if rank not in (run.ranks or ()):
+            self._hear_end(run, rank, _verdict(run, rank, JobState.NODE_FAIL, "NodeDown", now))
+
+    def _end(self, run: Run, end: RunEnd) -> None:
+        if not end.state.is_terminal:
+            log.warning("run.unknown_end", job_id=run.job.job_id, task_index=run.task_index, raw=end.reason)
+            return
+        job = run.job
+        run.state, run.reason, run.exit_code = end.state, end.reason, end.exit_code
+        run.started_at = end.started_at or run.started_at
+        run.ended_at = end.ended_at
+        run.cpu_seconds, run.max_rss_mib = end.cpu_seconds, end.max_rss_mib
+        run.ranks = None
+        job.live.pop(run.key, None)
+        self._requeue_if_wanted(run)
+        work = self.floor.works.get(run.share.slot)
+        if work:
+            work.runs.pop((job.job_id, *run.key), None)
+            if run.started_at is not None and end.state in {JobState.COMPLETED, JobState.FAILED}:
+                self.floor.pace(work.family).learn(max(0.0, end.ended_at - run.started_at))
+            work.slot.ends_at = self._expected_end(work, end.ended_at)
+            self._close_if_done(work)
+        self.book.show(run)
+
+    def _requeue_if_wanted(self, run: Run) -> None:
+        job, policy = run.job, run.job.submission.spec.requeue
+        successor = run.task_index, run.attempt + 1
+        if successor in job.runs:
+            run.is_requeued = True
+            return
+        code = run.exit_code.code if run.exit_code and run.state is JobState.FAILED else None
+        is_wanted = policy.on_node_fail if run.state is JobState.NODE_FAIL else code in policy.on_exit_codes
+        if job.is_cancelled or not is_wanted or run.attempt >= policy.max_requeues:
+            return
+        run.is_requeued = True
+        job.returned.append(successor)
+        job.entry.waiting += 1
+        self._queue.add(job.entry)
+
+    def _close_if_done(self, work: Work) -> None:
+        if not work.outstanding and work.slot.slot_id in self.floor.works:
+            self.floor.close(work)
+            self.pool.release(work.slot.slot_id)
+            work.entry.holding -= 1
+
+
+def _key(run: Run, rank: int) -> str:
+    return str(RunKey(run.job.job_id, run.task_index, run.attempt, rank))
+
+
+def _verdict(run: Run, rank: int, state: JobState, reason: str, now: float) -> RunReport:
+    """An end that we conclude, for a rank that its node will not report."""
+    return RunReport(
+        _key(run, rank), run.share.lane_id, state, reason, started_at=run.started_at, ended_at=now
+    )
+
+
+def _offer(hello: NodeHello) -> tuple[object, ...]:
+    return hello.cpus, hello.memory_mib, hello.gpus, hello.serves_several_organisations
+
+
+def _host(hello: NodeHello) -> str:
+    """The address of the node's Dask worker, by which other nodes reach it, too."""
+    _, _, rest = hello.worker_address.partition("://")
+    host = rest.rpartition(":")[0].strip("[]")
+    return "127.0.0.1" if hello.worker_address.startswith("inproc") else host
