@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 
-from quotas.prices import current_price_list
 from sqlalchemy import Engine
 from sqlmodel import Session
 
@@ -14,6 +13,7 @@ from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wake import WakeSender
 from quotas.pricing import PriceList
+from quotas.publish_prices import current_price_list
 from schedulers.cluster import ClusterSnapshot
 
 
@@ -33,7 +33,7 @@ class Services:
 
     def __post_init__(self) -> None:
         clusters = Cached(self.engine, cluster_views.load)
-        prices = Cached(self.engine, lambda connection: current_price_list(connection, at=self.clock.now()))
+        prices = Cached(self.engine, lambda connection: current_price_list(connection, self.clock.now()))
         object.__setattr__(self, "clusters", clusters)
         object.__setattr__(self, "price_list", prices)
 

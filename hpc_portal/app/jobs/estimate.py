@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from quotas.balance import balance
-from quotas.hold import held_assets
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import writing
+from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
@@ -89,15 +90,9 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
     now = services.clock.now()
     with services.engine.connect() as connection:
         left = balance(connection, prepared.project_id, now)
-        available = {asset: line.available for asset, line in left.items()}
-        needed = held_assets(priced, available)
-        obstacles = _limit_obstacles(connection, actor, prepared)
         ahead = _pending_ahead(connection, prepared)
-    obstacles += tuple(
-        f"{asset}: {amount} needed, {available.get(asset, 0)} available"
-        for asset, amount in needed.items()
-        if amount > available.get(asset, 0)
-    )
+    available = {asset: line.promisable for asset, line in left.items()}
+    needed = {**priced.tres_seconds, VND: priced.vnd}
     return JobEstimate(
         spec=spec,
         tasks=priced.units,
@@ -112,11 +107,11 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
             for line in priced.unit_price.lines
         ),
         total_vnd=priced.vnd,
-        needed=needed,
+        needed={asset: amount for asset, amount in needed.items() if asset in available},
         available=available,
         expected_start=expected_start(spec, prepared.cluster, pending_ahead=ahead, now=now),
         licenses=_license_fits(spec, prepared.cluster),
-        obstacles=obstacles,
+        obstacles=_obstacles(services, actor, prepared, priced),
     )
 
 
@@ -159,12 +154,29 @@ def _license_fits(spec: JobSpec, cluster: ClusterSnapshot) -> tuple[LicenseFit, 
     )
 
 
-def _limit_obstacles(connection: Connection, actor: Actor, prepared: PreparedJob) -> tuple[str, ...]:
-    try:
-        check_limits.require_within(connection, actor=actor, prepared=prepared)
-    except LimitExceeded as error:
-        return (str(error),)
-    return ()
+def _obstacles(services: Services, actor: Actor, prepared: PreparedJob, priced: Estimate) -> tuple[str, ...]:
+    """What a submit would say: tried for real in a transaction that is rolled back."""
+    found: list[str] = []
+    with writing(services.engine).connect() as connection:
+        try:
+            check_limits.require_within(connection, actor=actor, prepared=prepared)
+        except LimitExceeded as error:
+            found.append(str(error))
+        try:
+            hold(
+                connection,
+                project_id=prepared.project_id,
+                job_id=new_id(),
+                unit=priced.unit,
+                units=priced.units,
+                partition=prepared.spec.partition or "",
+                price_list=services.price_list.get(),
+                at=services.clock.now(),
+            )
+        except BudgetExceeded as error:
+            found.append(str(error))
+        connection.rollback()
+    return tuple(found)
 
 
 def _pending_ahead(connection: Connection, prepared: PreparedJob) -> int:

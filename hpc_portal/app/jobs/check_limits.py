@@ -1,0 +1,84 @@
+"""Limits at submit: read who has which and what is in use, then let `quotas.limits` decide."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlmodel import col
+
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.prepare import PreparedJob
+from hpc_portal.app.tables import Job
+from quotas import limits
+from quotas.limits import InUse, JobDemand, Limit, LimitKind, LimitOwner
+from quotas.tables import QuotaLimit
+
+_NOT_ENDED = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
+
+
+def require_within(connection: Connection, *, actor: Actor, prepared: PreparedJob) -> None:
+    """Let pass what breaks no limit of the person, the project or the organisation.
+
+    Two submits at the same instant may both see the last free place in a queue; the running limits are
+    checked again when a run starts.
+
+    Raises:
+        LimitExceeded: which limit, whose, and who can raise it.
+    """
+    owners = {
+        LimitOwner.USER: (actor.user_id, actor.username),
+        LimitOwner.PROJECT: (prepared.project_id, prepared.account),
+        LimitOwner.ORGANISATION: (prepared.organisation_id, prepared.organisation),
+    }
+    is_ours = [
+        (col(QuotaLimit.owner_kind) == kind) & (col(QuotaLimit.owner_id) == owner_id)
+        for kind, (owner_id, _) in owners.items()
+    ]
+    rows = connection.execute(
+        select(
+            col(QuotaLimit.owner_kind), col(QuotaLimit.kind), col(QuotaLimit.gpu_type), col(QuotaLimit.value)
+        ).where(or_(*is_ours))
+    ).all()
+    if not rows:
+        return
+    found = [
+        Limit(
+            owner_kind=row.owner_kind,
+            owner=owners[row.owner_kind][1],
+            kind=row.kind,
+            value=row.value,
+            gpu_type=row.gpu_type,
+        )
+        for row in rows
+    ]
+    limits.check(_demand(prepared), found, _in_use(connection, found, owners))
+
+
+def _demand(prepared: PreparedJob) -> JobDemand:
+    asked = prepared.spec.resources
+    return JobDemand(
+        walltime_seconds=asked.walltime_seconds or 0,
+        array_tasks=prepared.spec.task_count,
+        gpus={kind: count * asked.nodes for kind, count in asked.gpus_per_node.items()},
+    )
+
+
+def _in_use(
+    connection: Connection, found: list[Limit], owners: Mapping[LimitOwner, tuple[UUID, str]]
+) -> dict[LimitOwner, InUse]:
+    """Queued jobs at the levels that limit them; nothing else is in use before a job starts."""
+    columns: dict[LimitOwner, ColumnElement[UUID]] = {
+        LimitOwner.USER: col(Job.user_id),
+        LimitOwner.PROJECT: col(Job.project_id),
+        LimitOwner.ORGANISATION: col(Job.organisation_id),
+    }
+    levels = {limit.owner_kind for limit in found if limit.kind is LimitKind.JOBS_QUEUED}
+    return {
+        level: InUse(
+            jobs_queued=connection.execute(
+                select(func.count()).where(columns[level] == owners[level][0], col(Job.phase).in_(_NOT_ENDED))
+            ).scalar_one()
+        )
+        for level in levels
+    }

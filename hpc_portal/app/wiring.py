@@ -1,0 +1,36 @@
+"""Builds the engine, the services of web processes and the parts of a controller from settings.
+
+The only file of the portal that names a scheduler backend.
+"""
+
+from sqlalchemy import Engine, make_url
+
+from hpc_portal.app.clock import Clock, SystemClock
+from hpc_portal.app.db import create_engine
+from hpc_portal.app.group_commit import GroupCommit
+from hpc_portal.app.services import Services
+from hpc_portal.app.settings import Settings
+from hpc_portal.app.wake import PostgresWake, SocketWake
+
+
+def build_engine(settings: Settings) -> Engine:
+    """The database engine that settings name."""
+    return create_engine(settings.effective_database_url, pool_size=settings.database_pool_size)
+
+
+def build_services(settings: Settings, *, clock: Clock | None = None) -> Services:
+    """What a web process works with; close `commits` at the end."""
+    engine = build_engine(settings)
+    return Services(
+        settings=settings,
+        engine=engine,
+        commits=GroupCommit(engine),
+        wake=_wake(settings, engine),
+        clock=clock or SystemClock(),
+    )
+
+
+def _wake(settings: Settings, engine: Engine) -> SocketWake | PostgresWake:
+    if make_url(settings.effective_database_url).get_backend_name() == "sqlite":
+        return SocketWake(settings.state_dir / "wake.sock")
+    return PostgresWake(engine)
