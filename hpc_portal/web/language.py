@@ -1,0 +1,151 @@
+"""One language of the pages: its texts, and how it writes money, numbers, times and sizes."""
+
+from __future__ import annotations
+
+import gettext
+import io
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_timedelta
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from schedulers import tres
+from workloads.template import N_
+
+LOCALES_FOLDER = Path(__file__).parent / "locales"
+LOCAL_TIME = timezone(timedelta(hours=7), "ICT")
+"""Asia/Ho_Chi_Minh: UTC+7 all year since 1975, so no time zone data is needed on the machine."""
+
+_UNITS = (N_("%(count)s d"), N_("%(count)s h"), N_("%(count)s min"), N_("%(count)s s"))
+
+
+@dataclass(frozen=True)
+class Language:
+    """How one language says and writes things. English is the language of the source texts."""
+
+    code: str
+    own_name: str
+    translations: gettext.NullTranslations
+    locale: Locale
+    group: str
+    decimal: str
+    date_format: str
+
+    def gettext(self, message: str, **facts: object) -> str:
+        """The text in this language, with its facts filled in."""
+        return self.translations.gettext(message) % facts if message else ""
+
+    def number(self, value: float, decimals: int = 0) -> str:
+        """`12.500,5`, as this language groups digits."""
+        text = f"{value:,.{decimals}f}"
+        return text.replace(",", "\0").replace(".", self.decimal).replace("\0", self.group)
+
+    def vnd(self, amount: int) -> str:
+        """`1.250.000 ₫`; a true minus sign for negative amounts."""
+        return ("\N{MINUS SIGN}" if amount < 0 else "") + self.number(abs(amount)) + "\N{NO-BREAK SPACE}₫"
+
+    def instant(self, at: datetime) -> str:
+        """Local date and time to the second."""
+        return at.astimezone(LOCAL_TIME).strftime(f"{self.date_format} %H:%M:%S")
+
+    def day(self, at: datetime) -> str:
+        """The local day."""
+        return at.astimezone(LOCAL_TIME).strftime(self.date_format)
+
+    def relative(self, at: datetime, now: datetime | None = None) -> str:
+        """`5 phút trước`; nothing shorter than a minute is told apart."""
+        passed = at - (now or datetime.now(UTC))
+        if abs(passed) < timedelta(seconds=45):
+            return self.gettext(N_("just now"))
+        return format_timedelta(passed, add_direction=True, locale=self.locale, threshold=1.2)
+
+    def duration(self, seconds: float) -> str:
+        """`2 h 5 min`: the two largest units that count."""
+        left = round(seconds)
+        parts = []
+        for size, unit in zip((86_400, 3600, 60, 1), _UNITS, strict=True):
+            count, left = divmod(left, size)
+            if count or (size == 1 and not parts):
+                parts.append(self.gettext(unit, count=self.number(count)))
+        return " ".join(parts[:2])
+
+    def memory(self, mib: int) -> str:
+        """`512 MiB`, `4 GiB`, `1,5 TiB`."""
+        for size, unit in ((1024**2, "TiB"), (1024, "GiB")):
+            if mib >= size:
+                decimals = 0 if mib % size == 0 else 1
+                return f"{self.number(mib / size, decimals)} {unit}"
+        return f"{self.number(mib)} MiB"
+
+    def size(self, bytes_: int) -> str:
+        """A file's size: `840 B`, `1,2 kB`, `3,4 MB`."""
+        for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+            if bytes_ >= factor:
+                return f"{self.number(bytes_ / factor, 1)} {unit}"
+        return f"{bytes_} B"
+
+    def metric(self, value: float) -> str:
+        """A measured number with as many digits as mean something."""
+        if value == int(value) and abs(value) < 10**15:  # noqa: PLR2004 - beyond, a float has no units left
+            return self.number(value)
+        return f"{value:.4g}".replace(".", self.decimal)
+
+    def resource(self, name: tres.Tres) -> str:
+        """What a TRES is called: `GPU H100`, `licence vcs`."""
+        match name.partition("/"):
+            case ("gres", _, gpu):
+                kind = gpu.partition(":")[2]
+                return f"GPU {kind.upper()}" if kind else "GPU"
+            case ("license", _, feature):
+                return self.gettext(N_("licence %(feature)s"), feature=feature)
+        words = {
+            tres.CPU: N_("CPU cores"),
+            tres.MEM: N_("memory"),
+            tres.NODE: N_("nodes"),
+            "billing": N_("billing"),
+        }
+        return self.gettext(words.get(name, name))
+
+    def amount(self, name: tres.Tres, count: int) -> str:
+        """A TRES amount with its unit."""
+        return self.memory(count) if name == tres.MEM else self.number(count)
+
+    def resource_hours(self, name: tres.Tres, amount_seconds: int) -> str:
+        """TRES x seconds as hours of the thing: `1.250,5 h`; memory as GiB-hours."""
+        hours = amount_seconds / 3600
+        if name == tres.MEM:
+            return f"{self.number(hours / 1024, 1)} GiB·h"
+        return f"{self.number(hours, 0 if hours >= 1000 else 1)} h"  # noqa: PLR2004 - no tenths on large numbers
+
+
+def load_languages() -> dict[str, Language]:
+    """Every language of the portal, its own first: Vietnamese."""
+    return {
+        "vi": Language("vi", "Tiếng Việt", _catalogue("vi"), Locale("vi"), ".", ",", "%d/%m/%Y"),
+        "en": Language("en", "English", gettext.NullTranslations(), Locale("en"), ",", ".", "%d %b %Y"),
+    }
+
+
+def choose(
+    languages: dict[str, Language], *, cookie: str | None, saved: str | None, accepted: str, default: str
+) -> Language:
+    """The language for one reader: what this browser chose, else their profile, else what it accepts."""
+    wishes = [part.partition(";")[0].strip().split("-")[0].lower() for part in accepted.split(",")]
+    for code in (cookie, saved, *wishes):
+        if code in languages:
+            return languages[code]
+    return languages[default]
+
+
+def _catalogue(code: str) -> gettext.NullTranslations:
+    """Compiled from the .po file at start: nothing compiled is committed, no gettext is needed to install."""
+    with (LOCALES_FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        catalogue = read_po(file, locale=code)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)

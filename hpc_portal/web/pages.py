@@ -1,0 +1,33 @@
+"""Adds the pages to the application: routes, static files, error pages."""
+
+from fastapi import FastAPI
+
+from hpc_portal.web import (
+    cluster,
+    files,
+    home,
+    job,
+    jobs,
+    log,
+    projects,
+    quota,
+    settings,
+    sign_in,
+    submit,
+)
+from hpc_portal.web.assets import Assets
+from hpc_portal.web.errors import install_error_pages
+from hpc_portal.web.render import Pages
+
+_ROUTERS = (sign_in, home, jobs, log, files, job, submit, quota, cluster, projects, settings)
+"""In the order in which their paths are tried."""
+
+
+def install(app: FastAPI) -> None:
+    """Add every page; `app.state.services` must be there."""
+    assets = Assets()
+    app.state.pages = Pages(assets, default_locale=app.state.services.settings.default_locale)
+    app.mount("/static", assets, name="static")
+    for module in _ROUTERS:
+        app.include_router(module.router)
+    install_error_pages(app)

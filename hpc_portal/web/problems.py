@@ -1,0 +1,134 @@
+"""What the portal refuses, said in the reader's language; the facts come from the errors' attributes."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from hpc_portal.app import errors as app
+from hpc_portal.web.language import Language
+from quotas import errors as quotas
+from quotas.money import VND
+from workloads.errors import FieldProblem, InvalidParameters, TemplateNotFound
+from workloads.template import N_
+
+STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (app.NotFound, HTTPStatus.NOT_FOUND),
+    (TemplateNotFound, HTTPStatus.NOT_FOUND),
+    (app.NotAllowed, HTTPStatus.FORBIDDEN),
+    (app.ClusterNotSeenYet, HTTPStatus.SERVICE_UNAVAILABLE),
+    (app.PortalError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (quotas.QuotaError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InvalidParameters, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+
+_VALIDATION = {
+    "missing": N_("Fill this in."),
+    "int_parsing": N_("Enter a whole number."),
+    "int_type": N_("Enter a whole number."),
+    "int_from_float": N_("Enter a whole number."),
+    "float_parsing": N_("Enter a number."),
+    "bool_parsing": N_("Choose yes or no."),
+    "literal_error": N_("Choose one of the offered values."),
+    "enum": N_("Choose one of the offered values."),
+    "string_too_short": N_("This is too short."),
+    "string_too_long": N_("This is too long."),
+    "string_pattern_mismatch": N_("This contains a character that is not allowed here."),
+    "too_short": N_("Too few entries."),
+    "too_long": N_("Too many entries."),
+    "extra_forbidden": N_("This parameter does not exist."),
+}
+"""What pydantic's error types mean; those whose text carries a limit stay as pydantic wrote them."""
+
+_ACTIONS = {
+    "submit": N_("You see this project, but may not submit to it. Ask its lead to make you a member."),
+    "cancel_own": N_("You may not cancel this job. Ask the project's lead."),
+    "cancel_any": N_("This job is not yours. Ask its owner or the project's lead to cancel it."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProblem:
+    """One thing to mend: the field it belongs to ("" for none), and what to do."""
+
+    field: str
+    text: str
+
+
+def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
+    """Everything that an error asks the reader to mend."""
+    match error:
+        case InvalidParameters():
+            return [ShownProblem(problem.field, _field_text(problem, language)) for problem in error.problems]
+        case app.InvalidSubmission():
+            return [ShownProblem(problem.field, problem.message) for problem in error.problems]
+        case app.ProjectNotFound():
+            return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
+        case app.TenantNotActive() | app.NotAllowed():
+            return [ShownProblem("project", _text(error, language))]
+    return [ShownProblem("", _text(error, language))]
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """The HTTP status of an error that the portal raises on purpose."""
+    return next(status for kind, status in STATUS if isinstance(error, kind))
+
+
+def _text(error: Exception, language: Language) -> str:
+    say = language.gettext
+    match error:
+        case quotas.BudgetExceeded():
+            return say(
+                N_(
+                    "Project %(project)s has %(left)s left; this job needs %(needed)s. Shorten the time "
+                    "limit, ask for less, or request more quota."
+                ),
+                project=error.project,
+                left=_asset(error.asset, error.available, language),
+                needed=_asset(error.asset, error.needed, language),
+            )
+        case quotas.LimitExceeded():
+            return say(
+                N_(
+                    "The limit of %(owner)s is %(value)s %(limit)s, of which %(in_use)s are in use; this job "
+                    "asks for %(asked)s. Ask for less, or ask %(raised_by)s to raise it."
+                ),
+                owner=error.owner,
+                value=language.number(error.value),
+                limit=error.limit,
+                in_use=language.number(error.in_use),
+                asked=language.number(error.asked),
+                raised_by=error.raised_by,
+            )
+        case quotas.UnpricedResource():
+            return say(
+                N_(
+                    "There is no price for %(resource)s in partition %(partition)s. Choose another resource, "
+                    "or ask an administrator to price it."
+                ),
+                resource=language.resource(error.tres),
+                partition=error.partition,
+            )
+        case quotas.NoPriceList():
+            return say(N_("No prices are in force. An administrator must publish a price list first."))
+        case app.TenantNotActive():
+            return say(
+                N_("%(name)s takes no jobs now. Ask the city's administrators."), name=error.name
+            )
+        case app.NotAllowed():
+            return say(_ACTIONS.get(error.action, N_("Your role does not allow this.")))
+        case app.ClusterNotSeenYet():
+            return say(N_("The cluster has not reported yet. Try again in a few seconds."))
+        case app.WrongCredentials():
+            return say(N_("The user name or the password is wrong."))
+        case app.NotFound() | TemplateNotFound():
+            return say(N_("There is nothing here that you can see. It may never have existed."))
+    return str(error)
+
+
+def _field_text(problem: FieldProblem, language: Language) -> str:
+    return language.gettext(_VALIDATION[problem.kind]) if problem.kind in _VALIDATION else problem.message
+
+
+def _asset(asset: str, amount: int, language: Language) -> str:
+    if asset == VND:
+        return language.vnd(amount)
+    return f"{language.resource_hours(asset, amount)} {language.resource(asset)}"

@@ -1,0 +1,146 @@
+"""From a template and facts to a page: one Jinja environment per language, nothing request-global."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from fastapi import Request
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import HTMLResponse
+
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.permissions import Action, may
+from hpc_portal.auth.csrf import csrf_token
+from hpc_portal.web.assets import Assets
+from hpc_portal.web.language import Language, choose, load_languages
+from workloads.template import N_
+
+TEMPLATES = Path(__file__).parent / "templates"
+LOCALE_COOKIE = "locale"
+THEME_COOKIE = "theme"
+THEMES = (("auto", N_("As the system")), ("light", N_("Light")), ("dark", N_("Dark")))
+
+_NAVIGATION = (
+    ("/", "home", N_("Overview")),
+    ("/submit", "rocket", N_("New job")),
+    ("/jobs", "list-details", N_("Jobs")),
+    ("/quota", "wallet", N_("Quota")),
+    ("/cluster", "server-2", N_("Cluster")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry of the navigation."""
+
+    href: str
+    icon: str
+    text: str
+    is_current: bool
+    is_apart: bool = False
+    """Set apart from the others, and left out where there is little room."""
+
+
+class Pages:
+    """Everything that turns facts into HTML; made once at start."""
+
+    def __init__(self, assets: Assets, *, default_locale: str) -> None:
+        self.languages = load_languages()
+        self._default_locale = default_locale
+        self._environments = {
+            code: _environment(language, assets, self.languages) for code, language in self.languages.items()
+        }
+
+    def language(self, request: Request) -> Language:
+        """The reader's language."""
+        actor: Actor | None = getattr(request.state, "actor", None)
+        return choose(
+            self.languages,
+            cookie=request.cookies.get(LOCALE_COOKIE),
+            saved=actor.locale if actor else None,
+            accepted=request.headers.get("accept-language", ""),
+            default=self._default_locale,
+        )
+
+    def render(
+        self,
+        request: Request,
+        template: str,
+        facts: Mapping[str, Any] | None = None,
+        *,
+        status: int = HTTPStatus.OK,
+    ) -> HTMLResponse:
+        """The page in the reader's language and theme; never stored by a cache."""
+        language = self.language(request)
+        actor: Actor | None = getattr(request.state, "actor", None)
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        context = {
+            "actor": actor,
+            "theme": _theme(request, actor),
+            "csrf_token": csrf_token(request),
+            "here": here if request.method == "GET" else "/",
+            "navigation": _navigation(actor, request.url.path) if actor else (),
+            **(facts or {}),
+        }
+        html = self._environments[language.code].get_template(template).render(context)
+        return HTMLResponse(
+            html, status_code=status, headers={"cache-control": "no-store", "vary": "HX-Request, Cookie"}
+        )
+
+
+def pages_of(request: Request) -> Pages:
+    """The application's pages."""
+    found: Pages = request.app.state.pages
+    return found
+
+
+def _environment(language: Language, assets: Assets, languages: Mapping[str, Language]) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals.update(static=assets.url, language=language, languages=languages)
+    environment.filters.update(
+        amount=language.amount,
+        day=language.day,
+        duration=language.duration,
+        instant=language.instant,
+        memory=language.memory,
+        metric=language.metric,
+        number=language.number,
+        relative=language.relative,
+        resource=language.resource,
+        resource_hours=language.resource_hours,
+        size=language.size,
+        to_json=lambda value: json.dumps(value, separators=(",", ":")),
+        vnd=language.vnd,
+    )
+    return environment
+
+
+def _theme(request: Request, actor: Actor | None) -> str:
+    chosen = request.cookies.get(THEME_COOKIE) or (actor.theme if actor else "auto")
+    return chosen if chosen in dict(THEMES) else "auto"
+
+
+def _navigation(actor: Actor, path: str) -> tuple[Link, ...]:
+    def is_current(href: str) -> bool:
+        return path == href if href == "/" else path == href or path.startswith(f"{href}/")
+
+    links = [Link(href, icon, text, is_current(href)) for href, icon, text in _NAVIGATION]
+    if may(actor, Action.AUDIT):
+        links.append(
+            Link(
+                "/admin/projects", "building", N_("Projects"), is_current("/admin/projects"), is_apart=True
+            )
+        )
+    links.append(Link("/settings", "settings", N_("Settings"), is_current("/settings"), is_apart=True))
+    return tuple(links)

@@ -1,0 +1,133 @@
+"""What a job achieved, in the words of its page: the matrix, failures by cause, curves."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from hpc_portal.web.words import STATES, VERDICTS, Word
+from schedulers.jobstate import JobState
+from workloads.template import CampaignCell, Failure, Results, Series, TaskResult, Verdict
+
+MOST_CELLS = 10_000
+"""A table of more cells takes a browser seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCell:
+    """One task in the matrix."""
+
+    task_index: int
+    column: str
+    word: Word
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixRow:
+    """All tasks of one test; None where the campaign has none."""
+
+    name: str
+    cells: tuple[ShownCell | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LegendItem:
+    """How many tasks are shown with this word."""
+
+    word: Word
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A campaign as rows x columns."""
+
+    columns: tuple[str, ...]
+    rows: tuple[MatrixRow, ...]
+    legend: tuple[LegendItem, ...]
+    is_cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Tasks that failed for the same cause."""
+
+    signature: str
+    count: int
+    first: TaskResult
+    first_failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Series that share a unit, drawn in one plot."""
+
+    title: str
+    json: str
+
+
+def show_matrix(
+    cells: Sequence[CampaignCell], results: Results, states: Mapping[int, JobState]
+) -> Matrix | None:
+    """The campaign's matrix; None when the job is no campaign.
+
+    A cell shows the verdict of a task that ended, else its state; a task without a row still waits.
+    """
+    if not cells:
+        return None
+    verdicts = {task.task_index: task.verdict for task in results.tasks}
+    shown = cells[:MOST_CELLS]
+    words = {cell.task_index: _word(cell.task_index, verdicts, states) for cell in shown}
+    columns = tuple(dict.fromkeys(cell.column for cell in shown))
+    by_row: dict[str, dict[str, ShownCell]] = {}
+    for cell in shown:
+        by_row.setdefault(cell.row, {})[cell.column] = ShownCell(
+            cell.task_index, cell.column, words[cell.task_index]
+        )
+    counts = Counter(words.values())
+    return Matrix(
+        columns,
+        tuple(
+            MatrixRow(name, tuple(found.get(column) for column in columns))
+            for name, found in by_row.items()
+        ),
+        tuple(LegendItem(word, count) for word, count in counts.most_common()),
+        is_cut=len(shown) < len(cells),
+    )
+
+
+def group_failures(results: Results) -> list[FailureGroup]:
+    """Failures by signature, the most frequent first; each with the first task that shows it."""
+    failed = [(task.failure, task) for task in results.tasks if task.failure]
+    failed.sort(key=lambda pair: (pair[0].signature, pair[1].task_index))
+    groups = []
+    for signature, members in groupby(failed, key=lambda pair: pair[0].signature):
+        found = list(members)
+        failure, task = found[0]
+        groups.append(FailureGroup(signature, len(found), task, failure))
+    return sorted(groups, key=lambda group: (-group.count, group.first.task_index))
+
+
+def show_curves(series: Sequence[Series]) -> list[Curve]:
+    """One plot for each unit and x axis."""
+
+    def axes(one: Series) -> tuple[str, str]:
+        return (one.unit, one.x_label)
+
+    curves = []
+    for _, members in groupby(sorted((s for s in series if s.points), key=axes), key=axes):
+        found = list(members)
+        content = [{"name": s.name, "x_label": s.x_label, "points": s.points} for s in found]
+        title = ", ".join(s.name for s in found)
+        unit = f" ({found[0].unit})" if found[0].unit else ""
+        curves.append(Curve(title + unit, json.dumps(content)))
+    return curves
+
+
+def _word(task_index: int, verdicts: Mapping[int, Verdict], states: Mapping[int, JobState]) -> Word:
+    state = states.get(task_index, JobState.PENDING)
+    verdict = verdicts.get(task_index)
+    if state in (JobState.COMPLETED, JobState.FAILED) and verdict:
+        return VERDICTS[verdict]
+    return STATES[state]

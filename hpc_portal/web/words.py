@@ -1,0 +1,134 @@
+"""What states, reasons, exit codes and event kinds are called: one icon, one word and one colour each."""
+
+import signal
+from dataclasses import dataclass
+from datetime import datetime
+
+from hpc_portal.app.jobs.lifecycle import Phase
+from schedulers.cluster import NodeState
+from schedulers.jobstate import JobState
+from workloads.template import N_, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A state as it is shown; `text` is translated where it is shown, `tone` is a class in app.css."""
+
+    icon: str
+    text: str
+    tone: str
+
+
+STATES = {
+    JobState.PENDING: Word("clock", N_("Queued"), "wait"),
+    JobState.RUNNING: Word("player-play", N_("Running"), "run"),
+    JobState.SUSPENDED: Word("player-pause", N_("Suspended"), "wait"),
+    JobState.COMPLETED: Word("circle-check", N_("Completed"), "good"),
+    JobState.CANCELLED: Word("ban", N_("Cancelled"), "off"),
+    JobState.FAILED: Word("circle-x", N_("Failed"), "bad"),
+    JobState.TIMEOUT: Word("alarm", N_("Out of time"), "late"),
+    JobState.NODE_FAIL: Word("server-off", N_("Node failed"), "odd"),
+    JobState.PREEMPTED: Word("bolt", N_("Preempted"), "odd"),
+    JobState.BOOT_FAIL: Word("server-off", N_("Node did not start"), "odd"),
+    JobState.DEADLINE: Word("calendar", N_("Deadline missed"), "late"),
+    JobState.OUT_OF_MEMORY: Word("cpu", N_("Out of memory"), "late"),
+    JobState.UNKNOWN: Word("help-circle", N_("Unknown"), "off"),
+}
+REFUSED = Word("circle-minus", N_("Refused"), "bad")
+CANCELLING = Word("ban", N_("Cancelling"), "off")
+
+VERDICTS = {
+    Verdict.PASS: Word("circle-check", N_("Pass"), "good"),
+    Verdict.FAIL: Word("circle-x", N_("Fail"), "bad"),
+    Verdict.NO_VERDICT: Word("help-circle", N_("No verdict"), "off"),
+}
+
+NODE_STATES = {
+    NodeState.UP: Word("circle-check", N_("Up"), "good"),
+    NodeState.DRAINING: Word("hourglass", N_("Draining"), "wait"),
+    NodeState.DOWN: Word("circle-x", N_("Down"), "bad"),
+}
+
+OUTCOMES = {
+    JobState.COMPLETED: N_("It ran to its end without an error."),
+    JobState.CANCELLED: N_("It was cancelled before it finished."),
+    JobState.FAILED: N_("The program ended with an error."),
+    JobState.TIMEOUT: N_("It reached its time limit and was stopped. Ask for a longer time, or save and resume."),
+    JobState.NODE_FAIL: N_("The machine under it failed. You are not charged for this run."),
+    JobState.PREEMPTED: N_("A job with a higher priority took its place."),
+    JobState.BOOT_FAIL: N_("No machine could be made ready for it. You are not charged for this run."),
+    JobState.DEADLINE: N_("It could not finish before its deadline."),
+    JobState.OUT_OF_MEMORY: N_("It used more memory than it asked for and was stopped. Ask for more memory."),
+}
+
+_REASONS = {
+    "Resources": N_("Waiting until enough CPUs, memory or GPUs are free."),
+    "Priority": N_("Jobs ahead of it in the queue start first."),
+    "Licenses": N_("Waiting for a free licence."),
+    "Dependency": N_("Waiting for other jobs to end."),
+    "DependencyNeverSatisfied": N_("A job that it depends on did not end as required: it can never start."),
+    "JobArrayTaskLimit": N_("As many of its tasks run at once as it allows."),
+    "AssocMaxJobsLimit": N_("Your project already runs as many jobs as it may."),
+    "AssocGrpGRES": N_("Your project already uses as many GPUs as it may."),
+    "AssocGrpCpuLimit": N_("Your project already uses as many CPUs as it may."),
+    "AssocGrpLimit": N_("Your project already uses as much at once as it may."),
+    "ReqNodeNotAvail": N_("The nodes that it needs are down or reserved."),
+    "PartitionDown": N_("Its partition takes no jobs now."),
+    "NodeDown": N_("The nodes that it needs are down."),
+    "BeginTime": N_("It may start only later."),
+    "SchedulerUnavailable": N_("The scheduler does not answer; the portal keeps trying."),
+    "NonZeroExitCode": N_("The program ended with an error."),
+    "TimeLimit": N_("It reached its time limit."),
+    "OutOfMemory": N_("It used more memory than it asked for."),
+}
+
+_SIGNALS = {
+    signal.SIGKILL: N_("killed by signal 9 (SIGKILL): often the memory limit, or an administrator"),
+    signal.SIGSEGV: N_("crashed by signal 11 (SIGSEGV): the program touched memory that is not its own"),
+    signal.SIGABRT: N_("aborted by signal 6 (SIGABRT): usually a failed assertion in the program"),
+    signal.SIGTERM: N_("stopped by signal 15 (SIGTERM)"),
+    signal.SIGINT: N_("interrupted by signal 2 (SIGINT)"),
+    signal.SIGFPE: N_("stopped by signal 8 (SIGFPE): an arithmetic error such as a division by zero"),
+}
+_EXIT_CODES = {
+    0: N_("0: all went well"),
+    1: N_("1: the program reported an error; its last lines in the log say which"),
+    2: N_("2: usually wrong options or a missing file"),
+    75: N_("75: saved its state and asks to be run again"),
+    126: N_("126: the file is not executable"),
+    127: N_("127: command not found; is the tool loaded and spelled right?"),
+}
+
+EVENTS = {
+    "job.submitted": Word("rocket", N_("Submitted"), "run"),
+    "job.dispatched": Word("server-2", N_("Handed to the scheduler"), "run"),
+    "job.refused": Word("circle-minus", N_("Refused by the scheduler"), "bad"),
+    "job.started": Word("player-play", N_("Started"), "run"),
+    "job.state": Word("timeline", N_("State changed"), "run"),
+    "job.progress": Word("timeline", N_("Progress"), "run"),
+    "job.requeued": Word("repeat", N_("Back in the queue"), "wait"),
+    "job.cancel_requested": Word("ban", N_("Cancellation asked for"), "off"),
+    "job.ended": Word("flag", N_("Ended"), "run"),
+    "job.settled": Word("receipt-2", N_("Charged"), "good"),
+}
+
+
+def state_word(*, phase: Phase, state: JobState, cancel_requested_at: datetime | None) -> Word:
+    """How a job is shown: refusal and a wish to cancel say more than the scheduler's state."""
+    if phase is Phase.REFUSED:
+        return REFUSED
+    if cancel_requested_at and phase not in (Phase.ENDED, Phase.SETTLED):
+        return CANCELLING
+    return STATES[state]
+
+
+def reason_text(reason: str) -> str:
+    """Why it waits or ended, in plain words; an unknown reason is shown as the scheduler wrote it."""
+    return _REASONS.get(reason, reason)
+
+
+def exit_text(exit_code: int | None, exit_signal: int | None) -> str:
+    """What an exit code or signal usually means; "" when there is nothing to explain."""
+    if exit_signal:
+        return _SIGNALS.get(signal.Signals(exit_signal), "") if exit_signal in set(signal.Signals) else ""
+    return _EXIT_CODES.get(exit_code, "") if exit_code is not None else ""
