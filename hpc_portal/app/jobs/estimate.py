@@ -17,8 +17,10 @@ from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from quotas import pricing
-from quotas.errors import LimitExceeded
-from quotas.pricing import PricedLine
+from quotas.errors import BudgetExceeded, LimitExceeded
+from quotas.hold import hold
+from quotas.money import VND
+from quotas.pricing import Estimate, PricedLine
 from schedulers.cluster import ClusterSnapshot, Node, NodeState
 from schedulers.jobspec import JobSpec
 from schedulers.tres import Tres
