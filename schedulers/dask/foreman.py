@@ -244,6 +244,15 @@ class Foreman:
         for run in self._live_on(node):
             self._lose(run, run.share.nodes.index(node), now=now)
 
+    def is_up(self, node: str) -> bool:
+        """Whether the node is known and was not suspended."""
+        known = self.pool.nodes.get(node)
+        return known is not None and known.state is not NodeState.DOWN
+
+    def nodes_of_runs(self) -> set[str]:
+        """Nodes on which something runs, heard of or not."""
+        return {node for work in self.floor.works.values() for node in work.slot.gpus}
+
     def take_parcels(self) -> dict[str, Parcel]:
         """What nodes are to be told since the last call."""
         parcels, self._parcels = self._parcels, {}
