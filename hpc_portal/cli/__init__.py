@@ -1,1 +1,1 @@
-"""The two commands: `hpc` for users, `hpc-portal` for operators."""
+"""The commands: `hpc-portal` for who runs the portal, `hpc` for who runs jobs."""

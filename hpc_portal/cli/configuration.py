@@ -1,0 +1,55 @@
+"""Read the portal's settings for a command, and show them without their secrets."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationError
+
+from hpc_portal.app.settings import Settings
+from hpc_portal.cli.errors import FieldProblem, UsageProblem
+from hpc_portal.cli.language import gettext as _
+
+_PREFIX = "HPC_PORTAL_"
+_MASK = "********"
+
+
+def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the fields of Settings
+    """The settings of this process's environment; arguments that are not None go before it.
+
+    Raises:
+        UsageProblem: a variable has a wrong value; `fields` names each.
+    """
+    try:
+        return Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except ValidationError as error:
+        fields = [
+            FieldProblem(
+                _PREFIX + "__".join(map(str, item["loc"])).upper() if item["loc"] else _PREFIX + "*",
+                item["msg"].removeprefix("Value error, "),
+            )
+            for item in error.errors(include_url=False, include_input=False)
+        ]
+        raise UsageProblem(_("The portal's settings are wrong:"), fields) from error
+
+
+def shown_settings(settings: Settings) -> dict[str, str]:
+    """Every setting by its variable, as text; secrets, and passwords in URLs, are masked."""
+    shown = {_PREFIX + name.upper(): _masked(getattr(settings, name)) for name in type(settings).model_fields}
+    shown[_PREFIX + "DATABASE_URL"] = _without_password(settings.effective_database_url)
+    shown[_PREFIX + "WORKSPACE_ROOT"] = str(settings.effective_workspace_root)
+    return shown
+
+
+def _masked(value: Any) -> str:  # noqa: ANN401 - any field of Settings
+    if isinstance(value, SecretStr):
+        return _MASK if value.get_secret_value() else ""
+    if isinstance(value, list):
+        return ", ".join(item.model_dump_json(exclude_defaults=True) for item in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return "" if value is None else str(value)
+
+
+def _without_password(url: str) -> str:
+    password = urlsplit(url).password
+    return url.replace(f":{password}@", f":{_MASK}@") if password else url
