@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from datetime import datetime
 from uuid import UUID
 
 _lock = threading.Lock()
@@ -22,3 +23,9 @@ def new_id() -> UUID:
             value = _last + 1
         _last = value
     return UUID(int=value)
+
+
+def first_id_at(at: datetime) -> UUID:
+    """The smallest id that could be made at this instant: turns "submitted after" into a range of keys."""
+    milliseconds = max(0, int(at.timestamp() * 1000))
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)

@@ -140,6 +140,18 @@ def visible_jobs(actor: Actor) -> ColumnElement[bool]:
     )
 
 
+def job_scopes(actor: Actor) -> list[ColumnElement[bool]] | None:
+    """The same as `visible_jobs` in disjoint parts that an index serves each; None for those who see all."""
+    if _sees_all(actor):
+        return None
+    managed = _managed(actor)
+    own = [key for key in actor.projects if actor.project_organisations.get(key) not in managed]
+    return [
+        *(col(Job.organisation_id) == key for key in managed),
+        *(col(Job.project_id) == key for key in own),
+    ]
+
+
 def visible_projects(actor: Actor) -> ColumnElement[bool]:
     """A WHERE clause: the projects that the actor may see."""
     if _sees_all(actor):
