@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     """Memory that the embedded node offers; default: what the machine has."""
     node_gpus: dict[str, int] = Field(default_factory=dict)
     """GPUs of the embedded node by type; empty: found through NVML."""
+    node_data_paths: list[Path] = Field(default_factory=list)
+    """Folders that every job on the embedded node sees read-only: technology kits, data sets."""
     allow_unisolated_tenants: bool = False
     """Serve several organisations on a node that can neither switch users nor sandbox. Unsafe."""
     partitions: list[PartitionSettings] = Field(

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from quotas.release import close_hold
 from sqlalchemy import Connection, Row, bindparam, or_, select, update
 from sqlmodel import col
 
@@ -23,6 +22,7 @@ from hpc_portal.app.files.workspace import prepare_workspace
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job, User
+from quotas.release import close_hold
 from quotas.tables import Organisation, Project
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import JobSpec
@@ -249,7 +249,7 @@ def _refuse(connection: Connection, claim: _Claimed, reason: str, *, at: datetim
         )
     )
     if refused.rowcount:
-        close_hold(connection, job_id=claim.submission.job_id, at=at)
+        close_hold(connection, claim.submission.job_id, at)
     return bool(refused.rowcount)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from quotas.balance import balance
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
@@ -17,6 +16,7 @@ from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from quotas import pricing
+from quotas.balance import balance
 from quotas.errors import BudgetExceeded, LimitExceeded
 from quotas.hold import hold
 from quotas.money import VND
@@ -91,7 +91,7 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
     )
     now = services.clock.now()
     with services.engine.connect() as connection:
-        left = balance(connection, prepared.project_id, now)
+        left = balance(connection, prepared.project_id, now).by_asset
         ahead = _pending_ahead(connection, prepared)
     available = {asset: line.promisable for asset, line in left.items()}
     needed = {**priced.tres_seconds, VND: priced.vnd}

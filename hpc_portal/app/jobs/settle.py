@@ -7,8 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from quotas.release import close_hold
-from quotas.settle import RunUsage, settle_runs
 from sqlalchemy import Connection, Row, bindparam, exists, select, update
 from sqlmodel import col
 
@@ -17,6 +15,8 @@ from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job, JobTask
+from quotas.release import close_hold
+from quotas.settle import RunUsage, settle_runs
 from schedulers.jobstate import JobUsage
 from schedulers.protocol import Feature
 from schedulers.tres import times
@@ -125,7 +125,7 @@ def _settle(
             runs=[_run_usage(row, usages[_run_key(row)]) for row in by_job[job_id]],
             at=at,
         )
-        cost = {charge.run_key: charge.vnd for charge in charges}
+        cost = {charge.run_key: charge.vnd for charge in charges if charge.is_charged and charge.is_new}
         settled += [
             {
                 "b_job": job_id,
@@ -184,7 +184,7 @@ def _close(connection: Connection, context: ControllerContext) -> int:
         .with_for_update()
     ).all()
     for job in jobs:
-        close_hold(connection, job_id=job.id, at=now)
+        close_hold(connection, job.id, now)
     if jobs:
         connection.execute(
             update(Job)

@@ -213,15 +213,12 @@ def _close_finished(
     ]
     if not candidates:
         return
-    open_runs: dict[UUID, int] = dict(
-        connection.execute(
-            select(col(JobTask.job_id), func.count())
-            .where(col(JobTask.job_id).in_(candidates), col(JobTask.ended_at).is_(None))
-            .group_by(col(JobTask.job_id))
-        )
-        .tuples()
-        .all()
+    counts = connection.execute(
+        select(col(JobTask.job_id), func.count())
+        .where(col(JobTask.job_id).in_(candidates), col(JobTask.ended_at).is_(None))
+        .group_by(col(JobTask.job_id))
     )
+    open_runs = {job_id: count for job_id, count in counts}  # noqa: C416 - rows are no plain pairs
     for job_id in candidates:
         if not open_runs.get(job_id):
             progress[job_id] = lifecycle.close(progress[job_id], at=at)

@@ -1,0 +1,412 @@
+"""Every read of jobs that a page, endpoint or command needs; nobody sees what their roles do not show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select, union_all
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, col
+
+from hpc_portal.app import permissions
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import JobNotFound
+from hpc_portal.app.ids import first_id_at
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.tables import Job, JobEvent, JobTask, User
+from quotas.tables import Organisation, Project
+from schedulers.jobspec import JobSpec
+from schedulers.jobstate import JobState
+
+T = TypeVar("T")
+
+_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
+_OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
+_CLOCK_SLACK = timedelta(minutes=1)
+"""Between the clock in a job's id and the one in `submitted_at`."""
+_MOST_SCOPES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Part of a list, and the cursor to ask for what follows; None at the end."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """What a list is narrowed to; empty fields narrow nothing."""
+
+    states: Sequence[JobState] = ()
+    project: str = ""
+    """Account name."""
+    user: str = ""
+    """User name of who submitted."""
+    name: str = ""
+    """Part of the job's name, in any case."""
+    submitted_after: datetime | None = None
+    job_ids: Sequence[UUID] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JobSummary:
+    """One line of a list."""
+
+    id: UUID
+    name: str
+    template: str | None
+    project: str
+    """Account name."""
+    project_id: UUID
+    organisation: str
+    """The organisation's slug."""
+    organisation_id: UUID
+    user: str
+    user_id: UUID
+    partition: str
+    is_array: bool
+    phase: Phase
+    state: JobState
+    state_reason: str
+    exit_code: int | None
+    exit_signal: int | None
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    settled_at: datetime | None
+    cancel_requested_at: datetime | None
+    tasks_total: int
+    tasks_running: int
+    tasks_completed: int
+    tasks_failed: int
+    tasks_cancelled: int
+    estimated_vnd: int
+    charged_vnd: int
+    resources: dict[str, Any]
+    """Of the ResourceRequest, as JSON: what was asked beyond the defaults."""
+
+    @property
+    def tasks_ended(self) -> int:
+        """Tasks that will not run again."""
+        return self.tasks_completed + self.tasks_failed + self.tasks_cancelled
+
+    @property
+    def tasks_pending(self) -> int:
+        """Tasks that wait for their first or next run."""
+        return self.tasks_total - self.tasks_running - self.tasks_ended
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it runs or will run."""
+        return self.phase in _OVER
+
+
+@dataclass(frozen=True, slots=True)
+class JobDetail(JobSummary):
+    """All that is known of one job."""
+
+    spec: JobSpec
+    parameters: dict[str, Any] | None
+    workspace: str
+    """Relative to the workspace root."""
+    cluster_user: str
+    scheduler: str
+    scheduler_job_id: str | None
+    dispatched_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRun:
+    """The newest attempt of one task that was started."""
+
+    task_index: int
+    attempt: int
+    state: JobState
+    is_requeued: bool
+    reason: str
+    exit_code: int | None
+    exit_signal: int | None
+    nodes: tuple[str, ...]
+    placed_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    elapsed_seconds: int | None
+    allocated_tres: dict[str, int]
+    cpu_seconds: float
+    max_rss_mib: int
+    charged_vnd: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobEventRecord:
+    """Something that happened to a job."""
+
+    sequence: int
+    at: datetime
+    kind: str
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class JobNumbers:
+    """How many jobs of one person, or of all they see, stand where."""
+
+    pending: int
+    running: int
+    tasks_running: int
+
+
+_RESOURCES = col(Job.spec)["resources"].label("resources")
+_JOINED = {
+    "project": col(Project.account),
+    "organisation": col(Organisation.slug),
+    "user": col(User.username),
+    "cluster_user": col(User.cluster_user),
+}
+
+
+def _columns(kind: type[JobSummary]) -> list[Any]:
+    """A column for each field: those of other tables by their name here, the others as in `job`."""
+    return [
+        _RESOURCES
+        if field.name == "resources"
+        else _JOINED[field.name].label(field.name)
+        if field.name in _JOINED
+        else getattr(Job, field.name)
+        for field in fields(kind)
+    ]
+
+
+def _select_jobs(kind: type[JobSummary]) -> Select[Any]:
+    return (
+        select(*_columns(kind))
+        .join_from(Job, Project, col(Project.id) == col(Job.project_id))
+        .join(Organisation, col(Organisation.id) == col(Job.organisation_id))
+        .join(User, col(User.id) == col(Job.user_id))
+    )
+
+
+def list_jobs(
+    session: Session, actor: Actor, wanted: JobFilter, *, cursor: UUID | None = None, limit: int = 50
+) -> Page[JobSummary]:
+    """The jobs that the actor may see, newest first.
+
+    Args:
+        cursor: the id of the last job of the page before.
+    """
+    conditions = _conditions(session, wanted)
+    if cursor is not None:
+        conditions.append(col(Job.id) < cursor)
+    ids = _newest_ids(actor, conditions, limit + 1)
+    statement = _select_jobs(JobSummary).where(col(Job.id).in_(ids)).order_by(col(Job.id).desc())
+    rows = session.connection().execute(statement).all()
+    items = tuple(_summary(row) for row in rows[:limit])
+    return Page(items, str(items[-1].id) if len(rows) > limit else None)
+
+
+def _newest_ids(actor: Actor, conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:
+    """Ids of the newest jobs that fit.
+
+    Each project (or managed organisation) of the actor is read by its own index from its newest end, and the
+    few rows of each are merged: an OR over all of them would walk past every other tenant's jobs.
+    """
+    scopes = permissions.job_scopes(actor)
+    if scopes is None or len(scopes) > _MOST_SCOPES:
+        return (
+            select(col(Job.id))
+            .where(permissions.visible_jobs(actor), *conditions)
+            .order_by(col(Job.id).desc())
+            .limit(limit)
+        )
+    parts = [
+        select(col(Job.id).label("id")).where(scope, *conditions).order_by(col(Job.id).desc()).limit(limit)
+        for scope in scopes
+    ] or [select(col(Job.id).label("id")).where(permissions.visible_jobs(actor))]
+    merged = union_all(*(select(part.subquery().c.id) for part in parts)).subquery()
+    return select(merged.c.id).distinct().order_by(merged.c.id.desc()).limit(limit)
+
+
+def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]]:
+    """Names become ids first, so that each filter is served by an index of `job`."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.states:
+        found.append(col(Job.state).in_(wanted.states))
+    if wanted.project:
+        project_id = select(col(Project.id)).where(col(Project.account) == wanted.project)
+        found.append(col(Job.project_id).in_(list(session.connection().execute(project_id).scalars())))
+    if wanted.user:
+        user_id = select(col(User.id)).where(col(User.username) == wanted.user)
+        found.append(col(Job.user_id).in_(list(session.connection().execute(user_id).scalars())))
+    if wanted.name:
+        found.append(func.lower(col(Job.name)).contains(wanted.name.lower(), autoescape=True))
+    if wanted.submitted_after:
+        found.append(col(Job.id) >= first_id_at(wanted.submitted_after - _CLOCK_SLACK))
+        found.append(col(Job.submitted_at) >= wanted.submitted_after)
+    if wanted.job_ids:
+        found.append(col(Job.id).in_(wanted.job_ids))
+    return found
+
+
+def _summary(row: Row[Any]) -> JobSummary:
+    return JobSummary(**{**row._mapping, "resources": row.resources or {}})  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def get_job(session: Session, actor: Actor, job_id: UUID) -> JobDetail:
+    """One job.
+
+    Raises:
+        JobNotFound: there is none, or the actor may not see it.
+    """
+    statement = _select_jobs(JobDetail).where(col(Job.id) == job_id, permissions.visible_jobs(actor))
+    row = session.connection().execute(statement).first()
+    if row is None:
+        raise JobNotFound(job_id)
+    values = {**row._mapping, "resources": row.resources or {}}  # noqa: SLF001 - SQLAlchemy's public name
+    return JobDetail(**{**values, "spec": JobSpec.model_validate(row.spec)})
+
+
+def require_visible(session: Session, actor: Actor, job_id: UUID) -> UUID:
+    """The project of a job that the actor may see.
+
+    Raises:
+        JobNotFound: there is none, or the actor may not see it.
+    """
+    statement = select(col(Job.project_id)).where(col(Job.id) == job_id, permissions.visible_jobs(actor))
+    found: UUID | None = session.connection().execute(statement).scalar()
+    if found is None:
+        raise JobNotFound(job_id)
+    return found
+
+
+def may_cancel(actor: Actor, job: JobSummary) -> bool:
+    """Whether a button to cancel makes sense: the role allows it, and there is something left to cancel."""
+    action = Action.CANCEL_OWN if job.user_id == actor.user_id else Action.CANCEL_ANY
+    is_allowed = permissions.may(
+        actor, action, organisation_id=job.organisation_id, project_id=job.project_id
+    )
+    return is_allowed and not job.is_over and job.cancel_requested_at is None
+
+
+def list_tasks(
+    session: Session,
+    actor: Actor,
+    job_id: UUID,
+    *,
+    states: Sequence[JobState] = (),
+    after_index: int = -1,
+    limit: int = 200,
+) -> Page[TaskRun]:
+    """The newest attempt of each task that was ever started, by index.
+
+    Tasks that never started have no row: there are `tasks_pending` of them (with those between two attempts).
+
+    Raises:
+        JobNotFound: there is none, or the actor may not see it.
+    """
+    require_visible(session, actor, job_id)
+    later = aliased(JobTask)
+    has_later = (
+        select(1)
+        .where(
+            col(later.job_id) == col(JobTask.job_id),
+            col(later.task_index) == col(JobTask.task_index),
+            col(later.attempt) > col(JobTask.attempt),
+        )
+        .exists()
+    )
+    wanted = [col(JobTask.job_id) == job_id, col(JobTask.task_index) > after_index, ~has_later]
+    if states:
+        wanted.append(col(JobTask.state).in_(states))
+    statement = (
+        select(JobTask.__table__)  # type: ignore[attr-defined]
+        .where(and_(*wanted))
+        .order_by(col(JobTask.task_index))
+        .limit(limit + 1)
+    )
+    rows = session.connection().execute(statement).all()
+    items = tuple(_task(row) for row in rows[:limit])
+    return Page(items, str(items[-1].task_index) if len(rows) > limit else None)
+
+
+def _task(row: Row[Any]) -> TaskRun:
+    return TaskRun(
+        task_index=row.task_index,
+        attempt=row.attempt,
+        state=row.state,
+        is_requeued=row.is_requeued,
+        reason=row.reason,
+        exit_code=row.exit_code,
+        exit_signal=row.exit_signal,
+        nodes=_nodes(row.placement),
+        placed_at=row.placed_at,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        elapsed_seconds=row.elapsed_seconds,
+        allocated_tres=row.allocated_tres or {},
+        cpu_seconds=row.cpu_seconds,
+        max_rss_mib=row.max_rss_mib,
+        charged_vnd=row.charged_vnd,
+    )
+
+
+def _nodes(placement: dict[str, Any]) -> tuple[str, ...]:
+    """The nodes of a placement, whichever backend wrote it."""
+    return tuple(share["node"] for share in placement.get("shares", ()))
+
+
+def task_states(session: Session, actor: Actor, job_id: UUID) -> dict[int, JobState]:
+    """The state of each task that was ever started: the newest attempt's, PENDING between two attempts.
+
+    Raises:
+        JobNotFound: there is none, or the actor may not see it.
+    """
+    require_visible(session, actor, job_id)
+    statement = (
+        select(col(JobTask.task_index), col(JobTask.state), col(JobTask.is_requeued))
+        .where(col(JobTask.job_id) == job_id)
+        .order_by(col(JobTask.task_index), col(JobTask.attempt))
+    )
+    rows = session.connection().execute(statement)
+    return {row.task_index: JobState.PENDING if row.is_requeued else row.state for row in rows}
+
+
+def job_events(
+    session: Session, actor: Actor, job_id: UUID, *, after: int = 0, limit: int = 200
+) -> Page[JobEventRecord]:
+    """What happened to a job, oldest first; the cursor is the last event's sequence.
+
+    Raises:
+        JobNotFound: there is none, or the actor may not see it.
+    """
+    require_visible(session, actor, job_id)
+    statement = (
+        select(col(JobEvent.sequence), col(JobEvent.at), col(JobEvent.kind), col(JobEvent.facts))
+        .where(col(JobEvent.job_id) == job_id, col(JobEvent.sequence) > after)
+        .order_by(col(JobEvent.sequence))
+        .limit(limit + 1)
+    )
+    rows = session.connection().execute(statement).all()
+    items = tuple(JobEventRecord(row.sequence, row.at, row.kind, row.facts) for row in rows[:limit])
+    return Page(items, str(items[-1].sequence) if len(rows) > limit else None)
+
+
+def count_jobs(session: Session, actor: Actor, *, only_own: bool = False) -> JobNumbers:
+    """Jobs under way, of the actor or of all that they may see."""
+    statement = (
+        select(
+            func.count().filter(col(Job.state) == JobState.PENDING),
+            func.count().filter(col(Job.state) != JobState.PENDING),
+            func.coalesce(func.sum(col(Job.tasks_running)), 0),
+        )
+        .select_from(Job)
+        .where(col(Job.phase).in_(_UNDER_WAY), permissions.visible_jobs(actor))
+    )
+    if only_own:
+        statement = statement.where(col(Job.user_id) == actor.user_id)
+    pending, running, tasks_running = session.connection().execute(statement).one()
+    return JobNumbers(pending, running, tasks_running)
