@@ -4,7 +4,8 @@ Templates know no scheduler, no price and no database. `render` is pure; `parse`
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schedulers.errors import InvalidJobSpec
 from schedulers.jobspec import JobSpec
 from workloads.errors import FieldProblem, InvalidParameters
 
@@ -64,7 +66,7 @@ class Artefact:
     path: str
     """Relative to the workspace."""
     kind: str
-    """`log`, `waveform`, `model`, `curve`, `report`."""
+    """`log`, `waveform`, `model`, `curve`, `report`, `source`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +93,21 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
+class Marker:
+    """An event worth showing on the curves: training was `preempted` or `resumed` at x."""
+
+    kind: str
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """What a job achieved, as far as its workspace tells now; a running job has partial results."""
 
     tasks: tuple[TaskResult, ...] = ()
     metrics: tuple[Metric, ...] = ()
     series: tuple[Series, ...] = ()
+    markers: tuple[Marker, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +156,32 @@ class Template(ABC, Generic[P]):
         Raises:
             InvalidParameters: with every wrong field.
         """
-        try:
+        with self._refusing():
             return self.parameters.model_validate(raw)
+
+    @contextmanager
+    def _refusing(self, fields: Mapping[str, str] | None = None) -> Iterator[None]:
+        """Turn pydantic's errors into InvalidParameters.
+
+        `fields` says which of our fields a JobSpec's field comes from, where the names differ.
+        """
+        try:
+            yield
         except ValidationError as error:
             problems = [
-                FieldProblem(".".join(map(str, item["loc"])) or "parameters", item["msg"], item["type"])
-                for item in error.errors(include_url=False)
+                _problem(
+                    item["loc"], item["msg"], item["type"], item.get("ctx", {}).get("error"), fields or {}
+                )
+                for item in error.errors(include_url=False, include_input=False)
             ]
             raise InvalidParameters(self.name, problems) from error
+
+
+def _problem(
+    location: tuple[int | str, ...], message: str, kind: str, cause: object, fields: Mapping[str, str]
+) -> FieldProblem:
+    if isinstance(cause, InvalidJobSpec):
+        inner = cause.field if not location or cause.field in fields else ".".join(map(str, location))
+        return FieldProblem(fields.get(inner, inner), cause.problem, kind)
+    dotted = ".".join(map(str, location)) or "parameters"
+    return FieldProblem(fields.get(dotted, dotted), message.removeprefix("Value error, "), kind)

@@ -1,0 +1,31 @@
+"""The templates that this portal offers, by name: the only file that names them all."""
+
+from typing import Any
+
+from workloads.ai.training import Training
+from workloads.eda.rtl_simulation import RtlRegression
+from workloads.errors import TemplateNotFound
+from workloads.script import Script
+from workloads.template import Template
+
+CATALOG: dict[str, Template[Any]] = {
+    template.name: template for template in (RtlRegression(), Training(), Script())
+}
+"""In the order in which people see them."""
+
+
+def template(name: str) -> Template[Any]:
+    """The template of that name.
+
+    Raises:
+        TemplateNotFound: there is none.
+    """
+    try:
+        return CATALOG[name]
+    except KeyError:
+        raise TemplateNotFound(name, tuple(CATALOG)) from None
+
+
+def titles() -> dict[str, str]:
+    """Untranslated title by name, in the order in which people see them."""
+    return {name: found.title for name, found in CATALOG.items()}

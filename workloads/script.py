@@ -1,0 +1,135 @@
+"""A script run as it is: what sbatch users know, with every resource as a parameter."""
+
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field
+
+from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
+from workloads.resources import JobName, Resources
+from workloads.template import N_, Artefact, Parameters, Results, TaskResult, Template, Verdict
+from workloads.workspace import list_files
+
+_EXAMPLE = """#!/bin/bash
+echo "Hello from $(hostname), task ${HPC_ARRAY_TASK_ID:-0}"
+"""
+
+
+class ScriptResources(Resources):
+    """Everything that a job may ask a cluster for."""
+
+    nodes: int = Field(default=1, ge=1, le=10_000, title=N_("Nodes"))
+    ntasks: int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        title=N_("MPI tasks"),
+        description=N_("Over all nodes (sbatch --ntasks); each node gets at least one."),
+    )
+    gpus_per_node: dict[str, int] = Field(
+        default_factory=dict,
+        max_length=16,
+        title=N_("GPUs on each node"),
+        description=N_("By type, one a line, such as h100=2; any=1 takes whatever type is free."),
+    )
+    licenses: dict[str, int] = Field(
+        default_factory=dict,
+        max_length=64,
+        title=N_("Licences"),
+        description=N_("By feature, one a line, such as vcs=1; held while the job runs."),
+    )
+
+    def request(self) -> ResourceRequest:
+        """The same, in the scheduler's words."""
+        return ResourceRequest(
+            nodes=self.nodes,
+            ntasks=max(self.ntasks, self.nodes),
+            cpus_per_task=self.cpus,
+            memory_mib_per_node=self.memory_mib,
+            gpus_per_node={"" if gpu == "any" else gpu: count for gpu, count in self.gpus_per_node.items()},
+            licenses=self.licenses,
+            walltime_seconds=self.walltime_seconds,
+        )
+
+
+class ScriptParameters(Parameters):
+    """One script and what it needs."""
+
+    # A script and its variables are run as they are written, spaces and all.
+    model_config = ConfigDict(str_strip_whitespace=False)
+
+    name: JobName = "script"
+    script: str = Field(
+        default=_EXAMPLE,
+        min_length=3,
+        max_length=1024 * 1024,
+        pattern=r"^#!",
+        title=N_("Script"),
+        description=N_("The whole script; its first line names the interpreter, such as #!/bin/bash."),
+        json_schema_extra={"widget": "textarea"},
+    )
+    array: str | None = Field(
+        default=None,
+        max_length=10_000,
+        title=N_("Array"),
+        description=N_("Runs the script once for each index, such as 0-999%50; empty runs it once."),
+    )
+    environment: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=256,
+        title=N_("Environment"),
+        description=N_("Variables for the script, one NAME=value a line."),
+    )
+    requeue_exit_codes: list[Annotated[int, Field(ge=1, le=255)]] = Field(
+        default_factory=list,
+        max_length=16,
+        title=N_("Run again on exit codes"),
+        description=N_('Exit codes that mean "saved, run me again", such as 75.'),
+    )
+    resources: ScriptResources = Field(
+        default_factory=ScriptResources,
+        title=N_("Resources"),
+    )
+
+
+class Script(Template[ScriptParameters]):
+    """Any script: bash, Python, Tcl; nothing is assumed about what it prints."""
+
+    name: ClassVar[str] = "script"
+    title: ClassVar[str] = N_("Script")
+    summary: ClassVar[str] = N_("Run a script of your own as it is, once or as an array.")
+    domain: ClassVar[str] = "general"
+    parameters = ScriptParameters
+
+    def render(self, params: ScriptParameters) -> JobSpec:
+        """The script with its resources; see Template.render."""
+        with self._refusing(_FIELDS):
+            return JobSpec(
+                name=params.name,
+                script=params.script,
+                environment=params.environment,
+                partition=params.resources.partition,
+                resources=params.resources.request(),
+                array=ArraySpec(expression=params.array) if params.array else None,
+                requeue=RequeuePolicy(on_exit_codes=tuple(params.requeue_exit_codes)),
+            )
+
+    def parse(self, workspace: Path, params: ScriptParameters) -> Results:
+        """The job's own output files as artefacts; what they mean only the user knows."""
+        del params
+        logs = tuple(
+            Artefact(name, "log") for name in list_files(workspace) if fnmatchcase(name, "slurm-*.out")
+        )
+        if not logs:
+            return Results()
+        return Results(tasks=(TaskResult(0, self.name, Verdict.NO_VERDICT, artefacts=logs),))
+
+
+_FIELDS = {
+    "tres": "resources",
+    "ntasks": "resources.ntasks",
+    "gpus_per_node": "resources.gpus_per_node",
+    "licenses": "resources.licenses",
+}
+"""Which parameter a field of the JobSpec comes from."""

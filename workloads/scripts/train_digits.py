@@ -1,0 +1,308 @@
+"""Train a small network on scikit-learn's digits: `python train_digits.py PARAMETERS.json`.
+
+Writes metrics.jsonl (one object an epoch), checkpoint.pt, and at the end model.pt and result.json into the
+current folder. At SIGTERM or SIGUSR1 it saves and exits with 75, "run me again"; run again it goes on at the
+very batch where it stopped, so that on CPUs the curve is bit for bit the one of a run that was never stopped.
+
+Exit codes: 0 trained, 1 the loss was no longer finite, 64 wrong parameters or a checkpoint of other ones,
+69 PyTorch, scikit-learn or a GPU is missing, 75 saved and not finished.
+"""
+
+import json
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+EXIT_DIVERGED = 1
+EXIT_USAGE = 64
+EXIT_UNAVAILABLE = 69
+EXIT_RUN_AGAIN = 75
+
+METRICS = Path("metrics.jsonl")
+CHECKPOINT = Path("checkpoint.pt")
+MODEL = Path("model.pt")
+RESULT = Path("result.json")
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What parameters.json must hold."""
+
+    epochs: int
+    learning_rate: float
+    batch_size: int
+    hidden_units: int
+    seed: int
+    cpus: int
+    gpus: int
+    checkpoint_epochs: int
+
+
+@dataclass
+class Progress:
+    """Where training stands: everything but the weights that a resumed run needs."""
+
+    epoch: int = 1
+    batch: int = 0
+    loss_sum: float = 0.0
+    """Of the batches of this epoch so far, each weighted by its samples."""
+
+
+def fail(code: int, message: str) -> NoReturn:
+    """End with a message for the job's log."""
+    print(f"train_digits: {message}", file=sys.stderr, flush=True)  # noqa: T201 - the job's log
+    sys.exit(code)
+
+
+try:
+    import torch
+    from sklearn.datasets import load_digits
+except ImportError as error:
+    fail(
+        EXIT_UNAVAILABLE,
+        f"the Python package {error.name} is missing on this node. Install it for {sys.executable} with: "
+        f'pip install "hpc-portal[ai]" (or: pip install torch scikit-learn)',
+    )
+
+
+class Stop:
+    """Remembers that a signal asked us to save; looked at between two batches."""
+
+    def __init__(self) -> None:
+        self.name = ""
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.name = signal.Signals(number).name
+
+
+def main() -> None:
+    """Train, or go on training, until done, told to stop, or diverged."""
+    stop = Stop()
+    parameters = read_parameters()
+    device = choose_device(parameters)
+    prepare_torch(parameters)
+    inputs, targets, validation_inputs, validation_targets = load_data(parameters, device)
+    model = build_model(parameters).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=parameters.learning_rate)
+    forward = torch.nn.DataParallel(model, list(range(parameters.gpus))) if parameters.gpus > 1 else model
+
+    progress = resume(parameters, model, optimizer, device) or start(parameters, device)
+    batches = math.ceil(len(inputs) / parameters.batch_size)
+    accuracy = loss = math.nan
+    while progress.epoch <= parameters.epochs:
+        began = time.perf_counter()
+        first_batch = progress.batch
+        order = shuffled(len(inputs), parameters.seed, progress.epoch).to(device)
+        while progress.batch < batches:
+            if stop.name:
+                save_checkpoint(parameters, progress, model, optimizer)
+                record(event="preempted", epoch=progress.epoch, batch=progress.batch, signal=stop.name)
+                sys.exit(EXIT_RUN_AGAIN)
+            chosen = order[progress.batch * parameters.batch_size :][: parameters.batch_size]
+            progress.loss_sum += train_batch(forward, optimizer, inputs[chosen], targets[chosen])
+            progress.batch += 1
+        loss = progress.loss_sum / len(inputs)
+        if not math.isfinite(loss):
+            record(event="diverged", epoch=progress.epoch)
+            fail(
+                EXIT_DIVERGED, f"the loss is not finite in epoch {progress.epoch}; try a lower learning rate"
+            )
+        accuracy = measure_accuracy(forward, validation_inputs, validation_targets)
+        trained = (batches - first_batch) * parameters.batch_size
+        record(
+            event="epoch",
+            epoch=progress.epoch,
+            train_loss=loss,
+            val_acc=accuracy,
+            lr=parameters.learning_rate,
+            samples_per_s=round(trained / (time.perf_counter() - began), 1),
+        )
+        progress = Progress(epoch=progress.epoch + 1)
+        if progress.epoch % parameters.checkpoint_epochs == 1 or progress.epoch > parameters.epochs:
+            save_checkpoint(parameters, progress, model, optimizer)
+    finish(parameters, model)
+
+
+def read_parameters() -> Parameters:
+    """The file that the command line names."""
+    try:
+        return Parameters(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
+    except (IndexError, OSError, ValueError, TypeError) as error:
+        fail(EXIT_USAGE, f"cannot read the parameters: {error}")
+
+
+def choose_device(parameters: Parameters) -> torch.device:
+    """A GPU exactly when one was asked for: never quietly a CPU instead."""
+    if parameters.gpus == 0:
+        return torch.device("cpu")
+    found = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if found < parameters.gpus:
+        fail(
+            EXIT_UNAVAILABLE,
+            f"{parameters.gpus} GPU(s) were asked for and PyTorch {torch.__version__} sees {found}; "
+            "ask for fewer, or install a PyTorch build for this node's driver",
+        )
+    return torch.device("cuda")
+
+
+def prepare_torch(parameters: Parameters) -> None:
+    """The same arithmetic in the same order in every run; sums depend on the number of threads."""
+    torch.set_num_threads(parameters.cpus)
+    torch.use_deterministic_algorithms(mode=True)
+    torch.manual_seed(parameters.seed)
+
+
+def load_data(parameters: Parameters, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """1,797 images of 8 x 8 grey levels, split into training and validation by the seed."""
+    digits = load_digits()
+    inputs = torch.tensor(digits.data, dtype=torch.float32, device=device) / 16
+    targets = torch.tensor(digits.target, dtype=torch.long, device=device)
+    order = shuffled(len(inputs), parameters.seed, 0).to(device)
+    held_back = int(len(inputs) * VALIDATION_SHARE)
+    return (
+        inputs[order[held_back:]],
+        targets[order[held_back:]],
+        inputs[order[:held_back]],
+        targets[order[:held_back]],
+    )
+
+
+def shuffled(length: int, seed: int, epoch: int) -> torch.Tensor:
+    """An order that depends on nothing but its arguments, so that no generator state needs saving."""
+    return torch.randperm(length, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
+
+
+def build_model(parameters: Parameters) -> torch.nn.Module:
+    """Two hidden layers; the work of an epoch grows with the square of their width."""
+    width = parameters.hidden_units
+    return torch.nn.Sequential(
+        torch.nn.Linear(64, width),
+        torch.nn.ReLU(),
+        torch.nn.Linear(width, width),
+        torch.nn.ReLU(),
+        torch.nn.Linear(width, 10),
+    )
+
+
+def train_batch(
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    optimizer: torch.optim.Optimizer,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+) -> float:
+    """One step; the summed loss of the batch."""
+    optimizer.zero_grad()
+    loss = torch.nn.functional.cross_entropy(forward(inputs), targets)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return float(loss.item()) * len(inputs)
+
+
+def measure_accuracy(
+    forward: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor, targets: torch.Tensor
+) -> float:
+    """The share of images that are named right."""
+    with torch.no_grad():
+        return float((forward(inputs).argmax(1) == targets).float().mean().item())
+
+
+def start(parameters: Parameters, device: torch.device) -> Progress:
+    """Begin a new curve."""
+    METRICS.write_text("", encoding="utf-8")
+    record(
+        event="start",
+        device=device.type,
+        gpus=parameters.gpus,
+        torch=torch.__version__,
+        epochs=parameters.epochs,
+    )
+    return Progress()
+
+
+def resume(
+    parameters: Parameters, model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
+) -> Progress | None:
+    """Go on from the checkpoint; None when there is none.
+
+    Epochs that were recorded after it (the run was killed) are taken off the curve, since they come again.
+    """
+    if not CHECKPOINT.exists():
+        return None
+    saved = torch.load(CHECKPOINT, map_location=device, weights_only=True)
+    if saved["parameters"] != asdict(parameters):
+        fail(EXIT_USAGE, f"{CHECKPOINT} was written with other parameters; remove it to start anew")
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    progress = Progress(**saved["progress"])
+    kept = [
+        line
+        for line in METRICS.read_text(encoding="utf-8").splitlines()
+        if belongs_before(line, progress.epoch)
+    ]
+    replace(METRICS, lambda path: path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8"))
+    record(event="resumed", epoch=progress.epoch, batch=progress.batch)
+    return progress
+
+
+def belongs_before(line: str, epoch: int) -> bool:
+    """Whether a recorded line is older than the checkpoint; a half-written one is not."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return False
+    return bool(found["event"] != "epoch" or found["epoch"] < epoch)
+
+
+def save_checkpoint(
+    parameters: Parameters, progress: Progress, model: torch.nn.Module, optimizer: torch.optim.Optimizer
+) -> None:
+    """Whole or not at all, whenever we are killed."""
+    state = {
+        "parameters": asdict(parameters),
+        "progress": asdict(progress),
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
+    replace(CHECKPOINT, lambda path: torch.save(state, path))
+
+
+def finish(parameters: Parameters, model: torch.nn.Module) -> None:
+    """Write the model and the result, which says that training is complete."""
+    epochs = [json.loads(line) for line in METRICS.read_text(encoding="utf-8").splitlines()]
+    last = [entry for entry in epochs if entry["event"] == "epoch"][-1]
+    replace(MODEL, lambda path: torch.save(model.state_dict(), path))
+    result = {"epochs": parameters.epochs, "train_loss": last["train_loss"], "val_acc": last["val_acc"]}
+    replace(RESULT, lambda path: path.write_text(json.dumps(result) + "\n", encoding="utf-8"))
+    record(event="done", epoch=parameters.epochs)
+
+
+def record(**facts: Any) -> None:  # noqa: ANN401 - JSON values
+    """Append one object to the metrics, visible to readers at once, and say it in the log."""
+    line = json.dumps(facts)
+    with METRICS.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    print(line, flush=True)  # noqa: T201 - the job's log
+
+
+def replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the file, then rename over it."""
+    temporary = path.with_name(path.name + ".new")
+    write(temporary)
+    with temporary.open("rb") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    main()
