@@ -1,7 +1,12 @@
-"""Amounts of an asset as people read them: GPU-hours, CPU-hours, licence-hours, đồng."""
+"""Amounts of an asset, and how people read them: GPU-hours, CPU-hours, licence-hours, đồng."""
+
+from typing import TypeAlias
 
 from quotas.money import VND, divide_half_up, format_vnd
 from schedulers import tres
+
+Asset: TypeAlias = str
+"""What is granted: a TRES, counted in TRES-seconds, or VND."""
 
 _SECONDS_PER_HOUR = 3600
 _MIB_PER_GIB = 1024

@@ -20,11 +20,10 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
+from quotas.checks import LONGEST_ASSET_NAME
 from quotas.columns import BigSerial, TresSeconds, UtcDateTime, Vnd
+from quotas.limits import LimitKind, LimitOwner
 from schedulers.jobstate import JobState
-
-ASSET_LENGTH = 80
-"""Longest name of an asset: a TRES, or VND."""
 
 BALANCE_LIMIT = 4 * 10**18
 """No balance goes beyond this, so that 64-bit sums never wrap (or turn to floats, on SQLite)."""
@@ -129,7 +128,7 @@ class PriceItemRow(SQLModel, table=True):
     price_list_id: int = Field(
         sa_column=Column(BigSerial, ForeignKey("price_list.id"), primary_key=True, autoincrement=False)
     )
-    tres: str = Field(primary_key=True, max_length=ASSET_LENGTH)
+    tres: str = Field(primary_key=True, max_length=LONGEST_ASSET_NAME)
     partition: str = Field(default="", primary_key=True, max_length=64)
     """ "" for all partitions."""
     rate_vnd_per_hour: int = Field(sa_type=Vnd)
@@ -206,7 +205,7 @@ class LedgerAccount(SQLModel, table=True):
     owner_kind: AccountOwner = Field(sa_type=text_enum(AccountOwner, "owner_kind"))
     owner_id: UUID
     kind: AccountKind = Field(sa_type=text_enum(AccountKind, "kind"))
-    asset: str = Field(max_length=ASSET_LENGTH)
+    asset: str = Field(max_length=LONGEST_ASSET_NAME)
     balance: int = Field(default=0, sa_type=TresSeconds)
     overdraft: int = Field(default=0, sa_type=TresSeconds)
     """How far below zero holds may take it."""
@@ -219,7 +218,7 @@ class AllocationLine(SQLModel, table=True):
     __table_args__ = (CheckConstraint("granted >= 0", name="granted_not_negative"),)
 
     allocation_id: UUID = Field(foreign_key="allocation.id", primary_key=True)
-    asset: str = Field(primary_key=True, max_length=ASSET_LENGTH)
+    asset: str = Field(primary_key=True, max_length=LONGEST_ASSET_NAME)
     granted: int = Field(sa_type=TresSeconds)
     """As first granted; what it is now is the ledger's to say."""
     available_id: int = Field(sa_column=Column(BigSerial, ForeignKey("ledger_account.id"), nullable=False))
@@ -309,7 +308,7 @@ class QuotaHold(SQLModel, table=True):
     job_id: UUID = Field(primary_key=True)
     """Of the application's job; no foreign key, so that the ledger outlives deleted jobs."""
     allocation_id: UUID = Field(foreign_key="allocation.id", primary_key=True)
-    asset: str = Field(primary_key=True, max_length=ASSET_LENGTH)
+    asset: str = Field(primary_key=True, max_length=LONGEST_ASSET_NAME)
     project_id: UUID
     partition: str = Field(max_length=64)
     price_list_id: int = Field(sa_column=Column(BigSerial, ForeignKey("price_list.id"), nullable=False))
@@ -355,31 +354,6 @@ class AccountingRecord(SQLModel, table=True):
     content_hash: str = Field(max_length=64)
     """SHA-256 of the facts: the same key with another hash is a revision."""
     recorded_at: datetime = Field(sa_type=UtcDateTime)
-
-
-class LimitOwner(StrEnum):
-    """At which level a limit is set."""
-
-    ORGANISATION = "organisation"
-    PROJECT = "project"
-    USER = "user"
-
-
-class LimitKind(StrEnum):
-    """What is limited; the names say which of Slurm's limits it becomes."""
-
-    GPUS_RUNNING = "gpus_running"
-    """GPUs of one type, or of all, in use at once (GrpTRES)."""
-    JOBS_RUNNING = "jobs_running"
-    """GrpJobs."""
-    JOBS_QUEUED = "jobs_queued"
-    """Jobs that have not ended, waiting or running (GrpSubmitJobs)."""
-    ARRAY_TASKS = "array_tasks"
-    """Tasks of one array (MaxArraySize)."""
-    WALLTIME_SECONDS = "walltime_seconds"
-    """Of one job (MaxWall)."""
-    GPUS_PER_JOB = "gpus_per_job"
-    """Of one type, or of all, in one job or array task (MaxTRESPerJob)."""
 
 
 class QuotaLimit(SQLModel, table=True):

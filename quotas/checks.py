@@ -1,0 +1,46 @@
+"""Which amounts make sense at the door of the ledger; what is refused here changes nothing."""
+
+from collections.abc import Mapping
+
+from quotas.amounts import Asset
+from quotas.errors import InvalidAmount
+from quotas.money import VND
+from schedulers import tres
+from schedulers.errors import InvalidJobSpec
+
+LARGEST_AMOUNT = 10**17
+"""Far beyond any cluster's century; sums of a few dozen still fit into 64 bits."""
+
+LONGEST_ASSET_NAME = 80
+
+
+def require_amounts(amounts: Mapping[Asset, int], *, allow_vnd: bool) -> None:
+    """Refuse what is no amount of an asset.
+
+    Raises:
+        InvalidAmount: an unknown name, a negative or huge amount, or one that is no whole number.
+    """
+    for asset, amount in amounts.items():
+        if not (_is_tres(asset) or (allow_vnd and asset == VND)):
+            raise InvalidAmount(asset, "is nothing that can be granted or held")
+        require_whole(asset, amount)
+
+
+def require_whole(field: str, amount: int, *, least: int = 0, most: int = LARGEST_AMOUNT) -> None:
+    """Refuse a number outside its range, and one that is not whole even if a caller's types lie.
+
+    Raises:
+        InvalidAmount: it is.
+    """
+    if type(amount) is not int:
+        raise InvalidAmount(field, f"{amount!r} is not a whole number")
+    if not least <= amount <= most:
+        raise InvalidAmount(field, f"must be between {least} and {most}, not {amount}")
+
+
+def _is_tres(name: str) -> bool:
+    try:
+        tres.require_tres(name)
+    except InvalidJobSpec:
+        return False
+    return len(name) <= LONGEST_ASSET_NAME

@@ -1,0 +1,114 @@
+"""The rows of a job's hold: read and lock them, and write what is left of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from quotas.amounts import Asset
+from quotas.errors import HoldNotFound
+from quotas.tables import AllocationLine, HoldState, QuotaHold, table_of
+
+_HOLDS = table_of(QuotaHold)
+_LINES = table_of(AllocationLine)
+
+_LOCK = (
+    select(
+        _HOLDS.c.job_id,
+        _HOLDS.c.allocation_id,
+        _HOLDS.c.asset,
+        _HOLDS.c.project_id,
+        _HOLDS.c.partition,
+        _HOLDS.c.price_list_id,
+        _HOLDS.c.unit_amount,
+        _HOLDS.c.units_open,
+        _HOLDS.c.open_amount,
+        _LINES.c.available_id,
+        _LINES.c.held_id,
+        _LINES.c.consumed_id,
+    )
+    .join_from(
+        _HOLDS,
+        _LINES,
+        (_LINES.c.allocation_id == _HOLDS.c.allocation_id) & (_LINES.c.asset == _HOLDS.c.asset),
+    )
+    .where(_HOLDS.c.job_id == bindparam("job"))
+    .order_by(_LINES.c.available_id)
+    .with_for_update(of=_HOLDS)
+)
+_UPDATE = (
+    update(_HOLDS)
+    .where(
+        _HOLDS.c.job_id == bindparam("job"),
+        _HOLDS.c.allocation_id == bindparam("allocation"),
+        _HOLDS.c.asset == bindparam("line"),
+    )
+    .values(
+        units_open=bindparam("units"),
+        open_amount=bindparam("amount"),
+        state=bindparam("new_state"),
+        closed_at=bindparam("closed"),
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLine:
+    """What a job holds in one asset, and the accounts that it moves between."""
+
+    job_id: UUID
+    allocation_id: UUID
+    asset: Asset
+    project_id: UUID
+    partition: str
+    price_list_id: int
+    unit_amount: int
+    units_open: int
+    open_amount: int
+    available_id: int
+    held_id: int
+    consumed_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class HoldLeft:
+    """What is left of a line after units were closed or used."""
+
+    line: HoldLine
+    units_open: int
+    open_amount: int
+
+
+def lock_hold(conn: Connection, job_id: UUID) -> Sequence[HoldLine]:
+    """A job's hold, by rising account ids; on PostgreSQL locked until the transaction ends.
+
+    (On SQLite the caller's BEGIN IMMEDIATE locks everything.)
+
+    Raises:
+        HoldNotFound: nothing was ever held for the job.
+    """
+    lines = [HoldLine(**row) for row in conn.execute(_LOCK, {"job": job_id}).mappings()]
+    if not lines:
+        raise HoldNotFound(job_id)
+    return lines
+
+
+def write_left(conn: Connection, left: Sequence[HoldLeft], *, closed_as: HoldState, at: datetime) -> None:
+    """Store what is left; a line without open units ends, as `closed_as`."""
+    conn.execute(
+        _UPDATE,
+        [
+            {
+                "job": after.line.job_id,
+                "allocation": after.line.allocation_id,
+                "line": after.line.asset,
+                "units": after.units_open,
+                "amount": after.open_amount,
+                "new_state": HoldState.OPEN if after.units_open else closed_as,
+                "closed": None if after.units_open else at,
+            }
+            for after in left
+        ],
+    )
