@@ -150,16 +150,12 @@ def _granted_is_all_there_is(conn: Connection) -> Iterator[Discrepancy]:
         .group_by(_ENTRIES.c.account_id)
         .subquery()
     )
-    accounts = [_LINES.c.available_id, _LINES.c.held_id, _LINES.c.consumed_id]
+    own_accounts = [_LINES.c.available_id, _LINES.c.held_id, _LINES.c.consumed_id]
     total = func.sum(_ACCOUNTS.c.balance)
     expected = func.coalesce(granted.c.amount, 0)
     wrong = (
         select(_LINES.c.allocation_id, _LINES.c.asset, expected.label("granted"), total.label("total"))
-        .join_from(
-            _LINES,
-            _ACCOUNTS,
-            _ACCOUNTS.c.id.in_([_LINES.c.available_id, _LINES.c.held_id, _LINES.c.consumed_id]),
-        )
+        .join_from(_LINES, _ACCOUNTS, _ACCOUNTS.c.id.in_(own_accounts))
         .outerjoin(granted, granted.c.account_id == _LINES.c.available_id)
         .group_by(_LINES.c.allocation_id, _LINES.c.asset, expected)
         .having(total != expected)
