@@ -6,6 +6,7 @@ other: what dispatch hands over, track follows; what track sees ending, settle c
 
 import asyncio
 import contextlib
+import functools
 import os
 import socket
 from collections.abc import Callable
@@ -73,7 +74,7 @@ async def run_controller(
         except* SchedulerUnavailable as problems:
             log.warning("controller.scheduler_unavailable", problem=str(problems.exceptions[0]))
         finally:
-            await _write(parts, lambda connection, held=lease: leases.release(connection, held))
+            await _write(parts, functools.partial(leases.release, lease=lease))
         await _sleep(_PAUSE_SECONDS, stop)
 
 

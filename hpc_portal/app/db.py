@@ -4,13 +4,16 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, Row, event
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row whose columns are read by name."""
 
 _ATTEMPTS = 8
 _RETRIABLE_SQLSTATES = frozenset({"40001", "40P01"})

@@ -52,7 +52,7 @@ class User(SQLModel, table=True):
     global_role: GlobalRole | None = Field(
         default=None,
         sa_type=text_enum(GlobalRole, "global_role"),
-        nullable=True,  # type: ignore[call-overload]
+        nullable=True,
     )
     cluster_user: str = Field(unique=True, max_length=32)
     """The account that the person's jobs run as."""
@@ -71,7 +71,7 @@ class OrganisationMember(SQLModel, table=True):
 
     organisation_id: UUID = Field(foreign_key="organisation.id", primary_key=True)
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
-    role: OrganisationRole = Field(sa_type=text_enum(OrganisationRole, "role"))  # type: ignore[call-overload]
+    role: OrganisationRole = Field(sa_type=text_enum(OrganisationRole, "role"))
 
 
 class ProjectMember(SQLModel, table=True):
@@ -81,7 +81,7 @@ class ProjectMember(SQLModel, table=True):
 
     project_id: UUID = Field(foreign_key="project.id", primary_key=True)
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
-    role: ProjectRole = Field(sa_type=text_enum(ProjectRole, "role"))  # type: ignore[call-overload]
+    role: ProjectRole = Field(sa_type=text_enum(ProjectRole, "role"))
 
 
 class BrowserSession(SQLModel, table=True):
@@ -147,8 +147,8 @@ class Job(SQLModel, table=True):
     priority: int = 0
     is_array: bool = False
 
-    phase: Phase = Field(sa_type=text_enum(Phase, "phase"))  # type: ignore[call-overload]
-    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))  # type: ignore[call-overload]
+    phase: Phase = Field(sa_type=text_enum(Phase, "phase"))
+    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))
     state_reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     exit_code: int | None = None
     exit_signal: int | None = None
@@ -206,7 +206,7 @@ class JobTask(SQLModel, table=True):
     job_id: UUID = Field(sa_column=Column(Uuid(), ForeignKey("job.id"), primary_key=True))
     task_index: int = Field(primary_key=True)
     attempt: int = Field(default=0, primary_key=True)
-    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))  # type: ignore[call-overload]
+    state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))
     is_requeued: bool = Field(
         default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
     )

@@ -84,7 +84,7 @@ def _dask_cluster(settings: Settings) -> EmbeddedCluster | ExternalCluster:
         return EmbeddedCluster(_embedded_node(settings))
     if not settings.dask_tls_ca:
         return ExternalCluster(settings.dask_scheduler)
-    security = Security(
+    security = Security(  # type: ignore[no-untyped-call]
         tls_ca_file=str(settings.dask_tls_ca),
         tls_client_cert=str(settings.dask_tls_cert) if settings.dask_tls_cert else None,
         tls_client_key=str(settings.dask_tls_key) if settings.dask_tls_key else None,

@@ -1,15 +1,14 @@
 """Cancel: record the wish; the controller carries it out, also when the scheduler is away for a while."""
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events, permissions
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.db import transact
+from hpc_portal.app.db import AnyRow, transact
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
@@ -71,7 +70,7 @@ _JOBS = select(
 )
 
 
-def _require_may_cancel(actor: Actor, job_id: UUID, row: Row[Any] | None) -> None:
+def _require_may_cancel(actor: Actor, job_id: UUID, row: AnyRow | None) -> None:
     if row is None:
         raise JobNotFound(job_id)
     is_own = row.user_id == actor.user_id
@@ -108,7 +107,7 @@ class CancelStep:
         self._told = set(tracked)
         return len(wishes) == _BATCH and bool(untold)
 
-    def _wishes(self, connection: Connection) -> Sequence[Row[Any]]:
+    def _wishes(self, connection: Connection) -> Sequence[AnyRow]:
         return connection.execute(
             select(col(Job.id), col(Job.phase), col(Job.scheduler_job_id))
             .where(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
@@ -68,7 +68,7 @@ def _in_use(
     connection: Connection, found: list[Limit], owners: Mapping[LimitOwner, tuple[UUID, str]]
 ) -> dict[LimitOwner, InUse]:
     """Queued jobs at the levels that limit them; nothing else is in use before a job starts."""
-    columns: dict[LimitOwner, ColumnElement[UUID]] = {
+    columns = {
         LimitOwner.USER: col(Job.user_id),
         LimitOwner.PROJECT: col(Job.project_id),
         LimitOwner.ORGANISATION: col(Job.organisation_id),

@@ -9,10 +9,11 @@ from enum import Enum, auto
 from typing import Any, assert_never
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
+from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -100,7 +101,7 @@ async def resolve_dependencies(context: ControllerContext) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
-    row: Row[Any]
+    row: AnyRow
     asked: JobSpec
     goes: JobSpec | None
     """What may start now: all of it, a part of an array, or nothing ever."""
@@ -124,7 +125,7 @@ def _completed_counterparts(connection: Connection, *, spec: JobSpec) -> set[int
     return set.intersection(*completed)
 
 
-def _waiting(connection: Connection, context: ControllerContext) -> Sequence[Row[Any]]:
+def _waiting(connection: Connection, context: ControllerContext) -> Sequence[AnyRow]:
     return connection.execute(
         select(col(Job.id), col(Job.project_id), col(Job.spec))
         .where(

@@ -13,10 +13,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, or_, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
+from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.files.workspace import prepare_workspace
 from hpc_portal.app.jobs.context import ControllerContext
@@ -122,7 +123,7 @@ SUBMISSIONS = (
 """What a Submission is made of; add a WHERE."""
 
 
-def submission_of(row: Row[Any], context: ControllerContext) -> Submission:
+def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
     """The Submission in a row of SUBMISSIONS."""
     return Submission(
         job_id=row.id,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Insert, exists, or_, select
+from sqlalchemy import Connection, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
@@ -17,7 +17,8 @@ from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dispatch import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job, JobTask
-from quotas.tables import LimitKind, LimitOwner, Project, QuotaLimit
+from quotas.limits import LimitKind, LimitOwner
+from quotas.tables import Project, QuotaLimit
 from schedulers.dask.placement import ConcurrentLimits
 from schedulers.dask.store import Placement, StoredJob, StoredRun
 from schedulers.jobstate import JobState
@@ -131,18 +132,16 @@ def _place(
     ]
     if not rows:
         return []
-    inserted = connection.execute(_insert_new(connection), rows)
+    inserted = connection.execute(_INSERT_NEW[connection.dialect.name], rows)
     written = {(row.job_id, row.task_index, row.attempt) for row in inserted}
     return [placement for placement in placements if placement.key in written]
 
 
-def _insert_new(connection: Connection) -> Insert:
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return (
-        dialect.insert(JobTask)
-        .on_conflict_do_nothing()
-        .returning(col(JobTask.job_id), col(JobTask.task_index), col(JobTask.attempt))
-    )
+_KEY = (col(JobTask.job_id), col(JobTask.task_index), col(JobTask.attempt))
+_INSERT_NEW = {
+    "postgresql": postgresql.insert(JobTask).on_conflict_do_nothing().returning(*_KEY),
+    "sqlite": sqlite.insert(JobTask).on_conflict_do_nothing().returning(*_KEY),
+}
 
 
 def _limits(connection: Connection) -> dict[str, ConcurrentLimits]:

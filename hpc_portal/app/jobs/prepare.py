@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlmodel import col
 
 from hpc_portal.app import permissions
@@ -95,7 +95,7 @@ class _ProjectRow:
 
 
 def _project(services: Services, actor: Actor, account: str) -> _ProjectRow:
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             col(Project.id),
             col(Project.account),

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, exists, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
+from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -42,7 +43,7 @@ async def settle_once(context: ControllerContext) -> bool:
     return (len(runs) == _BATCH and bool(ready)) or closed == _BATCH
 
 
-def _unsettled(connection: Connection, context: ControllerContext) -> Sequence[Row[Any]]:
+def _unsettled(connection: Connection, context: ControllerContext) -> Sequence[AnyRow]:
     return connection.execute(
         select(
             col(JobTask.job_id),
@@ -68,12 +69,12 @@ def _unsettled(connection: Connection, context: ControllerContext) -> Sequence[R
     ).all()
 
 
-def _run_id(row: Row[Any]) -> tuple[str, int, int]:
+def _run_id(row: AnyRow) -> tuple[str, int, int]:
     return row.scheduler_job_id, row.task_index, row.attempt
 
 
 async def _ask_usage(
-    context: ControllerContext, rows: Sequence[Row[Any]]
+    context: ControllerContext, rows: Sequence[AnyRow]
 ) -> Mapping[tuple[str, int, int], JobUsage]:
     """Usage of runs whose end carried none; runs that never started used nothing."""
     found = {
@@ -106,13 +107,13 @@ _ADD_CHARGE = (
 
 def _settle(
     connection: Connection,
-    rows: Sequence[Row[Any]],
+    rows: Sequence[AnyRow],
     known: Mapping[tuple[str, int, int], JobUsage],
     *,
     at: datetime,
 ) -> None:
     """Charge runs, job by job; the ledger counts each run key once, however often this is repeated."""
-    by_job: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    by_job: dict[UUID, list[AnyRow]] = defaultdict(list)
     for row in rows:
         by_job[row.job_id].append(row)
     settled: list[dict[str, Any]] = []
@@ -144,11 +145,11 @@ def _settle(
         connection.execute(_ADD_CHARGE, charged)
 
 
-def _run_key(row: Row[Any]) -> str:
+def _run_key(row: AnyRow) -> str:
     return f"{row.job_id}/{row.task_index}/{row.attempt}"
 
 
-def _usage_of(row: Row[Any], known: Mapping[tuple[str, int, int], JobUsage]) -> JobUsage:
+def _usage_of(row: AnyRow, known: Mapping[tuple[str, int, int], JobUsage]) -> JobUsage:
     if row.elapsed_seconds is None:
         return known[_run_id(row)]
     return JobUsage(
@@ -159,7 +160,7 @@ def _usage_of(row: Row[Any], known: Mapping[tuple[str, int, int], JobUsage]) -> 
     )
 
 
-def _run_usage(row: Row[Any], usage: JobUsage) -> RunUsage:
+def _run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
     return RunUsage(
         run_key=_run_key(row),
         user_id=row.user_id,

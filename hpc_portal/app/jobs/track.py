@@ -9,10 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
+from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs import lifecycle
 from hpc_portal.app.jobs.context import ControllerContext
@@ -165,12 +166,12 @@ _PROGRESS = (
 )
 
 
-def _progress_of(row: Row[Any]) -> Progress:
+def _progress_of(row: AnyRow) -> Progress:
     return Progress(is_array=row.is_array, **{name: getattr(row, name) for name in _PROGRESS})
 
 
 def _known_runs(
-    connection: Connection, seen: Mapping[UUID, JobSnapshot], jobs: Mapping[UUID, Row[Any]]
+    connection: Connection, seen: Mapping[UUID, JobSnapshot], jobs: Mapping[UUID, AnyRow]
 ) -> Mapping[UUID, Mapping[RunId, KnownRun]]:
     """The stored rows of exactly the runs that were observed (and, of single jobs, all attempts)."""
     known: dict[UUID, dict[RunId, KnownRun]] = defaultdict(dict)

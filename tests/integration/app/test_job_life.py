@@ -1,6 +1,7 @@
 """A job's way from submit to settled, on both databases."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -122,7 +123,7 @@ def test_the_same_key_at_once_gives_one_job(story: Story) -> None:
     ],
 )
 def test_a_job_that_can_never_run_is_refused_and_nothing_is_stored(
-    story: Story, wrong: dict[str, object], field: str
+    story: Story, wrong: dict[str, Any], field: str
 ) -> None:
     with pytest.raises(InvalidSubmission) as refused:
         story.submit(spec(**wrong))
