@@ -1,11 +1,14 @@
-"""${message}
+"""${message}.
 
 Revision ID: ${up_revision}
 Revises: ${down_revision | comma,n}
 """
 
 import sqlalchemy as sa
+import sqlmodel
 from alembic import op
+
+import quotas.columns
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}
