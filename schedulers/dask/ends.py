@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from schedulers.dask.messages import RunReport
 from schedulers.jobstate import ExitCode, JobState
 
+_WEIGHT = {JobState.CANCELLED: 1, JobState.COMPLETED: 2}
+
 
 @dataclass(frozen=True, slots=True)
 class RunEnd:
@@ -36,13 +38,15 @@ def end_of_report(report: RunReport) -> RunEnd:
 
 
 def end_of_gang(reports: Sequence[RunReport]) -> RunEnd:
-    """The end of a job on several nodes: its first rank that did not complete speaks for all.
+    """The end of a job on several nodes: its first rank that failed by itself speaks for all.
+
+    Ranks that were cancelled come last, for we cancel them when another rank has failed.
 
     Args:
         reports: the ends of all ranks, in the order they became known.
     """
     ends = [end_of_report(report) for report in reports]
-    cause = next((end for end in ends if end.state is not JobState.COMPLETED), ends[0])
+    cause = min(ends, key=lambda end: _WEIGHT.get(end.state, 0))
     started = [end.started_at for end in ends if end.started_at is not None]
     return RunEnd(
         state=cause.state,

@@ -22,7 +22,7 @@ class Caller(Protocol):
     """`Link.call`, or what stands for it in a test."""
 
     def __call__(
-        self, address: str, function: Callable[..., Awaitable[Any]], /, *args: object, **kwargs: object
+        self, address: str, function: Callable[..., Awaitable[Any]], *args: object, **kwargs: object
     ) -> Awaitable[Any]:
         """Run the function on the worker at the address; SchedulerUnavailable when it did not answer."""
         ...
