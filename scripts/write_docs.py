@@ -141,7 +141,7 @@ def _type_name(kind: Any) -> str:  # noqa: ANN401 - any annotation
     if origin is dict:
         return f"table of {_type_name(arguments[1])}s by name"
     if origin is list:
-        return "list"
+        return f"list of {_TYPE_NAMES.get(arguments[0], 'table')}s"
     return _TYPE_NAMES[kind]
 
 
@@ -158,7 +158,9 @@ def _bounds(field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     match value:
-        case SecretStr() | None | "" | {}:
+        case SecretStr() | None | "":
+            return ""
+        case {} | [] if not value:
             return ""
         case _ if value is PydanticUndefined:
             return "*must be given*"
