@@ -1,7 +1,7 @@
 """Decides everything about jobs and nodes: events in, changed records and parcels for nodes out. No I/O."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import structlog
@@ -197,7 +197,8 @@ class Foreman:
         if report.has_ended:
             self._hear_end(run, key.rank, report)
             return
-        if job.is_cancelled or (run.task_index, run.attempt + 1) in job.runs:
+        is_doomed = any(end.state != JobState.COMPLETED for end in (run.ranks or {}).values())
+        if job.is_cancelled or is_doomed or (run.task_index, run.attempt + 1) in job.runs:
             self._parcel(node).cancel_keys.add(report.key)
         if report.started_at is not None and run.started_at is None:
             run.state = JobState.RUNNING
@@ -339,6 +340,7 @@ class Foreman:
         return [run for work in works for run in work.runs.values()]
 
     def _hear_end(self, run: Run, rank: int, report: RunReport) -> None:
+        """A rank ended; the run ends with its last one, and its first failure ends the others."""
         nodes = run.share.nodes
         if len(nodes) == 1:
             self._end(run, end_of_report(report))
@@ -361,6 +363,9 @@ class Foreman:
             log.warning("run.unknown_end", job_id=run.job.job_id, task_index=run.task_index, raw=end.reason)
             return
         job = run.job
+        if end.state is JobState.CANCELLED and not job.is_cancelled:
+            # Nobody asked for it: we did, when we gave up its node, and a crash made us forget.
+            end = replace(end, state=JobState.NODE_FAIL, reason="NodeDown")
         run.state, run.reason, run.exit_code = end.state, end.reason, end.exit_code
         run.started_at = end.started_at or run.started_at
         run.ended_at = end.ended_at
