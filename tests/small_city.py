@@ -70,9 +70,16 @@ def cluster(name: str = "memory") -> ClusterSnapshot:
     return ClusterSnapshot(name, GRANTED_AT, (partition,), (node,))
 
 
-def build_city(url: str, folder: Path, *, clock: Clock, budget: dict[str, int] | None = None) -> City:
+def build_city(
+    url: str,
+    folder: Path,
+    *,
+    clock: Clock,
+    budget: dict[str, int] | None = None,
+    cluster_name: str = "memory",
+) -> City:
     """Create the tables and the city in an empty database."""
-    settings = Settings(state_dir=folder, database_url=url, cluster_name="memory")
+    settings = Settings(state_dir=folder, database_url=url, cluster_name=cluster_name)
     engine = create_engine(url)
 
     def create(connection: Connection) -> list[tuple[UUID, UUID, UUID, UUID]]:
@@ -80,7 +87,7 @@ def build_city(url: str, folder: Path, *, clock: Clock, budget: dict[str, int] |
         for statement in append_only_ddl(connection.dialect.name):
             connection.execute(text(statement))
         publish_price_list(connection, PRICES, valid_from=GRANTED_AT, actor_id=None, at=GRANTED_AT)
-        cluster_views.save(connection, cluster())
+        cluster_views.save(connection, cluster(cluster_name))
         return [_tenant(connection, name, number, budget or BUDGET) for number, name in enumerate(_NAMES)]
 
     tenants = transact(engine, create)

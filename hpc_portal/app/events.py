@@ -14,6 +14,10 @@ _LOCK = 0x6A6F626576656E74
 """Key of the advisory lock, "jobevent" in ASCII."""
 
 
+_TAKE_TURNS = text("SELECT pg_advisory_xact_lock(:key)")
+_INSERT = insert(JobEvent)
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened to a job."""
@@ -33,9 +37,9 @@ def record(connection: Connection, events: Sequence[Event], *, at: datetime) -> 
     if not events:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        connection.execute(_TAKE_TURNS, {"key": _LOCK})
     connection.execute(
-        insert(JobEvent),
+        _INSERT,
         [
             {
                 "job_id": event.job_id,

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from hpc_portal.app import cluster_views
+from hpc_portal.app import cluster_views, paying_projects
 from hpc_portal.app.cached import Cached
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import writing
 from hpc_portal.app.group_commit import GroupCommit
+from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wake import WakeSender
 from quotas.pricing import PriceList
@@ -28,6 +29,8 @@ class Services:
     clock: Clock
     clusters: Cached[list[ClusterSnapshot]] = field(init=False)
     """The clusters as their controllers last reported them."""
+    projects: Cached[dict[str, PayingProject]] = field(init=False)
+    """Every project by its account name."""
     price_list: Cached[PriceList] = field(init=False)
     """The price list in force."""
 
@@ -35,6 +38,7 @@ class Services:
         clusters = Cached(self.engine, cluster_views.load)
         prices = Cached(self.engine, lambda connection: current_price_list(connection, self.clock.now()))
         object.__setattr__(self, "clusters", clusters)
+        object.__setattr__(self, "projects", Cached(self.engine, paying_projects.load))
         object.__setattr__(self, "price_list", prices)
 
     def reading(self) -> Session:

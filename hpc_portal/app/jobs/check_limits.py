@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, bindparam, func, or_, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
@@ -15,6 +15,18 @@ from quotas.limits import InUse, JobDemand, Limit, LimitKind, LimitOwner
 from quotas.tables import QuotaLimit
 
 _NOT_ENDED = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
+
+
+_LIMITS = select(
+    col(QuotaLimit.owner_kind), col(QuotaLimit.kind), col(QuotaLimit.gpu_type), col(QuotaLimit.value)
+).where(
+    or_(
+        *(
+            (col(QuotaLimit.owner_kind) == kind) & (col(QuotaLimit.owner_id) == bindparam(kind.value))
+            for kind in LimitOwner
+        )
+    )
+)
 
 
 def require_within(connection: Connection, *, actor: Actor, prepared: PreparedJob) -> None:
@@ -31,14 +43,13 @@ def require_within(connection: Connection, *, actor: Actor, prepared: PreparedJo
         LimitOwner.PROJECT: (prepared.project_id, prepared.account),
         LimitOwner.ORGANISATION: (prepared.organisation_id, prepared.organisation),
     }
-    is_ours = [
-        (col(QuotaLimit.owner_kind) == kind) & (col(QuotaLimit.owner_id) == owner_id)
-        for kind, (owner_id, _) in owners.items()
-    ]
     rows = connection.execute(
-        select(
-            col(QuotaLimit.owner_kind), col(QuotaLimit.kind), col(QuotaLimit.gpu_type), col(QuotaLimit.value)
-        ).where(or_(*is_ours))
+        _LIMITS,
+        {
+            "user": actor.user_id,
+            "project": prepared.project_id,
+            "organisation": prepared.organisation_id,
+        },
     ).all()
     if not rows:
         return

@@ -5,22 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import (
-    ClusterNotSeenYet,
-    InvalidSubmission,
-    Problem,
-    ProjectNotFound,
-    TenantNotActive,
-)
+from hpc_portal.app.errors import ClusterNotSeenYet, InvalidSubmission, Problem, ProjectNotFound
+from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
-from quotas.tables import Organisation, Project, TenantState
 from schedulers.cluster import ClusterSnapshot, Partition, check_fits
 from schedulers.jobspec import JobSpec
 from workloads import catalog
@@ -86,43 +80,19 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _ProjectRow:
-    id: UUID
-    account: str
-    organisation_id: UUID
-    organisation: str
-
-
-def _project(services: Services, actor: Actor, account: str) -> _ProjectRow:
-    statement: Select[*tuple[Any, ...]] = (
-        select(
-            col(Project.id),
-            col(Project.account),
-            col(Project.state),
-            col(Project.organisation_id),
-            col(Organisation.slug),
-            col(Organisation.name),
-            col(Organisation.state).label("organisation_state"),
-        )
-        .join(Organisation, col(Organisation.id) == col(Project.organisation_id))
-        .where(col(Project.account) == account)
-    )
-    with services.engine.connect() as connection:
-        row = connection.execute(statement).first()
-    if row is None:
+def _project(services: Services, actor: Actor, account: str) -> PayingProject:
+    project = services.projects.get().get(account)
+    if project is None:
         raise ProjectNotFound(account)
     permissions.require(
         actor,
         Action.SUBMIT,
-        organisation_id=row.organisation_id,
-        project_id=row.id,
+        organisation_id=project.organisation_id,
+        project_id=project.id,
         hidden_as=ProjectNotFound(account),
     )
-    for name, state in ((f"Project {row.account}", row.state), (row.name, row.organisation_state)):
-        if state is not TenantState.ACTIVE:
-            raise TenantNotActive(name, state)
-    return _ProjectRow(row.id, row.account, row.organisation_id, row.slug)
+    project.require_active()
+    return project
 
 
 def _render(request: SubmitRequest) -> tuple[JobSpec, dict[str, Any] | None]:

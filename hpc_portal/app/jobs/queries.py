@@ -24,7 +24,8 @@ from schedulers.jobstate import JobState
 T = TypeVar("T")
 
 _UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
-_OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
+OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
+"""Phases of jobs of which nothing runs or will run."""
 _CLOCK_SLACK = timedelta(minutes=1)
 """Between the clock in a job's id and the one in `submitted_at`."""
 _MOST_SCOPES = 50
@@ -103,7 +104,7 @@ class JobSummary:
     @property
     def is_over(self) -> bool:
         """Whether nothing of it runs or will run."""
-        return self.phase in _OVER
+        return self.phase in OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +357,7 @@ def _task(row: Row[Any]) -> TaskRun:
 
 def _nodes(placement: dict[str, Any]) -> tuple[str, ...]:
     """The nodes of a placement, whichever backend wrote it."""
-    return tuple(share["node"] for share in placement.get("shares", ()))
+    return tuple(placement.get("nodes", ()))
 
 
 def task_states(session: Session, actor: Actor, job_id: UUID) -> dict[int, JobState]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from quotas.hold import hold
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
@@ -24,6 +23,7 @@ from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import IdempotencyKey, Job
 from quotas import pricing
+from quotas.hold import hold
 from quotas.pricing import Estimate, PriceList
 
 __all__ = ["SubmitRequest", "SubmittedJob", "submit_job"]
@@ -71,6 +71,16 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
     return submitted
 
 
+_INSERT_JOB = insert(Job)
+_FIND_KEY = select(col(IdempotencyKey.job_id), col(IdempotencyKey.request_hash)).where(
+    col(IdempotencyKey.user_id) == bindparam("user"), col(IdempotencyKey.key) == bindparam("key")
+)
+_INSERT_KEY = {
+    "postgresql": postgresql.insert(IdempotencyKey).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(IdempotencyKey).on_conflict_do_nothing(),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class _Submission:
     """One submission on its way into the database; `store` may run several times."""
@@ -101,7 +111,7 @@ class _Submission:
             price_list=self.price_list,
             at=now,
         )
-        connection.execute(insert(Job), self._row(job_id))
+        connection.execute(_INSERT_JOB, self._row(job_id))
         if key:
             self._store_key(connection, key, job_id)
         submitted = Event(job_id, prepared.project_id, "job.submitted", {"name": prepared.spec.name})
@@ -137,11 +147,7 @@ class _Submission:
         }
 
     def _stored_before(self, connection: Connection, key: str) -> UUID | None:
-        stored = connection.execute(
-            select(col(IdempotencyKey.job_id), col(IdempotencyKey.request_hash)).where(
-                col(IdempotencyKey.user_id) == self.actor.user_id, col(IdempotencyKey.key) == key
-            )
-        ).first()
+        stored = connection.execute(_FIND_KEY, {"user": self.actor.user_id, "key": key}).first()
         if stored is None:
             return None
         if stored.request_hash != _hash(self.request):
@@ -149,17 +155,15 @@ class _Submission:
         return UUID(str(stored.job_id))
 
     def _store_key(self, connection: Connection, key: str, job_id: UUID) -> None:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         stored = connection.execute(
-            dialect.insert(IdempotencyKey)
-            .values(
-                user_id=self.actor.user_id,
-                key=key,
-                request_hash=_hash(self.request),
-                job_id=job_id,
-                created_at=self.services.clock.now(),
-            )
-            .on_conflict_do_nothing()
+            _INSERT_KEY[connection.dialect.name],
+            {
+                "user_id": self.actor.user_id,
+                "key": key,
+                "request_hash": _hash(self.request),
+                "job_id": job_id,
+                "created_at": self.services.clock.now(),
+            },
         )
         if not stored.rowcount:
             raise _KeyTaken(key)
