@@ -63,8 +63,7 @@ def find_log(
 def read_log_from(source: LogSource, first_line: int, limit: int, *, has_ended: bool) -> LogWindow:
     """Lines from a number on; none while the file does not exist. Asks nobody: `find_log` did.
 
-    Args:
-        has_ended: the task will write no more, so a last line without a newline is whole.
+    With `has_ended` the task will write no more, so a last line without a newline is whole.
     """
     try:
         with open_log(source.root, source.workspace, source.path) as log:
@@ -74,7 +73,7 @@ def read_log_from(source: LogSource, first_line: int, limit: int, *, has_ended: 
 
 
 def has_task_ended(session: Session, job_id: UUID, task_index: int) -> bool:
-    """Whether a task will write no more: it ended and no further attempt follows, or the whole job is over."""
+    """Whether a task will write no more: its last attempt ended, or the whole job is over."""
     connection = session.connection()
     phase = connection.execute(select(col(Job.phase)).where(col(Job.id) == job_id)).scalar_one()
     if phase in queries.OVER:

@@ -195,11 +195,7 @@ def _select_jobs(kind: type[JobSummary]) -> Select[Any]:
 def list_jobs(
     session: Session, actor: Actor, wanted: JobFilter, *, cursor: UUID | None = None, limit: int = 50
 ) -> Page[JobSummary]:
-    """The jobs that the actor may see, newest first.
-
-    Args:
-        cursor: the id of the last job of the page before.
-    """
+    """The jobs that the actor may see, newest first; `cursor` is the last job of the page before."""
     conditions = _conditions(session, wanted)
     if cursor is not None:
         conditions.append(col(Job.id) < cursor)
@@ -224,7 +220,7 @@ def _newest_ids(actor: Actor, conditions: Sequence[ColumnElement[bool]], limit: 
             .order_by(col(Job.id).desc())
             .limit(limit)
         )
-    parts = [
+    parts: list[Select[Any]] = [
         select(col(Job.id).label("id")).where(scope, *conditions).order_by(col(Job.id).desc()).limit(limit)
         for scope in scopes
     ] or [select(col(Job.id).label("id")).where(permissions.visible_jobs(actor))]
@@ -293,7 +289,7 @@ def may_cancel(actor: Actor, job: JobSummary) -> bool:
     return is_allowed and not job.is_over and job.cancel_requested_at is None
 
 
-def list_tasks(
+def list_tasks(  # noqa: PLR0913 - a filter and a page
     session: Session,
     actor: Actor,
     job_id: UUID,

@@ -1,0 +1,88 @@
+"""Change how the portal looks to oneself, and one's password."""
+
+from sqlalchemy import Connection, delete, update
+from sqlmodel import col
+
+from hpc_portal.app import audit
+from hpc_portal.app.accounts import checks
+from hpc_portal.app.accounts.authenticate import authenticate, hash_password
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import InvalidEntry, NotFound, Problem, WrongCredentials
+from hpc_portal.app.permissions import Action, require
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import BrowserSession, User
+
+LOCALES = ("vi", "en")
+THEMES = ("auto", "light", "dark")
+
+
+def change_appearance(
+    services: Services, actor: Actor, *, locale: str | None = None, theme: str | None = None
+) -> None:
+    """Store the language and the theme; None leaves as it is.
+
+    Raises:
+        InvalidEntry: there is no such language or theme.
+    """
+    checks.require(
+        [
+            None
+            if locale in {None, *LOCALES}
+            else Problem("locale", f"Choose one of: {', '.join(LOCALES)}."),
+            None if theme in {None, *THEMES} else Problem("theme", f"Choose one of: {', '.join(THEMES)}."),
+        ]
+    )
+    changes = {name: value for name, value in (("locale", locale), ("theme", theme)) if value is not None}
+    if not changes:
+        return
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(User).where(col(User.id) == actor.user_id).values(changes))
+
+    transact(services.engine, work)
+
+
+def change_password(services: Services, actor: Actor, *, present: str, new: str) -> None:
+    """Set one's own password and end all of one's browser sessions.
+
+    Raises:
+        InvalidEntry: the present password is wrong, or the new one is too weak.
+    """
+    try:
+        authenticate(services, actor.username, present)
+    except WrongCredentials as error:
+        raise InvalidEntry([Problem("present", "This is not your present password.")]) from error
+    _store(services, actor, actor.username, new)
+
+
+def reset_password(services: Services, actor: Actor, *, username: str, new: str) -> None:
+    """Set another person's password and end all of their browser sessions.
+
+    Raises:
+        NotAllowed: only administrators may.
+        NotFound: there is no such person.
+        InvalidEntry: the new password is too weak.
+    """
+    require(actor, Action.GRANT)
+    _store(services, actor, username, new)
+
+
+def _store(services: Services, actor: Actor, username: str, new: str) -> None:
+    checks.require([checks.password_problem(new, username=username)])
+    password_hash = hash_password(new)
+    now = services.clock.now()
+
+    def work(connection: Connection) -> None:
+        user_id = connection.execute(
+            update(User)
+            .where(col(User.username) == username)
+            .values(password_hash=password_hash)
+            .returning(col(User.id))
+        ).scalar()
+        if user_id is None:
+            raise NotFound("user", username)
+        connection.execute(delete(BrowserSession).where(col(BrowserSession.user_id) == user_id))
+        audit.record(connection, at=now, actor=actor, action="user.password_set", subject=username)
+
+    transact(services.engine, work)

@@ -1,0 +1,60 @@
+"""Create a project of an organisation: what jobs are paid from."""
+
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+from sqlmodel import col
+
+from hpc_portal.app import audit, permissions
+from hpc_portal.app.accounts import checks
+from hpc_portal.app.accounts.find import find_organisation
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import NameTaken
+from hpc_portal.app.ids import new_id
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.services import Services
+from quotas.tables import Project, TenantState
+
+
+def create_project(services: Services, actor: Actor, *, organisation: str, account: str, name: str) -> UUID:
+    """Returns the project's id; it has no budget yet.
+
+    `organisation` is a slug; `account` is the project's name on the cluster, unique over all organisations.
+
+    Raises:
+        NotAllowed: only administrators may.
+        NotFound: there is no such organisation.
+        InvalidEntry: a name is malformed.
+        NameTaken: the account name is in use.
+    """
+    permissions.require(actor, Action.GRANT)
+    checks.require([checks.slug_problem("account", account), checks.title_problem("name", name)])
+    now = services.clock.now()
+
+    def work(connection: Connection) -> UUID:
+        organisation_id = find_organisation(connection, organisation)
+        if connection.execute(select(col(Project.id)).where(col(Project.account) == account)).first():
+            raise NameTaken("project", account)
+        project_id = new_id()
+        connection.execute(
+            insert(Project).values(
+                id=project_id,
+                organisation_id=organisation_id,
+                account=account,
+                name=name.strip(),
+                state=TenantState.ACTIVE,
+                created_at=now,
+            )
+        )
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="project.created",
+            subject=account,
+            organisation=organisation,
+        )
+        return project_id
+
+    return transact(services.engine, work)

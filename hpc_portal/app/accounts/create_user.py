@@ -1,0 +1,107 @@
+"""Create a person who can sign in."""
+
+import re
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, select, text
+from sqlmodel import col
+
+from hpc_portal.app import audit, permissions
+from hpc_portal.app.accounts import checks
+from hpc_portal.app.accounts.authenticate import hash_password
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import NameTaken, Problem
+from hpc_portal.app.ids import new_id
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import GlobalRole, User
+
+_LOCK = 0x75736572
+"""Key of the advisory lock, "user" in ASCII: cluster numbers are given out one after another."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A person to be."""
+
+    username: str
+    display_name: str
+    password: str = field(repr=False)
+    email: str = ""
+    global_role: GlobalRole | None = None
+    cluster_user: str = ""
+    """The account that jobs run as; "" takes the user name."""
+    locale: str = "vi"
+
+
+def create_user(services: Services, actor: Actor, new: NewUser) -> UUID:
+    """Returns the person's id; they belong to no organisation yet.
+
+    Raises:
+        NotAllowed: only administrators may.
+        InvalidEntry: with every field that is wrong.
+        NameTaken: the user name or the cluster account is in use.
+    """
+    permissions.require(actor, Action.GRANT)
+    cluster_user = new.cluster_user or re.sub(r"[^a-z0-9_-]", "_", new.username)[:32]
+    checks.require(
+        [
+            checks.username_problem(new.username),
+            checks.title_problem("display_name", new.display_name),
+            checks.password_problem(new.password, username=new.username),
+            checks.cluster_user_problem(cluster_user),
+            _email_problem(new.email),
+        ]
+    )
+    password_hash = hash_password(new.password)
+    now = services.clock.now()
+
+    def work(connection: Connection) -> UUID:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        for column, kind, name in (
+            (col(User.username), "user", new.username),
+            (col(User.cluster_user), "cluster account", cluster_user),
+        ):
+            if connection.execute(select(col(User.id)).where(column == name)).first():
+                raise NameTaken(kind, name)
+        highest = connection.execute(
+            select(func.coalesce(func.max(col(User.cluster_number)), 0))
+        ).scalar_one()
+        user_id = new_id()
+        connection.execute(
+            insert(User).values(
+                id=user_id,
+                username=new.username,
+                display_name=new.display_name.strip(),
+                email=new.email,
+                password_hash=password_hash,
+                global_role=new.global_role,
+                cluster_user=cluster_user,
+                cluster_number=highest + 1,
+                locale=new.locale,
+                theme="auto",
+                is_active=True,
+                created_at=now,
+            )
+        )
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="user.created",
+            subject=new.username,
+            global_role=new.global_role and new.global_role.value,
+            cluster_user=cluster_user,
+        )
+        return user_id
+
+    return transact(services.engine, work)
+
+
+def _email_problem(email: str) -> Problem | None:
+    if not email or re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,189}", email):
+        return None
+    return Problem("email", "Enter an address such as lan@example.edu.vn, or nothing.")

@@ -1,0 +1,73 @@
+"""Issue an API token: shown once, kept as its hash."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, insert
+
+from hpc_portal.app import audit
+from hpc_portal.app.accounts.checks import require
+from hpc_portal.app.accounts.secret import TOKEN_PREFIX, hash_secret, new_secret
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import Problem
+from hpc_portal.app.ids import new_id
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import ApiToken
+
+_MAX_DAYS = 3650
+_MAX_NAME_LENGTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A new token; `secret` exists nowhere else."""
+
+    id: UUID
+    name: str
+    secret: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime | None
+
+
+def issue_token(services: Services, actor: Actor, *, name: str, valid_days: int | None = None) -> IssuedToken:
+    """A token with all the rights of its owner; without `valid_days` it is good until it is revoked.
+
+    Raises:
+        InvalidEntry: the name or the number of days is wrong.
+    """
+    require(
+        [
+            None
+            if name.strip() and len(name) <= _MAX_NAME_LENGTH and name.isprintable()
+            else Problem("name", f"Enter 1 to {_MAX_NAME_LENGTH} characters in one line."),
+            None
+            if valid_days is None or 1 <= valid_days <= _MAX_DAYS
+            else Problem("valid_days", f"Choose 1 to {_MAX_DAYS} days, or no end."),
+        ]
+    )
+    now = services.clock.now()
+    token = IssuedToken(
+        id=new_id(),
+        name=name.strip(),
+        secret=new_secret(TOKEN_PREFIX),
+        created_at=now,
+        expires_at=now + timedelta(days=valid_days) if valid_days else None,
+    )
+
+    def work(connection: Connection) -> None:
+        connection.execute(
+            insert(ApiToken).values(
+                id=token.id,
+                user_id=actor.user_id,
+                name=token.name,
+                token_hash=hash_secret(token.secret),
+                created_at=now,
+                expires_at=token.expires_at,
+            )
+        )
+        audit.record(connection, at=now, actor=actor, action="token.issued", subject=token.name)
+
+    transact(services.engine, work)
+    return token

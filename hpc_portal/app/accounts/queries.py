@@ -1,0 +1,270 @@
+"""Every read of people, projects and money that a page, endpoint or command needs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlmodel import Session, col
+
+from hpc_portal.app import permissions
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import ProjectNotFound
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.tables import (
+    ApiToken,
+    AuditRecord,
+    GlobalRole,
+    OrganisationMember,
+    OrganisationRole,
+    ProjectMember,
+    ProjectRole,
+    User,
+)
+from quotas.balance import Balance, balance
+from quotas.tables import Organisation, OrganisationKind, Project, TenantState
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectRecord:
+    """One project, and what the asking person may do in it."""
+
+    id: UUID
+    account: str
+    name: str
+    state: TenantState
+    organisation: str
+    """The organisation's slug."""
+    organisation_name: str
+    organisation_id: UUID
+    role: ProjectRole | None
+    """The asking person's own place; None for those who only see it."""
+    may_submit: bool
+    may_manage_members: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationRecord:
+    """One organisation."""
+
+    id: UUID
+    slug: str
+    name: str
+    kind: OrganisationKind
+    state: TenantState
+    role: OrganisationRole | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRecord:
+    """A person's place in a project or organisation."""
+
+    username: str
+    display_name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserRecord:
+    """A person, for administrators."""
+
+    id: UUID
+    username: str
+    display_name: str
+    email: str
+    global_role: GlobalRole | None
+    cluster_user: str
+    is_active: bool
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRecord:
+    """An API token of one's own; the token itself is not kept."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what, when."""
+
+    sequence: int
+    at: datetime
+    username: str | None
+    """None for the operator on the machine."""
+    action: str
+    subject: str
+    facts: dict[str, Any]
+
+
+_PROJECTS: Select[Any] = select(
+    col(Project.id),
+    col(Project.account),
+    col(Project.name),
+    col(Project.state),
+    col(Organisation.slug).label("organisation"),
+    col(Organisation.name).label("organisation_name"),
+    col(Project.organisation_id),
+).join(Organisation, col(Organisation.id) == col(Project.organisation_id))
+
+
+def list_visible_projects(session: Session, actor: Actor) -> list[ProjectRecord]:
+    """The projects that the actor may see, by account name."""
+    statement = _PROJECTS.where(permissions.visible_projects(actor)).order_by(col(Project.account))
+    return [_project(actor, row._mapping) for row in session.connection().execute(statement)]  # noqa: SLF001 - public
+
+
+def get_project(session: Session, actor: Actor, account: str) -> ProjectRecord:
+    """One project.
+
+    Raises:
+        ProjectNotFound: there is none, or the actor may not see it.
+    """
+    statement = _PROJECTS.where(permissions.visible_projects(actor), col(Project.account) == account)
+    row = session.connection().execute(statement).first()
+    if row is None:
+        raise ProjectNotFound(account)
+    return _project(actor, row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _project(actor: Actor, facts: Any) -> ProjectRecord:  # noqa: ANN401 - a row's mapping
+    where = {"organisation_id": facts["organisation_id"], "project_id": facts["id"]}
+    return ProjectRecord(
+        **facts,
+        role=actor.projects.get(facts["id"]),
+        may_submit=permissions.may(actor, Action.SUBMIT, **where),
+        may_manage_members=permissions.may(actor, Action.MANAGE_MEMBERS, **where),
+    )
+
+
+def project_balance(session: Session, actor: Actor, account: str, *, at: datetime) -> Balance:
+    """What a project was granted, holds, has used and may still promise.
+
+    Raises:
+        ProjectNotFound: there is none, or the actor may not see it.
+    """
+    project = get_project(session, actor, account)
+    return balance(session.connection(), project.id, at)
+
+
+def list_project_members(session: Session, actor: Actor, account: str) -> list[MemberRecord]:
+    """Who is in a project, by user name.
+
+    Raises:
+        ProjectNotFound: there is none, or the actor may not see it.
+    """
+    project = get_project(session, actor, account)
+    statement = (
+        select(col(User.username), col(User.display_name), col(ProjectMember.role))
+        .join(ProjectMember, col(ProjectMember.user_id) == col(User.id))
+        .where(col(ProjectMember.project_id) == project.id)
+        .order_by(col(User.username))
+    )
+    rows = session.connection().execute(statement)
+    return [MemberRecord(row.username, row.display_name, row.role.value) for row in rows]
+
+
+def list_visible_organisations(session: Session, actor: Actor) -> list[OrganisationRecord]:
+    """The organisations that the actor belongs to, or all for those who see all; by slug."""
+    statement = (
+        select(
+            col(Organisation.id),
+            col(Organisation.slug),
+            col(Organisation.name),
+            col(Organisation.kind),
+            col(Organisation.state),
+        )
+        .where(permissions.visible_organisations(actor))
+        .order_by(col(Organisation.slug))
+    )
+    rows = session.connection().execute(statement)
+    return [OrganisationRecord(*row, role=actor.organisations.get(row.id)) for row in rows]
+
+
+def list_organisation_members(session: Session, actor: Actor, organisation_id: UUID) -> list[MemberRecord]:
+    """Who is in an organisation, by user name; for its managers and those who see all.
+
+    Raises:
+        NotAllowed: the actor may not.
+    """
+    permissions.require(actor, Action.VIEW, organisation_id=organisation_id)
+    statement = (
+        select(col(User.username), col(User.display_name), col(OrganisationMember.role))
+        .join(OrganisationMember, col(OrganisationMember.user_id) == col(User.id))
+        .where(col(OrganisationMember.organisation_id) == organisation_id)
+        .order_by(col(User.username))
+    )
+    rows = session.connection().execute(statement)
+    return [MemberRecord(row.username, row.display_name, row.role.value) for row in rows]
+
+
+def list_users(session: Session, actor: Actor) -> list[UserRecord]:
+    """Everybody, by user name.
+
+    Raises:
+        NotAllowed: only administrators and auditors may.
+    """
+    permissions.require(actor, Action.AUDIT)
+    statement = select(
+        col(User.id),
+        col(User.username),
+        col(User.display_name),
+        col(User.email),
+        col(User.global_role),
+        col(User.cluster_user),
+        col(User.is_active),
+        col(User.created_at),
+    ).order_by(col(User.username))
+    return [UserRecord(*row) for row in session.connection().execute(statement)]
+
+
+def list_tokens(session: Session, actor: Actor) -> list[TokenRecord]:
+    """The actor's own tokens, newest first; revoked ones too."""
+    statement = (
+        select(
+            col(ApiToken.id),
+            col(ApiToken.name),
+            col(ApiToken.created_at),
+            col(ApiToken.expires_at),
+            col(ApiToken.last_used_at),
+            col(ApiToken.revoked_at),
+        )
+        .where(col(ApiToken.user_id) == actor.user_id)
+        .order_by(col(ApiToken.id).desc())
+    )
+    return [TokenRecord(*row) for row in session.connection().execute(statement)]
+
+
+def list_audit(
+    session: Session, actor: Actor, *, before: int | None = None, limit: int = 100
+) -> Sequence[AuditEntry]:
+    """The audit log, newest first.
+
+    Raises:
+        NotAllowed: only administrators and auditors may.
+    """
+    permissions.require(actor, Action.AUDIT)
+    statement = (
+        select(
+            col(AuditRecord.sequence),
+            col(AuditRecord.at),
+            col(User.username),
+            col(AuditRecord.action),
+            col(AuditRecord.subject),
+            col(AuditRecord.facts),
+        )
+        .join(User, col(User.id) == col(AuditRecord.actor_id), isouter=True)
+        .order_by(col(AuditRecord.sequence).desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(col(AuditRecord.sequence) < before)
+    return [AuditEntry(*row) for row in session.connection().execute(statement)]

@@ -1,0 +1,16 @@
+"""Secrets that are shown once and kept as their hash: tokens and session cookies."""
+
+import hashlib
+import secrets
+
+TOKEN_PREFIX = "hpc_"  # noqa: S105 - what a token starts with, so that scanners and people recognise it
+
+
+def new_secret(prefix: str = "") -> str:
+    """256 random bits as URL-safe text."""
+    return prefix + secrets.token_urlsafe(32)
+
+
+def hash_secret(secret: str) -> str:
+    """SHA-256, hexadecimal. Enough for random secrets, which nobody can guess; passwords need argon2."""
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,134 @@
+"""Give a person a place in an organisation or project, change it, or take it away."""
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlmodel import col
+
+from hpc_portal.app import audit, permissions
+from hpc_portal.app.accounts.find import find_organisation, find_project, find_user
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import InvalidEntry, NotFound, Problem, ProjectNotFound
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole
+from quotas.tables import Project
+
+
+def set_organisation_membership(
+    services: Services, actor: Actor, *, organisation: str, username: str, role: OrganisationRole | None
+) -> None:
+    """Make a person a member or manager; None ends it, and their places in its projects with it.
+
+    Managers may change and end memberships of their own organisation; only administrators bring people in,
+    since otherwise a manager could find out who else has an account.
+
+    Raises:
+        NotFound: no such organisation or person, or none that the actor may see.
+        NotAllowed: the actor sees it, but may not.
+    """
+    now = services.clock.now()
+
+    def work(connection: Connection) -> None:
+        organisation_id = find_organisation(connection, organisation)
+        permissions.require(
+            actor,
+            Action.MANAGE_MEMBERS,
+            organisation_id=organisation_id,
+            hidden_as=NotFound("organisation", organisation),
+        )
+        user_id = find_user(connection, username)
+        place = (
+            col(OrganisationMember.organisation_id) == organisation_id,
+            col(OrganisationMember.user_id) == user_id,
+        )
+        was = connection.execute(select(col(OrganisationMember.role)).where(*place)).scalar()
+        if was is None and not permissions.may(actor, Action.GRANT):
+            raise NotFound("user", username)
+        connection.execute(delete(OrganisationMember).where(*place))
+        if role is None:
+            projects = select(col(Project.id)).where(col(Project.organisation_id) == organisation_id)
+            connection.execute(
+                delete(ProjectMember).where(
+                    col(ProjectMember.user_id) == user_id, col(ProjectMember.project_id).in_(projects)
+                )
+            )
+        else:
+            connection.execute(
+                insert(OrganisationMember).values(organisation_id=organisation_id, user_id=user_id, role=role)
+            )
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="organisation.member_set",
+            subject=f"{organisation}/{username}",
+            role=role and role.value,
+            was=was and was.value,
+        )
+
+    transact(services.engine, work)
+
+
+def set_project_membership(
+    services: Services, actor: Actor, *, account: str, username: str, role: ProjectRole | None
+) -> None:
+    """Make a member of the organisation a member or lead of its project; None ends it.
+
+    Raises:
+        ProjectNotFound: no such project, or none that the actor may see.
+        NotAllowed: the actor sees it, but may not.
+        InvalidEntry: the person is not in the organisation; also when there is no such person, so that a lead
+            cannot find out who else has an account.
+    """
+    now = services.clock.now()
+
+    def work(connection: Connection) -> None:
+        project = find_project(connection, account)
+        permissions.require(
+            actor,
+            Action.MANAGE_MEMBERS,
+            organisation_id=project.organisation_id,
+            project_id=project.id,
+            hidden_as=ProjectNotFound(account),
+        )
+        stranger = InvalidEntry(
+            [
+                Problem(
+                    "username",
+                    f"{username} is not in the project's organisation. "
+                    "Ask the city's administrators to add them.",
+                )
+            ]
+        )
+        try:
+            user_id = find_user(connection, username)
+        except NotFound as error:
+            raise stranger from error
+        in_organisation = connection.execute(
+            select(col(OrganisationMember.role)).where(
+                col(OrganisationMember.organisation_id) == project.organisation_id,
+                col(OrganisationMember.user_id) == user_id,
+            )
+        ).scalar()
+        if in_organisation is None and role is not None:
+            raise stranger
+        place = (col(ProjectMember.project_id) == project.id, col(ProjectMember.user_id) == user_id)
+        was = connection.execute(select(col(ProjectMember.role)).where(*place)).scalar()
+        if was is None and in_organisation is None:
+            raise stranger
+        connection.execute(delete(ProjectMember).where(*place))
+        if role is not None:
+            connection.execute(
+                insert(ProjectMember).values(project_id=project.id, user_id=user_id, role=role)
+            )
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="project.member_set",
+            subject=f"{account}/{username}",
+            role=role and role.value,
+            was=was and was.value,
+        )
+
+    transact(services.engine, work)

@@ -1,0 +1,237 @@
+"""One reader of job events a process, many followers: one cheap query a tick, only while somebody follows."""
+
+import asyncio
+import contextlib
+import json
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import ColumnElement, Engine, Row, func, select, true
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
+
+from hpc_portal.app.tables import JobEvent
+
+log = structlog.get_logger(__name__)
+
+_TICK_SECONDS = 0.3
+_BATCH = 1000
+_MOST_QUEUED = 512
+_MOST_REPLAYED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Whose events: of one job, of some projects, or (both None) of all."""
+
+    job_id: UUID | None = None
+    project_ids: frozenset[UUID] | None = None
+
+    def covers(self, event: "HubEvent") -> bool:
+        """Whether the event belongs to this topic."""
+        if self.job_id is not None:
+            return event.job_id == self.job_id
+        return self.project_ids is None or event.project_id in self.project_ids
+
+    @property
+    def condition(self) -> ColumnElement[bool]:
+        """The same as a WHERE clause."""
+        if self.job_id is not None:
+            return col(JobEvent.job_id) == self.job_id
+        return true() if self.project_ids is None else col(JobEvent.project_id).in_(self.project_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class HubEvent:
+    """One job event with its JSON, which is encoded once for all followers."""
+
+    sequence: int
+    job_id: UUID
+    project_id: UUID
+    kind: str
+    json: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a follower is told at once; no events at all means "still alive"."""
+
+    events: Sequence[HubEvent]
+    sequence: int
+    """Where to resume after this batch."""
+    is_gap: bool = False
+    """Too much was missed to replay it: look at the present state again, then go on from here."""
+
+
+class _Follower:
+    """A bounded queue for one stream."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.topic = topic
+        self.overflowed = False
+        self._queue: deque[HubEvent] = deque()
+        self.arrived = asyncio.Event()
+
+    def offer(self, event: HubEvent) -> None:
+        if not self.topic.covers(event):
+            return
+        if len(self._queue) == _MOST_QUEUED:
+            self.overflowed = True
+        else:
+            self._queue.append(event)
+        self.arrived.set()
+
+    def wake(self) -> None:
+        self.arrived.set()
+
+    async def take(self, *, after: int, timeout_seconds: float) -> list[HubEvent]:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.arrived.wait(), timeout_seconds)
+        self.arrived.clear()
+        taken = [event for event in self._queue if event.sequence > after]
+        self._queue.clear()
+        return taken
+
+
+class EventHub:
+    """Follows `job_event` by its sequence, which only grows and has no late-comers (see events.record)."""
+
+    def __init__(self, engine: Engine, *, tick_seconds: float = _TICK_SECONDS) -> None:
+        self._engine = engine
+        self._tick_seconds = tick_seconds
+        self._followers: set[_Follower] = set()
+        self._starting = asyncio.Lock()
+        self._reader: asyncio.Task[None] | None = None
+        self._sequence = 0
+        self.is_closed = False
+
+    @property
+    def follower_count(self) -> int:
+        """How many streams are open."""
+        return len(self._followers)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the table is being read; it is not while nobody follows."""
+        return self._reader is not None
+
+    async def close(self) -> None:
+        """Stop reading and let all streams end."""
+        self.is_closed = True
+        for follower in self._followers:
+            follower.wake()
+        if self._reader:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reader
+
+    async def follow(
+        self, topic: Topic, *, after: int | None = None, alive_seconds: float = 15
+    ) -> AsyncIterator[Batch]:
+        """Events of a topic in order, without gap or repeat, until the hub is closed.
+
+        Args:
+            topic: whose events.
+            after: the sequence of the last event that is known; None starts with what happens from now on.
+            alive_seconds: at the latest after so long an empty batch comes.
+        """
+        follower = _Follower(topic)
+        self._followers.add(follower)
+        try:
+            await self._start()
+            is_behind = after is not None
+            last = self._sequence if after is None else after
+            while not self.is_closed:
+                if is_behind or follower.overflowed:
+                    follower.overflowed = False
+                    batch = await asyncio.to_thread(self._replay, topic, last)
+                    is_behind = False
+                else:
+                    events = await follower.take(after=last, timeout_seconds=alive_seconds)
+                    if follower.overflowed:
+                        continue
+                    batch = Batch(events, events[-1].sequence if events else last)
+                last = batch.sequence
+                yield batch
+        finally:
+            self._followers.discard(follower)
+
+    @contextlib.asynccontextmanager
+    async def watch(self, topic: Topic) -> AsyncIterator[asyncio.Event]:
+        """An event that is set whenever something happened to the topic; clear it before looking."""
+        follower = _Follower(topic)
+        self._followers.add(follower)
+        try:
+            await self._start()
+            yield follower.arrived
+        finally:
+            self._followers.discard(follower)
+
+    async def _start(self) -> None:
+        """Make sure that the table is being read, from a position that no follower has passed yet."""
+        async with self._starting:
+            if self._reader is None:
+                self._sequence = await asyncio.to_thread(self._newest)
+                self._reader = asyncio.create_task(self._read(), name="event-hub")
+
+    async def _read(self) -> None:
+        failures = 0
+        while self._followers and not self.is_closed:
+            try:
+                events = await asyncio.to_thread(self._events, true(), self._sequence, _BATCH)
+            except SQLAlchemyError:
+                failures += 1
+                log.warning("event_hub.read_failed", failures=failures, exc_info=failures == 1)
+                await asyncio.sleep(min(self._tick_seconds * 2**failures, 10))
+                continue
+            failures = 0
+            for event in events:
+                self._sequence = event.sequence
+                for follower in self._followers:
+                    follower.offer(event)
+            await asyncio.sleep(0 if len(events) == _BATCH else self._tick_seconds)
+        self._reader = None
+
+    def _newest(self) -> int:
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(col(JobEvent.sequence)))).scalar() or 0
+
+    def _replay(self, topic: Topic, after: int) -> Batch:
+        events = self._events(topic.condition, after, _MOST_REPLAYED + 1)
+        if len(events) > _MOST_REPLAYED:
+            return Batch((), self._newest(), is_gap=True)
+        return Batch(events, events[-1].sequence if events else after)
+
+    def _events(self, condition: ColumnElement[bool], after: int, limit: int) -> list[HubEvent]:
+        statement = (
+            select(
+                col(JobEvent.sequence),
+                col(JobEvent.job_id),
+                col(JobEvent.project_id),
+                col(JobEvent.at),
+                col(JobEvent.kind),
+                col(JobEvent.facts),
+            )
+            .where(condition, col(JobEvent.sequence) > after)
+            .order_by(col(JobEvent.sequence))
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [_encoded(row) for row in connection.execute(statement)]
+
+
+def _encoded(row: Row[Any]) -> HubEvent:
+    content = {
+        "sequence": row.sequence,
+        "job_id": str(row.job_id),
+        "project_id": str(row.project_id),
+        "at": row.at.isoformat().replace("+00:00", "Z"),
+        "kind": row.kind,
+        "facts": row.facts,
+    }
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return HubEvent(row.sequence, row.job_id, row.project_id, row.kind, text)

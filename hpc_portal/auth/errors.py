@@ -1,0 +1,38 @@
+"""What can go wrong before it is known who asks.
+
+PortalError
+└── AuthError
+    ├── SignInRequired     no identity, or one that is no longer valid
+    ├── CrossSiteRequest   a browser sent it, but not from a page of ours
+    └── TooManyAttempts    sign-in failed too often; says when to try again
+"""
+
+from hpc_portal.app.errors import PortalError
+
+
+class AuthError(PortalError):
+    """Base of everything that is refused before a verb is called."""
+
+
+class SignInRequired(AuthError):
+    """No identity came with the request, or one that is no longer valid."""
+
+    def __init__(self) -> None:
+        super().__init__("Sign in first. Your session or token is missing, has expired or was revoked.")
+
+
+class CrossSiteRequest(AuthError):
+    """A browser sent this request, but not from a page of ours that this person opened."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This request did not come from a page of the portal. Reload the page and try again."
+        )
+
+
+class TooManyAttempts(AuthError):
+    """Sign-in failed too often for this name from this address."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(f"Too many failed sign-ins. Try again in {retry_after_seconds} seconds.")
+        self.retry_after_seconds = retry_after_seconds

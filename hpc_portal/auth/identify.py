@@ -1,0 +1,114 @@
+"""From a credential to an Actor: one indexed look-up, remembered for two seconds."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import anyio.to_thread
+from sqlalchemy import Connection, or_, select, update
+from sqlmodel import Session, col
+
+from hpc_portal.app.accounts.secret import hash_secret
+from hpc_portal.app.actor import Actor, load_actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import ApiToken
+from hpc_portal.auth.sessions import user_of_session
+
+_KEPT_SECONDS = 2.0
+"""How long another process may still accept what this moment revoked."""
+_MOST_KEPT = 10_000
+_LAST_USED_STEP = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    actor: Actor
+    until: float
+
+
+class Identities:
+    """Who stands behind a token or session; a small cache in front of the database.
+
+    Only valid credentials are remembered, by their hash. `forget` makes a change of this process visible at
+    once; other processes see it within two seconds.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
+
+    async def by_token(self, token: str) -> Actor | None:
+        """The person whose API token it is; None when it is unknown, revoked or has run out."""
+        return await self._find("token", token)
+
+    async def by_session(self, secret: str) -> Actor | None:
+        """The person whose browser session it is; None when it is unknown or has run out."""
+        return await self._find("session", secret)
+
+    def forget(self) -> None:
+        """Ask the database again for everybody: somebody signed out, or roles changed."""
+        self._kept.clear()
+
+    async def _find(self, kind: str, secret: str) -> Actor | None:
+        key = (kind, hash_secret(secret))
+        kept = self._kept.get(key)
+        if kept and kept.until > time.monotonic():
+            return kept.actor
+        actor = await anyio.to_thread.run_sync(self._load, kind, secret)
+        if actor is None:
+            self._kept.pop(key, None)
+            return None
+        self._kept[key] = _Kept(actor, time.monotonic() + _KEPT_SECONDS)
+        self._kept.move_to_end(key)
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return actor
+
+    def _load(self, kind: str, secret: str) -> Actor | None:
+        with self._services.engine.connect() as connection:
+            if kind == "session":
+                user_id = user_of_session(self._services, connection, secret)
+            else:
+                user_id = self._user_of_token(connection, secret)
+            if user_id is None:
+                return None
+            with Session(connection) as session:
+                return load_actor(session, user_id)
+
+    def _user_of_token(self, connection: Connection, token: str) -> UUID | None:
+        now = self._services.clock.now()
+        found = connection.execute(
+            select(col(ApiToken.id), col(ApiToken.user_id), col(ApiToken.last_used_at)).where(
+                col(ApiToken.token_hash) == hash_secret(token),
+                col(ApiToken.revoked_at).is_(None),
+                or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > now),
+            )
+        ).first()
+        if found is None:
+            return None
+        if found.last_used_at is None or now - found.last_used_at >= _LAST_USED_STEP:
+            connection.rollback()  # a reading transaction must not stand in the way of our own write
+            self._note_use(found.id, now)
+        user_id: UUID = found.user_id
+        return user_id
+
+    def _note_use(self, token_id: UUID, now: datetime) -> None:
+        """At most once a minute, so that a busy script does not write with every request."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(
+                update(ApiToken)
+                .where(
+                    col(ApiToken.id) == token_id,
+                    or_(
+                        col(ApiToken.last_used_at).is_(None),
+                        col(ApiToken.last_used_at) <= now - _LAST_USED_STEP,
+                    ),
+                )
+                .values(last_used_at=now)
+            )
+
+        transact(self._services.engine, work)
