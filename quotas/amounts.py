@@ -12,26 +12,27 @@ _SECONDS_PER_HOUR = 3600
 _MIB_PER_GIB = 1024
 
 
-def format_amount(asset: str, amount: int) -> str:
-    """`96 GPU-hours (h100)`, `1.5 CPU-hours`, `12 licence-hours (vcs)`, `1.250.000 ₫`."""
+def format_amount(asset: Asset, amount: int) -> str:
+    """`96 GPU-hours (h100)`, `1.5 CPU-hours`, `12 licence-hours (vcs)`, `1.250.000 ₫`; seconds if tiny."""
     if asset == VND:
         return format_vnd(amount)
-    name, detail = _hours_of(asset)
+    name, detail = _NAMES.get(asset) or _split(asset)
     per_hour = _SECONDS_PER_HOUR * (_MIB_PER_GIB if asset == tres.MEM else 1)
-    hours = f"{_decimal(divide_half_up(100 * amount, per_hour))} {name}-hours"
-    return f"{hours} ({detail})" if detail else hours
+    hundredths = divide_half_up(100 * amount, per_hour)
+    if amount and not hundredths:
+        text = f"{amount} {'MiB' if asset == tres.MEM else name}-seconds"
+    else:
+        text = f"{_decimal(hundredths)} {name}-hours"
+    return f"{text} ({detail})" if detail else text
 
 
-def _hours_of(asset: str) -> tuple[str, str]:
-    if asset == tres.CPU:
-        return "CPU", ""
-    if asset == tres.MEM:
-        return "GiB", ""
-    if asset.startswith(tres.GPU):
-        return "GPU", asset.removeprefix(tres.GPU).removeprefix(":")
-    if asset.startswith("license/"):
-        return "licence", asset.removeprefix("license/")
-    return asset, ""
+_NAMES = {tres.CPU: ("CPU", ""), tres.MEM: ("GiB", ""), tres.GPU: ("GPU", "")}
+
+
+def _split(asset: Asset) -> tuple[str, str]:
+    """`("GPU", "h100")` for gres/gpu:h100, `("licence", "vcs")` for license/vcs."""
+    kind, _, detail = asset.replace("gres/gpu:", "GPU/").replace("license/", "licence/").partition("/")
+    return kind, detail
 
 
 def _decimal(hundredths: int) -> str:
