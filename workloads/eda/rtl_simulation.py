@@ -33,6 +33,7 @@ LARGEST_SEED = 2**31 - 1
 _SOURCE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.(sv|v|svh|vh)$")
 _COMPILED = (".sv", ".v")
 _STATISTIC = re.compile(r"\b([A-Za-z]\w{0,63})=(-?\d{1,18}(?:\.\d{1,18})?)(?!\S)")
+_COUNT = re.compile(r"^[0-9]{1,15}$")
 _MOST_STATISTICS = 32
 _LARGEST_RESULT_BYTES = 16 * 1024
 
@@ -272,7 +273,7 @@ def _read_facts(workspace: Path, index: int) -> dict[str, str]:
     """What rtl_task.sh wrote down at the end of a task; {} when it is no such file."""
     text = read_text(workspace, f"regression/results/{index}", max_bytes=_LARGEST_RESULT_BYTES) or ""
     facts = dict(line.partition("=")[::2] for line in text.split("\n") if "=" in line)
-    return facts if facts.get("exit_code", "").isdecimal() else {}
+    return facts if _COUNT.match(facts.get("exit_code", "")) else {}
 
 
 def _task_result(
@@ -303,7 +304,7 @@ def _failure(facts: dict[str, str], file: str, verdict: Verdict) -> Failure:
     number = facts.get("fail_line_number", "")
     if line is not None:
         prefix = "build failed: " if facts.get("stage") == "build" else ""
-        return Failure(prefix + signature(line), line, file, int(number) if number.isdecimal() else 0)
+        return Failure(prefix + signature(line), line, file, int(number) if _COUNT.match(number) else 0)
     if verdict is Verdict.NO_VERDICT:
         return Failure("no verdict: a pass text is missing", facts.get("last_line", ""), file, 0)
     return Failure(
@@ -316,5 +317,5 @@ def _metrics(facts: dict[str, str]) -> tuple[Metric, ...]:
     elapsed = facts.get("microseconds", "")
     return (
         *(Metric(name, float(value)) for name, value in found),
-        *([Metric("wall_seconds", int(elapsed) / 1e6, "s")] if elapsed.isdecimal() else []),
+        *([Metric("wall_seconds", int(elapsed) / 1e6, "s")] if _COUNT.match(elapsed) else []),
     )

@@ -19,14 +19,13 @@ mkdir -p build logs waves regression/results
 rm -f -- "$result"
 
 # The facts that a verdict is made of, one name=value a line, complete or absent.
-# write_result STAGE EXIT_CODE FILE NUMBERED_LINE
+# write_result STAGE EXIT_CODE NUMBERED_LINE
 write_result() {
-    local number=${4%%:*} line=${4#*:}
+    local number=${3%%:*} line=${3#*:}
     {
         printf 'stage=%s\n' "$1"
         printf 'exit_code=%d\n' "$2"
-        printf 'file=%s\n' "$3"
-        if [[ -n $4 ]]; then
+        if [[ -n $3 ]]; then
             printf 'fail_line_number=%d\n' "$number"
             printf 'fail_line=%.2000s\n' "$line"
         fi
@@ -51,7 +50,10 @@ build_once() {
             # A seed means nothing without the simulator and the build that it was drawn in.
             {
                 iverilog -V 2> /dev/null | head -n 1
-                find design regression/compile.f -type f -print0 | sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-64
+                {
+                    echo "$RTL_TOP"
+                    find design regression/compile.f -type f -print0 | sort -z | xargs -0 sha256sum
+                } | sha256sum | cut -c 1-64
             } > build/id.new
             mv -f build/simulation.new build/simulation.vvp && mv -f build/id.new build/id
         elif ((code < 126)); then
@@ -73,7 +75,7 @@ if ! build_once; then
     echo "regression: the build failed; build/build.log says:" >&2
     head -n 20 build/build.log >&2
     first_error=$(grep -a -n -m 1 -i error build/build.log || grep -a -n -m 1 . build/build.log)
-    write_result build 2 build/build.log "${first_error:-1:the build was interrupted}"
+    write_result build 2 "${first_error:-1:the build was interrupted}"
     exit 2
 fi
 {
@@ -99,7 +101,7 @@ done < regression/pass.txt
 failing=$(grep -a -n -m 1 -F -f regression/fail.txt -- "$log")
 statistics=$(grep -a TB_STAT -- "$log" | tail -n 1)
 last_line=$(grep -a . -- "$log" | tail -n 1)
-write_result simulation "$code" "$log" "$failing"
+write_result simulation "$code" "$failing"
 
 if ((code != 0)) || [[ -n $failing ]]; then exit 1; fi
 if [[ $pass_seen == no ]]; then exit 3; fi

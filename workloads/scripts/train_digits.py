@@ -62,17 +62,6 @@ def fail(code: int, message: str) -> NoReturn:
     sys.exit(code)
 
 
-try:
-    import torch
-    from sklearn.datasets import load_digits
-except ImportError as error:
-    fail(
-        EXIT_UNAVAILABLE,
-        f"the Python package {error.name} is missing on this node. Install it for {sys.executable} with: "
-        f'pip install "hpc-portal[ai]" (or: pip install torch scikit-learn)',
-    )
-
-
 class Stop:
     """Remembers that a signal asked us to save; looked at between two batches."""
 
@@ -86,52 +75,100 @@ class Stop:
         self.name = signal.Signals(number).name
 
 
+# Before the imports: they take seconds, and a signal must not end the run while they last.
+STOP = Stop()
+
+try:
+    import torch
+    from sklearn.datasets import load_digits
+except ImportError as error:
+    fail(
+        EXIT_UNAVAILABLE,
+        f"the Python package {error.name} is missing on this node. Install it for {sys.executable} with: "
+        "pip install torch scikit-learn",
+    )
+
+
+@dataclass
+class Run:
+    """One training: what it works on and where it stands."""
+
+    parameters: Parameters
+    model: torch.nn.Module
+    optimizer: torch.optim.Optimizer
+    forward: Callable[[torch.Tensor], torch.Tensor]
+    """The model, spread over the GPUs where there are several."""
+    data: tuple[torch.Tensor, ...]
+    """Training inputs and targets, validation inputs and targets."""
+    progress: Progress
+
+
 def main() -> None:
     """Train, or go on training, until done, told to stop, or diverged."""
-    stop = Stop()
-    parameters = read_parameters()
+    run = prepare(read_parameters())
+    while run.progress.epoch <= run.parameters.epochs:
+        train_epoch(run)
+        done = run.progress.epoch
+        run.progress = Progress(epoch=done + 1)
+        if done % run.parameters.checkpoint_epochs == 0 or done == run.parameters.epochs:
+            save_checkpoint(run)
+    finish(run)
+
+
+def prepare(parameters: Parameters) -> Run:
+    """Everything in place to train the first batch, or the one after the checkpoint."""
     device = choose_device(parameters)
     prepare_torch(parameters)
-    inputs, targets, validation_inputs, validation_targets = load_data(parameters, device)
     model = build_model(parameters).to(device)
-    optimizer = torch.optim.Adam(model.parameters(), lr=parameters.learning_rate)
-    forward = torch.nn.DataParallel(model, list(range(parameters.gpus))) if parameters.gpus > 1 else model
-
-    progress = resume(parameters, model, optimizer, device) or start(parameters, device)
-    batches = math.ceil(len(inputs) / parameters.batch_size)
-    accuracy = loss = math.nan
-    while progress.epoch <= parameters.epochs:
-        began = time.perf_counter()
-        first_batch = progress.batch
-        order = shuffled(len(inputs), parameters.seed, progress.epoch).to(device)
-        while progress.batch < batches:
-            if stop.name:
-                save_checkpoint(parameters, progress, model, optimizer)
-                record(event="preempted", epoch=progress.epoch, batch=progress.batch, signal=stop.name)
-                sys.exit(EXIT_RUN_AGAIN)
-            chosen = order[progress.batch * parameters.batch_size :][: parameters.batch_size]
-            progress.loss_sum += train_batch(forward, optimizer, inputs[chosen], targets[chosen])
-            progress.batch += 1
-        loss = progress.loss_sum / len(inputs)
-        if not math.isfinite(loss):
-            record(event="diverged", epoch=progress.epoch)
-            fail(
-                EXIT_DIVERGED, f"the loss is not finite in epoch {progress.epoch}; try a lower learning rate"
-            )
-        accuracy = measure_accuracy(forward, validation_inputs, validation_targets)
-        trained = (batches - first_batch) * parameters.batch_size
+    run = Run(
+        parameters=parameters,
+        model=model,
+        optimizer=torch.optim.Adam(model.parameters(), lr=parameters.learning_rate),
+        forward=torch.nn.DataParallel(model, list(range(parameters.gpus))) if parameters.gpus > 1 else model,
+        data=load_data(parameters, device),
+        progress=Progress(),
+    )
+    if CHECKPOINT.exists():
+        resume(run, device)
+    else:
+        METRICS.write_text("", encoding="utf-8")
         record(
-            event="epoch",
-            epoch=progress.epoch,
-            train_loss=loss,
-            val_acc=accuracy,
-            lr=parameters.learning_rate,
-            samples_per_s=round(trained / (time.perf_counter() - began), 1),
+            event="start",
+            device=device.type,
+            gpus=parameters.gpus,
+            torch=torch.__version__,
+            epochs=parameters.epochs,
         )
-        progress = Progress(epoch=progress.epoch + 1)
-        if progress.epoch % parameters.checkpoint_epochs == 1 or progress.epoch > parameters.epochs:
-            save_checkpoint(parameters, progress, model, optimizer)
-    finish(parameters, model)
+    return run
+
+
+def train_epoch(run: Run) -> None:
+    """Train the batches of this epoch that are left, then measure and record it."""
+    inputs, targets, validation_inputs, validation_targets = run.data
+    progress, size = run.progress, run.parameters.batch_size
+    order = shuffled(len(inputs), run.parameters.seed, progress.epoch).to(inputs.device)
+    began = time.perf_counter()
+    starts = range(progress.batch * size, len(inputs), size)
+    for start in starts:
+        if STOP.name:
+            save_checkpoint(run)
+            record(event="preempted", epoch=progress.epoch, batch=progress.batch, signal=STOP.name)
+            sys.exit(EXIT_RUN_AGAIN)
+        chosen = order[start : start + size]
+        progress.loss_sum += train_batch(run, inputs[chosen], targets[chosen])
+        progress.batch += 1
+    loss = progress.loss_sum / len(inputs)
+    if not math.isfinite(loss):
+        record(event="diverged", epoch=progress.epoch)
+        fail(EXIT_DIVERGED, f"the loss is not finite in epoch {progress.epoch}; try a lower learning rate")
+    record(
+        event="epoch",
+        epoch=progress.epoch,
+        train_loss=loss,
+        val_acc=measure_accuracy(run, validation_inputs, validation_targets),
+        lr=run.parameters.learning_rate,
+        samples_per_s=round((len(inputs) - starts.start) / (time.perf_counter() - began), 1),
+    )
 
 
 def read_parameters() -> Parameters:
@@ -195,64 +232,36 @@ def build_model(parameters: Parameters) -> torch.nn.Module:
     )
 
 
-def train_batch(
-    forward: Callable[[torch.Tensor], torch.Tensor],
-    optimizer: torch.optim.Optimizer,
-    inputs: torch.Tensor,
-    targets: torch.Tensor,
-) -> float:
+def train_batch(run: Run, inputs: torch.Tensor, targets: torch.Tensor) -> float:
     """One step; the summed loss of the batch."""
-    optimizer.zero_grad()
-    loss = torch.nn.functional.cross_entropy(forward(inputs), targets)
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
+    run.optimizer.zero_grad()
+    loss = torch.nn.functional.cross_entropy(run.forward(inputs), targets)
+    torch.autograd.backward(loss)
+    run.optimizer.step()
     return float(loss.item()) * len(inputs)
 
 
-def measure_accuracy(
-    forward: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor, targets: torch.Tensor
-) -> float:
+def measure_accuracy(run: Run, inputs: torch.Tensor, targets: torch.Tensor) -> float:
     """The share of images that are named right."""
     with torch.no_grad():
-        return float((forward(inputs).argmax(1) == targets).float().mean().item())
+        return float((run.forward(inputs).argmax(1) == targets).float().mean().item())
 
 
-def start(parameters: Parameters, device: torch.device) -> Progress:
-    """Begin a new curve."""
-    METRICS.write_text("", encoding="utf-8")
-    record(
-        event="start",
-        device=device.type,
-        gpus=parameters.gpus,
-        torch=torch.__version__,
-        epochs=parameters.epochs,
-    )
-    return Progress()
-
-
-def resume(
-    parameters: Parameters, model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device
-) -> Progress | None:
-    """Go on from the checkpoint; None when there is none.
+def resume(run: Run, device: torch.device) -> None:
+    """Go on from the checkpoint.
 
     Epochs that were recorded after it (the run was killed) are taken off the curve, since they come again.
     """
-    if not CHECKPOINT.exists():
-        return None
     saved = torch.load(CHECKPOINT, map_location=device, weights_only=True)
-    if saved["parameters"] != asdict(parameters):
+    if saved["parameters"] != asdict(run.parameters):
         fail(EXIT_USAGE, f"{CHECKPOINT} was written with other parameters; remove it to start anew")
-    model.load_state_dict(saved["model"])
-    optimizer.load_state_dict(saved["optimizer"])
-    progress = Progress(**saved["progress"])
-    kept = [
-        line
-        for line in METRICS.read_text(encoding="utf-8").splitlines()
-        if belongs_before(line, progress.epoch)
-    ]
-    replace(METRICS, lambda path: path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8"))
-    record(event="resumed", epoch=progress.epoch, batch=progress.batch)
-    return progress
+    run.model.load_state_dict(saved["model"])
+    run.optimizer.load_state_dict(saved["optimizer"])
+    run.progress = Progress(**saved["progress"])
+    recorded = METRICS.read_text(encoding="utf-8").splitlines()
+    kept = "".join(f"{line}\n" for line in recorded if belongs_before(line, run.progress.epoch))
+    replace(METRICS, lambda path: path.write_text(kept, encoding="utf-8"))
+    record(event="resumed", epoch=run.progress.epoch, batch=run.progress.batch)
 
 
 def belongs_before(line: str, epoch: int) -> bool:
@@ -264,27 +273,25 @@ def belongs_before(line: str, epoch: int) -> bool:
     return bool(found["event"] != "epoch" or found["epoch"] < epoch)
 
 
-def save_checkpoint(
-    parameters: Parameters, progress: Progress, model: torch.nn.Module, optimizer: torch.optim.Optimizer
-) -> None:
+def save_checkpoint(run: Run) -> None:
     """Whole or not at all, whenever we are killed."""
     state = {
-        "parameters": asdict(parameters),
-        "progress": asdict(progress),
-        "model": model.state_dict(),
-        "optimizer": optimizer.state_dict(),
+        "parameters": asdict(run.parameters),
+        "progress": asdict(run.progress),
+        "model": run.model.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
     }
     replace(CHECKPOINT, lambda path: torch.save(state, path))
 
 
-def finish(parameters: Parameters, model: torch.nn.Module) -> None:
+def finish(run: Run) -> None:
     """Write the model and the result, which says that training is complete."""
-    epochs = [json.loads(line) for line in METRICS.read_text(encoding="utf-8").splitlines()]
-    last = [entry for entry in epochs if entry["event"] == "epoch"][-1]
-    replace(MODEL, lambda path: torch.save(model.state_dict(), path))
-    result = {"epochs": parameters.epochs, "train_loss": last["train_loss"], "val_acc": last["val_acc"]}
+    events = map(json.loads, METRICS.read_text(encoding="utf-8").splitlines())
+    last = [event for event in events if event["event"] == "epoch"][-1]
+    replace(MODEL, lambda path: torch.save(run.model.state_dict(), path))
+    result = {field: last[field] for field in ("epoch", "train_loss", "val_acc")}
     replace(RESULT, lambda path: path.write_text(json.dumps(result) + "\n", encoding="utf-8"))
-    record(event="done", epoch=parameters.epochs)
+    record(event="done", epoch=last["epoch"])
 
 
 def record(**facts: Any) -> None:  # noqa: ANN401 - JSON values
