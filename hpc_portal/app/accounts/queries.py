@@ -105,7 +105,7 @@ class AuditEntry:
     facts: dict[str, Any]
 
 
-_PROJECTS: Select[Any] = select(
+_PROJECTS: Select[*tuple[Any, ...]] = select(
     col(Project.id),
     col(Project.account),
     col(Project.name),
