@@ -1,0 +1,195 @@
+"""Processes die at random instants; no job is lost, none runs twice, every đồng is where it belongs."""
+
+import os
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlmodel import col
+
+from hpc_portal.app.clock import SystemClock
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.tables import Job, JobTask
+from quotas.balance import balance
+from quotas.tables import AccountingRecord
+from quotas.verify import verify
+from schedulers.jobstate import JobState
+from tests.portal_processes import (
+    CLUSTER_UID_BASE,
+    OPERATOR,
+    Client,
+    Processes,
+    free_port,
+    issue_token,
+    wait_until,
+)
+from tests.small_city import City, build_city
+
+CLUSTER = "crashes"
+SCRIPT = """#!/bin/bash
+echo "${HPC_ARRAY_TASK_ID:-0} $HPC_RESTART_COUNT" >> starts
+sleep 0.$((RANDOM % 4))
+echo done
+"""
+"""Each start leaves a line behind: a second start of the same run would be seen."""
+
+pytestmark = [pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A short path: sockets live below it."""
+    path = Path(tempfile.mkdtemp(prefix="hpc-", dir="/var/tmp"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass
+class Submitter(threading.Thread):
+    """A person who submits jobs without pause, each under a key of its own, until told to stop."""
+
+    client: Client
+    accepted: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(daemon=True)
+        self.stop = threading.Event()
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def run(self) -> None:
+        number = 0
+        while not self.stop.is_set():
+            number += 1
+            array = {"array": {"expression": "0-4"}} if number % 4 == 0 else {}
+            resources = {"walltime_seconds": 120, "memory_mib_per_node": 64}
+            spec = {"name": f"job-{number}", "script": SCRIPT, "resources": resources, **array}
+            answer = self.client.request(
+                "POST",
+                "/api/v1/jobs",
+                json={"project": "chips", "spec": spec},
+                headers={"Idempotency-Key": f"submission-{number}"},
+            )
+            if answer.is_success:
+                self.accepted.append(answer.json()["id"])
+            else:
+                self.problems.append(answer.text)
+            time.sleep(0.15)
+
+
+def settings(folder: Path, url: str, **more: str) -> dict[str, str]:
+    """The environment of every process of one portal."""
+    as_root = {"HPC_PORTAL_CLUSTER_UID_BASE": str(CLUSTER_UID_BASE)} if os.geteuid() == 0 else {}
+    return {
+        "HPC_PORTAL_STATE_DIR": str(folder),
+        "HPC_PORTAL_DATABASE_URL": url,
+        "HPC_PORTAL_CLUSTER_NAME": CLUSTER,
+        "HPC_PORTAL_LEASE_SECONDS": "3",
+        "HPC_PORTAL_NODE_CPUS": "4",
+        **as_root,
+        **more,
+    }
+
+
+def run_rounds(
+    processes: Processes, submitter: Submitter, *, victims: list[str], rounds: int, seed: int
+) -> None:
+    """Kill -9 a random process at a random instant and start it again, so many times."""
+    chance = random.Random(seed)  # noqa: S311 - a test's dice
+    for _ in range(rounds):
+        time.sleep(chance.uniform(0.0, 2.5))
+        victim = chance.choice(victims)
+        processes.kill(victim)
+        time.sleep(chance.choice([0.0, 0.0, 0.3]))
+        processes.start(victim)
+    submitter.stop.set()
+    submitter.join()
+
+
+def require_nothing_lost_nothing_twice(city: City, submitter: Submitter, folder: Path) -> None:
+    """The promises, checked against the database, the workspaces and the ledger."""
+    assert submitter.problems == []
+    assert len(submitter.accepted) == len(set(submitter.accepted)) > 0
+    engine = city.services.engine
+    wait_until(lambda: unsettled(city) == 0, what="every job to settle", seconds=240)
+    with engine.connect() as connection:
+        jobs = {str(row.id): row for row in connection.execute(select(Job.__table__))}  # type: ignore[attr-defined]
+        runs: list[Any] = list(connection.execute(select(JobTask.__table__)))  # type: ignore[attr-defined]
+        assert verify(connection) == []
+        records = connection.execute(select(func.count()).select_from(AccountingRecord)).scalar_one()
+        money = balance(connection, city.chips.project_id, SystemClock().now()).by_asset["VND"]
+    assert set(submitter.accepted) <= set(jobs)
+    assert {job.state for job in jobs.values()} == {JobState.COMPLETED}
+    assert records == len(runs)
+    assert {run.attempt for run in runs} == {0}
+    assert len(runs) == sum(job.tasks_total for job in jobs.values())
+    for job in jobs.values():
+        starts = Counter((folder / "workspaces" / job.workspace / "starts").read_text().splitlines())
+        assert len(starts) == job.tasks_total, f"{job.id}: {starts}"
+        assert set(starts.values()) == {1}, f"{job.id} ran twice: {starts}"
+    assert money.held == 0
+    assert money.consumed == sum(job.charged_vnd for job in jobs.values())
+
+
+def unsettled(city: City) -> int:
+    with city.services.engine.connect() as connection:
+        open_jobs = select(func.count()).select_from(Job).where(col(Job.phase) != Phase.SETTLED)
+        return connection.execute(open_jobs).scalar_one()
+
+
+@pytest.mark.xdist_group("crash-serve")
+def test_kill_9_of_the_whole_portal_loses_nothing(folder: Path) -> None:
+    url = f"sqlite:///{folder}/portal.db"
+    city = build_city(url, folder, clock=SystemClock(), cluster_name=CLUSTER)
+    port = free_port()
+    client = Client(f"http://127.0.0.1:{port}", issue_token(city.services, city.chips.member.user_id))
+    with Processes(folder, settings(folder, url)) as processes:
+        processes.start("controller", *OPERATOR, "controller")
+        processes.start("web", *OPERATOR, "web", "--port", str(port))
+        submitter = Submitter(client)
+        submitter.start()
+        run_rounds(processes, submitter, victims=["controller", "web", "controller"], rounds=20, seed=1)
+        require_nothing_lost_nothing_twice(city, submitter, folder)
+
+
+@pytest.mark.xdist_group("crash-dask")
+def test_kill_9_of_any_process_of_a_spread_out_portal_loses_nothing(folder: Path, postgres_url: str) -> None:
+    city = build_city(postgres_url, folder, clock=SystemClock(), cluster_name=CLUSTER)
+    port, dask_port = free_port(), free_port()
+    address = f"tcp://127.0.0.1:{dask_port}"
+    client = Client(f"http://127.0.0.1:{port}", issue_token(city.services, city.chips.member.user_id))
+    node = {
+        "HPC_NODE_NAME": "n1",
+        "HPC_NODE_STATE_DIR": str(folder / "node"),
+        "HPC_NODE_WORKSPACE_ROOT": str(folder / "workspaces"),
+        "HPC_NODE_CPUS": "4",
+        "HPC_NODE_MEMORY_MIB": "4096",
+    }
+    dask = (sys.executable, "-m", "dask")
+    with Processes(
+        folder, settings(folder, postgres_url, HPC_PORTAL_DASK_SCHEDULER=address, **node)
+    ) as processes:
+        processes.start("scheduler", *dask, "scheduler", "--port", str(dask_port), "--no-dashboard")
+        worker = ("worker", address, "--preload", "schedulers.dask.plugin", "--no-nanny", "--no-dashboard")
+        processes.start("worker", *dask, *worker, "--name", "n1", "--nthreads", "1")
+        processes.start("controller", *OPERATOR, "controller")
+        processes.start("standby", *OPERATOR, "controller")
+        processes.start("web", *OPERATOR, "web", "--port", str(port))
+        submitter = Submitter(client)
+        submitter.start()
+        victims = ["controller", "standby", "web", "worker", "scheduler"]
+        run_rounds(processes, submitter, victims=victims, rounds=35, seed=2)
+        require_nothing_lost_nothing_twice(city, submitter, folder)
