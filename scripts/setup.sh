@@ -51,7 +51,8 @@ is_there() {
 }
 
 apt_get() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -q -o DPkg::Lock::Timeout=300 "$@" </dev/null >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq \
+        -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 "$@" </dev/null >&2
 }
 
 update_and_install() {
@@ -67,14 +68,6 @@ install_debian() {
         fail "Debian packages could not be installed: $*. What apt-get said is above."
 }
 
-need_debian() {
-    local entry missing=()
-    for entry in "$@"; do
-        is_there "${entry#*=}" || missing+=("${entry%%=*}")
-    done
-    [[ ${#missing[@]} == 0 ]] || install_debian "${missing[@]}"
-}
-
 runs_recent_python() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 find_python() {
@@ -88,11 +81,25 @@ find_python() {
     fail "Python 3.11 or newer is needed. Install it (Debian 12: apt-get install python3) or set PYTHON=/path/to/python3."
 }
 
+# A .venv that was copied or moved has scripts that start the old one.
+is_at_home() { grep -qsF "$(pwd -P)/.venv" .venv/bin/pip && runs_recent_python .venv/bin/python; }
+
+need_debian() {
+    local entry python missing=()
+    for entry in "$@"; do
+        is_there "${entry#*=}" || missing+=("${entry%%=*}")
+    done
+    if ! is_at_home; then
+        python=$(find_python)
+        # Debian ships this part of Python apart.
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+    fi
+    [[ ${#missing[@]} == 0 ]] || install_debian "${missing[@]}"
+}
+
 make_venv() {
     local python
     python=$(find_python)
-    # Debian ships ensurepip apart from Python.
-    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then install_debian python3-venv; fi
     say "Creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv || fail "$python could not create .venv in $PWD."
 }
@@ -117,9 +124,6 @@ fill_venv() {
 fingerprint() { cat "requirements/$1.lock" requirements/ai.lock pyproject.toml scripts/setup.sh | sha256sum; }
 
 is_stamped() { [[ "$(fingerprint "$1")" == "$(cat ".venv/$1.stamp" 2>/dev/null)" ]]; }
-
-# A .venv that was copied or moved has scripts that start the old one.
-is_at_home() { grep -qsF "$(pwd -P)/.venv" .venv/bin/pip && runs_recent_python .venv/bin/python; }
 
 need_venv() {
     is_at_home || make_venv
