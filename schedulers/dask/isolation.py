@@ -185,6 +185,8 @@ def _system(cell: Cell) -> Iterator[str]:
         file.write_text(text)
         file.chmod(0o644)
         yield from ("--ro-bind", str(file), f"/etc/{name}")
+    for parent in ("/sys", "/sys/devices"):
+        yield from ("--perms", "0755", "--dir", parent)
     for path in (
         ("/sys/devices", "/sys/bus", "/sys/class", "/sys/module") if cell.gpus else ("/sys/devices/system",)
     ):
