@@ -1,0 +1,166 @@
+"""Puts a backend under the contract suite: makes jobs with a known behaviour and waits for them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+from schedulers.cluster import Partition
+from schedulers.dask.backend import DaskScheduler
+from schedulers.dask.link import EmbeddedCluster
+from schedulers.dask.node import NodeConfig, declared_gpus
+from schedulers.dask.store import MemoryPlacementStore
+from schedulers.jobspec import JobSpec, ResourceRequest
+from schedulers.jobstate import JobSnapshot
+from schedulers.memory import MemoryScheduler
+from schedulers.protocol import Accepted, Scheduler, Submission
+
+PATIENCE_SECONDS = 60.0
+
+
+class Behaviour(Enum):
+    """What a job does, as a shell command that a real backend runs and the memory bench acts out."""
+
+    SUCCEEDS = "exit 0"
+    EXITS_WITH_3 = "exit 3"
+    IS_KILLED = "kill -9 $$"
+    STAYS = "exec sleep 300"
+    SAVES_ONCE = 'test "$HPC_RESTART_COUNT" -ge 1 || exit 75'
+    SAVES_FOR_EVER = "exit 75"
+
+
+@dataclass
+class Bench:
+    """One started backend with four CPUs and two H100 on node `n1`, and the jobs that a test gave it."""
+
+    scheduler: Scheduler
+    workspaces: Path
+    behaviours: dict[UUID, Behaviour] = field(default_factory=dict)
+
+    async def submit(self, behaviour: Behaviour, **facts: Any) -> str:  # noqa: ANN401 - fields of JobSpec
+        """Hand a job over; its scheduler_job_id."""
+        (outcome,) = await self.scheduler.submit([self.submission(behaviour, **facts)])
+        assert isinstance(outcome, Accepted), outcome
+        return outcome.scheduler_job_id
+
+    def submission(self, behaviour: Behaviour, **facts: Any) -> Submission:  # noqa: ANN401 - the same
+        """A job as the portal would hand it over, its workspace made."""
+        job_id = uuid4()
+        facts.setdefault("name", f"contract-{job_id.hex[:8]}")
+        facts.setdefault("resources", ResourceRequest(memory_mib_per_node=64, walltime_seconds=600))
+        workspace = self.workspaces / "uni" / "lab" / "an" / str(job_id)
+        workspace.mkdir(parents=True)
+        self.behaviours[job_id] = behaviour
+        return Submission(
+            job_id=job_id,
+            spec=JobSpec(argv=("/bin/sh", "-c", behaviour.value), **facts),
+            cluster_user="an",
+            organisation="uni",
+            project="lab",
+            workspace=str(workspace),
+            submitted_at=datetime.now(UTC),
+        )
+
+    async def snapshot(self, job_id: str) -> JobSnapshot:
+        """All that is known of one job."""
+        return (await self.scheduler.observe([job_id])).jobs[job_id]
+
+    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        """Wait for real processes, or let the memory scheduler go on."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not await condition():
+            assert time.monotonic() < deadline, "it did not come to pass"
+            await self.let_pass()
+
+    async def let_pass(self) -> None:
+        """Real time passes."""
+        await asyncio.sleep(0.02)
+
+    async def ended(self, job_id: str) -> JobSnapshot:
+        """The job's last snapshot, once all of it has ended."""
+
+        async def has_ended() -> bool:
+            seen = await self.snapshot(job_id)
+            return seen.is_closed and all(task.has_ended for task in seen.tasks)
+
+        await self.until(has_ended)
+        return await self.snapshot(job_id)
+
+    async def running(self, job_id: str, count: int = 1) -> None:
+        """Wait until so many of the job's tasks run."""
+
+        async def is_running() -> bool:
+            seen = await self.snapshot(job_id)
+            return sum(task.state == "RUNNING" for task in seen.tasks) >= count
+
+        await self.until(is_running)
+
+    async def clear(self) -> None:
+        """End and forget everything, for the next test."""
+        known = await self.scheduler.find(list(self.behaviours))
+        await self.scheduler.cancel(list(known.values()))
+        for job_id in known.values():
+            await self.ended(job_id)
+        await self.scheduler.forget(list(known.values()))
+        self.behaviours.clear()
+
+
+@dataclass
+class MemoryBench(Bench):
+    """Acts the behaviours out on a memory scheduler; its time passes only while a test waits."""
+
+    async def let_pass(self) -> None:
+        """Half a minute passes, and programs that end by themselves end."""
+        memory = self.scheduler
+        assert isinstance(memory, MemoryScheduler)
+        memory.advance(30)
+        for job_id, task_index, attempt in memory.running():
+            match self.behaviours[job_id]:
+                case Behaviour.SUCCEEDS:
+                    memory.finish(job_id, task_index)
+                case Behaviour.EXITS_WITH_3:
+                    memory.finish(job_id, task_index, exit_code=3)
+                case Behaviour.IS_KILLED:
+                    memory.finish(job_id, task_index, signal=9)
+                case Behaviour.SAVES_ONCE:
+                    memory.finish(job_id, task_index, exit_code=0 if attempt else 75)
+                case Behaviour.SAVES_FOR_EVER:
+                    memory.finish(job_id, task_index, exit_code=75)
+                case Behaviour.STAYS:
+                    pass
+
+
+MAIN = Partition("main", ("*",), max_walltime_seconds=3600, default_walltime_seconds=600, is_default=True)
+LICENSES = {"vcs": 1}
+
+
+def node_config(folder: Path, *, name: str = "n1", cpus: int = 4) -> NodeConfig:
+    """A node of this machine that starts jobs as whoever runs the tests."""
+    return NodeConfig(
+        name=name,
+        state_dir=str(folder / f"state-{name}"),
+        workspace_root=str(folder / "workspaces"),
+        cpus=cpus,
+        memory_mib=4096,
+        gpus=declared_gpus({"h100": 2}),
+        isolation="none",
+        allow_unisolated_tenants=True,
+        idle_exit_seconds=5.0,
+    )
+
+
+def embedded_scheduler(folder: Path, store: MemoryPlacementStore) -> DaskScheduler:
+    """A backend on an embedded cluster whose state is in this folder; not started."""
+    return DaskScheduler(
+        "danang",
+        EmbeddedCluster(node_config(folder)),
+        store,
+        partitions=[MAIN],
+        licenses=LICENSES,
+        grace_seconds=1.0,
+    )

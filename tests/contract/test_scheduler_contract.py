@@ -1,0 +1,227 @@
+"""What every scheduler backend promises, whatever is behind it (schedulers/protocol.py)."""
+
+from uuid import uuid4
+
+import pytest
+
+from schedulers.cluster import NodeState
+from schedulers.jobspec import ArraySpec, RequeuePolicy, ResourceRequest
+from schedulers.jobstate import ExitCode, JobState, StateFlag
+from schedulers.protocol import Accepted, Feature, Refused
+from tests.contract.benches import Behaviour, Bench
+
+pytestmark = pytest.mark.anyio
+
+WHOLE_NODE = ResourceRequest(ntasks=4, memory_mib_per_node=64, walltime_seconds=600)
+
+
+async def test_a_job_completes_with_exit_code_zero(bench: Bench) -> None:
+    job_id = await bench.submit(Behaviour.SUCCEEDS)
+    (task,) = (await bench.ended(job_id)).tasks
+    assert (task.task_index, task.attempt, task.state) == (0, 0, JobState.COMPLETED)
+    assert task.exit_code == ExitCode(0, 0)
+    assert task.nodes == ("n1",)
+    assert task.started_at
+    assert task.ended_at
+    assert task.started_at <= task.ended_at
+
+
+async def test_a_job_that_exits_with_a_code_has_failed_with_it(bench: Bench) -> None:
+    (task,) = (await bench.ended(await bench.submit(Behaviour.EXITS_WITH_3))).tasks
+    assert (task.state, str(task.exit_code)) == (JobState.FAILED, "3:0")
+
+
+async def test_a_signal_is_told_apart_from_an_exit_code(bench: Bench) -> None:
+    (task,) = (await bench.ended(await bench.submit(Behaviour.IS_KILLED))).tasks
+    assert (task.state, str(task.exit_code)) == (JobState.FAILED, "0:9")
+
+
+async def test_a_job_that_reaches_its_walltime_ends_as_timeout(bench: Bench) -> None:
+    asked = ResourceRequest(memory_mib_per_node=64, walltime_seconds=1)
+    (task,) = (await bench.ended(await bench.submit(Behaviour.STAYS, resources=asked))).tasks
+    assert task.state is JobState.TIMEOUT
+
+
+async def test_an_ended_run_is_metered(bench: Bench) -> None:
+    asked = ResourceRequest(
+        ntasks=2, memory_mib_per_node=64, walltime_seconds=60, gpus_per_node={"h100": 1}, licenses={"vcs": 1}
+    )
+    job_id = await bench.submit(Behaviour.SUCCEEDS, resources=asked)
+    (task,) = (await bench.ended(job_id)).tasks
+    usage = (await bench.scheduler.usage([job_id]))[job_id, 0, 0]
+    assert usage.elapsed_seconds >= 1 or usage.started_at == usage.ended_at
+    assert usage.allocated_tres == {
+        "cpu": 2,
+        "mem": 64,
+        "node": 1,
+        "gres/gpu": 1,
+        "gres/gpu:h100": 1,
+        "license/vcs": 1,
+    }
+    if Feature.METERS_USAGE in bench.scheduler.features:
+        assert task.usage == usage
+
+
+async def test_the_same_job_submitted_again_is_the_same_job(bench: Bench) -> None:
+    submission = bench.submission(Behaviour.SUCCEEDS)
+    first = await bench.scheduler.submit([submission, submission])
+    again = await bench.scheduler.submit([submission])
+    (only,) = {*first, *again}
+    assert isinstance(only, Accepted)
+    seen = await bench.ended(only.scheduler_job_id)
+    assert await bench.scheduler.submit([submission]) == [only]
+    assert len(seen.tasks) == 1
+
+
+async def test_a_job_whose_answer_got_lost_is_found(bench: Bench) -> None:
+    submission = bench.submission(Behaviour.SUCCEEDS)
+    never_sent = uuid4()
+    assert await bench.scheduler.find([submission.job_id]) == {}
+    await bench.scheduler.submit([submission])
+    found = await bench.scheduler.find([submission.job_id, never_sent])
+    assert set(found) == {submission.job_id}
+    await bench.ended(found[submission.job_id])
+
+
+async def test_an_unknown_partition_is_refused_and_leaves_nothing_behind(bench: Bench) -> None:
+    submission = bench.submission(Behaviour.SUCCEEDS, partition="gone")
+    (outcome,) = await bench.scheduler.submit([submission])
+    assert isinstance(outcome, Refused)
+    assert "gone" in outcome.reason
+    assert await bench.scheduler.find([submission.job_id]) == {}
+
+
+async def test_an_array_runs_every_task_once_and_no_more_at_a_time_than_its_throttle(bench: Bench) -> None:
+    job_id = await bench.submit(Behaviour.SUCCEEDS, array=ArraySpec(expression="0-8:2,11%2"))
+    most = 0
+
+    async def has_ended() -> bool:
+        nonlocal most
+        seen = await bench.snapshot(job_id)
+        most = max(most, sum(task.state is JobState.RUNNING for task in seen.tasks))
+        return seen.is_closed and all(task.has_ended for task in seen.tasks)
+
+    await bench.until(has_ended)
+    tasks = (await bench.snapshot(job_id)).tasks
+    assert sorted(task.task_index for task in tasks) == [0, 2, 4, 6, 8, 11]
+    assert {(task.attempt, task.state) for task in tasks} == {(0, JobState.COMPLETED)}
+    assert most <= 2
+
+
+async def test_a_throttled_array_says_why_it_waits(bench: Bench) -> None:
+    job_id = await bench.submit(Behaviour.STAYS, array=ArraySpec(expression="0-3%2"))
+    await bench.running(job_id, 2)
+
+    async def says_so() -> bool:
+        return (await bench.snapshot(job_id)).pending_reason == "JobArrayTaskLimit"
+
+    await bench.until(says_so)
+    seen = await bench.snapshot(job_id)
+    assert len(seen.tasks) == 2
+    assert not seen.is_closed
+
+
+async def test_a_job_that_waits_is_cancelled_without_ever_running(bench: Bench) -> None:
+    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    await bench.running(blocker)
+    waiting = await bench.submit(Behaviour.SUCCEEDS, array=ArraySpec(expression="0-9999"))
+    await bench.scheduler.cancel([waiting])
+    seen = await bench.ended(waiting)
+    assert seen.is_closed
+    assert seen.tasks == ()
+
+
+async def test_a_job_that_waits_says_why(bench: Bench) -> None:
+    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    await bench.running(blocker)
+    waiting = await bench.submit(Behaviour.SUCCEEDS)
+
+    async def says_so() -> bool:
+        return (await bench.snapshot(waiting)).pending_reason == "Resources"
+
+    await bench.until(says_so)
+
+
+async def test_a_running_job_is_cancelled(bench: Bench) -> None:
+    job_id = await bench.submit(Behaviour.STAYS)
+    await bench.running(job_id)
+    await bench.scheduler.cancel([job_id])
+    (task,) = (await bench.ended(job_id)).tasks
+    assert task.state is JobState.CANCELLED
+
+
+async def test_cancelling_a_job_that_ended_changes_nothing(bench: Bench) -> None:
+    job_id = await bench.submit(Behaviour.SUCCEEDS)
+    before = await bench.ended(job_id)
+    await bench.scheduler.cancel([job_id, "unknown"])
+    assert await bench.snapshot(job_id) == before
+
+
+async def test_an_exit_code_for_saved_work_runs_the_job_again(bench: Bench) -> None:
+    job_id = await bench.submit(Behaviour.SAVES_ONCE, requeue=RequeuePolicy(on_exit_codes=(75,)))
+    first, second = sorted((await bench.ended(job_id)).tasks, key=lambda task: task.attempt)
+    assert (first.attempt, first.state, str(first.exit_code)) == (0, JobState.FAILED, "75:0")
+    assert first.flags == {StateFlag.REQUEUED}
+    assert (second.attempt, second.state, second.flags) == (1, JobState.COMPLETED, frozenset())
+
+
+async def test_requeues_come_to_an_end(bench: Bench) -> None:
+    policy = RequeuePolicy(on_exit_codes=(75,), max_requeues=2)
+    job_id = await bench.submit(Behaviour.SAVES_FOR_EVER, requeue=policy)
+    tasks = sorted((await bench.ended(job_id)).tasks, key=lambda task: task.attempt)
+    assert [StateFlag.REQUEUED in task.flags for task in tasks] == [True, True, False]
+
+
+async def test_observing_since_a_cursor_tells_only_what_changed(bench: Bench) -> None:
+    stays, ends = await bench.submit(Behaviour.STAYS), await bench.submit(Behaviour.EXITS_WITH_3)
+    await bench.running(stays)
+    await bench.ended(ends)
+    everything = await bench.scheduler.observe([stays, ends])
+    assert set(everything.jobs) == {stays, ends}
+    await bench.scheduler.cancel([stays])
+    await bench.ended(stays)
+    changed = await bench.scheduler.observe([stays, ends], since=everything.cursor)
+    assert set(changed.jobs) == {stays}
+    nothing = await bench.scheduler.observe([stays, ends], since=changed.cursor)
+    assert nothing.jobs == {}
+    assert nothing.cursor >= changed.cursor > everything.cursor
+
+
+async def test_a_job_that_the_scheduler_does_not_know_is_missing_not_ended(bench: Bench) -> None:
+    assert (await bench.scheduler.observe(["unknown"])).jobs == {}
+    assert await bench.scheduler.usage(["unknown"]) == {}
+
+
+async def test_a_forgotten_job_is_known_no_more(bench: Bench) -> None:
+    submission = bench.submission(Behaviour.SUCCEEDS)
+    await bench.scheduler.submit([submission])
+    job_id = (await bench.scheduler.find([submission.job_id]))[submission.job_id]
+    await bench.ended(job_id)
+    await bench.scheduler.forget([job_id, "unknown"])
+    assert await bench.scheduler.find([submission.job_id]) == {}
+    assert (await bench.scheduler.observe([job_id])).jobs == {}
+
+
+async def test_waiting_for_a_change_returns_when_there_is_one(bench: Bench) -> None:
+    if Feature.PUSHES_CHANGES not in bench.scheduler.features:
+        pytest.skip("this backend is polled")
+    await bench.scheduler.observe([])
+    await bench.submit(Behaviour.STAYS)
+    assert await bench.scheduler.wait_for_change(60)
+
+
+async def test_the_cluster_shows_what_jobs_hold(bench: Bench) -> None:
+    asked = ResourceRequest(
+        ntasks=3, memory_mib_per_node=64, walltime_seconds=60, gpus_per_node={"h100": 1}, licenses={"vcs": 1}
+    )
+    job_id = await bench.submit(Behaviour.STAYS, resources=asked)
+    await bench.running(job_id)
+    cluster = await bench.scheduler.cluster()
+    (node,) = cluster.nodes
+    assert (cluster.name, node.name, node.state) == ("danang", "n1", NodeState.UP)
+    assert (node.cpus, node.memory_mib, node.gpus) == (4, 4096, {"h100": 2})
+    assert (node.allocated_cpus, node.allocated_memory_mib, node.allocated_gpus) == (3, 64, {"h100": 1})
+    assert [(item.feature, item.total, item.used) for item in cluster.licenses] == [("vcs", 1, 1)]
+    default = cluster.partition(None)
+    assert default
+    assert "n1" in default.nodes or default.nodes == ("*",)
