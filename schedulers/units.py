@@ -16,7 +16,8 @@ def parse_walltime(text: str) -> int:
     """
     days_text, dash, clock = text.strip().rpartition("-")
     parts = clock.split(":")
-    if not all(part.isdecimal() for part in (*parts, days_text or "0")):
+    numbers_text = [*parts, days_text] if dash else parts
+    if not all(part.isascii() and part.isdecimal() for part in numbers_text):
         raise InvalidJobSpec("walltime", f"{text!r} is not a time such as 30, 01:30:00 or 2-12:00:00")
     numbers = [int(part) for part in parts]
     match (bool(dash), numbers):
