@@ -122,8 +122,8 @@ class Job:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no further task will start."""
-        return not self.entry.waiting
+        """Whether no further task will start: nothing waits, and nothing placed was yet to be heard of."""
+        return not self.entry.waiting and all(key in self.log for key in self.live)
 
 
 class Book:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dask
 import structlog
 from distributed import Client, LocalCluster
 from distributed.security import Security
@@ -179,17 +180,26 @@ class Link:
 
 
 async def _embedded(node: NodeConfig) -> Any:  # noqa: ANN401 - distributed has no types
-    """A cluster without any port: scheduler, worker and client talk inside this process."""
+    """Scheduler, worker and client talk inside this process.
+
+    Dask insists on HTTP servers: they get ports of the loopback and nothing to serve.
+    """
     folder = Path(node.state_dir) / "dask"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return await LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=1,
-        threads_per_worker=1,
-        processes=False,
-        asynchronous=True,
-        dashboard_address=None,
-        memory_limit=0,
-        local_directory=str(folder),
-        plugins=(NodePlugin(node),),
-        silence_logs=logging.WARNING,
-    )
+    nothing_over_http: dict[str, list[str]] = {
+        "distributed.scheduler.http.routes": [],
+        "distributed.worker.http.routes": [],
+    }
+    with dask.config.set(nothing_over_http):
+        return await LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=1,
+            threads_per_worker=1,
+            processes=False,
+            asynchronous=True,
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            local_directory=str(folder),
+            plugins=(NodePlugin(node),),
+            silence_logs=logging.WARNING,
+        )

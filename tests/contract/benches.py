@@ -64,6 +64,7 @@ class Bench:
             project="lab",
             workspace=str(workspace),
             submitted_at=datetime.now(UTC),
+            cluster_uid=20_001,
         )
 
     async def snapshot(self, job_id: str) -> JobSnapshot:
@@ -140,7 +141,7 @@ LICENSES = {"vcs": 1}
 
 
 def node_config(folder: Path, *, name: str = "n1", cpus: int = 4) -> NodeConfig:
-    """A node of this machine that starts jobs as whoever runs the tests."""
+    """A node of this machine, isolated as well as whoever runs the tests can."""
     return NodeConfig(
         name=name,
         state_dir=str(folder / f"state-{name}"),
@@ -148,7 +149,7 @@ def node_config(folder: Path, *, name: str = "n1", cpus: int = 4) -> NodeConfig:
         cpus=cpus,
         memory_mib=4096,
         gpus=declared_gpus({"h100": 2}),
-        isolation="none",
+        isolation="auto",
         allow_unisolated_tenants=True,
         idle_exit_seconds=5.0,
     )

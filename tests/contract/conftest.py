@@ -21,8 +21,9 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """Short, because the path of a UNIX socket holds at most 107 characters."""
+    """Short, because the path of a UNIX socket holds at most 107 characters; open to a job's own account."""
     made = Path(tempfile.mkdtemp(prefix="hpc-"))
+    made.chmod(0o755)
     yield made
     shutil.rmtree(made, ignore_errors=True)
 
