@@ -66,7 +66,9 @@ async def _page(request: Request, error: Exception) -> Response:
         case CrossSiteRequest():
             status = HTTPStatus.FORBIDDEN
             text = language.gettext(
-                N_("This request did not come from a page of the portal that is still valid. Reload and try again.")
+                N_(
+                    "This request did not come from a page of the portal that is still valid. Reload and try again."
+                )
             )
         case PortalError() | QuotaError() | WorkloadError():
             status = status_of(error)
@@ -80,7 +82,9 @@ async def _page(request: Request, error: Exception) -> Response:
         case _:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             text = language.gettext(
-                N_("Nothing was lost. Try again; if it happens again, tell the city's administrators when it was.")
+                N_(
+                    "Nothing was lost. Try again; if it happens again, tell the city's administrators when it was."
+                )
             )
     heading = language.gettext(_HEADINGS.get(status, N_("This cannot be done")))
     return pages.render(

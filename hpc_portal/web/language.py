@@ -39,6 +39,10 @@ class Language:
         """The text in this language, with its facts filled in."""
         return self.translations.gettext(message) % facts if message else ""
 
+    def text(self, message: str) -> str:
+        """The text in this language as it stands; for texts that come as values and carry no facts."""
+        return self.translations.gettext(message) if message else ""
+
     def number(self, value: float, decimals: int = 0) -> str:
         """`12.500,5`, as this language groups digits."""
         text = f"{value:,.{decimals}f}"

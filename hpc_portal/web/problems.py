@@ -110,9 +110,7 @@ def _text(error: Exception, language: Language) -> str:
         case quotas.NoPriceList():
             return say(N_("No prices are in force. An administrator must publish a price list first."))
         case app.TenantNotActive():
-            return say(
-                N_("%(name)s takes no jobs now. Ask the city's administrators."), name=error.name
-            )
+            return say(N_("%(name)s takes no jobs now. Ask the city's administrators."), name=error.name)
         case app.NotAllowed():
             return say(_ACTIONS.get(error.action, N_("Your role does not allow this.")))
         case app.ClusterNotSeenYet():

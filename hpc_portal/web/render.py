@@ -1,8 +1,8 @@
 """From a template and facts to a page: one Jinja environment per language, nothing request-global."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.queries import JobSummary, may_cancel
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.language import Language, choose, load_languages
+from hpc_portal.web.words import Word, reason_text, state_word
 from workloads.template import N_
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -51,7 +54,8 @@ class Pages:
         self.languages = load_languages()
         self._default_locale = default_locale
         self._environments = {
-            code: _environment(language, assets, self.languages) for code, language in self.languages.items()
+            code: build_environment(language, assets, self.languages)
+            for code, language in self.languages.items()
         }
 
     def language(self, request: Request) -> Language:
@@ -83,6 +87,7 @@ class Pages:
             "csrf_token": csrf_token(request),
             "here": here if request.method == "GET" else "/",
             "navigation": _navigation(actor, request.url.path) if actor else (),
+            "stream": False,
             **(facts or {}),
         }
         html = self._environments[language.code].get_template(template).render(context)
@@ -97,7 +102,8 @@ def pages_of(request: Request) -> Pages:
     return found
 
 
-def _environment(language: Language, assets: Assets, languages: Mapping[str, Language]) -> Environment:
+def build_environment(language: Language, assets: Assets, languages: Mapping[str, Language]) -> Environment:
+    """The templates with everything that they may call, in one language."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -107,7 +113,9 @@ def _environment(language: Language, assets: Assets, languages: Mapping[str, Lan
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals.update(static=assets.url, language=language, languages=languages)
+    environment.globals.update(
+        static=assets.url, language=language, languages=languages, may_cancel=may_cancel
+    )
     environment.filters.update(
         amount=language.amount,
         day=language.day,
@@ -120,10 +128,36 @@ def _environment(language: Language, assets: Assets, languages: Mapping[str, Lan
         resource=language.resource,
         resource_hours=language.resource_hours,
         size=language.size,
-        to_json=lambda value: json.dumps(value, separators=(",", ":")),
+        t=language.text,
         vnd=language.vnd,
+        elapsed=_elapsed_seconds,
+        gpus=_gpus,
+        why=_why,
+        word=_word,
     )
     return environment
+
+
+def _word(job: JobSummary) -> Word:
+    return state_word(phase=job.phase, state=job.state, cancel_requested_at=job.cancel_requested_at)
+
+
+def _why(job: JobSummary) -> str:
+    """Why it waits or was refused; other ends are explained on the job's own page."""
+    is_waiting = job.tasks_pending and not job.is_over
+    return reason_text(job.state_reason) if is_waiting or job.phase is Phase.REFUSED else ""
+
+
+def _gpus(job: JobSummary) -> int:
+    """GPUs of one task, on all its nodes."""
+    per_node = sum(job.resources.get("gpus_per_node", {}).values())
+    return int(per_node * job.resources.get("nodes", 1))
+
+
+def _elapsed_seconds(job: JobSummary) -> float:
+    if job.started_at is None:
+        return 0
+    return ((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds()
 
 
 def _theme(request: Request, actor: Actor | None) -> str:
@@ -138,9 +172,7 @@ def _navigation(actor: Actor, path: str) -> tuple[Link, ...]:
     links = [Link(href, icon, text, is_current(href)) for href, icon, text in _NAVIGATION]
     if may(actor, Action.AUDIT):
         links.append(
-            Link(
-                "/admin/projects", "building", N_("Projects"), is_current("/admin/projects"), is_apart=True
-            )
+            Link("/admin/projects", "building", N_("Projects"), is_current("/admin/projects"), is_apart=True)
         )
     links.append(Link("/settings", "settings", N_("Settings"), is_current("/settings"), is_apart=True))
     return tuple(links)

@@ -1,4 +1,4 @@
-"""What a job achieved, in the words of its page: the matrix, failures by cause, curves."""
+"""What a job achieved, in the words of its page: the matrix, curves."""
 
 import json
 from collections import Counter
@@ -8,7 +8,7 @@ from itertools import groupby
 
 from hpc_portal.web.words import STATES, VERDICTS, Word
 from schedulers.jobstate import JobState
-from workloads.template import CampaignCell, Failure, Results, Series, TaskResult, Verdict
+from workloads.template import CampaignCell, Results, Series, Verdict
 
 MOST_CELLS = 10_000
 """A table of more cells takes a browser seconds."""
@@ -50,16 +50,6 @@ class Matrix:
 
 
 @dataclass(frozen=True, slots=True)
-class FailureGroup:
-    """Tasks that failed for the same cause."""
-
-    signature: str
-    count: int
-    first: TaskResult
-    first_failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
 class Curve:
     """Series that share a unit, drawn in one plot."""
 
@@ -89,24 +79,11 @@ def show_matrix(
     return Matrix(
         columns,
         tuple(
-            MatrixRow(name, tuple(found.get(column) for column in columns))
-            for name, found in by_row.items()
+            MatrixRow(name, tuple(found.get(column) for column in columns)) for name, found in by_row.items()
         ),
         tuple(LegendItem(word, count) for word, count in counts.most_common()),
         is_cut=len(shown) < len(cells),
     )
-
-
-def group_failures(results: Results) -> list[FailureGroup]:
-    """Failures by signature, the most frequent first; each with the first task that shows it."""
-    failed = [(task.failure, task) for task in results.tasks if task.failure]
-    failed.sort(key=lambda pair: (pair[0].signature, pair[1].task_index))
-    groups = []
-    for signature, members in groupby(failed, key=lambda pair: pair[0].signature):
-        found = list(members)
-        failure, task = found[0]
-        groups.append(FailureGroup(signature, len(found), task, failure))
-    return sorted(groups, key=lambda group: (-group.count, group.first.task_index))
 
 
 def show_curves(series: Sequence[Series]) -> list[Curve]:

@@ -87,6 +87,4 @@ async def choose_theme(services: PortalServices, name: str, next: str = "/") -> 
 
 def remember(response: Response, name: str, value: str, *, secure: bool) -> None:
     """Set a cookie that only says how pages look."""
-    response.set_cookie(
-        name, value, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", secure=secure
-    )
+    response.set_cookie(name, value, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", secure=secure)

@@ -53,7 +53,9 @@ OUTCOMES = {
     JobState.COMPLETED: N_("It ran to its end without an error."),
     JobState.CANCELLED: N_("It was cancelled before it finished."),
     JobState.FAILED: N_("The program ended with an error."),
-    JobState.TIMEOUT: N_("It reached its time limit and was stopped. Ask for a longer time, or save and resume."),
+    JobState.TIMEOUT: N_(
+        "It reached its time limit and was stopped. Ask for a longer time, or save and resume."
+    ),
     JobState.NODE_FAIL: N_("The machine under it failed. You are not charged for this run."),
     JobState.PREEMPTED: N_("A job with a higher priority took its place."),
     JobState.BOOT_FAIL: N_("No machine could be made ready for it. You are not charged for this run."),

@@ -74,6 +74,12 @@ function markTarget() {
   log.querySelector('.target')?.classList.remove('target')
   if (!location.hash.startsWith('#L')) return
   const line = document.getElementById(location.hash.slice(1))
+  const query = new URLSearchParams(location.search)
+  const number = location.hash.slice(2)
+  if (!line && query.get('line') !== number) { // not among the lines shown: ask for those around it
+    query.set('line', number)
+    location.search = query
+  }
   line?.classList.add('target')
   line?.scrollIntoView({ block: 'center' })
 }

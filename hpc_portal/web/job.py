@@ -1,0 +1,230 @@
+"""One job: overview, cost, specification, events; each tab is a URL that works alone."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from sqlmodel import Session
+from starlette.responses import RedirectResponse, Response
+
+from hpc_portal.app.event_hub import Topic
+from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.cost import job_cost
+from hpc_portal.app.jobs.queries import JobDetail, TaskRun, get_job, job_events, list_tasks, task_states
+from hpc_portal.app.services import Services
+from hpc_portal.auth.deps import CurrentActor, Events, KnownIdentities, PortalServices
+from hpc_portal.sse import job_messages, resume_point, sse_response
+from hpc_portal.web.live import still_signed_in
+from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_cost import show_cost
+from hpc_portal.web.show_results import show_curves, show_matrix
+from hpc_portal.web.timeline import Times, timeline
+from hpc_portal.web.words import EVENTS, OUTCOMES, Word, exit_text
+from schedulers.jobstate import JobState
+from workloads import campaign, catalog
+from workloads.errors import WorkloadError
+from workloads.template import N_, CampaignCell, Results
+
+router = APIRouter(include_in_schema=False)
+
+_RUNS_SHOWN = 200
+_EVENTS_SHOWN = 500
+_OTHER_EVENT = Word("timeline", N_("Event"), "off")
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One part of a job's page."""
+
+    name: str
+    path: str
+    icon: str
+    text: str
+
+
+TABS = (
+    Tab("overview", "", "timeline", N_("Overview")),
+    Tab("log", "/log", "terminal-2", N_("Log")),
+    Tab("files", "/files", "folder", N_("Files")),
+    Tab("cost", "/cost", "receipt-2", N_("Cost")),
+    Tab("spec", "/spec", "code", N_("Script")),
+    Tab("events", "/events", "history", N_("Events")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the shown runs used, where it is known."""
+
+    nodes: tuple[str, ...]
+    cpu_percent: int | None
+    max_rss_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEvent:
+    """One line of the journal."""
+
+    word: Word
+    at: Any
+    facts: tuple[str, ...]
+
+
+@router.get("/jobs/{job_id}")
+def show_overview(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
+    """Where it stands, why, and what it achieved so far."""
+    with services.reading() as session:
+        job = get_job(session, actor, job_id)
+        runs = list_tasks(session, actor, job_id, limit=_RUNS_SHOWN).items
+        results, cells = read_results(services, job)
+        states = task_states(session, actor, job_id) if cells else {}
+    times = Times(job.submitted_at, job.dispatched_at, job.started_at, job.ended_at, job.settled_at)
+    failures = campaign.buckets(results.tasks)
+    facts = {
+        "outcome": OUTCOMES.get(job.state, ""),
+        "exit_explained": "" if job.is_array else exit_text(job.exit_code, job.exit_signal),
+        "first_failure": failures[0].first.failure if failures else None,
+        "timeline": timeline(times, job.phase),
+        "failures": failures if job.is_array else [],
+        "matrix": show_matrix(cells, results, states),
+        "results": results,
+        "curves": show_curves(results.series),
+        "asked": [item for item in sorted(job.spec.resources.tres.items()) if item[0] != "node"],
+        "used": _used(runs),
+    }
+    return show_tab(request, job, "overview", facts)
+
+
+@router.get("/jobs/{job_id}/cost")
+def show_costs(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
+    """What was estimated, held and charged, line by line."""
+    with services.reading() as session:
+        job = get_job(session, actor, job_id)
+        cost = job_cost(session.connection(), job)
+    language = pages_of(request).language(request)
+    return show_tab(request, job, "cost", {"cost": show_cost(cost, language)})
+
+
+@router.get("/jobs/{job_id}/spec")
+def show_spec(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
+    """The script and the whole specification."""
+    with services.reading() as session:
+        job = get_job(session, actor, job_id)
+    spec = job.spec.model_dump(mode="json", exclude_defaults=True)
+    script = spec.pop("script", None) or " ".join(job.spec.argv or ())
+    for item in spec.get("inputs", ()):
+        item["content"] = f"… {len(item['content'])} …"
+    facts = {
+        "script": script,
+        "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
+        "parameters": _parameters(job),
+    }
+    return show_tab(request, job, "spec", facts)
+
+
+@router.get("/jobs/{job_id}/events")
+def show_events(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
+    """Everything that happened to it."""
+    with services.reading() as session:
+        job = get_job(session, actor, job_id)
+        records = job_events(session, actor, job_id, limit=_EVENTS_SHOWN).items
+    shown = [
+        ShownEvent(
+            EVENTS.get(record.kind, _OTHER_EVENT),
+            record.at,
+            tuple(f"{name}: {value}" for name, value in record.facts.items() if value not in (None, "")),
+        )
+        for record in reversed(records)
+    ]
+    return show_tab(request, job, "events", {"events": shown})
+
+
+@router.get("/jobs/{job_id}/live")
+async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    hub: Events,
+    identities: KnownIdentities,
+    job_id: UUID,
+    after: int | None = None,
+) -> Response:
+    """Events of this job."""
+
+    def find(session: Session) -> None:
+        with session:
+            get_job(session, actor, job_id)
+
+    await asyncio.to_thread(find, services.reading())
+    resumed = resume_point(request, after)
+    return sse_response(
+        job_messages(
+            hub, Topic(job_id=job_id), after=resumed, still_allowed=still_signed_in(request, identities)
+        )
+    )
+
+
+@router.post("/jobs/{job_id}/cancel")
+async def cancel(actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
+    """Record the wish; the page then says that it is being cancelled."""
+    await asyncio.to_thread(request_cancel, services, actor, [job_id])
+    return RedirectResponse(f"/jobs/{job_id}", HTTPStatus.SEE_OTHER)
+
+
+def show_tab(request: Request, job: JobDetail, tab: str, facts: Mapping[str, Any]) -> Response:
+    """One tab under the job's head."""
+    head = {"job": job, "tab": tab, "tabs": TABS, "stream": not job.is_over}
+    return pages_of(request).render(request, f"job/{tab}.html", {**head, **facts})
+
+
+def read_results(services: Services, job: JobDetail) -> tuple[Results, Sequence[CampaignCell]]:
+    """What the job's template reads in its workspace, and its campaign; nothing for a job without one.
+
+    A stored parameter that today's template no longer knows means "no results", not an error page.
+    """
+    if job.template is None:
+        return Results(), ()
+    try:
+        template = catalog.template(job.template)
+        parameters = template.validate(job.parameters or {})
+    except WorkloadError:
+        return Results(), ()
+    workspace: Path = services.settings.effective_workspace_root / job.workspace
+    return template.parse(workspace, parameters), template.campaign(parameters)
+
+
+def _used(runs: Sequence[TaskRun]) -> Used:
+    nodes = dict.fromkeys(node for run in runs for node in run.nodes)
+    ended = [run for run in runs if run.elapsed_seconds and run.state is not JobState.RUNNING]
+    reserved = sum(run.allocated_tres.get("cpu", 0) * (run.elapsed_seconds or 0) for run in ended)
+    used = sum(run.cpu_seconds for run in ended)
+    return Used(
+        nodes=tuple(nodes),
+        cpu_percent=round(100 * used / reserved) if reserved and used else None,
+        max_rss_mib=max((run.max_rss_mib for run in runs), default=0),
+    )
+
+
+def _parameters(job: JobDetail) -> list[tuple[str, str]]:
+    """The template's parameters under their titles, nested ones flat; long texts are left to the script."""
+    if job.template is None or job.parameters is None:
+        return []
+    try:
+        fields = catalog.template(job.template).parameters.model_fields
+    except WorkloadError:
+        return []
+    found = []
+    for name, value in job.parameters.items():
+        field = fields.get(name)
+        if isinstance(value, dict) or value in (None, "", [], {}):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if "\n" not in text:
+            found.append(((field.title if field else None) or name, text))
+    return found

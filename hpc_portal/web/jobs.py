@@ -1,0 +1,133 @@
+"""The list of jobs, its live cells, and cancelling one or many."""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlencode
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.event_hub import Topic
+from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
+from hpc_portal.auth.deps import CurrentActor, Events, KnownIdentities, PortalServices
+from hpc_portal.sse import job_messages, resume_point, sse_response
+from hpc_portal.web.live import still_signed_in, visible_topic
+from hpc_portal.web.render import pages_of
+from hpc_portal.web.sign_in import local_path
+from hpc_portal.web.words import STATES
+from schedulers.jobstate import JobState
+
+router = APIRouter(include_in_schema=False)
+
+PAGE_SIZE = 50
+_MOST_CELLS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the reader narrowed the list to, as it stands in the URL."""
+
+    text: str = ""
+    state: str = ""
+    project: str = ""
+    owner: str = ""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether anything is narrowed."""
+        return any((self.text, self.state, self.project, self.owner))
+
+    def as_filter(self) -> JobFilter:
+        """For the query; an unknown state narrows nothing."""
+        states = [JobState(self.state)] if self.state in set(JobState) else []
+        return JobFilter(states=states, project=self.project, user=self.owner, name=self.text)
+
+    def url(self, cursor: str) -> str:
+        """The address of the page that follows."""
+        chosen = {name: getattr(self, name) for name in self.__slots__ if getattr(self, name)}
+        return f"/jobs?{urlencode({**chosen, 'cursor': cursor})}"
+
+
+@router.get("/jobs")
+def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    text: str = "",
+    state: str = "",
+    project: str = "",
+    owner: str = "",
+    cursor: UUID | None = None,
+) -> Response:
+    """The list; as a fragment, only the rows that follow."""
+    filters = Filters(text.strip(), state, project, owner)
+    with services.reading() as session:
+        page = list_jobs(session, actor, filters.as_filter(), cursor=cursor, limit=PAGE_SIZE)
+        projects = list_visible_projects(session, actor)
+    facts = {
+        **row_facts(page, filters),
+        "filters": filters,
+        "projects": projects,
+        "state_choices": [(state, word.text) for state, word in STATES.items()],
+        "stream": True,
+    }
+    is_fragment = "hx-request" in request.headers and cursor is not None
+    return pages_of(request).render(request, "jobs/rows.html" if is_fragment else "jobs/list.html", facts)
+
+
+@router.get("/jobs/rows")
+def show_rows(
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    id: list[UUID] = Query(max_length=_MOST_CELLS),  # noqa: A002, B008, FAST002 - as it is called in URLs
+) -> Response:
+    """The present cells of some jobs, for a page that heard that they changed."""
+    with services.reading() as session:
+        page = list_jobs(session, actor, JobFilter(job_ids=id), limit=_MOST_CELLS)
+    return pages_of(request).render(request, "jobs/rows.html", row_facts(Page(page.items), Filters()))
+
+
+@router.get("/jobs/live")
+async def follow(
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    hub: Events,
+    identities: KnownIdentities,
+    after: int | None = None,
+) -> Response:
+    """Events of all jobs that the actor may see."""
+
+    def find_topic() -> Topic:
+        with services.reading() as session:
+            return visible_topic(session, actor)
+
+    return sse_response(
+        job_messages(
+            hub,
+            await asyncio.to_thread(find_topic),
+            after=resume_point(request, after),
+            still_allowed=still_signed_in(request, identities),
+        )
+    )
+
+
+@router.post("/jobs/cancel")
+async def cancel_many(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
+    """Ask for the ticked jobs to be cancelled: all of them or, when one may not be, none."""
+    form = await request.form()
+    ids = [UUID(str(value)) for value in form.getlist("id")]
+    await asyncio.to_thread(request_cancel, services, actor, ids)
+    back = local_path(request.headers.get("referer", "").partition(request.headers.get("host", " "))[2])
+    return RedirectResponse(back if back != "/" else "/jobs", HTTPStatus.SEE_OTHER)
+
+
+def row_facts(page: Page[JobSummary], filters: Filters, *, ticks: bool = True) -> dict[str, object]:
+    """What jobs/rows.html needs."""
+    more = filters.url(page.next_cursor) if page.next_cursor else ""
+    return {"jobs": page.items, "more": more, "ticks": ticks}

@@ -1,0 +1,83 @@
+"""A project's budget in the words of the quota page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from hpc_portal.web.language import Language
+from quotas.balance import AssetBalance, Balance
+from quotas.money import VND
+from schedulers.tres import Tres
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """One asset of a project, as text and as a share."""
+
+    label: str
+    granted: str
+    held: str
+    used: str
+    available: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownProject:
+    """A project with its budget."""
+
+    account: str
+    name: str
+    organisation: str
+    until: datetime | None
+    lines: tuple[BudgetLine, ...]
+
+
+def show_lines(balance: Balance, language: Language) -> tuple[BudgetLine, ...]:
+    """Every asset of a project, đồng first."""
+    assets = sorted(balance.by_asset.items(), key=lambda item: (item[0] != VND, item[0]))
+    return tuple(_line(asset, amounts, language) for asset, amounts in assets)
+
+
+def last_day(balance: Balance) -> datetime | None:
+    """When the last of its allocations ends."""
+    return max((allocation.valid_to for allocation in balance.allocations), default=None)
+
+
+def show_asset(asset: Tres, amount: int, language: Language) -> str:
+    """An amount of an asset of the ledger: đồng, or hours of a resource."""
+    return language.vnd(amount) if asset == VND else language.resource_hours(asset, amount)
+
+
+def asset_label(asset: Tres, language: Language) -> str:
+    """What an asset is called."""
+    return "VND" if asset == VND else language.resource(asset)
+
+
+def total_vnd(balances: Iterable[Balance]) -> AssetBalance:
+    """The đồng of several projects together."""
+    total = AssetBalance()
+    for balance in balances:
+        total += balance.by_asset.get(VND, AssetBalance())
+    return total
+
+
+def share_percent(amounts: AssetBalance) -> int:
+    """How much of a grant is used or held; 0 when nothing was granted."""
+    if amounts.granted <= 0:
+        return 0
+    return min(100, max(0, round(100 * (amounts.held + amounts.consumed) / amounts.granted)))
+
+
+def _line(asset: Tres, amounts: AssetBalance, language: Language) -> BudgetLine:
+    def show(amount: int) -> str:
+        return show_asset(asset, amount, language)
+
+    return BudgetLine(
+        label=asset_label(asset, language),
+        granted=show(amounts.granted),
+        held=show(amounts.held),
+        used=show(amounts.consumed),
+        available=show(amounts.available),
+        percent=share_percent(amounts),
+    )

@@ -1,0 +1,266 @@
+"""Submit: choose a template, fill in its form, see price and balance beside it, send."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData, UploadFile
+from starlette.responses import RedirectResponse, Response
+
+from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import IdempotencyKeyReused, PortalError
+from hpc_portal.app.jobs.estimate import JobEstimate, estimate_job
+from hpc_portal.app.jobs.queries import get_job
+from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.app.services import Services
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.web.language import Language
+from hpc_portal.web.problems import ShownProblem, problems_of
+from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_form import (
+    UPLOAD,
+    Pairs,
+    anchor,
+    default_pairs,
+    errors_by_field,
+    field_of,
+    icon_of,
+    not_understood,
+    read_parameters,
+    show_form,
+)
+from hpc_portal.web.show_quota import asset_label, show_asset
+from quotas.errors import QuotaError
+from workloads import catalog
+from workloads.errors import WorkloadError
+from workloads.forms import FormField, form_fields
+from workloads.template import N_, Template
+
+router = APIRouter(include_in_schema=False)
+
+_MOST_FILE_BYTES = 1024**2
+_STARTS = {
+    "Free": N_("Enough is free now."),
+    "Resources": N_("Something that it needs is in use now."),
+    "Priority": N_("Jobs ahead of it in the queue start first."),
+    "Licenses": N_("Waiting for a free licence."),
+    "NodesDown": N_("The nodes that it needs are down."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GalleryItem:
+    """One template to choose."""
+
+    name: str
+    title: str
+    summary: str
+    icon: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftLine:
+    """An asset before and after the job."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedProblem:
+    """A problem in the summary above the form, with the field to jump to."""
+
+    anchor: str
+    label: str
+    text: str
+
+
+@router.get("/submit")
+def show_gallery(request: Request, actor: CurrentActor) -> Response:
+    """What can be run."""
+    del actor  # everybody who is signed in may look
+    gallery = [GalleryItem(t.name, t.title, t.summary, icon_of(t)) for t in catalog.CATALOG.values()]
+    return pages_of(request).render(request, "submit/gallery.html", {"gallery": gallery})
+
+
+@router.get("/submit/{name}")
+def show(
+    request: Request, actor: CurrentActor, services: PortalServices, name: str, like: UUID | None = None
+) -> Response:
+    """An empty form, or one filled like an earlier job."""
+    template = catalog.template(name)
+    fields = form_fields(template.parameters)
+    parameters, project = None, ""
+    if like:
+        with services.reading() as session:
+            job = get_job(session, actor, like)
+        parameters, project = job.parameters, job.project
+    pairs = [("project", project), *default_pairs(fields, parameters)]
+    return _form(request, actor, services, _Filled(template, fields, pairs))
+
+
+@router.post("/submit/{name}")
+async def submit(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
+    """Submit, or show the form again with what to mend."""
+    filled = await _read(request, name)
+    wanted = filled.request(key=filled.value("submission") or None)
+    try:
+        try:
+            submitted = await submit_job(services, actor, wanted)
+        except IdempotencyKeyReused:  # the reader went back and changed something: that is another job
+            submitted = await submit_job(services, actor, filled.request(key=str(uuid4())))
+    except (PortalError, QuotaError, WorkloadError) as error:
+        return await asyncio.to_thread(_form, request, actor, services, filled, error)
+    return RedirectResponse(f"/jobs/{submitted.job_id}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/submit/{name}/estimate")
+async def estimate(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
+    """The price of what the form says now, as a fragment."""
+    filled = await _read(request, name)
+    facts = await asyncio.to_thread(_estimate, request, actor, services, filled)
+    return pages_of(request).render(request, "submit/estimate.html", facts)
+
+
+@router.post("/submit/{name}/price")
+async def show_price(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
+    """The whole page with the price, for browsers without scripts."""
+    filled = await _read(request, name)
+    return await asyncio.to_thread(_form, request, actor, services, filled, None, with_price=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """A form as it was filled in."""
+
+    template: Template[Any]
+    fields: Sequence[FormField]
+    pairs: Pairs
+
+    def value(self, name: str) -> str:
+        return next((value for key, value in self.pairs if key == name), "")
+
+    def request(self, *, key: str | None) -> SubmitRequest:
+        return SubmitRequest(
+            project=self.value("project"),
+            template=self.template.name,
+            parameters=read_parameters(self.fields, self.pairs),
+            idempotency_key=key,
+        )
+
+
+async def _read(request: Request, name: str) -> _Filled:
+    template = catalog.template(name)
+    return _Filled(template, form_fields(template.parameters), await _pairs(await request.form()))
+
+
+async def _pairs(form: FormData) -> Pairs:
+    """Names and texts; an uploaded file becomes a text under its own name, as if it had been typed."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            pairs.append((name, value))
+        elif isinstance(value, UploadFile) and value.filename and name.startswith(UPLOAD):
+            content = await value.read(_MOST_FILE_BYTES)
+            text = content.decode("utf-8", errors="replace")
+            pairs.append((f"{name.removeprefix(UPLOAD)}.{value.filename}", text))
+    return pairs
+
+
+def _form(  # noqa: PLR0913, PLR0917 - what a page is made of
+    request: Request,
+    actor: Actor,
+    services: Services,
+    filled: _Filled,
+    error: Exception | None = None,
+    *,
+    with_price: bool = False,
+) -> Response:
+    pages = pages_of(request)
+    language = pages.language(request)
+    problems = _mend_texts(filled, problems_of(error, language), language) if error else []
+    by_field = errors_by_field(filled.fields, problems)
+    errors = {name: problem.text for name, problem in by_field.items()}
+    errors |= {problem.field: problem.text for problem in problems if problem.field == "project"}
+    with services.reading() as session:
+        projects = [project for project in list_visible_projects(session, actor) if project.may_submit]
+    price = (
+        _estimate(request, actor, services, filled) if with_price else {"estimate": None, "no_estimate": ""}
+    )
+    facts = {
+        "template": filled.template,
+        "groups": show_form(filled.fields, filled.pairs, errors),
+        "errors": errors,
+        "problems": [_linked(filled, problem) for problem in problems],
+        "projects": projects,
+        "chosen_project": filled.value("project"),
+        "submission": filled.value("submission") or str(uuid4()),
+        **price,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    return pages.render(request, "submit/form.html", facts, status=status)
+
+
+def _estimate(request: Request, actor: Actor, services: Services, filled: _Filled) -> dict[str, Any]:
+    language = pages_of(request).language(request)
+    try:
+        found = estimate_job(services, actor, filled.request(key=None))
+    except (PortalError, QuotaError, WorkloadError) as error:
+        problems = _mend_texts(filled, problems_of(error, language), language)
+        shown = [_linked(filled, problem) for problem in problems]
+        texts = [
+            f"{language.gettext(problem.label)}: {problem.text}" if problem.label else problem.text
+            for problem in shown
+        ]
+        return {"estimate": None, "no_estimate": " ".join(texts)}
+    return {"estimate": found, "no_estimate": "", **_around(found, language)}
+
+
+def _around(found: JobEstimate, language: Language) -> Mapping[str, Any]:
+    """The estimate's balances and start, in words."""
+    after = found.available_after
+    start = found.expected_start
+    if start.latest is None:
+        likely = language.gettext(N_("not foreseeable"))
+    elif start.reason == "Free":
+        likely = language.gettext(N_("within seconds"))
+    else:
+        likely = language.gettext(N_("at the latest %(time)s"), time=language.relative(start.latest))
+    return {
+        "left": [
+            LeftLine(
+                asset_label(asset, language),
+                show_asset(asset, found.available.get(asset, 0), language),
+                show_asset(asset, after.get(asset, 0), language),
+            )
+            for asset in sorted(found.needed)
+            if found.needed[asset]
+        ],
+        "likely_start": likely,
+        "start_reason": _STARTS.get(start.reason, start.reason),
+    }
+
+
+def _mend_texts(filled: _Filled, problems: Sequence[ShownProblem], language: Language) -> list[ShownProblem]:
+    """Times and sizes that were not understood are explained in their own notation."""
+    not_numbers = language.gettext(N_("Enter a whole number."))
+    mended = []
+    for problem in problems:
+        better = not_understood(filled.fields, field_of(filled.fields, problem.field))
+        is_about_form = problem.text == not_numbers and better
+        mended.append(ShownProblem(problem.field, language.gettext(better)) if is_about_form else problem)
+    return mended
+
+
+def _linked(filled: _Filled, problem: ShownProblem) -> LinkedProblem:
+    if problem.field == "project":
+        return LinkedProblem("project", N_("Project"), problem.text)
+    name = field_of(filled.fields, problem.field)
+    title = next((one.title for one in filled.fields if one.name == name), problem.field)
+    return LinkedProblem(anchor(name) if name else "", title, problem.text)

@@ -1,0 +1,78 @@
+"""Money, numbers, times and texts as each language writes them."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hpc_portal.web.language import Language, choose, load_languages
+
+ROOT = Path(__file__).parents[3]
+LANGUAGES = load_languages()
+NOON = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def vi() -> Language:
+    return LANGUAGES["vi"]
+
+
+@pytest.fixture
+def en() -> Language:
+    return LANGUAGES["en"]
+
+
+def test_money_is_grouped_and_never_has_decimals(vi: Language, en: Language) -> None:
+    assert vi.vnd(1_250_000) == "1.250.000\N{NO-BREAK SPACE}₫"
+    assert en.vnd(1_250_000) == "1,250,000\N{NO-BREAK SPACE}₫"
+    assert vi.vnd(-500) == "\N{MINUS SIGN}500\N{NO-BREAK SPACE}₫"
+
+
+def test_times_are_local_to_da_nang(vi: Language) -> None:
+    assert vi.instant(NOON) == "26/11/2026 12:00:00"
+    assert vi.day(datetime(2026, 11, 26, 17, 30, tzinfo=UTC)) == "27/11/2026"
+
+
+def test_relative_times_say_past_and_future(vi: Language, en: Language) -> None:
+    assert en.relative(NOON, now=NOON + timedelta(seconds=10)) == "just now"
+    assert en.relative(NOON, now=NOON + timedelta(minutes=5)) == "5 minutes ago"
+    assert vi.relative(NOON, now=NOON + timedelta(minutes=5)) == "5 phút trước"
+    assert en.relative(NOON + timedelta(hours=3), now=NOON) == "in 3 hours"
+
+
+def test_durations_keep_the_two_largest_units(vi: Language, en: Language) -> None:
+    assert en.duration(0) == "0 s"
+    assert en.duration(3_725) == "1 h 2 min"
+    assert vi.duration(90_061) == "1 ngày 1 giờ"
+
+
+def test_sizes_and_amounts(vi: Language, en: Language) -> None:
+    assert en.memory(512) == "512 MiB"
+    assert en.memory(4096) == "4 GiB"
+    assert vi.memory(1536) == "1,5 GiB"
+    assert vi.size(1_234) == "1,2 kB"
+    assert en.resource("gres/gpu:h100") == "GPU H100"
+    assert vi.resource("license/vcs") == "giấy phép vcs"
+    assert en.resource_hours("cpu", 5_400) == "1.5 h"
+
+
+def test_the_browsers_choice_goes_before_the_profile_and_the_header() -> None:
+    def code(cookie: str | None, saved: str | None, accepted: str) -> str:
+        return choose(LANGUAGES, cookie=cookie, saved=saved, accepted=accepted, default="vi").code
+
+    assert code("en", "vi", "vi") == "en"
+    assert code(None, "en", "vi") == "en"
+    assert code(None, None, "fr-FR, en-US;q=0.8") == "en"
+    assert code("klingon", None, "fr") == "vi"
+
+
+def test_every_text_is_translated_and_the_catalogue_is_up_to_date() -> None:
+    checked = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "messages.py", "--check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
