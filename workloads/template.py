@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from schedulers.errors import InvalidJobSpec
 from schedulers.jobspec import JobSpec
@@ -27,6 +27,18 @@ class Parameters(BaseModel):
     """Base of every template's parameters: titles and help are marked with `N_` and shown translated."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_the_rest_of_a_default(cls, raw: Any) -> Any:  # noqa: ANN401 - pydantic's own
+        """A nested model that is given in part keeps this model's default for the other fields."""
+        if not isinstance(raw, Mapping):
+            return raw
+        merged = dict(raw)
+        for name, field in cls.model_fields.items():
+            if isinstance(field.default, Parameters) and isinstance(raw.get(name), Mapping):
+                merged[name] = field.default.model_dump() | dict(raw[name])
+        return merged
 
 
 class Verdict(StrEnum):

@@ -16,13 +16,14 @@ def judge(*, exit_code: int, fail_line: str | None, pass_seen: bool) -> Verdict:
 
 
 _NUMBER = r"(?=[a-f]*\d)[0-9a-f]++(\.\d+)?(e[+-]?\d+)?"
+_SIGN = r"((?<=[\s=:(])-)?"
 _VOLATILE = re.compile(
     rf"""
       \b[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\b    # a UUID
     | \b0x[0-9a-f_]+\b                                  # 0x3f
     | \b\d*'s?[hdbo][0-9a-fxz_?]+                       # 8'hff
-    | \b{_NUMBER}\s?([fpnum]?s|[kmg]hz)\b               # 12.5 ns
-    | \b{_NUMBER}\b                                     # 42, 1.5e-9, a5
+    | {_SIGN}\b{_NUMBER}\s?([fpnum]?s|[kmg]hz)\b        # 12.5 ns
+    | {_SIGN}\b{_NUMBER}\b                              # 42, -1.5e-9, a5
     | (?<=\bgot\s)[0-9a-fxz]+\b                         # ff and xx, where a value must stand
     | (?<=\bexpected\s)[0-9a-fxz]+\b
     """,
