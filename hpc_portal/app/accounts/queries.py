@@ -1,6 +1,5 @@
 """Every read of people, projects and money that a page, endpoint or command needs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +10,8 @@ from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import ProjectNotFound
+from hpc_portal.app.errors import NotFound, ProjectNotFound
+from hpc_portal.app.jobs.queries import Page
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import (
     ApiToken,
@@ -189,12 +189,24 @@ def list_visible_organisations(session: Session, actor: Actor) -> list[Organisat
     return [OrganisationRecord(*row, role=actor.organisations.get(row.id)) for row in rows]
 
 
-def list_organisation_members(session: Session, actor: Actor, organisation_id: UUID) -> list[MemberRecord]:
+def list_organisation_members(session: Session, actor: Actor, slug: str) -> list[MemberRecord]:
     """Who is in an organisation, by user name; for its managers and those who see all.
 
     Raises:
-        NotAllowed: the actor may not.
+        NotFound: there is none, or the actor does not belong to it.
+        NotAllowed: the actor belongs to it, but is no manager.
     """
+    organisation_id = (
+        session.connection()
+        .execute(
+            select(col(Organisation.id)).where(
+                col(Organisation.slug) == slug, permissions.visible_organisations(actor)
+            )
+        )
+        .scalar()
+    )
+    if organisation_id is None:
+        raise NotFound("organisation", slug)
     permissions.require(actor, Action.VIEW, organisation_id=organisation_id)
     statement = (
         select(col(User.username), col(User.display_name), col(OrganisationMember.role))
@@ -245,8 +257,8 @@ def list_tokens(session: Session, actor: Actor) -> list[TokenRecord]:
 
 def list_audit(
     session: Session, actor: Actor, *, before: int | None = None, limit: int = 100
-) -> Sequence[AuditEntry]:
-    """The audit log, newest first.
+) -> Page[AuditEntry]:
+    """The audit log, newest first; the cursor is the last entry's sequence.
 
     Raises:
         NotAllowed: only administrators and auditors may.
@@ -263,8 +275,10 @@ def list_audit(
         )
         .join(User, col(User.id) == col(AuditRecord.actor_id), isouter=True)
         .order_by(col(AuditRecord.sequence).desc())
-        .limit(limit)
+        .limit(limit + 1)
     )
     if before is not None:
         statement = statement.where(col(AuditRecord.sequence) < before)
-    return [AuditEntry(*row) for row in session.connection().execute(statement)]
+    rows = session.connection().execute(statement).all()
+    items = tuple(AuditEntry(*row) for row in rows[:limit])
+    return Page(items, str(items[-1].sequence) if len(rows) > limit else None)

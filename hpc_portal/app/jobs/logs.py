@@ -10,7 +10,7 @@ from sqlmodel import Session, col
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import FileNotInWorkspace
-from hpc_portal.app.files.read_log import LogWindow, open_log, read_lines
+from hpc_portal.app.files.read_log import LogWindow, open_log, read_lines, read_tail
 from hpc_portal.app.jobs import queries
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job, JobTask
@@ -70,6 +70,21 @@ def read_log_from(source: LogSource, first_line: int, limit: int, *, has_ended: 
             return read_lines(log, first_line, limit, with_partial=has_ended)
     except FileNotInWorkspace:
         return LogWindow(first_line, (), first_line, is_at_end=True)
+
+
+def read_log(
+    services: Services, source: LogSource, first_line: int | None, limit: int
+) -> tuple[LogWindow, bool]:
+    """Lines from a number on (None: the last ones), and whether the task will write no more."""
+    with services.reading() as session:
+        has_ended = has_task_ended(session, source.job_id, source.task_index)
+    if first_line is not None:
+        return read_log_from(source, first_line, limit, has_ended=has_ended), has_ended
+    try:
+        with open_log(source.root, source.workspace, source.path) as log:
+            return read_tail(log, limit, with_partial=has_ended), has_ended
+    except FileNotInWorkspace:
+        return LogWindow(0, (), 0, is_at_end=True), has_ended
 
 
 def has_task_ended(session: Session, job_id: UUID, task_index: int) -> bool:

@@ -267,6 +267,12 @@ def get_job(session: Session, actor: Actor, job_id: UUID) -> JobDetail:
     return JobDetail(**{**values, "spec": JobSpec.model_validate(row.spec)})
 
 
+def is_visible(session: Session, actor: Actor, job_id: UUID) -> bool:
+    """Whether there is such a job and the actor may see it."""
+    statement = select(1).where(col(Job.id) == job_id, permissions.visible_jobs(actor))
+    return session.connection().execute(statement).first() is not None
+
+
 def require_visible(session: Session, actor: Actor, job_id: UUID) -> UUID:
     """The project of a job that the actor may see.
 

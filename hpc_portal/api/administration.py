@@ -1,0 +1,135 @@
+"""What the city's administrators do: people, organisations, prices; and the audit log."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from hpc_portal.api.schemas import (
+    AuditReply,
+    CreatedReply,
+    ListReply,
+    MemberReply,
+    NewPasswordBody,
+    OrganisationBody,
+    OrganisationMemberBody,
+    OrganisationReply,
+    PageReply,
+    PriceListBody,
+    PriceListReply,
+    UserBody,
+    UserReply,
+)
+from hpc_portal.app.accounts import queries
+from hpc_portal.app.accounts.change_settings import reset_password
+from hpc_portal.app.accounts.create_organisation import create_organisation
+from hpc_portal.app.accounts.create_user import NewUser, create_user
+from hpc_portal.app.accounts.publish_prices import publish_prices
+from hpc_portal.app.accounts.set_membership import set_organisation_membership
+from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from quotas.pricing import PriceItem
+
+router = APIRouter(tags=["administration"])
+
+
+@router.get("/users")
+def list_users(services: PortalServices, actor: CurrentActor) -> ListReply[UserReply]:
+    """Everybody; for administrators and auditors."""
+    with services.reading() as session:
+        return ListReply(
+            items=[UserReply.model_validate(item) for item in queries.list_users(session, actor)]
+        )
+
+
+@router.post("/users", status_code=HTTPStatus.CREATED)
+def add_user(services: PortalServices, actor: CurrentActor, body: UserBody) -> CreatedReply:
+    """Create a person who can sign in."""
+    new = NewUser(
+        username=body.username,
+        display_name=body.display_name,
+        password=body.password,
+        email=body.email,
+        global_role=body.global_role,
+        cluster_user=body.cluster_user,
+    )
+    return CreatedReply(id=create_user(services, actor, new))
+
+
+@router.put("/users/{username}/password", status_code=HTTPStatus.NO_CONTENT)
+def set_user_password(
+    services: PortalServices,
+    actor: CurrentActor,
+    identities: KnownIdentities,
+    username: str,
+    body: NewPasswordBody,
+) -> None:
+    """Set another person's password; ends all of their browser sessions."""
+    reset_password(services, actor, username=username, new=body.new)
+    identities.forget()
+
+
+@router.get("/organisations")
+def list_organisations(services: PortalServices, actor: CurrentActor) -> ListReply[OrganisationReply]:
+    """The organisations that you belong to; for administrators and auditors, all."""
+    with services.reading() as session:
+        found = queries.list_visible_organisations(session, actor)
+    return ListReply(items=[OrganisationReply.model_validate(item) for item in found])
+
+
+@router.post("/organisations", status_code=HTTPStatus.CREATED)
+def add_organisation(services: PortalServices, actor: CurrentActor, body: OrganisationBody) -> CreatedReply:
+    """Create an organisation."""
+    created = create_organisation(services, actor, slug=body.slug, name=body.name, kind=body.kind)
+    return CreatedReply(id=created)
+
+
+@router.get("/organisations/{slug}/members")
+def organisation_members(services: PortalServices, actor: CurrentActor, slug: str) -> ListReply[MemberReply]:
+    """Who is in an organisation; for its managers, administrators and auditors."""
+    with services.reading() as session:
+        found = queries.list_organisation_members(session, actor, slug)
+    return ListReply(items=[MemberReply.model_validate(item) for item in found])
+
+
+@router.put("/organisations/{slug}/members/{username}", status_code=HTTPStatus.NO_CONTENT)
+def set_organisation_member(  # noqa: PLR0913 - who, where, what
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    identities: KnownIdentities,
+    slug: str,
+    username: str,
+    body: OrganisationMemberBody,
+) -> None:
+    """Give a person a place in an organisation, change it, or take it away."""
+    set_organisation_membership(services, actor, organisation=slug, username=username, role=body.role)
+    identities.forget()
+
+
+@router.get("/prices")
+def prices(services: PortalServices, actor: CurrentActor) -> PriceListReply:
+    """The price list in force."""
+    del actor  # everybody who signs in may know the prices
+    return PriceListReply.model_validate(services.price_list.get())
+
+
+@router.post("/prices", status_code=HTTPStatus.CREATED)
+def add_prices(services: PortalServices, actor: CurrentActor, body: PriceListBody) -> PriceListReply:
+    """Publish the next version of the prices; jobs that are held already keep theirs."""
+    items = [PriceItem(item.tres, item.rate_vnd_per_hour, item.partition) for item in body.items]
+    return PriceListReply.model_validate(publish_prices(services, actor, items, valid_from=body.valid_from))
+
+
+@router.get("/audit")
+def audit(
+    services: PortalServices,
+    actor: CurrentActor,
+    cursor: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> PageReply[AuditReply]:
+    """Who did what, newest first; for administrators and auditors."""
+    with services.reading() as session:
+        page = queries.list_audit(session, actor, before=cursor, limit=limit)
+    return PageReply(
+        items=[AuditReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
+    )

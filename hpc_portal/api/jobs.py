@@ -1,0 +1,158 @@
+"""Submit, price, list, look at and cancel jobs."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+
+from hpc_portal.api.schemas import (
+    CancelBody,
+    CancelReply,
+    EstimateReply,
+    EventReply,
+    JobDetailReply,
+    JobReply,
+    PageReply,
+    SubmitBody,
+    SubmittedReply,
+    TaskReply,
+)
+from hpc_portal.app.jobs import queries
+from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.estimate import estimate_job
+from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.jobstate import JobState
+
+router = APIRouter(tags=["jobs"])
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
+
+
+@router.post(
+    "/jobs",
+    status_code=HTTPStatus.CREATED,
+    responses={
+        200: {"model": SubmittedReply, "description": "The same Idempotency-Key made this job before"}
+    },
+)
+async def submit(
+    services: PortalServices,
+    actor: CurrentActor,
+    body: SubmitBody,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> SubmittedReply:
+    """Submit a job. When the answer arrives it is stored for good, priced, and its budget is held.
+
+    Send an `Idempotency-Key` of your own making: the same key gives the same job, however often it is sent.
+    """
+    submitted = await submit_job(services, actor, _request(body, idempotency_key))
+    response.headers["location"] = f"/api/v1/jobs/{submitted.job_id}"
+    if not submitted.is_new:
+        response.status_code = HTTPStatus.OK
+    return SubmittedReply(id=submitted.job_id, is_new=submitted.is_new)
+
+
+@router.post("/jobs/estimate")
+def estimate(services: PortalServices, actor: CurrentActor, body: SubmitBody) -> EstimateReply:
+    """Price, balance after it, expected start and licence fit of a job; writes nothing."""
+    return EstimateReply.model_validate(estimate_job(services, actor, _request(body, None)))
+
+
+@router.post("/jobs/cancel")
+def cancel_several(services: PortalServices, actor: CurrentActor, body: CancelBody) -> CancelReply:
+    """Ask for several jobs to be cancelled: all of them or, when one may not be, none."""
+    return CancelReply(cancelled=request_cancel(services, actor, body.job_ids))
+
+
+@router.get("/jobs")
+def list_jobs(  # noqa: PLR0913 - one argument for each filter
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    state: Annotated[list[JobState] | None, Query()] = None,
+    project: str = "",
+    user: str = "",
+    name: str = "",
+    submitted_after: datetime | None = None,
+    cursor: UUID | None = None,
+    limit: Limit = 50,
+) -> PageReply[JobReply]:
+    """The jobs that you may see, newest first. A time without a zone is UTC."""
+    wanted = queries.JobFilter(
+        states=state or (),
+        project=project,
+        user=user,
+        name=name,
+        submitted_after=_aware(submitted_after),
+    )
+    with services.reading() as session:
+        page = queries.list_jobs(session, actor, wanted, cursor=cursor, limit=limit)
+    return PageReply(
+        items=[JobReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/jobs/{job_id}")
+def show(services: PortalServices, actor: CurrentActor, job_id: UUID) -> JobDetailReply:
+    """One job with what was asked."""
+    with services.reading() as session:
+        return JobDetailReply.model_validate(queries.get_job(session, actor, job_id))
+
+
+@router.post("/jobs/{job_id}/cancel")
+def cancel(services: PortalServices, actor: CurrentActor, job_id: UUID) -> CancelReply:
+    """Ask for a job to be cancelled; one that is over, or asked before, is no error."""
+    return CancelReply(cancelled=request_cancel(services, actor, [job_id]))
+
+
+@router.get("/jobs/{job_id}/tasks")
+def list_tasks(  # noqa: PLR0913 - a filter and a page
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    job_id: UUID,
+    state: Annotated[list[JobState] | None, Query()] = None,
+    cursor: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
+    limit: Limit = 200,
+) -> PageReply[TaskReply]:
+    """The newest attempt of each task that was started, by index; pending ones are only counted."""
+    with services.reading() as session:
+        page = queries.list_tasks(session, actor, job_id, states=state or (), after_index=cursor, limit=limit)
+    return PageReply(
+        items=[TaskReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/jobs/{job_id}/events")
+def list_events(
+    services: PortalServices,
+    actor: CurrentActor,
+    job_id: UUID,
+    cursor: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+    limit: Limit = 200,
+) -> PageReply[EventReply]:
+    """What happened to a job, oldest first."""
+    with services.reading() as session:
+        page = queries.job_events(session, actor, job_id, after=cursor, limit=limit)
+    return PageReply(
+        items=[EventReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
+    )
+
+
+def _request(body: SubmitBody, idempotency_key: str | None) -> SubmitRequest:
+    return SubmitRequest(
+        project=body.project,
+        template=body.template,
+        parameters=body.parameters,
+        spec=body.spec,
+        idempotency_key=idempotency_key,
+    )
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

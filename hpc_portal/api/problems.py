@@ -1,0 +1,145 @@
+"""From an error to an application/problem+json reply (RFC 9457): one row per error class."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
+from hpc_portal.app import errors as app
+from hpc_portal.auth import errors as auth
+from hpc_portal.middleware import BodyTooLarge
+from quotas import errors as quotas
+from schedulers import errors as schedulers
+from workloads import errors as workloads
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """What a client can tell apart: the status, a stable name and a title that never changes."""
+
+    status: int
+    name: str
+    title: str
+
+
+PROBLEMS: Mapping[type[Exception], ProblemKind] = {
+    app.NotFound: ProblemKind(404, "not-found", "Not found"),
+    app.JobNotFound: ProblemKind(404, "job-not-found", "Job not found"),
+    app.ProjectNotFound: ProblemKind(404, "project-not-found", "Project not found"),
+    app.FileNotInWorkspace: ProblemKind(404, "file-not-found", "File not found"),
+    app.NotAllowed: ProblemKind(403, "not-allowed", "Not allowed"),
+    app.InvalidSubmission: ProblemKind(422, "invalid-submission", "The job cannot run as asked"),
+    app.InvalidEntry: ProblemKind(422, "invalid-entry", "Some fields are wrong"),
+    app.NameTaken: ProblemKind(409, "name-taken", "The name is taken"),
+    app.IdempotencyKeyReused: ProblemKind(409, "idempotency-key-reused", "Idempotency-Key reused"),
+    app.TenantNotActive: ProblemKind(403, "tenant-not-active", "Submissions are suspended"),
+    app.ClusterNotSeenYet: ProblemKind(503, "cluster-not-seen-yet", "The cluster has not reported yet"),
+    app.WrongCredentials: ProblemKind(401, "wrong-credentials", "Wrong user name or password"),
+    auth.SignInRequired: ProblemKind(401, "sign-in-required", "Sign in first"),
+    auth.CrossSiteRequest: ProblemKind(403, "cross-site-request", "Not from a page of the portal"),
+    auth.TooManyAttempts: ProblemKind(429, "too-many-attempts", "Too many attempts"),
+    quotas.BudgetExceeded: ProblemKind(409, "budget-exceeded", "The budget is too small"),
+    quotas.LimitExceeded: ProblemKind(409, "limit-exceeded", "A limit is reached"),
+    quotas.NoPriceList: ProblemKind(503, "no-price-list", "No prices are in force"),
+    quotas.UnpricedResource: ProblemKind(422, "unpriced-resource", "A resource has no price"),
+    quotas.HoldNotFound: ProblemKind(409, "hold-not-found", "Nothing is held for the job"),
+    quotas.KeyReused: ProblemKind(409, "key-reused", "An idempotency key was reused"),
+    quotas.InvalidAmount: ProblemKind(422, "invalid-amount", "An amount makes no sense"),
+    workloads.TemplateNotFound: ProblemKind(404, "template-not-found", "Template not found"),
+    workloads.InvalidParameters: ProblemKind(422, "invalid-parameters", "Some parameters are wrong"),
+    schedulers.InvalidJobSpec: ProblemKind(422, "invalid-job-spec", "The job contradicts itself"),
+    schedulers.SchedulerRefused: ProblemKind(409, "scheduler-refused", "The scheduler refused"),
+    schedulers.SchedulerUnavailable: ProblemKind(
+        503, "scheduler-unavailable", "The scheduler does not answer"
+    ),
+    schedulers.SubmitUncertain: ProblemKind(503, "submit-uncertain", "The scheduler did not answer"),
+    BodyTooLarge: ProblemKind(413, "body-too-large", "The request is too large"),
+    RequestValidationError: ProblemKind(422, "invalid-request", "The request cannot be read"),
+}
+"""The most specific class of an error decides. A test holds that every leaf has its row."""
+
+_INTERNAL = ProblemKind(500, "internal-error", "The portal failed")
+_RETRY_SECONDS = 5
+
+
+def kind_of(error: Exception) -> ProblemKind:
+    """The row of an error's most specific class; an internal error when it is not one of ours."""
+    for known in type(error).__mro__:
+        if known in PROBLEMS:
+            return PROBLEMS[known]
+    return _INTERNAL
+
+
+def problem_reply(request: Request, error: Exception) -> JSONResponse:
+    """The reply to a request that ended in this error; an unknown one tells nothing but its request id."""
+    if isinstance(error, HTTPException):
+        kind = ProblemKind(error.status_code, f"http-{error.status_code}", str(error.detail))
+        detail = kind.title
+    else:
+        kind = kind_of(error)
+        detail = _detail(error, kind)
+    content: dict[str, Any] = {
+        "type": f"/problems/{kind.name}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": request.url.path,
+        "request_id": getattr(request.state, "request_id", ""),
+    }
+    if problems := _field_problems(error):
+        content["problems"] = problems
+    return JSONResponse(
+        content,
+        status_code=kind.status,
+        headers=_headers(error, kind),
+        media_type="application/problem+json",
+    )
+
+
+def _detail(error: Exception, kind: ProblemKind) -> str:
+    if isinstance(error, RequestValidationError):
+        return "; ".join(f"{item['field']}: {item['message']}" for item in _field_problems(error))
+    if isinstance(error, BodyTooLarge):
+        return "The request is larger than the portal takes. Put large files into the workspace instead."
+    if kind is _INTERNAL:
+        return "Something went wrong on our side. Tell the city's administrators the request id."
+    return str(error)
+
+
+def _headers(error: Exception, kind: ProblemKind) -> dict[str, str]:
+    if isinstance(error, HTTPException):
+        return dict(error.headers or {})
+    if isinstance(error, auth.TooManyAttempts):
+        return {"retry-after": str(error.retry_after_seconds)}
+    match kind.status:
+        case 401:
+            return {"www-authenticate": 'Bearer realm="hpc-portal"'}
+        case 503:
+            return {"retry-after": str(_RETRY_SECONDS)}
+        case _:
+            return {}
+
+
+def _field_problems(error: Exception) -> Sequence[dict[str, str]]:
+    match error:
+        case RequestValidationError():
+            return [_request_problem(item) for item in error.errors()]
+        case app.InvalidSubmission() | app.InvalidEntry() | workloads.InvalidParameters():
+            return [{"field": problem.field, "message": problem.message} for problem in error.problems]
+        case schedulers.InvalidJobSpec() | quotas.InvalidAmount():
+            return [{"field": error.field, "message": error.problem}]
+        case _:
+            return ()
+
+
+def _request_problem(item: Mapping[str, Any]) -> dict[str, str]:
+    """One of pydantic's errors; a JobSpec's own words go before pydantic's."""
+    location = [str(part) for part in item["loc"] if part != "body"]
+    cause = item.get("ctx", {}).get("error")
+    if isinstance(cause, schedulers.InvalidJobSpec):
+        return {"field": ".".join([*location, cause.field]), "message": cause.problem}
+    return {"field": ".".join(location) or "body", "message": str(item["msg"])}

@@ -1,0 +1,9 @@
+"""Every endpoint under /api/v1."""
+
+from fastapi import APIRouter
+
+from hpc_portal.api import administration, catalogue, job_files, jobs, projects, sign_in, streams
+
+router = APIRouter(prefix="/api/v1")
+for module in (sign_in, jobs, job_files, streams, projects, administration, catalogue):
+    router.include_router(module.router)

@@ -1,0 +1,596 @@
+"""Bodies and replies of the API: snake case, units in names, instants in UTC."""
+
+import math
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from hpc_portal.app.files.list_files import EntryKind
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole
+from quotas.tables import OrganisationKind, TenantState
+from schedulers.cluster import NodeState
+from schedulers.jobspec import JobSpec
+from schedulers.jobstate import JobState
+from workloads.template import Verdict
+
+T = TypeVar("T")
+
+Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
+"""Text without the one character that databases cannot store."""
+Number = Annotated[
+    float | None,
+    BeforeValidator(lambda value: value if value is not None and math.isfinite(value) else None),
+]
+"""A measured number; null where it is infinite or not a number, which JSON cannot say."""
+
+
+class Body(BaseModel):
+    """What a client sends: a misspelt field is an error, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Reply(BaseModel):
+    """What we answer, read from the application's own records."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class PageReply(Reply, Generic[T]):
+    """Part of a list; give `next_cursor` back as `cursor` for what follows, null at the end."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class ListReply(Reply, Generic[T]):
+    """A list that is short enough to be whole."""
+
+    items: list[T]
+
+
+# --- people ---------------------------------------------------------------------------------------------
+
+
+class SignInBody(Body):
+    """A password in exchange for a token."""
+
+    username: Text
+    password: Annotated[str, Field(max_length=1000)]
+    name: Text = "API"
+    """What the token is called in the list of tokens."""
+    valid_days: int | None = None
+
+
+class TokenBody(Body):
+    """A token to be."""
+
+    name: Text
+    valid_days: int | None = None
+
+
+class IssuedTokenReply(Reply):
+    """A new token; `token` is shown this once."""
+
+    id: UUID
+    name: str
+    token: str
+    created_at: datetime
+    expires_at: datetime | None
+
+
+class TokenReply(Reply):
+    """A token without its secret."""
+
+    id: UUID
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class ProjectReply(Reply):
+    """A project, and what you may do in it."""
+
+    account: str
+    name: str
+    state: TenantState
+    organisation: str
+    organisation_name: str
+    role: ProjectRole | None
+    may_submit: bool
+    may_manage_members: bool
+
+
+class OrganisationReply(Reply):
+    """An organisation, and your place in it."""
+
+    slug: str
+    name: str
+    kind: OrganisationKind
+    state: TenantState
+    role: OrganisationRole | None
+
+
+class MeReply(Reply):
+    """Who you are to the portal."""
+
+    username: str
+    display_name: str
+    cluster_user: str
+    locale: str
+    theme: str
+    global_role: GlobalRole | None
+    organisations: list[OrganisationReply]
+    projects: list[ProjectReply]
+
+
+class AppearanceBody(Body):
+    """How the portal looks to you; what is left out stays."""
+
+    locale: Text | None = None
+    theme: Text | None = None
+
+
+class PasswordBody(Body):
+    """Your new password; ends all your browser sessions."""
+
+    present: Annotated[str, Field(max_length=1000)]
+    new: Annotated[str, Field(max_length=1000)]
+
+
+class MemberReply(Reply):
+    """A person's place in a project or organisation."""
+
+    username: str
+    display_name: str
+    role: str
+
+
+class ProjectMemberBody(Body):
+    """A place in a project; null takes it away."""
+
+    role: ProjectRole | None
+
+
+class OrganisationMemberBody(Body):
+    """A place in an organisation; null takes it away."""
+
+    role: OrganisationRole | None
+
+
+class UserBody(Body):
+    """A person to be."""
+
+    username: Text
+    display_name: Text
+    password: Annotated[str, Field(max_length=2000)]
+    email: Text = ""
+    global_role: GlobalRole | None = None
+    cluster_user: Text = ""
+    """The account that jobs run as; "" takes the user name."""
+
+
+class UserReply(Reply):
+    """A person, for administrators and auditors."""
+
+    id: UUID
+    username: str
+    display_name: str
+    email: str
+    global_role: GlobalRole | None
+    cluster_user: str
+    is_active: bool
+    created_at: datetime
+
+
+class NewPasswordBody(Body):
+    """A password set by an administrator."""
+
+    new: Annotated[str, Field(max_length=2000)]
+
+
+class OrganisationBody(Body):
+    """An organisation to be."""
+
+    slug: Text
+    name: Text
+    kind: OrganisationKind
+
+
+class ProjectBody(Body):
+    """A project to be."""
+
+    organisation: Text
+    account: Text
+    name: Text
+
+
+class CreatedReply(Reply):
+    """The id of what was created."""
+
+    id: UUID
+
+
+class AuditReply(Reply):
+    """Who did what, when; no username means the operator on the machine."""
+
+    sequence: int
+    at: datetime
+    username: str | None
+    action: str
+    subject: str
+    facts: dict[str, Any]
+
+
+# --- money ----------------------------------------------------------------------------------------------
+
+
+class AssetBalanceReply(Reply):
+    """One asset: đồng under `VND`, TRES-seconds under a TRES. granted = available + held + consumed."""
+
+    granted: int
+    available: int
+    held: int
+    consumed: int
+    promisable: int
+    """What new jobs can still hold, overdraft included."""
+
+
+class AllocationReply(Reply):
+    """One grant."""
+
+    allocation_id: UUID
+    valid_from: datetime
+    valid_to: datetime
+    state: str
+    by_asset: dict[str, AssetBalanceReply]
+
+
+class BalanceReply(Reply):
+    """What a project has, in all and by grant; the grant that ends first is used first."""
+
+    by_asset: dict[str, AssetBalanceReply]
+    allocations: list[AllocationReply]
+
+
+class GrantBody(Body):
+    """A budget for a period, from `valid_from` up to, not including, `valid_to`."""
+
+    lines: dict[Text, Annotated[int, Field(ge=0, lt=2**62)]]
+    """Đồng under `VND`, TRES-seconds under a TRES."""
+    overdraft: dict[Text, Annotated[int, Field(ge=0, lt=2**62)]] = Field(default_factory=dict)
+    valid_from: datetime
+    valid_to: datetime
+    reason: Text
+
+
+class PriceItemModel(Body):
+    """What an hour of one unit costs: a CPU, a GPU, a licence; for `mem`, one GiB."""
+
+    model_config = ConfigDict(from_attributes=True, extra="forbid")
+
+    tres: Text
+    rate_vnd_per_hour: Annotated[int, Field(ge=0, lt=2**53)]
+    partition: Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")] | None = None
+    """null for all partitions; a partition's own price goes before it."""
+
+
+class PriceListBody(Body):
+    """The next version of the prices; jobs that are held already keep theirs."""
+
+    items: Annotated[list[PriceItemModel], Field(min_length=1, max_length=1000)]
+    valid_from: datetime | None = None
+    """null means from now on."""
+
+
+class PriceListReply(Reply):
+    """A version of the prices."""
+
+    version: int
+    items: list[PriceItemModel]
+
+
+# --- jobs -----------------------------------------------------------------------------------------------
+
+
+class SubmitBody(Body):
+    """What to run: a template with its parameters, or a complete job specification."""
+
+    project: Text
+    """Account name of the project that pays."""
+    template: Text | None = None
+    parameters: dict[str, Any] | None = None
+    spec: JobSpec | None = None
+
+
+class SubmittedReply(Reply):
+    """The job that a submission made, or had made before under the same Idempotency-Key."""
+
+    id: UUID
+    is_new: bool
+
+
+class JobReply(Reply):
+    """A job in a list. `phase` is where the portal stands, `state` what the scheduler says."""
+
+    id: UUID
+    name: str
+    template: str | None
+    project: str
+    organisation: str
+    user: str
+    partition: str
+    is_array: bool
+    phase: Phase
+    state: JobState
+    state_reason: str
+    exit_code: int | None
+    exit_signal: int | None
+    submitted_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    settled_at: datetime | None
+    cancel_requested_at: datetime | None
+    tasks_total: int
+    tasks_pending: int
+    tasks_running: int
+    tasks_completed: int
+    tasks_failed: int
+    tasks_cancelled: int
+    estimated_vnd: int
+    charged_vnd: int
+
+
+class JobDetailReply(JobReply):
+    """One job with what was asked."""
+
+    spec: JobSpec
+    parameters: dict[str, Any] | None
+    scheduler: str
+    scheduler_job_id: str | None
+    dispatched_at: datetime | None
+
+
+class TaskReply(Reply):
+    """The newest attempt of one task that was started."""
+
+    task_index: int
+    attempt: int
+    state: JobState
+    is_requeued: bool
+    reason: str
+    exit_code: int | None
+    exit_signal: int | None
+    nodes: list[str]
+    placed_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    elapsed_seconds: int | None
+    allocated_tres: dict[str, int]
+    cpu_seconds: float
+    max_rss_mib: int
+    charged_vnd: int
+
+
+class EventReply(Reply):
+    """Something that happened to a job."""
+
+    sequence: int
+    at: datetime
+    kind: str
+    facts: dict[str, Any]
+
+
+class CancelBody(Body):
+    """Jobs to cancel: all of them or, when one may not be, none."""
+
+    job_ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)]
+
+
+class CancelReply(Reply):
+    """Jobs for which the wish is new; those that are over or were asked before are left out."""
+
+    cancelled: list[UUID]
+
+
+class PricedLineReply(Reply):
+    """One line of a bill."""
+
+    tres: str
+    tres_seconds: int
+    rate_vnd_per_hour: int
+    vnd: int
+
+
+class ExpectedStartReply(Reply):
+    """When the first task would probably start."""
+
+    earliest: datetime
+    latest: datetime | None
+    reason: str
+
+
+class LicenseFitReply(Reply):
+    """One licence feature that the job needs."""
+
+    feature: str
+    asked: int
+    total: int
+    used: int
+
+
+class EstimateReply(Reply):
+    """Price, balance after it, expected start and licence fit; nothing was written."""
+
+    spec: JobSpec
+    tasks: int
+    walltime_is_default: bool
+    lines: list[PricedLineReply]
+    total_vnd: int
+    needed: dict[str, int]
+    available: dict[str, int]
+    available_after: dict[str, int]
+    expected_start: ExpectedStartReply
+    licenses: list[LicenseFitReply]
+    obstacles: list[str]
+    """Why a submit would be refused right now; empty when it would be accepted."""
+
+
+class LogReply(Reply):
+    """Some lines of a log, numbered from 0."""
+
+    path: str
+    """Relative to the job's workspace."""
+    first_line: int
+    lines: list[str]
+    next_line: int
+    is_at_end: bool
+    """Nothing complete follows for now."""
+    has_ended: bool
+    """The task will write no more."""
+
+
+class FileReply(Reply):
+    """One entry of a folder in a job's workspace."""
+
+    name: str
+    path: str
+    kind: EntryKind
+    size_bytes: int
+    changed_at: datetime
+
+
+class MetricReply(Reply):
+    """One number of a result."""
+
+    name: str
+    value: Number
+    unit: str
+
+
+class FailureReply(Reply):
+    """Why a task failed; equal causes have equal signatures."""
+
+    signature: str
+    line: str
+    file: str
+    line_number: int
+
+
+class ArtefactReply(Reply):
+    """A file worth showing."""
+
+    path: str
+    kind: str
+
+
+class TaskResultReply(Reply):
+    """What one task achieved."""
+
+    task_index: int
+    label: str
+    verdict: Verdict
+    metrics: list[MetricReply]
+    failure: FailureReply | None
+    artefacts: list[ArtefactReply]
+
+
+class SeriesReply(Reply):
+    """A curve."""
+
+    name: str
+    x_label: str
+    unit: str
+    points: list[tuple[Number, Number]]
+
+
+class MarkerReply(Reply):
+    """Something that happened on a curve."""
+
+    kind: str
+    x: Number
+
+
+class CampaignCellReply(Reply):
+    """Where a task stands in its campaign's matrix."""
+
+    task_index: int
+    row: str
+    column: str
+
+
+class ResultsReply(Reply):
+    """What a job achieved, as far as its workspace tells now."""
+
+    tasks: list[TaskResultReply]
+    metrics: list[MetricReply]
+    series: list[SeriesReply]
+    markers: list[MarkerReply]
+    campaign: list[CampaignCellReply]
+
+
+# --- what there is --------------------------------------------------------------------------------------
+
+
+class TemplateReply(Reply):
+    """A template in the catalogue."""
+
+    name: str
+    title: str
+    summary: str
+    domain: str
+
+
+class TemplateDetailReply(TemplateReply):
+    """A template with the JSON Schema of its parameters."""
+
+    parameters_schema: dict[str, Any]
+
+
+class NodeReply(Reply):
+    """One machine."""
+
+    name: str
+    state: NodeState
+    cpus: int
+    memory_mib: int
+    gpus: dict[str, int]
+    allocated_cpus: int
+    allocated_memory_mib: int
+    allocated_gpus: dict[str, int]
+    reason: str
+
+
+class PartitionReply(Reply):
+    """A set of nodes with its own limits."""
+
+    name: str
+    nodes: list[str]
+    max_walltime_seconds: int
+    default_walltime_seconds: int
+    max_nodes_per_job: int | None
+    is_default: bool
+
+
+class LicenseReply(Reply):
+    """A licence feature, counted over the cluster."""
+
+    feature: str
+    total: int
+    used: int
+
+
+class ClusterReply(Reply):
+    """A cluster as its controller last reported it."""
+
+    name: str
+    as_of: datetime
+    age_seconds: int
+    partitions: list[PartitionReply]
+    nodes: list[NodeReply]
+    licenses: list[LicenseReply]

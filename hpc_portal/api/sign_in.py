@@ -1,0 +1,114 @@
+"""Tokens, and who a token stands for."""
+
+from http import HTTPStatus
+from uuid import UUID
+
+import anyio.to_thread
+from fastapi import APIRouter, Request
+
+from hpc_portal.api.schemas import (
+    AppearanceBody,
+    IssuedTokenReply,
+    ListReply,
+    MeReply,
+    OrganisationReply,
+    PasswordBody,
+    ProjectReply,
+    SignInBody,
+    TokenBody,
+    TokenReply,
+)
+from hpc_portal.app.accounts.change_settings import change_appearance, change_password
+from hpc_portal.app.accounts.issue_token import IssuedToken, issue_token
+from hpc_portal.app.accounts.queries import list_tokens, list_visible_organisations, list_visible_projects
+from hpc_portal.app.accounts.revoke_token import revoke_token
+from hpc_portal.app.actor import load_actor
+from hpc_portal.app.errors import WrongCredentials
+from hpc_portal.app.services import Services
+from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.auth.sign_in import check_password
+
+router = APIRouter(tags=["people"])
+
+
+@router.post("/tokens/sign-in", status_code=HTTPStatus.CREATED)
+async def sign_in(request: Request, services: PortalServices, body: SignInBody) -> IssuedTokenReply:
+    """Exchange a password for a token, which is shown this once."""
+    user_id = await check_password(request, body.username, body.password)
+    return await anyio.to_thread.run_sync(_issue_to, services, user_id, body)
+
+
+def _issue_to(services: Services, user_id: UUID, body: SignInBody) -> IssuedTokenReply:
+    with services.reading() as session:
+        actor = load_actor(session, user_id)
+    if actor is None:  # deactivated in this very moment
+        raise WrongCredentials
+    return _issued(issue_token(services, actor, name=body.name, valid_days=body.valid_days))
+
+
+@router.get("/tokens")
+def tokens(services: PortalServices, actor: CurrentActor) -> ListReply[TokenReply]:
+    """Your tokens, newest first; revoked ones too."""
+    with services.reading() as session:
+        return ListReply(items=[TokenReply.model_validate(item) for item in list_tokens(session, actor)])
+
+
+@router.post("/tokens", status_code=HTTPStatus.CREATED)
+def create_token(services: PortalServices, actor: CurrentActor, body: TokenBody) -> IssuedTokenReply:
+    """Issue a token with all your rights; it is shown this once."""
+    return _issued(issue_token(services, actor, name=body.name, valid_days=body.valid_days))
+
+
+@router.delete("/tokens/{token_id}", status_code=HTTPStatus.NO_CONTENT)
+def delete_token(
+    services: PortalServices, actor: CurrentActor, identities: KnownIdentities, token_id: UUID
+) -> None:
+    """Revoke one of your tokens."""
+    revoke_token(services, actor, token_id)
+    identities.forget()
+
+
+@router.get("/me")
+def me(services: PortalServices, actor: CurrentActor) -> MeReply:
+    """Who you are to the portal, and where you may do what."""
+    with services.reading() as session:
+        organisations = list_visible_organisations(session, actor)
+        projects = list_visible_projects(session, actor)
+    return MeReply(
+        username=actor.username,
+        display_name=actor.display_name,
+        cluster_user=actor.cluster_user,
+        locale=actor.locale,
+        theme=actor.theme,
+        global_role=actor.global_role,
+        organisations=[OrganisationReply.model_validate(item) for item in organisations],
+        projects=[ProjectReply.model_validate(item) for item in projects],
+    )
+
+
+@router.patch("/me", status_code=HTTPStatus.NO_CONTENT)
+def change_me(
+    services: PortalServices, actor: CurrentActor, identities: KnownIdentities, body: AppearanceBody
+) -> None:
+    """Change your language or theme."""
+    change_appearance(services, actor, locale=body.locale, theme=body.theme)
+    identities.forget()
+
+
+@router.post("/me/password", status_code=HTTPStatus.NO_CONTENT)
+def set_password(
+    services: PortalServices, actor: CurrentActor, identities: KnownIdentities, body: PasswordBody
+) -> None:
+    """Change your password; ends all your browser sessions."""
+    change_password(services, actor, present=body.present, new=body.new)
+    identities.forget()
+
+
+def _issued(token: IssuedToken) -> IssuedTokenReply:
+    return IssuedTokenReply(
+        id=token.id,
+        name=token.name,
+        token=token.secret,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+    )

@@ -1,0 +1,84 @@
+"""The web application: routers, headers, errors, and what starts and stops with the process."""
+
+import contextlib
+import importlib
+import importlib.metadata
+from collections.abc import AsyncIterator
+
+import anyio.to_thread
+import structlog
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hpc_portal.api import routes as api
+from hpc_portal.api.problems import problem_reply
+from hpc_portal.app.errors import PortalError
+from hpc_portal.app.event_hub import EventHub
+from hpc_portal.app.services import Services
+from hpc_portal.auth.csrf import refuse_cross_site
+from hpc_portal.auth.identify import Identities
+from hpc_portal.auth.sessions import is_secure
+from hpc_portal.auth.throttle import SignInThrottle
+from hpc_portal.middleware import BodyTooLarge, LimitBody, SecurityHeaders
+from quotas.errors import QuotaError
+from schedulers.errors import SchedulerError
+from workloads.errors import WorkloadError
+
+log = structlog.get_logger(__name__)
+
+_VERSION = importlib.metadata.version("hpc-portal")
+
+_OURS = (
+    PortalError,
+    QuotaError,
+    WorkloadError,
+    SchedulerError,
+    BodyTooLarge,
+    RequestValidationError,
+    HTTPException,
+)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application of one web process; it closes `services.commits` when it stops."""
+    app = FastAPI(
+        title="HPC portal of Da Nang",
+        version=_VERSION,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # both pages load scripts from elsewhere, which our content security policy refuses
+        redoc_url=None,
+        lifespan=_lifespan,
+        dependencies=[Depends(refuse_cross_site)],
+    )
+    app.state.services = services
+    app.state.identities = Identities(services)
+    app.state.throttle = SignInThrottle()
+    app.state.event_hub = EventHub(services.engine)
+    app.include_router(api.router)
+    app.add_middleware(LimitBody)
+    app.add_middleware(SecurityHeaders, is_https=is_secure(services.settings))
+    for error in _OURS:
+        app.add_exception_handler(error, _reply_to)
+    app.add_exception_handler(Exception, _reply_to)
+    with contextlib.suppress(ImportError):  # until the pages are complete
+        importlib.import_module("hpc_portal.web.pages").install(app)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    log.info("web.started", version=_VERSION)
+    yield
+    hub: EventHub = app.state.event_hub
+    await hub.close()
+    await anyio.to_thread.run_sync(services.commits.close)
+    log.info("web.stopped")
+
+
+async def _reply_to(request: Request, error: Exception) -> Response:
+    """Problem JSON; the pages put their own handlers in front of this one."""
+    return problem_reply(request, error)
