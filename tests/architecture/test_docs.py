@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from schedulers.dask import plugin
 from scripts.write_docs import ARCHITECTURE, PACKAGES, ROOT, SETTINGS, file_tree, settings_page, with_tree
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -45,6 +46,14 @@ def test_every_make_target_that_a_page_names_exists(page: Path) -> None:
     named = set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", page.read_text("utf-8"), flags=re.MULTILINE))
     made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
     assert named - made == set()
+
+
+def test_every_variable_that_the_operations_page_names_exists() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text("utf-8")
+    named = set(re.findall(r"\bHPC_(?:PORTAL|NODE)_[A-Z_]+[A-Z]", page))
+    known = set(re.findall(r"\bHPC_(?:PORTAL|NODE)_[A-Z_]+", settings_page() + (plugin.__doc__ or "")))
+    assert named - known == set()
+    assert {name for name in known if name.startswith("HPC_NODE_")} <= named
 
 
 @pytest.mark.parametrize("decision", DECISIONS, ids=page_name)
