@@ -58,6 +58,11 @@ class LaneQueue:
     environment: dict[str, str]
     """What its runs have in common."""
 
+    @property
+    def slot(self) -> str:
+        """Lanes of one slot take turns."""
+        return self.lane.slot or self.lane.lane_id
+
 
 @dataclass(slots=True)
 class Running:
@@ -94,6 +99,8 @@ class Executor:
         self._commands = commands
         self._reports = reports
         self._lanes: dict[str, LaneQueue] = {}
+        self._slots: dict[str, deque[LaneQueue]] = {}
+        """Lanes that take turns: the first of each slot is at work."""
         self._active: dict[int, Running] = {}
         self._received = b""
         self._unsent: list[list[Any]] = []
@@ -160,7 +167,10 @@ class Executor:
             return
         queue = LaneQueue(lane, deque(lane.runs), self._common_environment(lane))
         self._lanes[lane.lane_id] = queue
-        self._start_next(queue)
+        turn = self._slots.setdefault(queue.slot, deque())
+        turn.append(queue)
+        if turn[0] is queue:
+            self._start_next(queue)
 
     def _cancel(self, keys: frozenset[str], grace_seconds: float) -> None:
         for queue in self._lanes.values():
@@ -184,8 +194,17 @@ class Executor:
         self._close_if_done(queue)
 
     def _close_if_done(self, queue: LaneQueue) -> None:
-        if not queue.waiting and not any(running.queue is queue for running in self._active.values()):
-            self._lanes.pop(queue.lane.lane_id, None)
+        if queue.waiting or any(running.queue is queue for running in self._active.values()):
+            return
+        if self._lanes.pop(queue.lane.lane_id, None) is None:
+            return
+        turn = self._slots[queue.slot]
+        was_at_work = turn[0] is queue
+        turn.remove(queue)
+        if not turn:
+            del self._slots[queue.slot]
+        elif was_at_work:
+            self._start_next(turn[0])
 
     def _start(self, queue: LaneQueue, run: Run) -> bool:
         command = queue.lane.command

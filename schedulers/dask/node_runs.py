@@ -34,7 +34,8 @@ class NodeRuns:
         Raises:
             RunRefused: it does not fit beside the lanes that are open.
         """
-        others = [other.lane for lane_id, other in self.lanes.items() if lane_id != lane.lane_id]
+        slots = {_slot(opened.lane): opened.lane for opened in self.lanes.values()}
+        others = [other for slot, other in slots.items() if slot != _slot(lane)]
         unknown = set(lane.gpu_indices) - {gpu.index for gpu in config.gpus}
         if unknown:
             raise RunRefused(f"This node has no GPU {min(unknown)}.")
@@ -113,6 +114,11 @@ class NodeRuns:
     def _keep(self, report: RunReport) -> RunReport:
         self.reports[report.key] = report
         return report
+
+
+def _slot(lane: Lane) -> str:
+    """Lanes of one slot use the same share in turn."""
+    return lane.slot or lane.lane_id
 
 
 def refused(lane: Lane, reason: str, now: float) -> list[RunReport]:
