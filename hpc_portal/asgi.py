@@ -1,7 +1,6 @@
 """The web application: routers, headers, errors, and what starts and stops with the process."""
 
 import contextlib
-import importlib
 import importlib.metadata
 from collections.abc import AsyncIterator
 
@@ -23,6 +22,7 @@ from hpc_portal.auth.identify import Identities
 from hpc_portal.auth.sessions import is_secure
 from hpc_portal.auth.throttle import SignInThrottle
 from hpc_portal.middleware import BodyTooLarge, LimitBody, SecurityHeaders
+from hpc_portal.web import pages
 from quotas.errors import QuotaError
 from schedulers.errors import SchedulerError
 from workloads.errors import WorkloadError
@@ -63,8 +63,7 @@ def create_app(services: Services) -> FastAPI:
     for error in _OURS:
         app.add_exception_handler(error, _reply_to)
     app.add_exception_handler(Exception, _reply_to)
-    with contextlib.suppress(ImportError):  # until the pages are complete
-        importlib.import_module("hpc_portal.web.pages").install(app)
+    pages.install(app)
     return app
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import anyio.to_thread
 from starlette.requests import Request
@@ -28,6 +28,10 @@ _ASK_AGAIN_SECONDS = 10.0
 """Whether the task has ended is asked when something happened to the job, and at least so often."""
 _LINES_PER_MESSAGE = 2000
 _RETRY_MILLISECONDS = 2000
+
+
+StillAllowed = Callable[[], Awaitable[bool]]
+"""Asked about each quarter of a minute: whether the reader may still see what the stream tells."""
 
 
 def sse_response(messages: AsyncIterator[bytes]) -> StreamingResponse:
@@ -58,6 +62,18 @@ ALIVE = b": alive\n\n"
 """A comment that keeps proxies from closing a silent stream."""
 
 
+def may_still_see(request: Request, topic: Topic) -> StillAllowed:
+    """Whether whoever opened this stream is still signed in and still sees all of the topic."""
+
+    async def ask() -> bool:
+        actor = await find_actor(request)
+        if actor is None:
+            return False
+        return await anyio.to_thread.run_sync(_sees, request.app.state.services, actor, topic)
+
+    return ask
+
+
 def visible_topic(services: Services, actor: Actor) -> Topic:
     """The events of every job that the actor may see."""
     if permissions.may(actor, Action.VIEW):
@@ -66,19 +82,19 @@ def visible_topic(services: Services, actor: Actor) -> Topic:
         return Topic(project_ids=frozenset(item.id for item in list_visible_projects(session, actor)))
 
 
-async def job_messages(request: Request, topic: Topic, *, after: int | None) -> AsyncIterator[bytes]:
+async def job_messages(
+    hub: EventHub, topic: Topic, *, after: int | None, still_allowed: StillAllowed
+) -> AsyncIterator[bytes]:
     """`event: job` with its JSON for each event; `event: resync` when too much was missed to tell.
 
-    Whether the reader may still see the topic is asked again whenever the stream is silent for a while. When
-    they may not, it ends with `event: end`; reconnecting then tells why.
+    Ends with `event: end` when the reader may see it no longer; reconnecting then tells why.
     """
-    hub: EventHub = request.app.state.event_hub
     yield f"retry: {_RETRY_MILLISECONDS}\n\n".encode()
     checked_at = time.monotonic()
     async for batch in hub.follow(topic, after=after, alive_seconds=ALIVE_SECONDS):
         if time.monotonic() - checked_at >= ALIVE_SECONDS:
             checked_at = time.monotonic()
-            if not await _may_still_see(request, topic):
+            if not await still_allowed():
                 yield message("end", json.dumps({"reason": "access ended"}))
                 return
         if batch.is_gap:
@@ -89,19 +105,23 @@ async def job_messages(request: Request, topic: Topic, *, after: int | None) -> 
             yield ALIVE
 
 
-async def log_messages(request: Request, source: LogSource, *, first_line: int) -> AsyncIterator[bytes]:
+async def log_messages(
+    services: Services,
+    hub: EventHub,
+    source: LogSource,
+    *,
+    first_line: int,
+    still_allowed: StillAllowed,
+) -> AsyncIterator[bytes]:
     """`event: lines` with `{first, lines}` as the log grows; the id is the number of the next line.
 
     Ends with `event: end` when the task has ended and all of its log was sent. What follows a last newline is
     sent only then, so that no line is ever sent twice.
     """
-    services: Services = request.app.state.services
-    hub: EventHub = request.app.state.event_hub
-    topic = Topic(job_id=source.job_id)
     yield f"retry: {_RETRY_MILLISECONDS}\n\n".encode()
     next_line, pause = first_line, _LOG_POLL_SECONDS[0]
     ended, asked_at, checked_at = False, -_ASK_AGAIN_SECONDS, time.monotonic()
-    async with hub.watch(topic) as stirred:
+    async with hub.watch(Topic(job_id=source.job_id)) as stirred:
         while not hub.is_closed:
             now = time.monotonic()
             if not ended and (stirred.is_set() or now - asked_at >= _ASK_AGAIN_SECONDS):
@@ -117,7 +137,7 @@ async def log_messages(request: Request, source: LogSource, *, first_line: int) 
                 return
             if now - checked_at >= ALIVE_SECONDS:
                 checked_at = now
-                if not await _may_still_see(request, topic):
+                if not await still_allowed():
                     yield message("end", json.dumps({"reason": "access ended"}), event_id=next_line)
                     return
                 yield ALIVE
@@ -125,13 +145,6 @@ async def log_messages(request: Request, source: LogSource, *, first_line: int) 
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stirred.wait(), pause)
                 pause = min(pause * 1.3, _LOG_POLL_SECONDS[1])
-
-
-async def _may_still_see(request: Request, topic: Topic) -> bool:
-    actor = await find_actor(request)
-    if actor is None:
-        return False
-    return await anyio.to_thread.run_sync(_sees, request.app.state.services, actor, topic)
 
 
 def _sees(services: Services, actor: Actor, topic: Topic) -> bool:

@@ -9,12 +9,19 @@ from starlette.responses import StreamingResponse
 
 from hpc_portal.app.accounts.queries import get_project
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.event_hub import Topic
+from hpc_portal.app.event_hub import EventHub, Topic
 from hpc_portal.app.jobs.logs import LogStream, find_log
 from hpc_portal.app.jobs.queries import require_visible
 from hpc_portal.app.services import Services
-from hpc_portal.auth.deps import CurrentActor, PortalServices
-from hpc_portal.sse import job_messages, log_messages, resume_point, sse_response, visible_topic
+from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
+from hpc_portal.sse import (
+    job_messages,
+    log_messages,
+    may_still_see,
+    resume_point,
+    sse_response,
+    visible_topic,
+)
 
 router = APIRouter(tags=["streams"])
 
@@ -24,30 +31,42 @@ After = Annotated[int | None, Query(ge=0, lt=2**63)]
 
 @router.get("/events/stream", response_class=StreamingResponse)
 async def follow_everything(
-    request: Request, services: PortalServices, actor: CurrentActor, after: After = None
+    request: Request, services: PortalServices, actor: CurrentActor, hub: Events, after: After = None
 ) -> StreamingResponse:
     """Events of every job that you may see."""
     topic = await anyio.to_thread.run_sync(visible_topic, services, actor)
-    return sse_response(job_messages(request, topic, after=resume_point(request, after)))
+    return _events(request, hub, topic, after)
 
 
 @router.get("/projects/{account}/events/stream", response_class=StreamingResponse)
-async def follow_project(
-    request: Request, services: PortalServices, actor: CurrentActor, account: str, after: After = None
+async def follow_project(  # noqa: PLR0913 - whose events, and from where
+    *,
+    request: Request,
+    services: PortalServices,
+    actor: CurrentActor,
+    hub: Events,
+    account: str,
+    after: After = None,
 ) -> StreamingResponse:
     """Events of the jobs of one project."""
     topic = await anyio.to_thread.run_sync(_project_topic, services, actor, account)
-    return sse_response(job_messages(request, topic, after=resume_point(request, after)))
+    return _events(request, hub, topic, after)
 
 
 @router.get("/jobs/{job_id}/events/stream", response_class=StreamingResponse)
-async def follow_job(
-    request: Request, services: PortalServices, actor: CurrentActor, job_id: UUID, after: After = None
+async def follow_job(  # noqa: PLR0913 - whose events, and from where
+    *,
+    request: Request,
+    services: PortalServices,
+    actor: CurrentActor,
+    hub: Events,
+    job_id: UUID,
+    after: After = None,
 ) -> StreamingResponse:
     """Events of one job."""
     await anyio.to_thread.run_sync(_require_visible, services, actor, job_id)
     topic = Topic(job_id=job_id)
-    return sse_response(job_messages(request, topic, after=resume_point(request, after)))
+    return _events(request, hub, topic, after)
 
 
 @router.get("/jobs/{job_id}/log/stream", response_class=StreamingResponse)
@@ -56,6 +75,7 @@ async def follow_log(  # noqa: PLR0913 - which log, and from where
     request: Request,
     services: PortalServices,
     actor: CurrentActor,
+    hub: Events,
     job_id: UUID,
     task: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
     stream: LogStream = LogStream.STDOUT,
@@ -68,8 +88,26 @@ async def follow_log(  # noqa: PLR0913 - which log, and from where
     source = await anyio.to_thread.run_sync(
         lambda: find_log(services, actor, job_id, task=task, stream=stream)
     )
-    first_line = resume_point(request, after) or 0
-    return sse_response(log_messages(request, source, first_line=first_line))
+    return sse_response(
+        log_messages(
+            services,
+            hub,
+            source,
+            first_line=resume_point(request, after) or 0,
+            still_allowed=may_still_see(request, Topic(job_id=job_id)),
+        )
+    )
+
+
+def _events(request: Request, hub: EventHub, topic: Topic, after: int | None) -> StreamingResponse:
+    return sse_response(
+        job_messages(
+            hub,
+            topic,
+            after=resume_point(request, after),
+            still_allowed=may_still_see(request, topic),
+        )
+    )
 
 
 def _project_topic(services: Services, actor: Actor, account: str) -> Topic:

@@ -1,0 +1,59 @@
+"""A small city behind a real web server, and its people as HTTP clients."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from hpc_portal.app.accounts.issue_token import issue_token
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.clock import SystemClock
+from hpc_portal.asgi import create_app
+from tests.small_city import City, build_city
+
+
+@dataclass(frozen=True)
+class Portal:
+    """A running web process."""
+
+    city: City
+    url: str
+
+    def client(self, actor: Actor | None = None, **headers: str) -> httpx.Client:
+        """A client that shows this person's token; without a person, a stranger's."""
+        if actor is not None:
+            headers["authorization"] = f"Bearer {self.token_of(actor)}"
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+
+    def token_of(self, actor: Actor) -> str:
+        """A new token of this person."""
+        return issue_token(self.city.services, actor, name="test").secret
+
+
+@pytest.fixture
+def city(database_url: str, tmp_path: Path) -> Iterator[City]:
+    """Once on SQLite, once on PostgreSQL."""
+    city = build_city(database_url, tmp_path, clock=SystemClock())
+    yield city
+    city.services.engine.dispose()
+
+
+@pytest.fixture
+def portal(city: City) -> Iterator[Portal]:
+    """The portal's web process as a thread, on a free port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(
+            create_app(city.services), log_config=None, ws="none", timeout_graceful_shutdown=2
+        )
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        yield Portal(city, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        server.should_exit = True
+        thread.join(30)
+        assert not thread.is_alive()
