@@ -1,14 +1,20 @@
 """Engine and transactions: SQLite for one machine, PostgreSQL for the city, the same code on both."""
 
+import contextlib
+import fcntl
+import os
 import random
 import sqlite3
+import threading
 import time
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, event
 from sqlalchemy import create_engine as sqlalchemy_create_engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import Pool
 
 T = TypeVar("T")
 
@@ -30,6 +36,8 @@ def create_engine(url: str, *, pool_size: int = 10) -> Engine:
         engine = sqlalchemy_create_engine(url, pool_size=pool_size, max_overflow=20)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+        if engine.url.database:
+            _turns[engine.pool] = _Turn(f"{engine.url.database}-turn")
         return engine
     return sqlalchemy_create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
 
@@ -47,13 +55,46 @@ def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            with writing(engine).begin() as connection:
+            with write_turn(engine), writing(engine).begin() as connection:
                 return work(connection)
         except DBAPIError as error:
             if attempt == _ATTEMPTS or not is_retriable(error):
                 raise
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 - jitter, not a secret
     raise AssertionError
+
+
+@contextlib.contextmanager
+def write_turn(engine: Engine) -> Iterator[None]:
+    """Wait for this machine's turn to write to an SQLite file; nothing to wait for on other databases.
+
+    SQLite itself waits for its write lock by sleeping, up to 100 ms at a time, so that a busy writer starves
+    the others. Here threads queue on a lock and processes on a `flock`, and go on the moment it is free.
+    Writers that skip this are still correct, only slower.
+    """
+    turn: _Turn | None = _turns.get(engine.pool)
+    if turn is None:
+        yield
+        return
+    with turn.threads:
+        fcntl.flock(turn.file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(turn.file, fcntl.LOCK_UN)
+
+
+class _Turn:
+    """One per engine: flock tells processes apart, but not the threads that share a descriptor."""
+
+    def __init__(self, path: str) -> None:
+        self.threads = threading.Lock()
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        weakref.finalize(self, os.close, self.file)
+
+
+_turns: "weakref.WeakKeyDictionary[Pool, _Turn]" = weakref.WeakKeyDictionary()
+"""By pool, which an engine shares with the one that `writing` makes of it."""
 
 
 def is_retriable(error: DBAPIError) -> bool:

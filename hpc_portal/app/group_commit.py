@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from hpc_portal.app.db import transact, writing
+from hpc_portal.app.db import transact, write_turn, writing
 
 T = TypeVar("T")
 
@@ -69,7 +69,7 @@ class GroupCommit:
     def _commit(self, batch: list[_Item]) -> None:
         if len(batch) > 1:
             try:
-                with writing(self._engine).begin() as connection:
+                with write_turn(self._engine), writing(self._engine).begin() as connection:
                     results = [item.work(connection) for item in batch]
             except Exception:  # noqa: BLE001, S110 - whoever failed is found by running each alone
                 pass
