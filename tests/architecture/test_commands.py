@@ -26,9 +26,8 @@ def command_lines(page: Path) -> Iterator[list[str]]:
     lines = [line for block in blocks for line in block.splitlines()]
     outside = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
     for line in [*lines, *re.findall(r"`([^`\n]+)`", outside)]:
-        words = shlex.split(line.strip().removeprefix(".venv/bin/"), comments=True)
-        if words and words[0] in PROGRAMS and len(words) > 1:
-            yield words
+        if re.match(r"\s*(?:\.venv/bin/)?hpc(?:-portal)? ", line):
+            yield shlex.split(line.strip().removeprefix(".venv/bin/"), comments=True)
 
 
 def problem(words: list[str]) -> str:
