@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
-from schedulers.jobspec import MAX_ARRAY_TASKS, ArraySpec, InputFile, JobSpec
+from schedulers.jobspec import ArraySpec, InputFile, JobSpec
 from workloads.campaign import summary
 from workloads.errors import FieldProblem, InvalidParameters
 from workloads.resources import JobName, Resources
@@ -29,6 +29,9 @@ from workloads.workspace import list_files, read_text
 
 LARGEST_SEED = 2**31 - 1
 """Verilog's int is signed and has 32 bits."""
+
+MOST_TASKS = 100_000
+"""A page shows the whole matrix."""
 
 _SOURCE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.(sv|v|svh|vh)$")
 _COMPILED = (".sv", ".v")
@@ -95,7 +98,7 @@ class RtlRegressionParameters(Parameters):
     seeds: int = Field(
         default=10,
         ge=1,
-        le=100_000,
+        le=MOST_TASKS,
         title=N_("Seeds"),
         description=N_("Runs of each test, each with its own random sequence."),
         json_schema_extra={"group": N_("Campaign")},
@@ -111,7 +114,7 @@ class RtlRegressionParameters(Parameters):
         description=N_("The length of each run; passed as +n."),
         json_schema_extra={"group": N_("Campaign")},
     )
-    only_tasks: list[Annotated[int, Field(ge=0, lt=MAX_ARRAY_TASKS)]] = Field(
+    only_tasks: list[Annotated[int, Field(ge=0, lt=MOST_TASKS)]] = Field(
         default_factory=list,
         max_length=10_000,
         title=N_("Only these tasks"),
@@ -127,7 +130,7 @@ class RtlRegressionParameters(Parameters):
     max_parallel: int | None = Field(
         default=None,
         ge=1,
-        le=MAX_ARRAY_TASKS,
+        le=MOST_TASKS,
         title=N_("At most at once"),
         description=N_("Tasks that may run at the same time; empty sets no limit."),
         json_schema_extra={"group": N_("Campaign")},
@@ -209,9 +212,9 @@ class RtlRegression(Template[RtlRegressionParameters]):
                 FieldProblem("first_seed", f"the last seed would pass {LARGEST_SEED}", "too_large")
             )
         total = len(params.tests) * params.seeds
-        if total > MAX_ARRAY_TASKS:
+        if total > MOST_TASKS:
             problems.append(
-                FieldProblem("seeds", f"{total} tasks; a job can have {MAX_ARRAY_TASKS}", "too_large")
+                FieldProblem("seeds", f"{total} tasks; a regression can have {MOST_TASKS}", "too_large")
             )
         if any(index >= total for index in params.only_tasks):
             problems.append(FieldProblem("only_tasks", f"the last task is {total - 1}", "too_large"))
