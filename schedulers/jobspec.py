@@ -238,11 +238,11 @@ class JobSpec(_Frozen):
 
     def task_indices(self, start: int = 0) -> Iterator[int]:
         """Array task ids in order; a job that is no array has the single index 0."""
-        return self.array.indices(start) if self.array else iter(range(start, 1))
+        return iter(range(start, 1)) if self.array is None else self.array.indices(start)
 
     def output_path(self, *, job_id: UUID, task_index: int, user: str = "") -> tuple[str, str]:
         """Workspace paths of stdout and stderr with sbatch's patterns filled in; equal when joined."""
-        default = "slurm-%A_%a.out" if self.array else "slurm-%j.out"
+        default = "slurm-%j.out" if self.array is None else "slurm-%A_%a.out"
         values = {
             "j": str(job_id),
             "A": str(job_id),

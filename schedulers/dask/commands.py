@@ -96,7 +96,7 @@ def _run_variables(
     variables: dict[str, str] = {}
     if attempt:
         variables |= {"HPC_RESTART_COUNT": str(attempt), "SLURM_RESTART_COUNT": str(attempt)}
-    if submission.spec.array:
+    if submission.spec.array is not None:
         variables |= {"HPC_ARRAY_TASK_ID": str(task_index), "SLURM_ARRAY_TASK_ID": str(task_index)}
     if len(share.nodes) > 1:
         name = f"{submission.job_id}/{task_index}/{attempt}"

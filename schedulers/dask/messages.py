@@ -91,8 +91,12 @@ class Lane:
     "" is a slot of its own."""
 
     def to_json(self) -> dict[str, Any]:
-        """A plain dict for json.dumps."""
-        return asdict(self)
+        """A plain dict for json.dumps; it shares what it holds with the lane, for there are many runs."""
+        return {
+            **_fields(self),
+            "command": {**_fields(self.command), "tenant": _fields(self.command.tenant)},
+            "runs": [_fields(run) for run in self.runs],
+        }
 
     @classmethod
     def from_json(cls, json: dict[str, Any]) -> Self:
@@ -108,6 +112,10 @@ class Lane:
                 "gpu_indices": tuple(json["gpu_indices"]),
             }
         )
+
+
+def _fields(item: Lane | Command | Tenant | Run) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in item.__slots__}
 
 
 @dataclass(frozen=True, slots=True)
