@@ -3,6 +3,7 @@
 import contextlib
 import importlib.metadata
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 
 import anyio.to_thread
 import structlog
@@ -21,7 +22,7 @@ from hpc_portal.auth.csrf import refuse_cross_site
 from hpc_portal.auth.identify import Identities
 from hpc_portal.auth.sessions import is_secure
 from hpc_portal.auth.throttle import SignInThrottle
-from hpc_portal.middleware import BodyTooLarge, LimitBody, SecurityHeaders
+from hpc_portal.middleware import MAX_BODY_BYTES, SecurityHeaders
 from hpc_portal.web import pages
 from quotas.errors import QuotaError
 from schedulers.errors import SchedulerError
@@ -36,7 +37,6 @@ _OURS = (
     QuotaError,
     WorkloadError,
     SchedulerError,
-    BodyTooLarge,
     RequestValidationError,
     HTTPException,
 )
@@ -51,14 +51,14 @@ def create_app(services: Services) -> FastAPI:
         docs_url=None,  # both pages load scripts from elsewhere, which our content security policy refuses
         redoc_url=None,
         lifespan=_lifespan,
-        dependencies=[Depends(refuse_cross_site)],
+        max_body_size=MAX_BODY_BYTES,
+        dependencies=[Depends(refuse_nul), Depends(refuse_cross_site)],
     )
     app.state.services = services
     app.state.identities = Identities(services)
     app.state.throttle = SignInThrottle()
     app.state.event_hub = EventHub(services.engine)
     app.include_router(api.router)
-    app.add_middleware(LimitBody)
     app.add_middleware(SecurityHeaders, is_https=is_secure(services.settings))
     for error in _OURS:
         app.add_exception_handler(error, _reply_to)
@@ -76,6 +76,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await hub.close()
     await anyio.to_thread.run_sync(services.commits.close)
     log.info("web.stopped")
+
+
+async def refuse_nul(request: Request) -> None:
+    """No address has a NUL character in it: databases cannot store one, so nothing can be found by it.
+
+    Raises:
+        HTTPException: 404.
+    """
+    if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
+        raise HTTPException(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
 
 
 async def _reply_to(request: Request, error: Exception) -> Response:

@@ -21,6 +21,7 @@ _HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 MAX_BODY_BYTES = 64 * 1024**2
+"""More than any honest request: large files belong into workspaces."""
 
 
 class SecurityHeaders:
@@ -51,36 +52,3 @@ class SecurityHeaders:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_headers)
-
-
-class BodyTooLarge(Exception):
-    """A request body is larger than anything that the portal takes."""
-
-
-class LimitBody:
-    """Stop reading a request at a size that no honest one reaches."""
-
-    def __init__(self, app: ASGIApp, *, max_bytes: int = MAX_BODY_BYTES) -> None:
-        self._app = app
-        self._max_bytes = max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, counting.
-
-        Raises:
-            BodyTooLarge: in the handler that reads the body.
-        """
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        received = 0
-
-        async def receive_counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise BodyTooLarge
-            return message
-
-        await self._app(scope, receive_counted, send)

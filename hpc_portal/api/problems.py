@@ -11,7 +11,6 @@ from starlette.responses import JSONResponse
 
 from hpc_portal.app import errors as app
 from hpc_portal.auth import errors as auth
-from hpc_portal.middleware import BodyTooLarge
 from quotas import errors as quotas
 from schedulers import errors as schedulers
 from workloads import errors as workloads
@@ -57,7 +56,6 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
         503, "scheduler-unavailable", "The scheduler does not answer"
     ),
     schedulers.SubmitUncertain: ProblemKind(503, "submit-uncertain", "The scheduler did not answer"),
-    BodyTooLarge: ProblemKind(413, "body-too-large", "The request is too large"),
     RequestValidationError: ProblemKind(422, "invalid-request", "The request cannot be read"),
 }
 """The most specific class of an error decides. A test holds that every leaf has its row."""
@@ -103,8 +101,6 @@ def problem_reply(request: Request, error: Exception) -> JSONResponse:
 def _detail(error: Exception, kind: ProblemKind) -> str:
     if isinstance(error, RequestValidationError):
         return "; ".join(f"{item['field']}: {item['message']}" for item in _field_problems(error))
-    if isinstance(error, BodyTooLarge):
-        return "The request is larger than the portal takes. Put large files into the workspace instead."
     if kind is _INTERNAL:
         return "Something went wrong on our side. Tell the city's administrators the request id."
     return str(error)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -28,6 +28,7 @@ OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
 """Phases of jobs of which nothing runs or will run."""
 _CLOCK_SLACK = timedelta(minutes=1)
 """Between the clock in a job's id and the one in `submitted_at`."""
+_NO_JOB_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 _MOST_SCOPES = 50
 
 
@@ -241,7 +242,7 @@ def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]
         found.append(col(Job.user_id).in_(list(session.connection().execute(user_id).scalars())))
     if wanted.name:
         found.append(func.lower(col(Job.name)).contains(wanted.name.lower(), autoescape=True))
-    if wanted.submitted_after:
+    if wanted.submitted_after and wanted.submitted_after > _NO_JOB_BEFORE:
         found.append(col(Job.id) >= first_id_at(wanted.submitted_after - _CLOCK_SLACK))
         found.append(col(Job.submitted_at) >= wanted.submitted_after)
     if wanted.job_ids:
