@@ -105,12 +105,12 @@ class Language:
                 kind = gpu.partition(":")[2]
                 return f"GPU {kind.upper()}" if kind else "GPU"
             case ("license", _, feature):
-                return self.gettext(N_("licence %(feature)s"), feature=feature)
+                return self.gettext(N_("Licence %(feature)s"), feature=feature)
         words = {
             tres.CPU: N_("CPU cores"),
-            tres.MEM: N_("memory"),
-            tres.NODE: N_("nodes"),
-            "billing": N_("billing"),
+            tres.MEM: N_("Memory"),
+            tres.NODE: N_("Nodes"),
+            "billing": N_("Billing"),
         }
         return self.gettext(words.get(name, name))
 

@@ -71,12 +71,19 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         job = get_job(session, actor, job_id)
     source = find_log(services, actor, job_id, task=task, stream=LogStream.STDOUT)
     errors = find_log(services, actor, job_id, task=task, stream=LogStream.STDERR)
-    files = dict.fromkeys([source.path, errors.path, *([file] if file else [])])
+    results, cells = read_results(services, job)
+    written = [
+        artefact.path
+        for result in results.tasks
+        if result.task_index == source.task_index
+        for artefact in result.artefacts
+        if artefact.kind == "log"
+    ]
+    files = dict.fromkeys([source.path, errors.path, *written, *([file] if file else [])])
     source = replace(source, path=file or source.path)
     with services.reading() as session:
         has_ended = has_task_ended(session, job_id, source.task_index)
     window = _window(source, line, has_ended=has_ended)
-    _, cells = read_results(services, job) if job.is_array else ((), ())
     query = {"task": source.task_index, "file": source.path}
     is_live = not has_ended and (window is None or window.is_at_end)
     facts = {

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from hpc_portal.app import errors as app
+from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.web.language import Language
 from quotas import errors as quotas
 from quotas.money import VND
@@ -115,6 +116,11 @@ def _text(error: Exception, language: Language) -> str:
             return say(_ACTIONS.get(error.action, N_("Your role does not allow this.")))
         case app.ClusterNotSeenYet():
             return say(N_("The cluster has not reported yet. Try again in a few seconds."))
+        case TooManyAttempts():
+            return say(
+                N_("Too many failed sign-ins. Try again in %(seconds)s seconds."),
+                seconds=language.number(error.retry_after_seconds),
+            )
         case app.WrongCredentials():
             return say(N_("The user name or the password is wrong."))
         case app.NotFound() | TemplateNotFound():

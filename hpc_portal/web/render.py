@@ -18,7 +18,7 @@ from hpc_portal.app.permissions import Action, may
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.language import Language, choose, load_languages
-from hpc_portal.web.words import Word, reason_text, state_word
+from hpc_portal.web.words import METRICS, Word, reason_text, state_word
 from workloads.template import N_
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -123,6 +123,7 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
         instant=language.instant,
         memory=language.memory,
         metric=language.metric,
+        metric_name=lambda name: METRICS.get(name, name),
         number=language.number,
         relative=language.relative,
         resource=language.resource,

@@ -4,7 +4,6 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from hpc_portal.web.words import STATES, VERDICTS, Word
 from schedulers.jobstate import JobState
@@ -51,9 +50,10 @@ class Matrix:
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Series that share a unit, drawn in one plot."""
+    """One series, drawn in a plot of its own."""
 
-    title: str
+    name: str
+    unit: str
     json: str
 
 
@@ -87,19 +87,16 @@ def show_matrix(
 
 
 def show_curves(series: Sequence[Series]) -> list[Curve]:
-    """One plot for each unit and x axis."""
-
-    def axes(one: Series) -> tuple[str, str]:
-        return (one.unit, one.x_label)
-
-    curves = []
-    for _, members in groupby(sorted((s for s in series if s.points), key=axes), key=axes):
-        found = list(members)
-        content = [{"name": s.name, "x_label": s.x_label, "points": s.points} for s in found]
-        title = ", ".join(s.name for s in found)
-        unit = f" ({found[0].unit})" if found[0].unit else ""
-        curves.append(Curve(title + unit, json.dumps(content)))
-    return curves
+    """One plot for each series that has points."""
+    return [
+        Curve(
+            one.name,
+            one.unit,
+            json.dumps([{"name": one.name, "x_label": one.x_label, "points": one.points}]),
+        )
+        for one in series
+        if one.points
+    ]
 
 
 def _word(task_index: int, verdicts: Mapping[int, Verdict], states: Mapping[int, JobState]) -> Word:

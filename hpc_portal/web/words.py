@@ -114,6 +114,22 @@ EVENTS = {
     "job.settled": Word("receipt-2", N_("Charged"), "good"),
 }
 
+METRICS = {
+    "pass_rate": N_("Pass rate"),
+    "tasks_pass": N_("Passed tasks"),
+    "tasks_fail": N_("Failed tasks"),
+    "tasks_no_verdict": N_("Tasks without a verdict"),
+    "epochs": N_("Epochs"),
+    "train_loss": N_("Training loss"),
+    "val_acc": N_("Validation accuracy"),
+    "best_val_acc": N_("Best validation accuracy"),
+    "samples_per_second": N_("Samples per second"),
+    "preemptions": N_("Times stopped"),
+    "resumes": N_("Times resumed"),
+    "wall_seconds": N_("Wall time"),
+}
+"""What our templates' numbers are called; others are shown under their own names."""
+
 
 def state_word(*, phase: Phase, state: JobState, cancel_requested_at: datetime | None) -> Word:
     """How a job is shown: refusal and a wish to cancel say more than the scheduler's state."""

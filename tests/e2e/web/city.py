@@ -1,11 +1,12 @@
 """A small city for browser tests: two tenants, jobs in every state, budgets, a cluster, logs on disk."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Connection, insert
 
@@ -29,15 +30,19 @@ from hpc_portal.app.tables import (
 from quotas.grant import grant
 from quotas.hold import hold
 from quotas.money import VND
-from quotas.pricing import PriceItem, PriceList, estimate
-from quotas.publish_prices import publish_price_list
+from quotas.pricing import PriceItem, estimate
+from quotas.publish_prices import current_price_list, publish_price_list
+from quotas.settle import RunUsage, settle_runs
 from quotas.tables import Organisation, OrganisationKind, Project
 from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
-from schedulers.jobspec import ArraySpec, JobSpec, ResourceRequest
+from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
+from schedulers.tres import times
+from workloads import catalog
 
 PASSWORD = "correct horse battery staple"
 NOW = datetime.now(UTC)
+_RUN_SECONDS = 1800
 
 
 @dataclass
@@ -186,82 +191,65 @@ def _cluster(connection: Connection) -> None:
     cluster_views.save(connection, snapshot)
 
 
-_SCRIPT = "#!/bin/bash\nmake regress SEEDS=20\n"
+@dataclass(frozen=True)
+class Facts:
+    """One job of the city."""
+
+    name: str
+    state: JobState
+    phase: Phase
+    ago: timedelta
+    reason: str = ""
+    exit_code: int | None = None
+    gpus: int = 0
+    template: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    account: str = "npu-verif"
+    username: str = "linh"
+
+
+def _minutes(number: int) -> timedelta:
+    return timedelta(minutes=number)
+
+
+_JOBS = (
+    *(
+        Facts(f"lint-top-{number:02}", JobState.COMPLETED, Phase.SETTLED, _minutes(3000 + number))
+        for number in range(60)
+    ),
+    Facts("sta-ss-125c", JobState.TIMEOUT, Phase.SETTLED, _minutes(540), reason="TimeLimit"),
+    Facts("spice-mc", JobState.OUT_OF_MEMORY, Phase.SETTLED, _minutes(480)),
+    Facts("pnr-block-a", JobState.CANCELLED, Phase.SETTLED, _minutes(420)),
+    Facts("drc-macro", JobState.NODE_FAIL, Phase.SETTLED, _minutes(360)),
+    Facts("axi-formal", JobState.FAILED, Phase.SETTLED, _minutes(300), exit_code=127),
+    Facts("sram-refused", JobState.PENDING, Phase.REFUSED, _minutes(240), reason="Invalid account"),
+    Facts(
+        "digits-training",
+        JobState.COMPLETED,
+        Phase.SETTLED,
+        _minutes(95),
+        template="pytorch-training",
+        parameters={"name": "digits-training", "epochs": 60},
+    ),
+    Facts(
+        "fifo-regression",
+        JobState.RUNNING,
+        Phase.TRACKED,
+        _minutes(50),
+        template="rtl-regression",
+        parameters={"name": "fifo-regression", "seeds": 14},
+    ),
+    Facts("ocr-vi-finetune", JobState.RUNNING, Phase.TRACKED, _minutes(20), gpus=4),
+    Facts("npu-synth", JobState.PENDING, Phase.TRACKED, _minutes(4), reason="Resources", gpus=8),
+    Facts("secret-core", JobState.RUNNING, Phase.TRACKED, _minutes(2), account="riscv-lab", username="minh"),
+)
 
 
 def _jobs(connection: Connection, city: City) -> None:
-    for number in range(60):
-        _job(
-            connection,
-            city,
-            f"lint-top-{number:02}",
-            JobState.COMPLETED,
-            Phase.SETTLED,
-            ago=timedelta(days=2, minutes=number),
-            charged_vnd=1_000 * (number + 1),
-        )
-    _job(
-        connection,
-        city,
-        "sta-ss-125c",
-        JobState.TIMEOUT,
-        Phase.SETTLED,
-        ago=timedelta(hours=9),
-        reason="TimeLimit",
-    )
-    _job(connection, city, "spice-mc", JobState.OUT_OF_MEMORY, Phase.SETTLED, ago=timedelta(hours=8))
-    _job(connection, city, "pnr-block-a", JobState.CANCELLED, Phase.SETTLED, ago=timedelta(hours=7))
-    _job(connection, city, "drc-macro", JobState.NODE_FAIL, Phase.SETTLED, ago=timedelta(hours=6))
-    _job(
-        connection, city, "axi-formal", JobState.FAILED, Phase.SETTLED, ago=timedelta(hours=5), exit_code=127
-    )
-    _job(
-        connection,
-        city,
-        "sram-refused",
-        JobState.PENDING,
-        Phase.REFUSED,
-        ago=timedelta(hours=4),
-        reason="Invalid account",
-    )
-    _job(
-        connection,
-        city,
-        "axi-regression",
-        JobState.RUNNING,
-        Phase.TRACKED,
-        ago=timedelta(minutes=50),
-        array="0-99",
-    )
-    _job(
-        connection,
-        city,
-        "ocr-vi-finetune",
-        JobState.RUNNING,
-        Phase.TRACKED,
-        ago=timedelta(minutes=20),
-        gpus=4,
-    )
-    _job(
-        connection,
-        city,
-        "npu-synth",
-        JobState.PENDING,
-        Phase.TRACKED,
-        ago=timedelta(minutes=4),
-        reason="Resources",
-        gpus=8,
-    )
-    _job(
-        connection,
-        city,
-        "secret-core",
-        JobState.RUNNING,
-        Phase.TRACKED,
-        ago=timedelta(minutes=2),
-        account="riscv-lab",
-        username="minh",
-    )
+    for facts in _JOBS:
+        _job(connection, city, facts)
+    _regression_results(city.workspaces["fifo-regression"])
+    _training_results(city.workspaces["digits-training"])
     city.log_of("ocr-vi-finetune").write_text(
         "".join(f"epoch {n} loss={2.3 / (n + 1):.4f} val_acc={1 - 0.9 / (n + 1):.4f}\n" for n in range(600))
     )
@@ -269,88 +257,149 @@ def _jobs(connection: Connection, city: City) -> None:
     city.log_of("secret-core").write_text("SECRET tape-out data\n")
 
 
-def _job(  # noqa: PLR0913 - the facts of a job, by keyword
-    connection: Connection,
-    city: City,
-    name: str,
-    state: JobState,
-    phase: Phase,
-    *,
-    ago: timedelta,
-    reason: str = "",
-    exit_code: int | None = None,
-    charged_vnd: int = 12_500,
-    gpus: int = 0,
-    array: str | None = None,
-    account: str = "npu-verif",
-    username: str = "linh",
-) -> None:
-    job_id = new_id()
-    spec = JobSpec(
-        name=name,
-        script=_SCRIPT,
-        partition="main",
-        account=account,
-        resources=ResourceRequest(
-            cpus_per_task=4,
-            memory_mib_per_node=8192,
-            gpus_per_node={"h100": gpus} if gpus else {},
-            walltime_seconds=7200,
-        ),
-        array=ArraySpec(expression=array) if array else None,
-    )
-    has_started = state is not JobState.PENDING
-    submitted = datetime.now(UTC) - ago
-    started = submitted + timedelta(seconds=90) if has_started else None
-    ended = submitted + timedelta(minutes=31, seconds=30) if state.is_terminal else None
-    organisation = "sao-bien" if account == "npu-verif" else "bach-khoa"
-    workspace = f"{organisation}/{account}/{username}/{job_id}"
-    total = spec.task_count
-    counts = _counts(state, total)
+def _job(connection: Connection, city: City, facts: Facts) -> None:
+    job_id = city.jobs[facts.name] = new_id()
+    project_id = city.projects[facts.account]
+    spec = _spec(facts)
+    organisation = "sao-bien" if facts.account == "npu-verif" else "bach-khoa"
+    workspace = f"{organisation}/{facts.account}/{facts.username}/{job_id}"
+    city.workspaces[facts.name] = city.settings.effective_workspace_root / workspace
+    city.workspaces[facts.name].mkdir(parents=True)
+    submitted = NOW - facts.ago
+    started = submitted + timedelta(seconds=90) if facts.state is not JobState.PENDING else None
+    ended = submitted + timedelta(seconds=90 + _RUN_SECONDS) if facts.state.is_terminal else None
+    counts = _counts(facts.state, spec.task_count)
+    estimated, charged = _ledger(connection, city, facts, spec, ended)
     connection.execute(
         insert(Job).values(
             id=job_id,
             organisation_id=city.organisations[organisation],
-            project_id=city.projects[account],
-            user_id=city.users[username],
-            name=name,
+            project_id=project_id,
+            user_id=city.users[facts.username],
+            name=facts.name,
+            template=facts.template,
+            parameters=dict(facts.parameters) or None,
             spec=spec.model_dump(mode="json", exclude_defaults=True),
             workspace=workspace,
             partition="main",
-            is_array=array is not None,
-            phase=phase,
-            state=state,
-            state_reason=reason,
-            exit_code=exit_code if exit_code is not None else (0 if state is JobState.COMPLETED else None),
+            is_array=spec.array is not None,
+            phase=facts.phase,
+            state=facts.state,
+            state_reason=facts.reason,
+            exit_code=0 if facts.state is JobState.COMPLETED else facts.exit_code,
             scheduler="danang",
             scheduler_job_id=str(job_id.int % 100_000),
             submitted_at=submitted,
             dispatched_at=submitted + timedelta(seconds=1),
             started_at=started,
             ended_at=ended,
-            settled_at=ended if phase is Phase.SETTLED else None,
-            tasks_total=total,
-            estimated_vnd=50_000,
-            charged_vnd=charged_vnd if phase is Phase.SETTLED else 0,
+            settled_at=ended,
+            tasks_total=spec.task_count,
+            estimated_vnd=estimated,
+            charged_vnd=charged,
             **counts,
         )
     )
-    for index in range(counts["tasks_running"] + counts["tasks_completed"] + counts["tasks_failed"]):
-        _run(connection, job_id, index, counts, state, started, exit_code)
-    told = [Event(job_id, city.projects[account], "job.submitted", {"name": name})]
-    if has_started:
-        told.append(Event(job_id, city.projects[account], "job.state", {"state": state}))
+    runs = counts["tasks_running"] + counts["tasks_completed"] + counts["tasks_failed"]
+    for index in range(runs):
+        connection.execute(insert(JobTask).values(_run(job_id, index, counts, facts, started)))
+    told = [Event(job_id, project_id, "job.submitted", {"name": facts.name})]
+    if started:
+        told.append(Event(job_id, project_id, "job.state", {"state": facts.state}))
     events.record(connection, told, at=submitted)
-    city.jobs[name] = job_id
-    city.workspaces[name] = city.settings.effective_workspace_root / workspace
-    city.workspaces[name].mkdir(parents=True)
+
+
+def _ledger(
+    connection: Connection, city: City, facts: Facts, spec: JobSpec, ended: datetime | None
+) -> tuple[int, int]:
+    """Hold the budget of a job for real, and settle it when it ended: estimated and charged đồng."""
+    price_list = current_price_list(connection, NOW)
+    priced = estimate(
+        spec.resources.tres,
+        walltime_seconds=spec.resources.walltime_seconds or 0,
+        tasks=spec.task_count,
+        partition="main",
+        price_list=price_list,
+    )
+    if facts.phase is Phase.REFUSED:
+        return priced.vnd, 0
+    job_id = city.jobs[facts.name]
+    hold(
+        connection,
+        project_id=city.projects[facts.account],
+        job_id=job_id,
+        unit=priced.unit,
+        units=priced.units,
+        partition="main",
+        price_list=price_list,
+        at=NOW,
+    )
+    if ended is None:
+        return priced.vnd, 0
+    run = RunUsage(
+        run_key=f"danang/{job_id}/0/0",
+        user_id=city.users[facts.username],
+        tres_seconds=times(spec.resources.tres, _RUN_SECONDS),
+        elapsed_seconds=_RUN_SECONDS,
+        state=facts.state,
+        started_at=ended - timedelta(seconds=_RUN_SECONDS),
+        ended_at=ended,
+        closes_unit=True,
+    )
+    [charge] = settle_runs(connection, job_id=job_id, runs=[run], at=NOW)
+    return priced.vnd, charge.vnd
+
+
+def _spec(facts: Facts) -> JobSpec:
+    if facts.template:
+        template = catalog.template(facts.template)
+        spec = template.render(template.validate(facts.parameters))
+        return spec.model_copy(update={"partition": "main", "account": facts.account})
+    return JobSpec(
+        name=facts.name,
+        script="#!/bin/bash\nmake regress SEEDS=20\n",
+        partition="main",
+        account=facts.account,
+        resources=ResourceRequest(
+            cpus_per_task=4,
+            memory_mib_per_node=8192,
+            gpus_per_node={"h100": facts.gpus} if facts.gpus else {},
+            walltime_seconds=7200,
+        ),
+    )
+
+
+def _regression_results(workspace: Path) -> None:
+    """42 tasks, 8 still running and 4 pending: every third result of the first test fails, for two causes."""
+    folder = workspace / "regression" / "results"
+    folder.mkdir(parents=True)
+    (workspace / "logs").mkdir()
+    for index in range(8, 38):
+        line = f"TB_ERROR [LEVEL] t={index}0 level mismatch: got {index} expected {index + 1}"
+        if index % 2:
+            line = f"TB_ERROR [SCOREBOARD] t={index}0 data mismatch: got 0x{index:x} expected 0x0"
+        has_failed = index < 14 and index % 3 != 0
+        facts = ["exit_code=0", "pass_seen=no" if has_failed else "pass_seen=yes", "stage=run"]
+        if has_failed:
+            facts += [f"fail_line={line}", "fail_line_number=2"]
+        (folder / str(index)).write_text("\n".join(facts) + "\n")
+        (workspace / "logs" / f"random-{index + 1}.log").write_text(f"TB_START seed={index + 1}\n{line}\n")
+
+
+def _training_results(workspace: Path) -> None:
+    epochs = [
+        {"event": "epoch", "epoch": n, "train_loss": 2.3 * 0.93**n, "val_acc": 1 - 0.9 * 0.9**n}
+        for n in range(60)
+    ]
+    lines = [*epochs, {"event": "done", "epoch": 59}]
+    (workspace / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _counts(state: JobState, total: int) -> Mapping[str, int]:
     counts = {"tasks_running": 0, "tasks_completed": 0, "tasks_failed": 0, "tasks_cancelled": 0}
     match state:
         case JobState.RUNNING if total > 1:
-            counts.update(tasks_running=8, tasks_completed=30, tasks_failed=4)
+            counts.update(tasks_running=8, tasks_completed=26, tasks_failed=4)
         case JobState.RUNNING:
             counts["tasks_running"] = 1
         case JobState.COMPLETED:
@@ -364,31 +413,26 @@ def _counts(state: JobState, total: int) -> Mapping[str, int]:
     return counts
 
 
-def _run(  # noqa: PLR0913, PLR0917 - the facts of a run
-    connection: Connection,
-    job_id: UUID,
-    index: int,
-    counts: Mapping[str, int],
-    state: JobState,
-    started: datetime | None,
-    exit_code: int | None,
-) -> None:
+def _run(
+    job_id: UUID, index: int, counts: Mapping[str, int], facts: Facts, started: datetime | None
+) -> dict[str, Any]:
     is_running = index < counts["tasks_running"]
     has_failed = not is_running and index < counts["tasks_running"] + counts["tasks_failed"]
-    run_state = JobState.RUNNING if is_running else JobState.FAILED if has_failed else JobState.COMPLETED
-    ended = None if is_running or started is None else started + timedelta(minutes=30)
-    values: dict[str, Any] = {
+    state = JobState.RUNNING if is_running else JobState.FAILED if has_failed else JobState.COMPLETED
+    ended = None if is_running or started is None else started + timedelta(seconds=_RUN_SECONDS)
+    return {
         "job_id": job_id,
         "task_index": index,
         "attempt": 0,
-        "state": state if state.is_terminal else run_state,
-        "exit_code": exit_code if has_failed else None if is_running else 0,
-        "placement": {},
+        "state": facts.state if facts.state.is_terminal else state,
+        "exit_code": facts.exit_code if has_failed else None if is_running else 0,
+        "placement": {"shares": [{"node": f"dn-gpu{index % 4 + 1:02}"}]},
         "placed_at": started,
         "started_at": started,
         "ended_at": ended,
-        "elapsed_seconds": None if is_running else 1800,
+        "elapsed_seconds": None if is_running else _RUN_SECONDS,
         "allocated_tres": {"cpu": 4, "mem": 8192, "node": 1},
+        "cpu_seconds": 0 if is_running else 6_300.0,
+        "max_rss_mib": 5_120,
         "settled_at": ended,
     }
-    connection.execute(insert(JobTask).values(values))

@@ -54,7 +54,7 @@ def test_sizes_and_amounts(vi: Language, en: Language) -> None:
     assert vi.memory(1536) == "1,5 GiB"
     assert vi.size(1_234) == "1,2 kB"
     assert en.resource("gres/gpu:h100") == "GPU H100"
-    assert vi.resource("license/vcs") == "giấy phép vcs"
+    assert vi.resource("license/vcs") == "Giấy phép vcs"
     assert en.resource_hours("cpu", 5_400) == "1.5 h"
 
 

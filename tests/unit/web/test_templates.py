@@ -4,17 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
-from jinja2 import Environment, FileSystemLoader
 
-from hpc_portal.web.assets import FOLDER
-from hpc_portal.web.render import TEMPLATES
+from hpc_portal.web.assets import FOLDER, Assets
+from hpc_portal.web.language import load_languages
+from hpc_portal.web.render import TEMPLATES, build_environment
 
 PAGES = sorted(TEMPLATES.rglob("*.html"))
 IDS = [str(path.relative_to(TEMPLATES)) for path in PAGES]
 MODULES = sorted((FOLDER / "js").glob("*.js"))
+LANGUAGES = load_languages()
 WEB = Path(__file__).parents[3] / "hpc_portal" / "web"
 
-HOOKS = {"tick-all", "log-good", "more-row"}
+HOOKS = {"tick-all", "more-row"}
 """Classes that only JavaScript looks for."""
 
 
@@ -38,10 +39,7 @@ def test_forms_that_change_something_carry_the_token(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=IDS)
 def test_every_template_compiles(path: Path) -> None:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, extensions=["jinja2.ext.i18n"]
-    )
-    environment.get_template(str(path.relative_to(TEMPLATES)))
+    build_environment(LANGUAGES["vi"], Assets(), LANGUAGES).get_template(str(path.relative_to(TEMPLATES)))
 
 
 def test_every_class_is_in_a_stylesheet() -> None:
