@@ -49,10 +49,19 @@ class Portal:
         """The reply to a GET; parameters that are None are left out."""
         return self._ask("GET", path, parameters=parameters)
 
-    def post(self, path: str, body: Any = None, *, idempotency_key: str = "") -> Any:  # noqa: ANN401 - JSON
-        """The reply to a POST. With a key it is repeated after a lost connection: the portal acts once."""
+    def post(
+        self,
+        path: str,
+        body: Any = None,  # noqa: ANN401 - JSON
+        *,
+        idempotency_key: str = "",
+        changes_nothing: bool = False,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """The reply to a POST; repeated after a lost connection only where that cannot do anything twice."""
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        return self._ask("POST", path, body=body, headers=headers, is_repeatable=bool(idempotency_key))
+        return self._ask(
+            "POST", path, body=body, headers=headers, is_repeatable=bool(idempotency_key) or changes_nothing
+        )
 
     def delete(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """The reply to a DELETE."""
@@ -161,12 +170,13 @@ def problem_of(reply: httpx.Response) -> CliError:
         facts = {}
     if not isinstance(facts, dict):
         facts = {}
-    message = str(facts.get("detail") or facts.get("title") or f"HTTP {reply.status_code}")
     fields = [
         FieldProblem(str(item.get("field", "")), str(item.get("message", "")))
-        for item in facts.get("problems") or facts.get("errors") or []
-        if isinstance(item, dict)
+        for item in facts.get("problems", ())
     ]
+    message = str((not fields and facts.get("detail")) or facts.get("title") or f"HTTP {reply.status_code}")
+    if reply.status_code == httpx.codes.INTERNAL_SERVER_ERROR and facts.get("request_id"):
+        message += f" ({facts['request_id']})"
     match reply.status_code:
         case 401:
             return NotSignedIn(message, fields)

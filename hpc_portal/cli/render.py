@@ -15,9 +15,12 @@ from hpc_portal.cli.errors import CliError
 from hpc_portal.cli.language import gettext as _
 from schedulers.units import format_walltime
 
-out = Console(highlight=False)
+_PIPE_WIDTH = 200
+"""Where nobody looks, lines are better long than broken."""
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 """What was asked for."""
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 """Everything said beside it: progress, questions, errors."""
 
 _LOCAL = timezone(timedelta(hours=7), "ICT")
@@ -96,3 +99,10 @@ def short_id(job_id: str) -> str:
 def is_interactive() -> bool:
     """Whether somebody can answer a question."""
     return sys.stdin.isatty() and err.is_terminal
+
+
+def seconds_between(start: str | None, end: str | None) -> float | None:
+    """From one instant of the API to another; None while one of them is missing."""
+    if not start or not end:
+        return None
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()

@@ -1,0 +1,197 @@
+"""People, organisations, projects and budgets, set up by whoever may run `hpc-portal` on the machine."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, TypeVar
+from uuid import uuid4
+
+import typer
+
+from hpc_portal.app.accounts.create_organisation import create_organisation
+from hpc_portal.app.accounts.create_project import create_project
+from hpc_portal.app.accounts.create_user import NewUser, create_user
+from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
+from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
+from hpc_portal.app.errors import InvalidEntry, PortalError
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole
+from hpc_portal.app.wiring import build_services
+from hpc_portal.cli.configuration import load_settings
+from hpc_portal.cli.errors import CliError, FieldProblem, UsageProblem
+from hpc_portal.cli.language import gettext as _
+from hpc_portal.cli.passwords import read_password
+from hpc_portal.cli.render import err
+from hpc_portal.cli.request import parse_assignment
+from quotas.errors import QuotaError
+from quotas.money import VND
+from quotas.tables import OrganisationKind
+from schedulers import tres
+
+R = TypeVar("R", bound=StrEnum)
+
+_SECONDS_PER_HOUR = 3600
+_MIB_PER_GIB = 1024
+
+user = typer.Typer(no_args_is_help=True, help="People who sign in.")
+organisation = typer.Typer(no_args_is_help=True, help="Organisations: the tenants.")
+project = typer.Typer(no_args_is_help=True, help="Projects: who pays for jobs.")
+member = typer.Typer(no_args_is_help=True, help="Who is what in an organisation or project.")
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to `hpc-portal`."""
+    app.add_typer(user, name="user")
+    app.add_typer(organisation, name="org")
+    app.add_typer(project, name="project")
+    app.add_typer(member, name="member")
+    app.command()(grant)
+
+
+@user.command("add")
+def add_user(  # noqa: PLR0913 - one argument for each option
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="What they sign in with.")],
+    name: Annotated[str, typer.Option("--name", help="Their name, for people.")],
+    email: Annotated[str, typer.Option("--email", help="Their address.")] = "",
+    role: Annotated[
+        GlobalRole | None, typer.Option("--role", help="Over the whole portal; most people have none.")
+    ] = None,
+    cluster_user: Annotated[
+        str, typer.Option("--cluster-user", help="The account that their jobs run as.")
+    ] = "",
+    *,
+    password_stdin: Annotated[
+        bool, typer.Option("--password-stdin", help="Read the password from standard input.")
+    ] = False,
+) -> None:
+    """Create a person; the password is asked for, or read from HPC_PASSWORD."""
+    password = read_password(from_stdin=password_stdin, confirm=True)
+    new = NewUser(
+        username=username,
+        display_name=name,
+        password=password,
+        email=email,
+        global_role=role,
+        cluster_user=cluster_user,
+    )
+    with _services() as services:
+        create_user(services, OPERATOR, new)
+    err.print(_("{name} can sign in now.", name=username))
+
+
+@organisation.command("add")
+def add_organisation(
+    slug: Annotated[str, typer.Argument(metavar="SLUG", help="Its short name, such as dut.")],
+    name: Annotated[str, typer.Option("--name", help="Its name, for people.")],
+    kind: Annotated[OrganisationKind, typer.Option("--kind", help="What kind of tenant it is.")],
+) -> None:
+    """Create an organisation."""
+    with _services() as services:
+        create_organisation(services, OPERATOR, slug=slug, name=name, kind=kind)
+    err.print(_("Organisation {name} exists now.", name=slug))
+
+
+@project.command("add")
+def add_project(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Its name on the cluster.")],
+    org: Annotated[str, typer.Option("--org", help="The organisation's short name.")],
+    name: Annotated[str, typer.Option("--name", help="Its name, for people.")],
+) -> None:
+    """Create a project; it has no budget until something is granted."""
+    with _services() as services:
+        create_project(services, OPERATOR, organisation=org, account=account, name=name)
+    err.print(_("Project {name} exists now; grant it something: hpc-portal grant", name=account))
+
+
+@member.command("set")
+def set_member(
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Whose place it is.")],
+    role: Annotated[
+        str, typer.Option("--role", help="manager or member; lead or member of a project; none ends it.")
+    ],
+    org: Annotated[str, typer.Option("--org", help="In this organisation.")] = "",
+    account: Annotated[str, typer.Option("--project", help="In this project.")] = "",
+) -> None:
+    """Give a person a place, change it, or end it."""
+    if bool(org) == bool(account):
+        raise UsageProblem(_("Give either --org or --project."))
+    with _services() as services:
+        if org:
+            set_organisation_membership(
+                services, OPERATOR, organisation=org, username=username, role=_role(OrganisationRole, role)
+            )
+        else:
+            set_project_membership(
+                services, OPERATOR, account=account, username=username, role=_role(ProjectRole, role)
+            )
+    err.print(_("{name} is {role} of {where} now.", name=username, role=role, where=org or account))
+
+
+def grant(  # noqa: PLR0913 - one argument for each option
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The project's name on the cluster.")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="For the books.")],
+    vnd: Annotated[int, typer.Option("--vnd", min=0, help="Whole đồng.")] = 0,
+    hours: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hours", metavar="TRES=N", help="Such as gres/gpu:h100=500, cpu=10000, license/vcs=80."
+        ),
+    ] = None,
+    days: Annotated[int, typer.Option("--days", min=1, help="For so long from now on.")] = 365,
+    key: Annotated[
+        str, typer.Option("--key", help="The same key never grants twice; default: a new one.")
+    ] = "",
+) -> None:
+    """Grant a project budget: đồng, and hours of resources."""
+    lines = budget_lines(vnd=vnd, hours=dict(parse_assignment("--hours", item) for item in hours or ()))
+    with _services() as services:
+        now = services.clock.now()
+        wanted = BudgetGrant(lines, valid_from=now, valid_to=now + timedelta(days=days), reason=reason)
+        allocation = grant_budget(services, OPERATOR, account, wanted, key=key or str(uuid4()))
+    err.print(_("Granted to {name}: allocation {allocation}.", name=account, allocation=allocation))
+
+
+def budget_lines(*, vnd: int, hours: Mapping[str, str]) -> dict[str, int]:
+    """Lines as the ledger counts: đồng and TRES-seconds (MiB-seconds for `mem`, given in GiB-hours).
+
+    Raises:
+        UsageProblem: an amount is no whole number.
+    """
+    lines = {VND: vnd} if vnd else {}
+    for name, amount in hours.items():
+        if not amount.isdecimal():
+            raise UsageProblem(_("--hours {name}: {amount} is not a whole number.", name=name, amount=amount))
+        lines[name] = int(amount) * _SECONDS_PER_HOUR * (_MIB_PER_GIB if name == tres.MEM else 1)
+    return lines
+
+
+@contextlib.contextmanager
+def _services() -> Iterator[Services]:
+    """The portal's services; what they refuse becomes the command's error."""
+    services = build_services(load_settings())
+    try:
+        yield services
+    except InvalidEntry as error:
+        raise CliError(_("Some entries are wrong:"), _fields(error)) from error
+    except (PortalError, QuotaError) as error:
+        raise CliError(str(error)) from error
+    finally:
+        services.commits.close()
+        services.engine.dispose()
+
+
+def _fields(error: InvalidEntry) -> Sequence[FieldProblem]:
+    return [FieldProblem(problem.field, problem.message) for problem in error.problems]
+
+
+def _role(kind: type[R], text: str) -> R | None:
+    if text == "none":
+        return None
+    try:
+        return kind(text)
+    except ValueError as error:
+        choices = ", ".join([*(role.value for role in kind), "none"])
+        raise UsageProblem(_("--role must be one of: {choices}", choices=choices)) from error

@@ -1,0 +1,141 @@
+"""See jobs: the list, one job, its tasks."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from hpc_portal.cli import render
+from hpc_portal.cli.job_ids import resolve_job
+from hpc_portal.cli.language import gettext as _
+from hpc_portal.cli.login import open_portal
+from hpc_portal.cli.options import JobId, Json
+from hpc_portal.cli.pages import read_pages
+from hpc_portal.cli.render import out, print_json
+from quotas.money import format_vnd
+
+Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")]
+
+
+def jobs(  # noqa: PLR0913 - one argument for each option
+    state: Annotated[str, typer.Option("--state", "-s", help="Only in this state, such as RUNNING.")] = "",
+    project: Annotated[str, typer.Option("--project", help="Only of this project.")] = "",
+    user: Annotated[str, typer.Option("--user", help="Only of this person.")] = "",
+    name: Annotated[str, typer.Option("--name", help="Only with this in the name.")] = "",
+    limit: Limit = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List jobs, newest first."""
+    filters = {"state": state.upper() or None, "project": project or None, "user": user or None}
+    with open_portal() as portal:
+        found = list(read_pages(portal, "/jobs", most=limit, **filters, name=name or None))
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        render.err.print(_("No jobs. Submit one: hpc submit --help"))
+        return
+    columns = (_("Job"), _("Name"), _("Project"), _("State"), _("Tasks"), _("Submitted"), _("Cost"))
+    rows = [
+        (
+            render.short_id(job["id"]),
+            job["name"],
+            job["project"],
+            state_of(job),
+            tasks_of(job),
+            render.instant(job["submitted_at"]),
+            format_vnd(job["charged_vnd"]),
+        )
+        for job in found
+    ]
+    out.print(render.table(columns, rows, right=(6,)))
+
+
+def show(job_id: JobId, *, as_json: Json = False) -> None:
+    """Show one job: its state, times, request and cost."""
+    with open_portal() as portal:
+        job = portal.get(f"/jobs/{resolve_job(portal, job_id)}")
+    if as_json:
+        print_json(job)
+    else:
+        out.print(facts_of(job))
+
+
+def tasks(
+    job_id: JobId,
+    state: Annotated[str, typer.Option("--state", "-s", help="Only in this state.")] = "",
+    limit: Limit = 100,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List the runs of a job's tasks; tasks that have not started yet are not listed."""
+    with open_portal() as portal:
+        path = f"/jobs/{resolve_job(portal, job_id)}/tasks"
+        found = list(read_pages(portal, path, most=limit, state=state.upper() or None))
+    if as_json:
+        print_json(found)
+        return
+    columns = (_("Task"), _("State"), _("Exit"), _("Elapsed"), _("Memory"), _("Nodes"), _("Cost"))
+    rows = [
+        (
+            task["task_index"] if not task["attempt"] else f"{task['task_index']} ({task['attempt'] + 1})",
+            render.state(task["state"]),
+            exit_of(task),
+            render.elapsed(task["elapsed_seconds"]),
+            f"{task['max_rss_mib']} MiB" if task["max_rss_mib"] else "",
+            ", ".join(task["nodes"]),
+            format_vnd(task["charged_vnd"]),
+        )
+        for task in found
+    ]
+    out.print(render.table(columns, rows, right=(0, 6)))
+
+
+def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that rich prints
+    """One job as names and values."""
+    return render.facts(
+        [
+            (_("Job"), job["id"]),
+            (_("Name"), job["name"]),
+            (_("Project"), job["project"]),
+            (_("Owner"), job["user"]),
+            (_("Template"), job["template"]),
+            (_("State"), state_of(job)),
+            (_("Reason"), job["state_reason"]),
+            (_("Tasks"), tasks_of(job)),
+            (_("Exit"), exit_of(job)),
+            (_("Partition"), job["partition"]),
+            (_("Submitted"), render.instant(job["submitted_at"])),
+            (_("Started"), render.instant(job["started_at"])),
+            (_("Ended"), render.instant(job["ended_at"])),
+            (_("At most"), format_vnd(job["estimated_vnd"])),
+            (_("Cost"), format_vnd(job["charged_vnd"])),
+        ]
+    )
+
+
+def state_of(job: Mapping[str, Any]) -> Text:
+    """The scheduler's state; the portal's phase where that tells more."""
+    if job["phase"] == "refused":
+        return Text(_("REFUSED"), style="red")
+    text = render.state(job["state"])
+    if job["cancel_requested_at"] and not job["ended_at"]:
+        text.append(" (" + _("cancelling") + ")", style="dim")
+    return text
+
+
+def tasks_of(job: Mapping[str, Any]) -> str:
+    """`7/10`, with failures told; "" for a job that is no array."""
+    total = job["tasks_total"]
+    if total == 1:
+        return ""
+    done = job["tasks_completed"] + job["tasks_failed"] + job["tasks_cancelled"]
+    failed = f" ({job['tasks_failed']} ✗)" if job["tasks_failed"] else ""
+    return f"{done}/{total}{failed}"
+
+
+def exit_of(record: Mapping[str, Any]) -> str:
+    """`code:signal` as sacct prints it; "" while there is none."""
+    return "" if record["exit_code"] is None else f"{record['exit_code']}:{record['exit_signal'] or 0}"

@@ -1,0 +1,79 @@
+"""Web and controller in one command: the controller is a child that is started again when it dies."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import structlog
+
+from hpc_portal.app.settings import Settings
+from hpc_portal.cli.web import listen, run_web
+
+log = structlog.get_logger(__name__)
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30.0
+_HEALTHY_AFTER_SECONDS = 60.0
+"""A controller that lived so long starts again after the shortest pause."""
+_DRAIN_SECONDS = 20.0
+
+
+def run_serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:
+    """Run both until SIGTERM or SIGINT.
+
+    The child notices by itself when this process dies, kill -9 included. Jobs go on in either case: their
+    node's supervisor is a process of its own.
+
+    Raises:
+        OSError: the address is taken or not ours; nothing was started.
+    """
+    with listen(settings.host, settings.port) as listener, _controller_kept_running():
+        run_web(settings, listener, on_ready=on_ready)
+
+
+@contextlib.contextmanager
+def _controller_kept_running() -> Iterator[None]:
+    life, held_open = os.pipe()
+    stopping = threading.Event()
+    keeper = threading.Thread(target=_keep_running, args=(life, stopping), name="controller-keeper")
+    keeper.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        os.close(held_open)  # the child reads the end of the file, and drains
+        keeper.join()
+        os.close(life)
+
+
+def _keep_running(life: int, stopping: threading.Event) -> None:
+    command = [sys.executable, "-m", "hpc_portal.cli.operator", "controller", "--parent-fd", str(life)]
+    pause = _FIRST_PAUSE_SECONDS
+    while not stopping.is_set():
+        # A session of its own: Ctrl-C reaches the parent only, which then stops both in order.
+        child = subprocess.Popen(command, pass_fds=(life,), start_new_session=True)  # noqa: S603 - our own command
+        log.info("controller.started", pid=child.pid)
+        started = time.monotonic()
+        code = _wait(child, stopping)
+        if stopping.is_set():
+            return
+        was_healthy = time.monotonic() - started > _HEALTHY_AFTER_SECONDS
+        pause = _FIRST_PAUSE_SECONDS if was_healthy else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+        log.error("controller.died", pid=child.pid, exit_code=code, starting_again_in_seconds=pause)
+        stopping.wait(pause)
+
+
+def _wait(child: "subprocess.Popen[bytes]", stopping: threading.Event) -> int:
+    while not stopping.is_set():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(timeout=0.5)
+    try:
+        return child.wait(timeout=_DRAIN_SECONDS)
+    except subprocess.TimeoutExpired:
+        log.warning("controller.killed", pid=child.pid, because="it did not drain in time")
+        child.kill()
+        return child.wait()

@@ -1,0 +1,170 @@
+"""Submit a script or a template: price, balance and start are shown first."""
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from hpc_portal.cli import render
+from hpc_portal.cli.errors import Refused, UsageProblem
+from hpc_portal.cli.follow import follow_job, require_success
+from hpc_portal.cli.jobs import facts_of
+from hpc_portal.cli.language import gettext as _
+from hpc_portal.cli.login import open_portal
+from hpc_portal.cli.options import Json, Project
+from hpc_portal.cli.portal import Portal
+from hpc_portal.cli.render import err, is_interactive, out, print_json
+from hpc_portal.cli.request import ScriptOptions, script_body, template_body
+from quotas.money import format_vnd
+
+
+def submit(  # noqa: PLR0913 - one argument for each option
+    script: Annotated[Path | None, typer.Argument(metavar="SCRIPT", help="A script with a #! line.")] = None,
+    *,
+    template: Annotated[str, typer.Option("--template", "-t", help="A template instead of a script.")] = "",
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="KEY=VALUE", help="A template's parameter."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("-f", "--file", help="Parameters of the template in TOML or JSON.")
+    ] = None,
+    project: Project = "",
+    name: Annotated[str, typer.Option("--name", "-J", help="The job's name.")] = "",
+    nodes: Annotated[int, typer.Option("--nodes", "-N", min=1, help="Nodes.")] = 1,
+    ntasks: Annotated[int | None, typer.Option("--ntasks", min=1, help="MPI tasks over all nodes.")] = None,
+    cpus: Annotated[int, typer.Option("--cpus", "-c", min=1, help="CPUs of each task.")] = 1,
+    memory: Annotated[str, typer.Option("--memory", "--mem", help="Memory of each node, such as 4G.")] = "",
+    gpus: Annotated[str, typer.Option("--gpus", help="GPUs of each node, such as h100:2.")] = "",
+    licenses: Annotated[str, typer.Option("--licenses", "-L", help="Licences, such as vcs:1.")] = "",
+    time: Annotated[str, typer.Option("--time", help="Walltime, such as 1:00:00 or 2-12.")] = "",
+    array: Annotated[str, typer.Option("--array", "-a", help="Array tasks, such as 0-99%10.")] = "",
+    partition: Annotated[str, typer.Option("--partition", help="Partition of the cluster.")] = "",
+    environment: Annotated[
+        list[str] | None, typer.Option("--env", metavar="K=V", help="A variable for the job.")
+    ] = None,
+    after: Annotated[
+        list[str] | None, typer.Option("--after", metavar="ID", help="Start after this job completed.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow until the job has ended.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the price only; submit nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Submit a job from a script, or from a template.
+
+    Price, balance and expected start are shown first; on a terminal you are asked. With --wait the exit code
+    is 0 only when the job completed.
+    """
+    if bool(script) == bool(template):
+        raise UsageProblem(_("Give either a script or --template."))
+    with open_portal() as portal:
+        payer = project or only_project(portal)
+        if script:
+            options = ScriptOptions(
+                name=name,
+                nodes=nodes,
+                ntasks=ntasks,
+                cpus=cpus,
+                memory=memory,
+                gpus=gpus,
+                licenses=licenses,
+                time=time,
+                array=array,
+                partition=partition,
+                environment=environment or (),
+                after_ok=after or (),
+            )
+            body = script_body(payer, script, options)
+        else:
+            schema = portal.get(f"/templates/{template}")["parameters_schema"]
+            body = template_body(payer, template, schema, file, parameters or ())
+        estimate = portal.post("/jobs/estimate", body, changes_nothing=True)
+        if dry_run and as_json:
+            print_json(estimate)
+        elif not as_json:
+            err.print(estimate_of(estimate))
+        _require_no_obstacle(estimate)
+        if dry_run:
+            return
+        if not yes and is_interactive() and not typer.confirm(_("Submit?"), default=True, err=True):
+            return
+        _submit(portal, body, wait=wait, as_json=as_json)
+
+
+def _submit(portal: Portal, body: Mapping[str, Any], *, wait: bool, as_json: bool) -> None:
+    job_id = portal.post("/jobs", body, idempotency_key=str(uuid.uuid4()))["id"]
+    if wait:
+        err.print(_("Job {job} is submitted.", job=render.short_id(job_id)))
+        job = follow_job(portal, job_id)
+    else:
+        job = portal.get(f"/jobs/{job_id}")
+    if as_json:
+        print_json(job)
+    elif wait:
+        out.print(facts_of(job))
+    else:
+        out.print(job_id)
+    if wait:
+        require_success(job)
+
+
+def only_project(portal: Portal) -> str:
+    """The account of the only project that this person may submit to.
+
+    Raises:
+        UsageProblem: there are several; the message names them.
+        Refused: there is none.
+    """
+    accounts = [item["account"] for item in portal.get("/me")["projects"] if item["may_submit"]]
+    match accounts:
+        case [account]:
+            return str(account)
+        case []:
+            raise Refused(_("You are in no project. Ask a project's lead to add you."))
+        case _:
+            raise UsageProblem(
+                _(
+                    "You are in several projects; choose one with --project: {names}",
+                    names=", ".join(accounts),
+                )
+            )
+
+
+def estimate_of(estimate: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that rich prints
+    """What a person sees before they submit."""
+    start = estimate["expected_start"]
+    left = estimate["available_after"].get("VND")
+    return render.facts(
+        [
+            (_("At most"), format_vnd(estimate["total_vnd"])),
+            (_("Balance after"), "" if left is None else format_vnd(left)),
+            (_("Tasks"), estimate["tasks"] if estimate["tasks"] > 1 else ""),
+            (_("Expected start"), _start_of(start)),
+            *(
+                (_("Licence {name}", name=fit["feature"]), f"{fit['asked']} / {fit['total'] - fit['used']}")
+                for fit in estimate["licenses"]
+            ),
+        ]
+    )
+
+
+def _start_of(start: Mapping[str, Any]) -> str:
+    reasons = {
+        "Free": _("at once: there is room"),
+        "Resources": _("when running jobs make room"),
+        "Priority": _("after the jobs that wait before it"),
+        "Licenses": _("when a licence is returned"),
+        "NodesDown": _("when the nodes are back"),
+    }
+    told = reasons.get(start["reason"], str(start["reason"]))
+    if start["reason"] == "Free" or not start["latest"]:
+        return told
+    return f"{told} ({_('at the latest {instant}', instant=render.instant(start['latest']))})"
+
+
+def _require_no_obstacle(estimate: Mapping[str, Any]) -> None:
+    if estimate["obstacles"]:
+        raise Refused("\n".join(estimate["obstacles"]))

@@ -1,0 +1,53 @@
+"""`hpc`: what the person does who runs jobs."""
+
+from typing import Annotated, NoReturn
+
+import typer
+
+from hpc_portal.cli import cancel, cluster, jobs, login, logs, quota, results, submit, templates
+from hpc_portal.cli.command_line import run
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Use the HPC portal of Da Nang from a terminal.\n\n"
+    "Exit codes: 0 ok, 1 the job failed (with --wait) or the command did, 2 wrong command line, "
+    "3 not signed in, 4 refused (limits, budget, validation), 5 not found, 6 the portal does not answer.\n\n"
+    "HPC_URL and HPC_TOKEN go before what `hpc login` stored.",
+)
+
+
+@app.callback()
+def common(
+    lang: Annotated[
+        str | None, typer.Option(metavar="vi|en", help="Language of messages; default: the shell's.")
+    ] = None,
+) -> None:
+    """Applied before the command runs, see command_line.run."""
+    del lang
+
+
+app.command()(login.login)
+app.command()(login.logout)
+app.command()(login.whoami)
+app.command()(templates.templates)
+app.add_typer(templates.template, name="template")
+app.command()(submit.submit)
+app.command()(jobs.jobs)
+app.command()(jobs.show)
+app.command()(jobs.tasks)
+app.command()(results.results)
+app.command()(logs.logs)
+app.command()(cancel.cancel)
+app.command()(quota.quota)
+app.command()(cluster.cluster)
+
+
+def main() -> NoReturn:
+    """The entry point of `hpc`."""
+    run(app, "hpc")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Run the web process: pages, API and event streams, on one listening socket."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from typing import NoReturn
+
+import structlog
+import uvicorn
+
+from hpc_portal.app.settings import Settings
+from hpc_portal.app.wiring import build_services
+from hpc_portal.asgi import create_app
+
+log = structlog.get_logger(__name__)
+
+GRACE_SECONDS = 2
+"""Event streams never end by themselves: what is still open after so long is cut."""
+
+
+def run_web(
+    settings: Settings, listener: socket.socket, *, on_ready: Callable[[str], None] | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT; `on_ready` is told the address once connections are accepted."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    config = uvicorn.Config(
+        create_app(build_services(settings)),
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        server_header=False,
+        proxy_headers=bool(settings.public_url),
+    )
+    url = address_of(listener)
+    log.info("web.listening", url=url)
+    if on_ready:
+        on_ready(url)  # the socket already queues connections
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _end(_number: int, _frame: object) -> NoReturn:
+    """Leave through every `finally`, with success: uvicorn repeats the signal after its orderly stop."""
+    raise SystemExit(0)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one.
+
+    Raises:
+        OSError: the address is taken or not ours.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def address_of(listener: socket.socket) -> str:
+    """What to type into a browser on this machine."""
+    host, port = listener.getsockname()[:2]
+    if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def announce_on(descriptor: int) -> Callable[[str], None]:
+    """A function that writes the address as one line to an inherited descriptor, and closes it."""
+
+    def announce(url: str) -> None:
+        with os.fdopen(descriptor, "w") as pipe:
+            pipe.write(url + "\n")
+
+    return announce
