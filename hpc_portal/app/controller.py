@@ -39,6 +39,9 @@ T = TypeVar("T")
 _PAUSE_SECONDS = 1.0
 """Between two turns, and between two tries for the lease."""
 _WATCH_SECONDS = 30.0
+_TRACK_REST_SECONDS = 0.01
+_SETTLE_REST_SECONDS = 0.1
+"""Money may be a moment late; a hundred runs settled at once cost little more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ async def _serve(
             helpers = [group.create_task(_keep_lease(parts, lease))]
             await scheduler.start()
             await _report_cluster(context)
-            helpers.append(group.create_task(_pass_on_changes(scheduler, loops.track)))
+            helpers.append(group.create_task(_pass_on_changes(scheduler, loops)))
             helpers.append(group.create_task(_pass_on_wake_ups(parts.wake, loops)))
             if on_ready:
                 on_ready()
@@ -134,6 +137,8 @@ class _Loops:
     track: Loop
     settle: Loop
     report: Loop
+    looked: asyncio.Event
+    """Set by each look at the scheduler: it has told all changes up to there."""
 
     @property
     def all(self) -> tuple[Loop, ...]:
@@ -152,7 +157,10 @@ def _loops(context: ControllerContext, interval: float) -> _Loops:
         return has_more
 
     async def track() -> bool:
-        seen = await track_once(context, tracker)
+        try:
+            seen = await track_once(context, tracker)
+        finally:
+            loops.looked.set()
         if seen.runs_ended or seen.jobs_ended:
             loops.settle.wake.set()
         if seen.jobs_ended:
@@ -175,9 +183,10 @@ def _loops(context: ControllerContext, interval: float) -> _Loops:
     loops = _Loops(
         dispatch=Loop("dispatch", dispatch, interval),
         cancel=Loop("cancel", cancel, interval),
-        track=Loop("track", track, interval),
-        settle=Loop("settle", settle, interval),
+        track=Loop("track", track, interval, rest_seconds=_TRACK_REST_SECONDS),
+        settle=Loop("settle", settle, interval, rest_seconds=_SETTLE_REST_SECONDS),
         report=Loop("report", report, interval),
+        looked=asyncio.Event(),
     )
     return loops
 
@@ -199,10 +208,12 @@ async def _keep_lease(parts: ControllerParts, lease: HeldLease) -> None:
         await _write(parts, renew)
 
 
-async def _pass_on_changes(scheduler: Scheduler, track: Loop) -> None:
+async def _pass_on_changes(scheduler: Scheduler, loops: _Loops) -> None:
     while True:
         if await scheduler.wait_for_change(_WATCH_SECONDS):
-            track.wake.set()
+            loops.looked.clear()
+            loops.track.wake.set()
+            await loops.looked.wait()
 
 
 async def _pass_on_wake_ups(wake: WakeListener, loops: _Loops) -> None:

@@ -24,6 +24,8 @@ class Loop:
     name: str
     step: Callable[[], Awaitable[bool]]
     interval_seconds: float
+    rest_seconds: float = 0.0
+    """Pause after every step, so that work gathers and is done in larger batches."""
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set it to have the next step run now."""
 
@@ -51,6 +53,8 @@ async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
             continue
         failures = 0
         log.debug("loop.stepped", loop=loop.name, seconds=round(time.monotonic() - began, 4))
+        if loop.rest_seconds:
+            await _pause(loop.rest_seconds, stop)
         if not has_more:
             await _pause(loop.interval_seconds, stop, loop.wake)
 
