@@ -12,18 +12,13 @@ assert hpc_portal.app.tables  # noqa: S101 - imported to fill the metadata
 
 def run() -> None:
     """Apply the migrations in one transaction."""
-    engine = context.config.attributes.get("engine") or create_engine(context.config.attributes["url"])
-    with writing(engine).connect() as connection:
-        context.configure(
-            connection=connection,
-            target_metadata=SQLModel.metadata,
-            render_as_batch=False,
-            compare_type=True,
-            transaction_per_migration=False,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-    if "engine" not in context.config.attributes:
+    engine = create_engine(context.config.attributes["url"])
+    try:
+        with writing(engine).connect() as connection:
+            context.configure(connection=connection, target_metadata=SQLModel.metadata, compare_type=True)
+            with context.begin_transaction():
+                context.run_migrations()
+    finally:
         engine.dispose()
 
 
