@@ -20,7 +20,7 @@ from schedulers.jobstate import JobSnapshot
 from schedulers.memory import MemoryScheduler
 from schedulers.protocol import Accepted, Scheduler, Submission
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 class Behaviour(Enum):
