@@ -161,9 +161,7 @@ class Job(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     cancel_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    waits_for_jobs: bool = Field(
-        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
-    )
+    waits_for_jobs: bool = False
     """Its dependencies are not all met yet; it stays ACCEPTED."""
 
     tasks_total: int
@@ -207,9 +205,7 @@ class JobTask(SQLModel, table=True):
     task_index: int = Field(primary_key=True)
     attempt: int = Field(default=0, primary_key=True)
     state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))
-    is_requeued: bool = Field(
-        default=False, sa_column=Column(Boolean, nullable=False, server_default=false())
-    )
+    is_requeued: bool = False
     """This attempt ended and another one follows."""
     reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     exit_code: int | None = None
