@@ -11,6 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from hpc_portal.app.jobs.context import ControllerContext
@@ -62,7 +63,8 @@ class DatabasePlacementStore:
 
 
 def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]:
-    has_runs = exists().where(col(JobTask.job_id) == col(Job.id))
+    placed = aliased(JobTask)
+    has_runs = exists().where(col(placed.job_id) == col(Job.id))
     under_way = (
         col(Job.scheduler) == context.scheduler.name,
         or_(col(Job.phase) == Phase.TRACKED, (col(Job.phase) == Phase.DISPATCHING) & has_runs),
