@@ -13,13 +13,13 @@ import structlog
 
 from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
 from schedulers.dask import plugin
-from schedulers.dask.foreman import Foreman, PlacedOrder
+from schedulers.dask.foreman import Foreman
 from schedulers.dask.link import EmbeddedCluster, ExternalCluster, Link
 from schedulers.dask.messages import NodeEvent, NodeHello
 from schedulers.dask.outbox import Outbox
 from schedulers.dask.placement import ConcurrentLimits
 from schedulers.dask.pool import PoolNode
-from schedulers.dask.store import PlacementStore
+from schedulers.dask.store import Placement, PlacementStore
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobUsage
 from schedulers.protocol import Feature, Observation, Submission, SubmitOutcome
@@ -232,16 +232,32 @@ class DaskScheduler:
         self._after_change(wake=False)
         if not placed:
             return
-        accepted: set[tuple[UUID, int, int]] = set()
-        try:
-            accepted = await self._place(placed)
-        finally:
-            self._foreman.confirm(placed, accepted, now=self._seconds())
-            self._after_change()
-
-    async def _place(self, placed: Sequence[PlacedOrder]) -> set[tuple[UUID, int, int]]:
         wanted = [placement for item in placed for placement in item.placements]
-        return {placement.key for placement in await self._store.place(wanted)}
+        try:
+            accepted = {placement.key for placement in await self._store.place(wanted)}
+        except Exception:  # whatever it was: what counts is what stands in the store now
+            log.exception("dask.place_failed", runs=len(wanted))
+            accepted = await self._standing(wanted)
+        self._foreman.confirm(placed, accepted, now=self._seconds())
+        self._after_change()
+
+    async def _standing(self, wanted: Sequence[Placement]) -> set[tuple[UUID, int, int]]:
+        """Which of these placements the store has after all, once it answers again."""
+        while True:
+            await asyncio.sleep(_STORE_PAUSE_SECONDS)
+            try:
+                stored = await self._store.load()
+            except Exception:  # the same store, still out of reach
+                log.exception("dask.load_failed")
+                continue
+            lanes = {
+                (job.submission.job_id, run.task_index, run.attempt): run.placement.get("lane")
+                for job in stored
+                for run in job.runs
+            }
+            return {
+                placement.key for placement in wanted if lanes.get(placement.key) == placement.share.lane_id
+            }
 
     # Nodes
 

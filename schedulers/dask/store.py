@@ -116,7 +116,7 @@ class StoredJob:
 
 
 class PlacementStore(Protocol):
-    """Durable memory of the Dask backend. All methods may raise; then nothing was changed."""
+    """Durable memory of the Dask backend. All methods may raise; the backend then asks `load` what stands."""
 
     async def load(self) -> Sequence[StoredJob]:
         """All jobs that this cluster has: TRACKED, or DISPATCHING with at least one placement.

@@ -3,13 +3,13 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from schedulers.dask.backend import DaskScheduler
-from schedulers.dask.store import MemoryPlacementStore
+from schedulers.dask.store import MemoryPlacementStore, Placement
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import ArraySpec, ResourceRequest
 from schedulers.jobstate import JobState
@@ -126,6 +126,35 @@ async def test_a_cancel_that_the_old_backend_did_not_carry_out_is_carried_out_by
     assert {task.state for task in seen.tasks} == {JobState.CANCELLED}
     assert len(seen.tasks) == 4
     await second.close()
+
+
+class ForgetfulStore(MemoryPlacementStore):
+    """Writes the first placements, but its answer gets lost."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lost = 0
+
+    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
+        placed = await super().place(placements)
+        if not self.lost:
+            self.lost += 1
+            message = "the connection broke after the commit"
+            raise ConnectionError(message)
+        return placed
+
+
+async def test_a_placement_whose_answer_got_lost_is_found_in_the_store_and_started(folder: Path) -> None:
+    store = ForgetfulStore()
+    scheduler, bench = await started(folder, store)
+    submission = shell(bench, "echo run >> runs", array=ArraySpec(expression="0-7"), name="sim")
+    store.accept(submission)
+    await scheduler.submit([submission])
+    seen = await bench.ended(str(submission.job_id))
+    assert store.lost
+    assert {task.state for task in seen.tasks} == {JobState.COMPLETED}
+    assert (Path(submission.workspace) / "runs").read_text() == "run\n" * 8
+    await scheduler.close()
 
 
 async def test_a_backend_that_is_not_started_says_so(folder: Path) -> None:
