@@ -57,7 +57,7 @@ def demo(
 
 
 def demo_settings(*, port: int | None, state_dir: Path | None) -> Settings:
-    """The settings in force, made safe for printed passwords: this machine only, jobs as users of their own."""
+    """The settings in force, safe for printed passwords: only this machine, jobs as users of their own."""
     settings = load_settings(host="127.0.0.1", port=port, state_dir=state_dir)
     changes: dict[str, object] = {}
     if not settings.licenses:
