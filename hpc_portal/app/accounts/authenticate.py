@@ -26,6 +26,7 @@ def hash_password(password: str) -> str:
 def authenticate(services: Services, username: str, password: str) -> UUID:
     """The id of the active person with this name and password; upgrades a hash of an older cost.
 
+    A person without a stored password cannot sign in with any.
     Takes as long for unknown names as for known ones. Call it from a thread: it computes for 50 ms or so.
 
     Raises:
@@ -37,11 +38,10 @@ def authenticate(services: Services, username: str, password: str) -> UUID:
                 col(User.username) == username
             )
         ).first()
+    kept = found.password_hash if found else ""
     with _AT_ONCE:
-        is_right, upgraded = _PASSWORDS.verify_and_update(
-            password, found.password_hash if found else _hash_of_nobody()
-        )
-    if found is None or not is_right or not found.is_active:
+        is_right, upgraded = _PASSWORDS.verify_and_update(password, kept or _hash_of_nobody())
+    if found is None or not kept or not is_right or not found.is_active:
         raise WrongCredentials
     user_id: UUID = found.id
     if upgraded:
@@ -50,7 +50,7 @@ def authenticate(services: Services, username: str, password: str) -> UUID:
         def store(connection: Connection) -> None:
             connection.execute(
                 update(User)
-                .where(col(User.id) == user_id, col(User.password_hash) == found.password_hash)
+                .where(col(User.id) == user_id, col(User.password_hash) == kept)
                 .values(password_hash=new_hash)
             )
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from hpc_portal.app.accounts.issue_token import issue_token
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.clock import SystemClock
+from hpc_portal.app.event_hub import EventHub
 from hpc_portal.asgi import create_app
 from tests.small_city import City, build_city
 
@@ -23,6 +25,13 @@ class Portal:
 
     city: City
     url: str
+    app: FastAPI
+
+    @property
+    def hub(self) -> EventHub:
+        """The process's reader of job events."""
+        found: EventHub = self.app.state.event_hub
+        return found
 
     def client(self, actor: Actor | None = None, **headers: str) -> httpx.Client:
         """A client that shows this person's token; without a person, a stranger's."""
@@ -47,13 +56,12 @@ def city(database_url: str, tmp_path: Path) -> Iterator[City]:
 def portal(city: City) -> Iterator[Portal]:
     """The portal's web process as a thread, on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        config = uvicorn.Config(
-            create_app(city.services), log_config=None, ws="none", timeout_graceful_shutdown=2
-        )
+        app = create_app(city.services)
+        config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield Portal(city, f"http://127.0.0.1:{listener.getsockname()[1]}")
+        yield Portal(city, f"http://127.0.0.1:{listener.getsockname()[1]}", app)
         server.should_exit = True
         thread.join(30)
         assert not thread.is_alive()
