@@ -31,6 +31,8 @@ class Node:
     allocated_memory_mib: int = 0
     allocated_gpus: dict[str, int] = field(default_factory=dict)
     reason: str = ""
+    seen_at: datetime | None = None
+    """When a node that is down was last heard of; None when that is not known, or now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
             Misfit(
                 "walltime_seconds",
                 f"Partition {partition.name} allows {limit}; this job asks for "
-                f"{format_walltime(asked.walltime_seconds)}. Shorten the walltime or choose another partition.",
+                f"{format_walltime(asked.walltime_seconds)}. "
+                "Shorten the walltime or choose another partition.",
             )
         )
     nodes = [node for node in cluster.nodes if node.name in partition.nodes]

@@ -108,7 +108,7 @@ def _render(request: SubmitRequest) -> tuple[JobSpec, dict[str, Any] | None]:
 
 def _cluster_for(clusters: Sequence[ClusterSnapshot], partition: str | None) -> ClusterSnapshot:
     """The cluster that has the partition; the first one when none has, so that the error lists choices."""
-    if not clusters:
+    if not any(cluster.nodes for cluster in clusters):
         raise ClusterNotSeenYet
     return next((cluster for cluster in clusters if cluster.partition(partition)), clusters[0])
 

@@ -36,6 +36,8 @@ from tests.portal_processes import (
 from tests.small_city import City, build_city
 
 CLUSTER = "crashes"
+ROUNDS = int(os.environ.get("CRASH_ROUNDS", "50"))
+"""In all, shared between the tests; a longer watch: `CRASH_ROUNDS=500 make test TESTS=tests/e2e/crash`."""
 SCRIPT = """#!/bin/bash
 echo "${HPC_ARRAY_TASK_ID:-0} $HPC_RESTART_COUNT" >> starts
 sleep 0.$((RANDOM % 4))
@@ -108,8 +110,10 @@ def run_rounds(
     processes: Processes, submitter: Submitter, *, victims: list[str], rounds: int, seed: int
 ) -> None:
     """Kill -9 a random process at a random instant and start it again, so many times."""
+    wait_until(lambda: bool(submitter.accepted or submitter.problems), what="the first accepted job")
     chance = random.Random(seed)  # noqa: S311 - a test's dice
     for _ in range(rounds):
+        assert submitter.problems == []
         time.sleep(chance.uniform(0.0, 2.5))
         victim = chance.choice(victims)
         processes.kill(victim)
@@ -161,7 +165,9 @@ def test_kill_9_of_the_whole_portal_loses_nothing(folder: Path) -> None:
         processes.start("web", *OPERATOR, "web", "--port", str(port))
         submitter = Submitter(client)
         submitter.start()
-        run_rounds(processes, submitter, victims=["controller", "web", "controller"], rounds=20, seed=1)
+        run_rounds(
+            processes, submitter, victims=["controller", "web", "controller"], rounds=ROUNDS * 2 // 5, seed=1
+        )
         require_nothing_lost_nothing_twice(city, submitter, folder)
 
 
@@ -179,9 +185,8 @@ def test_kill_9_of_any_process_of_a_spread_out_portal_loses_nothing(folder: Path
         "HPC_NODE_MEMORY_MIB": "4096",
     }
     dask = (sys.executable, "-m", "dask")
-    with Processes(
-        folder, settings(folder, postgres_url, HPC_PORTAL_DASK_SCHEDULER=address, **node)
-    ) as processes:
+    environment = settings(folder, postgres_url, HPC_PORTAL_DASK_SCHEDULER=address, **node)
+    with Processes(folder, environment) as processes:
         processes.start("scheduler", *dask, "scheduler", "--port", str(dask_port), "--no-dashboard")
         worker = ("worker", address, "--preload", "schedulers.dask.plugin", "--no-nanny", "--no-dashboard")
         processes.start("worker", *dask, *worker, "--name", "n1", "--nthreads", "1")
@@ -191,5 +196,5 @@ def test_kill_9_of_any_process_of_a_spread_out_portal_loses_nothing(folder: Path
         submitter = Submitter(client)
         submitter.start()
         victims = ["controller", "standby", "web", "worker", "scheduler"]
-        run_rounds(processes, submitter, victims=victims, rounds=35, seed=2)
+        run_rounds(processes, submitter, victims=victims, rounds=ROUNDS - ROUNDS * 2 // 5, seed=2)
         require_nothing_lost_nothing_twice(city, submitter, folder)
