@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Bring the pages' Vietnamese catalogue up to date with the texts in the code, or check that it is.
 
 python scripts/messages.py          add new texts, drop those that are gone
@@ -30,7 +29,11 @@ def main() -> int:
     catalogue.update(_extracted(), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     after = _written(catalogue)
-    missing = [str(message.id) for message in catalogue if message.id and not _is_translated(message.string)]
+    missing = [
+        str(message.id)
+        for message in catalogue
+        if message.id and (message.fuzzy or not _is_translated(message.string))
+    ]
     if "--check" in sys.argv[1:]:
         for text in missing:
             sys.stderr.write(f"not translated: {text}\n")
@@ -69,8 +72,10 @@ def _written(catalogue: Catalog) -> bytes:
     return header + b'"Plural-Forms: nplurals=1; plural=0;\\n"\n\n' + buffer.getvalue()
 
 
-def _is_translated(string: str | tuple[str, ...] | list[str]) -> bool:
-    return bool(string) and (isinstance(string, str) or all(string))
+def _is_translated(string: str | tuple[str, ...] | list[str] | None) -> bool:
+    if string is None or isinstance(string, str):
+        return bool(string)
+    return bool(string) and all(string)
 
 
 if __name__ == "__main__":

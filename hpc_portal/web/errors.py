@@ -67,7 +67,8 @@ async def _page(request: Request, error: Exception) -> Response:
             status = HTTPStatus.FORBIDDEN
             text = language.gettext(
                 N_(
-                    "This request did not come from a page of the portal that is still valid. Reload and try again."
+                    "This request did not come from a page of the portal that is still valid. "
+                    "Reload and try again."
                 )
             )
         case PortalError() | QuotaError() | WorkloadError():
@@ -83,7 +84,8 @@ async def _page(request: Request, error: Exception) -> Response:
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             text = language.gettext(
                 N_(
-                    "Nothing was lost. Try again; if it happens again, tell the city's administrators when it was."
+                    "Nothing was lost. Try again; if it happens again, tell the city's administrators "
+                    "when it was."
                 )
             )
     heading = language.gettext(_HEADINGS.get(status, N_("This cannot be done")))

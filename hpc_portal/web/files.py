@@ -22,7 +22,7 @@ _SHOWN_INLINE = ("text/plain", "image/png", "image/jpeg")
 
 
 @router.get("/jobs/{job_id}/files")
-def show(
+def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     request: Request,
     actor: CurrentActor,
     services: PortalServices,

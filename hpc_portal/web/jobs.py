@@ -93,7 +93,7 @@ def show_rows(
 
 
 @router.get("/jobs/live")
-async def follow(
+async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     request: Request,
     actor: CurrentActor,
     services: PortalServices,

@@ -70,7 +70,7 @@ class Language:
     def duration(self, seconds: float) -> str:
         """`2 h 5 min`: the two largest units that count."""
         left = round(seconds)
-        parts = []
+        parts: list[str] = []
         for size, unit in zip((86_400, 3600, 60, 1), _UNITS, strict=True):
             count, left = divmod(left, size)
             if count or (size == 1 and not parts):
@@ -94,7 +94,7 @@ class Language:
 
     def metric(self, value: float) -> str:
         """A measured number with as many digits as mean something."""
-        if value == int(value) and abs(value) < 10**15:  # noqa: PLR2004 - beyond, a float has no units left
+        if value == int(value) and abs(value) < 10**15:
             return self.number(value)
         return f"{value:.4g}".replace(".", self.decimal)
 

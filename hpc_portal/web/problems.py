@@ -73,7 +73,7 @@ def status_of(error: Exception) -> HTTPStatus:
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
-def _text(error: Exception, language: Language) -> str:
+def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 - one case for each error
     say = language.gettext
     match error:
         case quotas.BudgetExceeded():

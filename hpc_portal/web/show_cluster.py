@@ -1,11 +1,11 @@
-"""A cluster in the words of its page: what each node has, what of it is free, and how old the knowledge is."""
+"""A cluster in the words of its page: what each node has, what is free, how old the knowledge is."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
 from hpc_portal.web.language import Language
 from hpc_portal.web.words import NODE_STATES, Word
+from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
 from workloads.template import N_
 
 STALE_AFTER = timedelta(minutes=2)

@@ -173,7 +173,7 @@ async def _pairs(form: FormData) -> Pairs:
     return pairs
 
 
-def _form(  # noqa: PLR0913, PLR0917 - what a page is made of
+def _form(  # noqa: PLR0913 - what a page is made of
     request: Request,
     actor: Actor,
     services: Services,
@@ -242,6 +242,7 @@ def _around(found: JobEstimate, language: Language) -> Mapping[str, Any]:
             for asset in sorted(found.needed)
             if found.needed[asset]
         ],
+        "obstacles": [problems_of(refusal, language)[0].text for refusal in found.refusals],
         "likely_start": likely,
         "start_reason": _STARTS.get(start.reason, start.reason),
     }

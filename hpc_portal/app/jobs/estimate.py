@@ -17,7 +17,7 @@ from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from quotas import pricing
 from quotas.balance import balance
-from quotas.errors import BudgetExceeded, LimitExceeded
+from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError
 from quotas.hold import hold
 from quotas.money import VND
 from quotas.pricing import Estimate, PricedLine
@@ -63,8 +63,13 @@ class JobEstimate:
     """What the project may still hold now, by asset."""
     expected_start: ExpectedStart
     licenses: tuple[LicenseFit, ...]
-    obstacles: tuple[str, ...]
+    refusals: tuple[QuotaError, ...]
     """Why a submit would be refused right now; empty when it would be accepted."""
+
+    @property
+    def obstacles(self) -> tuple[str, ...]:
+        """The refusals as plain texts."""
+        return tuple(map(str, self.refusals))
 
     @property
     def available_after(self) -> dict[Tres, int]:
@@ -113,7 +118,7 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
         available=available,
         expected_start=expected_start(spec, prepared.cluster, pending_ahead=ahead, now=now),
         licenses=_license_fits(spec, prepared.cluster),
-        obstacles=_obstacles(services, actor, prepared, priced),
+        refusals=_refusals(services, actor, prepared, priced),
     )
 
 
@@ -156,14 +161,16 @@ def _license_fits(spec: JobSpec, cluster: ClusterSnapshot) -> tuple[LicenseFit, 
     )
 
 
-def _obstacles(services: Services, actor: Actor, prepared: PreparedJob, priced: Estimate) -> tuple[str, ...]:
+def _refusals(
+    services: Services, actor: Actor, prepared: PreparedJob, priced: Estimate
+) -> tuple[QuotaError, ...]:
     """What a submit would say: tried for real in a transaction that is rolled back."""
-    found: list[str] = []
+    found: list[QuotaError] = []
     with writing(services.engine).connect() as connection:
         try:
             check_limits.require_within(connection, actor=actor, prepared=prepared)
         except LimitExceeded as error:
-            found.append(str(error))
+            found.append(error)
         try:
             hold(
                 connection,
@@ -176,7 +183,7 @@ def _obstacles(services: Services, actor: Actor, prepared: PreparedJob, priced: 
                 at=services.clock.now(),
             )
         except BudgetExceeded as error:
-            found.append(str(error))
+            found.append(error)
         connection.rollback()
     return tuple(found)
 

@@ -62,7 +62,7 @@ class City:
 
 def build_city(state_dir: Path) -> City:
     """Make the database and workspaces of a city whose numbers can be checked by hand."""
-    settings = Settings(state_dir=state_dir, secret_key="test", default_locale="vi")  # type: ignore[arg-type]
+    settings = Settings(state_dir=state_dir, secret_key="test", default_locale="vi")
     schema.upgrade(settings)
     city = City(settings)
     engine = create_engine(settings.effective_database_url)
@@ -86,7 +86,7 @@ def _people(connection: Connection, city: City) -> None:
                 id=city.organisations[slug], slug=slug, name=name, kind=kind, state="active", created_at=NOW
             )
         )
-    for account, name, slug in (
+    for account, title, slug in (
         ("npu-verif", "Kiểm chứng NPU", "sao-bien"),
         ("riscv-lab", "Phòng thí nghiệm RISC-V", "bach-khoa"),
     ):
@@ -96,7 +96,7 @@ def _people(connection: Connection, city: City) -> None:
                 id=city.projects[account],
                 organisation_id=city.organisations[slug],
                 account=account,
-                name=name,
+                name=title,
                 state="active",
                 created_at=NOW,
             )
@@ -106,7 +106,7 @@ def _people(connection: Connection, city: City) -> None:
         ("minh", "Trần Quang Minh", "riscv-lab", ProjectRole.MEMBER, None),
         ("thanhpho", "Quản trị thành phố", None, None, GlobalRole.ADMINISTRATOR),
     )
-    for number, (username, display_name, account, role, global_role) in enumerate(people, start=1):
+    for number, (username, display_name, project, role, global_role) in enumerate(people, start=1):
         city.users[username] = new_id()
         connection.execute(
             insert(User).values(
@@ -124,11 +124,11 @@ def _people(connection: Connection, city: City) -> None:
                 created_at=NOW,
             )
         )
-        if account:
-            slug = "sao-bien" if account == "npu-verif" else "bach-khoa"
+        if project:
+            slug = "sao-bien" if project == "npu-verif" else "bach-khoa"
             connection.execute(
                 insert(ProjectMember).values(
-                    project_id=city.projects[account], user_id=city.users[username], role=role
+                    project_id=city.projects[project], user_id=city.users[username], role=role
                 )
             )
             connection.execute(
@@ -240,6 +240,7 @@ _JOBS = (
         parameters={"name": "fifo-regression", "seeds": 14},
     ),
     Facts("ocr-vi-finetune", JobState.RUNNING, Phase.TRACKED, _minutes(20), gpus=4),
+    Facts("pnr-block-b", JobState.PENDING, Phase.TRACKED, _minutes(6), reason="Resources"),
     Facts("npu-synth", JobState.PENDING, Phase.TRACKED, _minutes(4), reason="Resources", gpus=8),
     Facts("secret-core", JobState.RUNNING, Phase.TRACKED, _minutes(2), account="riscv-lab", username="minh"),
 )

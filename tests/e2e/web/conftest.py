@@ -1,0 +1,121 @@
+"""A real server on a seeded city, and a browser that fails a test on any error it reports."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+
+from hpc_portal.app.wiring import build_services
+from hpc_portal.asgi import create_app
+from tests.e2e.web.browser import OpenPage
+from tests.e2e.web.city import PASSWORD, City, build_city
+
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE_MILLISECONDS = 30_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    return build_city(tmp_path_factory.mktemp("city"))
+
+
+@pytest.fixture(scope="session")
+def portal(city: City) -> Iterator[str]:
+    """The address of the portal, served from a thread."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    services = build_services(city.settings)
+    app = create_app(services)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+
+    def serve() -> None:
+        asyncio.run(server.serve(sockets=[listener]))
+
+    thread = threading.Thread(target=serve, name="portal")
+    thread.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join()
+    listener.close()
+    services.engine.dispose()
+    services.wake._socket.close()  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def states(portal: str, browser: Browser) -> dict[str, Any]:
+    """The signed-in cookies of each person: signing in costs an argon2 hash."""
+    found: dict[str, Any] = {}
+    for username in ("linh", "minh", "thanhpho"):
+        context = browser.new_context(base_url=portal)
+        page = context.new_page()
+        page.goto("/sign-in")
+        page.locator("#username").fill(username)
+        page.locator("#password").fill(PASSWORD)
+        page.locator("main button").click()
+        page.wait_for_url(f"{portal}/")
+        found[username] = context.storage_state()
+        context.close()
+    return found
+
+
+@pytest.fixture
+def open_page(portal: str, browser: Browser, states: dict[str, Any]) -> Iterator[OpenPage]:
+    complaints: list[str] = []
+    contexts: list[BrowserContext] = []
+
+    def open_one(  # noqa: PLR0913 - as OpenPage says
+        *,
+        user: str | None = "linh",
+        locale: str = "vi",
+        theme: str = "light",
+        width: int = 1280,
+        javascript: bool = True,
+        expected: tuple[int, ...] = (),
+    ) -> Page:
+        context = browser.new_context(
+            base_url=portal,
+            viewport={"width": width, "height": 844},
+            java_script_enabled=javascript,
+            storage_state=states[user] if user else None,
+            locale="fr-FR",
+        )
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
+        context.add_cookies(
+            [
+                {"name": "locale", "value": locale, "url": portal},
+                {"name": "theme", "value": theme, "url": portal},
+            ]
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: _note(message, expected, complaints))
+        page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+        return page
+
+    yield open_one
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _note(message: ConsoleMessage, expected: tuple[int, ...], complaints: list[str]) -> None:
+    """Errors and warnings, among them every breach of the content security policy."""
+    if message.type not in {"error", "warning"}:
+        return
+    if any(f"status of {status}" in message.text for status in expected):
+        return
+    complaints.append(f"{message.type}: {message.text} at {message.location}")
