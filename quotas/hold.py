@@ -31,7 +31,7 @@ from schedulers import tres
 from schedulers.tres import Tres
 
 _MOST_UNITS = 10**6
-_NOT_DEMANDED = frozenset({tres.MEM, tres.NODE, "billing"})
+_NOT_DEMANDED = frozenset({tres.MEM, tres.NODE, "billing", VND})
 """Used by every job; an allocation limits them only where it has a line for them."""
 
 _PROJECTS = table_of(Project)
@@ -134,7 +134,7 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
     require_whole("units", units, least=1, most=_MOST_UNITS)
     unit_vnd = price(unit, partition, price_list).total
     request = _Request(job_id, project_id, {**unit, VND: unit_vnd}, units, partition, price_list.id, at)
-    shortages = [_nothing_for(_scarcest_first(request)[0], request)]
+    shortages = []
     for lines in _usable_allocations(conn, request):
         shortage = _shortage(lines, request) or _take(conn, lines, request)
         if not shortage:
@@ -142,7 +142,7 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
         shortages.append(shortage)
     if stored := _held_before(conn, request):
         return stored
-    raise _refusal(conn, shortages, request)
+    raise _refusal(conn, shortages or [_nothing_for(_scarcest_first(request)[0], request)], request)
 
 
 def shortfall(conn: Connection, job_id: UUID) -> dict[Asset, int]:

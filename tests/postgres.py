@@ -22,7 +22,6 @@ _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",
     "shared_buffers": "64MB",
-    "fsync": "on",
     "deadlock_timeout": "200ms",
     "autovacuum": "off",
 }
@@ -87,10 +86,11 @@ class PostgresServer:
 
 
 @contextmanager
-def running_server() -> Iterator[PostgresServer]:
+def running_server(*, survives_power_cuts: bool = False) -> Iterator[PostgresServer]:
     """A server that is stopped, and whose folder is removed, whatever happens to the tests.
 
-    It also ends when this process is killed: the kernel interrupts it (PR_SET_PDEATHSIG).
+    Tests kill processes, not the machine, so they need no fsync; a benchmark does. The server also ends
+    when this process is killed: the kernel interrupts it (PR_SET_PDEATHSIG).
     """
     programs = find_programs()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -107,7 +107,8 @@ def running_server() -> Iterator[PostgresServer]:
             cwd=folder,
         )
         with (folder / "log").open("wb") as log:
-            settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+            fsync = "on" if survives_power_cuts else "off"
+            settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "fsync": fsync}.items()]
             process = subprocess.Popen(
                 [
                     *_unprivileged("--pdeathsig", "INT"),
