@@ -167,6 +167,7 @@ def _bubblewrap(cell: Cell, config: NodeConfig, *, as_root: bool) -> list[str]:
         *("--size", tmpfs_bytes, "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108 - made here
         *_shown(config),
         *_bind("--bind", cell.tenant_root),
+        *("--remount-ro", "/"),
         *("--chdir", "/"),
     ]
 
@@ -221,7 +222,7 @@ def _shown(config: NodeConfig) -> Iterator[str]:
         if not path.startswith(("/usr/", "/bin/", "/lib")) and path != "/usr":
             yield from _bind("--ro-bind-try", path)
     for hidden in (config.state_dir, config.workspace_root):
-        if any(Path(hidden).is_relative_to(path) for path in shown):
+        if Path(hidden).is_dir() and any(Path(hidden).is_relative_to(path) for path in shown):
             yield from ("--tmpfs", hidden)
 
 

@@ -17,8 +17,10 @@ class OpenLane:
     """A lane some of whose runs have not ended."""
 
     lane: Lane
-    unfinished: set[str]
-    sent_at: float
+    unfinished: dict[str, None]
+    """Keys in the order in which the executor starts them: only the first can be running."""
+    moved_at: float
+    """When it was sent or a run of it last started or ended."""
 
 
 class NodeRuns:
@@ -60,8 +62,8 @@ class NodeRuns:
             RunReport(run.key, lane.lane_id, "queued", gpu_indices=lane.gpu_indices) for run in lane.runs
         ]
         self.reports.update((report.key, report) for report in reports)
-        opened = self.lanes.setdefault(lane.lane_id, OpenLane(lane, set(), now))
-        opened.unfinished.update(report.key for report in reports)
+        opened = self.lanes.setdefault(lane.lane_id, OpenLane(lane, {}, now))
+        opened.unfinished.update((report.key, None) for report in reports)
         return reports
 
     def started(self, key: str, claimed_at: float, now: float) -> RunReport | None:
@@ -70,7 +72,7 @@ class NodeRuns:
         if report is None or report.state != "queued":
             return None
         opened = self.lanes[report.lane_id]
-        started_at = _believe(claimed_at, now, not_before=opened.sent_at)
+        started_at = opened.moved_at = _believe(claimed_at, now, not_before=opened.moved_at)
         return self._keep(replace(report, state="running", started_at=started_at))
 
     def ended(self, key: str, facts: dict[str, Any], now: float) -> RunReport | None:
@@ -78,19 +80,24 @@ class NodeRuns:
         report = self.reports.get(key)
         if report is None or report.has_ended:
             return None
+        opened = self.lanes[report.lane_id]
         started_at = report.started_at
         if started_at is None and facts.get("started_at") is not None:
-            opened = self.lanes[report.lane_id]
-            started_at = _believe(facts["started_at"], now, not_before=opened.sent_at)
+            started_at = _believe(facts["started_at"], now, not_before=opened.moved_at)
         ended_at = _believe(facts["ended_at"], now, not_before=started_at or 0.0)
-        report = self._keep(replace(report, **{**facts, "started_at": started_at, "ended_at": ended_at}))
-        opened = self.lanes[report.lane_id]
-        opened.unfinished.discard(key)
-        return report
+        del opened.unfinished[key]
+        if started_at is not None:
+            opened.moved_at = ended_at
+        return self._keep(replace(report, **{**facts, "started_at": started_at, "ended_at": ended_at}))
 
     def unfinished(self, lane_ids: Iterable[str]) -> set[str]:
         """Runs of these lanes that have not ended."""
-        return set().union(*(self.lanes[lane_id].unfinished for lane_id in lane_ids))
+        return {key for lane_id in lane_ids for key in self.lanes[lane_id].unfinished}
+
+    def perhaps_started(self, lane_ids: Iterable[str]) -> dict[str, float]:
+        """Runs of these lanes that run, or may have started without a word; since when at the earliest."""
+        lanes = [self.lanes[lane_id] for lane_id in lane_ids]
+        return {next(iter(opened.unfinished)): opened.moved_at for opened in lanes if opened.unfinished}
 
     def take_drained(self, lane_ids: Iterable[str]) -> list[str]:
         """Close those of these lanes whose runs have all ended; which they were."""

@@ -205,8 +205,9 @@ class Supervision:
         for key in [key for key, other in self._executors.items() if other is executor]:
             del self._executors[key]
         now = time.time()
-        unfinished = [self._runs.reports[key] for key in sorted(self._runs.unfinished(executor.lanes))]
-        ends = [self._runs.ended(report.key, _fate(executor, report, now), now) for report in unfinished]
+        begun = self._runs.perhaps_started(executor.lanes)
+        unfinished = sorted(self._runs.unfinished(executor.lanes))
+        ends = [self._runs.ended(key, _fate(executor, begun.get(key), now), now) for key in unfinished]
         self._record((report for report in ends if report), self._close_drained(executor))
         self._clear_strays()
         self._journal.executor_ended(executor.pid)
@@ -274,8 +275,14 @@ class Supervision:
             executor.kill(reason)
 
 
-def _fate(executor: ExecutorProcess, report: RunReport, now: float) -> dict[str, Any]:
-    """How a run ended whose executor is gone."""
+def _fate(executor: ExecutorProcess, begun_at: float | None, now: float) -> dict[str, Any]:
+    """How a run ended whose executor is gone.
+
+    Args:
+        executor: what is gone.
+        begun_at: when the run started, or may have started; None when it surely did not.
+        now: Unix seconds.
+    """
     if executor.fate:
         return {"state": "NODE_FAIL", "reason": executor.fate, "ended_at": now}
     if not executor.is_ready:
@@ -285,8 +292,8 @@ def _fate(executor: ExecutorProcess, report: RunReport, now: float) -> dict[str,
             "reason": f"The tenant's sandbox did not start: {words}",
             "ended_at": now,
         }
-    if report.state == "queued":
+    if begun_at is None:
         return {"state": "NODE_FAIL", "reason": "The tenant's executor died first.", "ended_at": now}
     # A job can kill the executor of its own tenant, so this must not be a failure that costs nothing.
     reason = f"RaisedSignal:{KILLED}(SIGKILL)"
-    return {"state": "FAILED", "reason": reason, "signal": KILLED, "ended_at": now}
+    return {"state": "FAILED", "reason": reason, "signal": KILLED, "started_at": begun_at, "ended_at": now}

@@ -12,9 +12,9 @@ from tests.integration.dask_node.node_under_test import (
 
 
 def family(seconds: str) -> str:
-    """A child, a grandchild in a session of its own, a double fork and one without a name; then wait for `go`.
+    """A child, a grandchild in a session of its own, a double fork, one without a name: all ignore SIGTERM.
 
-    All five ignore SIGTERM.
+    The script itself waits for the file `go`.
     """
     return f"""
     trap '' TERM
