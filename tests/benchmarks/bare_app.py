@@ -1,0 +1,48 @@
+"""`bare_app PORT [empty]`: the web process with a bare one-row insert beside it, or an empty FastAPI app."""
+
+import sys
+from datetime import UTC, datetime
+
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Connection, insert
+
+from hpc_portal.app.settings import Settings
+from hpc_portal.app.tables import AuditRecord
+from hpc_portal.app.wiring import build_services
+from hpc_portal.asgi import create_app
+
+_INSERT = insert(AuditRecord)
+
+
+def portal_app() -> FastAPI:
+    """The real application and POST /bare/insert: one row, one commit, through the same group commit."""
+    services = build_services(Settings())
+    app = create_app(services)
+
+    def store(connection: Connection) -> None:
+        row = {"at": datetime.now(UTC), "action": "bench", "subject": "bench", "facts": {}}
+        connection.execute(_INSERT, row)
+
+    @app.post("/bare/insert", status_code=201)
+    async def bare_insert() -> dict[str, str]:
+        await services.commits.run(store)
+        return {"status": "stored"}
+
+    return app
+
+
+def empty_app() -> FastAPI:
+    """F: what FastAPI and uvicorn cost when the handler does nothing."""
+    app = FastAPI()
+
+    @app.post("/empty", status_code=201)
+    async def empty() -> dict[str, str]:
+        return {"status": "nothing"}
+
+    return app
+
+
+if __name__ == "__main__":
+    chosen = empty_app() if sys.argv[2:] == ["empty"] else portal_app()
+    uvicorn.run(chosen, port=int(sys.argv[1]), access_log=False, log_level="error")
