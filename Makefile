@@ -26,7 +26,7 @@ demo: setup-demo ## Seed a small city, run a simulation and a training, keep the
 .PHONY: test
 test: setup-test ## Run all tests (JOBS=4: processes, SEED=1: fixed order, TESTS="tests/unit -k money": some)
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --durations 10 \
-		$(if $(SEED),-p randomly --randomly-seed $(SEED)) $(TESTS)
+		$(if $(SEED),--randomly-seed $(SEED) --hypothesis-seed $(SEED)) $(TESTS)
 
 .PHONY: check
 check: check-static arch test ## All that must hold before a commit: format, lint, types, arch, test

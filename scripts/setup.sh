@@ -134,14 +134,19 @@ need_venv() {
     fi
 }
 
-case ${1:-} in
-    demo)
-        need_debian "${demo_packages[@]}"
-        is_stamped dev && is_at_home || need_venv runtime # dev.lock holds all of runtime.lock
-        ;;
-    test)
-        need_debian "${demo_packages[@]}" "${test_packages[@]}"
-        need_venv dev
-        ;;
-    *) fail "Usage: scripts/setup.sh demo|test" ;;
-esac
+main() {
+    case ${1:-} in
+        demo)
+            need_debian "${demo_packages[@]}"
+            is_stamped dev && is_at_home || need_venv runtime # dev.lock holds all of runtime.lock
+            ;;
+        test)
+            need_debian "${demo_packages[@]}" "${test_packages[@]}"
+            need_venv dev
+            ;;
+        *) fail "Usage: scripts/setup.sh demo|test" ;;
+    esac
+}
+
+# On one line, so that bash has read all of this file before it runs any of it.
+main "$@"; exit
