@@ -33,6 +33,7 @@ class ExecutorProcess:
         self.is_ready = False
         self.fate = ""
         """Why the supervisor itself has ended it, if so; told as the reason of NODE_FAIL."""
+        self._is_killed = False
         self._on_reports = on_reports
         self._on_end = on_end
         self._files = Path(cell.files_dir)
@@ -81,8 +82,11 @@ class ExecutorProcess:
             self._process.stdin.close()
 
     def kill(self, fate: str) -> None:
-        """End it and all below it at once."""
+        """End it and all below it at once; what it says while it dies counts no more."""
+        while self._read():
+            pass
         self.fate = fate
+        self._is_killed = True
         processes.kill_descendants([self.pid])
 
     def last_words(self) -> str:
@@ -117,7 +121,7 @@ class ExecutorProcess:
             facts = json.loads(line)
             if facts == [["ready"]]:
                 self.is_ready = True
-            else:
+            elif not self._is_killed:
                 self._on_reports(self, facts)
         return bool(chunk)
 

@@ -233,4 +233,5 @@ async def test_a_node_out_of_the_schedulers_reach_stops_computing(node: NodeUnde
         process.send_signal(signal.SIGSTOP)
         wait_until(lambda: not processes_with(seconds), "the end of the run")
     node.connect()
-    node.wait(lambda: node.listed()["job/0/0/0"].state == "NODE_FAIL", "the listed end")
+    wait_until(lambda: node.listed()["job/0/0/0"].has_ended, "the listed end")
+    assert node.listed()["job/0/0/0"].state == "NODE_FAIL"

@@ -26,7 +26,8 @@ def test_runs_go_on_while_nobody_is_connected(isolated: NodeUnderTest) -> None:
     isolated.connect()
 
     assert isolated.status["supervisor_id"] == supervisor
-    isolated.wait(lambda: isolated.listed()[lane.runs[0].key].state == "COMPLETED", "the listed end")
+    wait_until(lambda: isolated.listed()[lane.runs[0].key].has_ended, "the listed end")
+    assert isolated.listed()[lane.runs[0].key].state == "COMPLETED"
 
 
 def test_two_clients_hear_the_same(node: NodeUnderTest) -> None:
@@ -110,7 +111,8 @@ def test_a_node_that_was_given_up_stops_computing(start_node: Callable[..., Node
     node.disconnect()
     wait_until(lambda: not processes_with(seconds), "the end of the run")
     node.connect()
-    node.wait(lambda: node.listed()["job/0/0/0"].state == "NODE_FAIL", "the listed end")
+    wait_until(lambda: node.listed()["job/0/0/0"].has_ended, "the listed end")
+    assert node.listed()["job/0/0/0"].state == "NODE_FAIL"
 
 
 def test_nothing_of_its_starter_reaches_a_run(
