@@ -1,15 +1,16 @@
 """All projects that can pay for a job, small enough to be kept in memory and read again each second."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 from sqlmodel import col
 
 from hpc_portal.app.errors import TenantNotActive
 from quotas.tables import Organisation, Project, TenantState
 
-_PROJECTS = select(
+_PROJECTS: Select[*tuple[Any, ...]] = select(
     col(Project.id),
     col(Project.account),
     col(Project.state),

@@ -64,9 +64,8 @@ def test_submissions(database_url: str, empty_url: str, capsys: pytest.CaptureFi
         one = medians["submission, 1 connection"]
         print(f"one hot project, {CONNECTIONS} connections / 1: {medians['submission'] / one:.2f}")
         for tasks, seconds in arrays:
-            print(
-                f"array of {tasks:6} tasks accepted in {seconds * 1000:6.1f} ms ({tasks / seconds:.0f} tasks/s)"
-            )
+            rate = tasks / seconds
+            print(f"array of {tasks:6} tasks accepted in {seconds * 1000:6.1f} ms ({rate:.0f} tasks/s)")
 
 
 def submit_array(client: httpx.Client, tasks: int) -> tuple[int, float]:

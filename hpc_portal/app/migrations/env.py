@@ -1,7 +1,10 @@
 """Runs migrations on the portal's engine, so that SQLite gets the same settings as in production."""
 
+from typing import Literal
+
 from alembic import context
-from sqlmodel import SQLModel
+from alembic.autogenerate.api import AutogenContext
+from sqlmodel import AutoString, SQLModel
 
 import hpc_portal.app.tables
 import quotas.tables  # noqa: F401 - fills the metadata
@@ -10,12 +13,24 @@ from hpc_portal.app.db import create_engine, writing
 assert hpc_portal.app.tables  # noqa: S101 - imported to fill the metadata
 
 
+def _as_plain_string(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
+    """SQLModel's own string type is written as SQLAlchemy's, so that migrations outlive SQLModel."""
+    if kind == "type" and isinstance(item, AutoString):
+        return f"sa.String(length={item.impl_instance.length})"
+    return False
+
+
 def run() -> None:
     """Apply the migrations in one transaction."""
     engine = create_engine(context.config.attributes["url"])
     try:
         with writing(engine).connect() as connection:
-            context.configure(connection=connection, target_metadata=SQLModel.metadata, compare_type=True)
+            context.configure(
+                connection=connection,
+                target_metadata=SQLModel.metadata,
+                compare_type=True,
+                render_item=_as_plain_string,
+            )
             with context.begin_transaction():
                 context.run_migrations()
     finally:

@@ -5,7 +5,6 @@ Revises:
 """
 
 import sqlalchemy as sa
-import sqlmodel
 from alembic import op
 
 import quotas.columns
@@ -28,8 +27,8 @@ def upgrade() -> None:
         ),
         sa.Column("at", quotas.columns.UtcDateTime(), nullable=False),
         sa.Column("actor_id", sa.Uuid(), nullable=True),
-        sa.Column("action", sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
-        sa.Column("subject", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.Column("action", sa.String(length=60), nullable=False),
+        sa.Column("subject", sa.String(length=200), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_audit_record")),
         sqlite_autoincrement=True,
@@ -37,16 +36,16 @@ def upgrade() -> None:
     op.create_index(op.f("ix_audit_record_actor_id"), "audit_record", ["actor_id"], unique=False)
     op.create_table(
         "cluster_view",
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("as_of", quotas.columns.UtcDateTime(), nullable=False),
         sa.Column("snapshot", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_cluster_view")),
     )
     op.create_table(
         "lease",
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
         sa.Column("token", sa.Uuid(), nullable=False),
-        sa.Column("holder", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=False),
+        sa.Column("holder", sa.String(length=128), nullable=False),
         sa.Column("expires_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
     )
@@ -85,7 +84,7 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("asset", sqlmodel.sql.sqltypes.AutoString(length=80), nullable=False),
+        sa.Column("asset", sa.String(length=80), nullable=False),
         sa.Column("balance", sa.BigInteger(), nullable=False),
         sa.Column("overdraft", sa.BigInteger(), nullable=False),
         sa.CheckConstraint(
@@ -110,8 +109,8 @@ def upgrade() -> None:
     op.create_table(
         "organisation",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("slug", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.Column("slug", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column(
             "kind",
             sa.Enum(
@@ -201,7 +200,7 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("gpu_type", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("gpu_type", sa.String(length=64), nullable=False),
         sa.Column("value", sa.Integer(), nullable=False),
         sa.Column("set_by", sa.Uuid(), nullable=True),
         sa.Column("set_at", quotas.columns.UtcDateTime(), nullable=False),
@@ -231,7 +230,7 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("idempotency_key", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
+        sa.Column("idempotency_key", sa.String(length=255), nullable=False),
         sa.Column("effective_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.Column("booked_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.Column("actor_id", sa.Uuid(), nullable=True),
@@ -247,10 +246,10 @@ def upgrade() -> None:
     op.create_table(
         "user_account",
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("username", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
-        sa.Column("display_name", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
-        sa.Column("email", sqlmodel.sql.sqltypes.AutoString(length=254), nullable=False),
-        sa.Column("password_hash", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
+        sa.Column("username", sa.String(length=64), nullable=False),
+        sa.Column("display_name", sa.String(length=200), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column(
             "global_role",
             sa.Enum(
@@ -263,10 +262,10 @@ def upgrade() -> None:
             ),
             nullable=True,
         ),
-        sa.Column("cluster_user", sqlmodel.sql.sqltypes.AutoString(length=32), nullable=False),
+        sa.Column("cluster_user", sa.String(length=32), nullable=False),
         sa.Column("cluster_number", sa.Integer(), nullable=False),
-        sa.Column("locale", sqlmodel.sql.sqltypes.AutoString(length=5), nullable=False),
-        sa.Column("theme", sqlmodel.sql.sqltypes.AutoString(length=5), nullable=False),
+        sa.Column("locale", sa.String(length=5), nullable=False),
+        sa.Column("theme", sa.String(length=5), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
         sa.Column("created_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_account")),
@@ -278,8 +277,8 @@ def upgrade() -> None:
         "api_token",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=100), nullable=False),
-        sa.Column("token_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("created_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.Column("expires_at", quotas.columns.UtcDateTime(), nullable=True),
         sa.Column("last_used_at", quotas.columns.UtcDateTime(), nullable=True),
@@ -293,11 +292,11 @@ def upgrade() -> None:
     op.create_index(op.f("ix_api_token_user_id"), "api_token", ["user_id"], unique=False)
     op.create_table(
         "browser_session",
-        sa.Column("id_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("id_hash", sa.String(length=64), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.Column("expires_at", quotas.columns.UtcDateTime(), nullable=False),
-        sa.Column("user_agent", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
+        sa.Column("user_agent", sa.String(length=255), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["user_account.id"], name=op.f("fk_browser_session_user_id_user_account")
         ),
@@ -355,8 +354,8 @@ def upgrade() -> None:
             autoincrement=False,
             nullable=False,
         ),
-        sa.Column("tres", sqlmodel.sql.sqltypes.AutoString(length=80), nullable=False),
-        sa.Column("partition", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("tres", sa.String(length=80), nullable=False),
+        sa.Column("partition", sa.String(length=64), nullable=False),
         sa.Column("rate_vnd_per_hour", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("rate_vnd_per_hour >= 0", name=op.f("ck_price_item_rate_not_negative")),
         sa.ForeignKeyConstraint(
@@ -368,8 +367,8 @@ def upgrade() -> None:
         "project",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
-        sa.Column("account", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.Column("account", sa.String(length=40), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -412,7 +411,7 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("grant_key", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.Column("grant_key", sa.String(length=200), nullable=False),
         sa.Column("created_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.CheckConstraint("valid_from < valid_to", name=op.f("ck_allocation_period_not_empty")),
         sa.ForeignKeyConstraint(
@@ -428,12 +427,12 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=128), nullable=False),
-        sa.Column("template", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("name", sa.String(length=128), nullable=False),
+        sa.Column("template", sa.String(length=64), nullable=True),
         sa.Column("parameters", sa.JSON(), nullable=True),
         sa.Column("spec", sa.JSON(), nullable=False),
-        sa.Column("workspace", sqlmodel.sql.sqltypes.AutoString(length=255), nullable=False),
-        sa.Column("partition", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("workspace", sa.String(length=255), nullable=False),
+        sa.Column("partition", sa.String(length=64), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("is_array", sa.Boolean(), nullable=False),
         sa.Column(
@@ -478,8 +477,8 @@ def upgrade() -> None:
         sa.Column("state_reason", sa.Text(), server_default="", nullable=False),
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("exit_signal", sa.Integer(), nullable=True),
-        sa.Column("scheduler", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
-        sa.Column("scheduler_job_id", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+        sa.Column("scheduler", sa.String(length=64), nullable=False),
+        sa.Column("scheduler_job_id", sa.String(length=64), nullable=True),
         sa.Column("submitted_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.Column("dispatched_at", quotas.columns.UtcDateTime(), nullable=True),
         sa.Column("started_at", quotas.columns.UtcDateTime(), nullable=True),
@@ -540,14 +539,14 @@ def upgrade() -> None:
         sa.Column(
             "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
         ),
-        sa.Column("run_key", sqlmodel.sql.sqltypes.AutoString(length=120), nullable=False),
+        sa.Column("run_key", sa.String(length=120), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("allocation_id", sa.Uuid(), nullable=False),
         sa.Column("price_list_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("partition", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("partition", sa.String(length=64), nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -577,7 +576,7 @@ def upgrade() -> None:
         sa.Column("tres_seconds", sa.JSON(), nullable=False),
         sa.Column("is_charged", sa.Boolean(), nullable=False),
         sa.Column("vnd", sa.BigInteger(), nullable=False),
-        sa.Column("content_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
         sa.Column("recorded_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.CheckConstraint(
             "elapsed_seconds >= 0 AND vnd >= 0 AND revision >= 0",
@@ -600,7 +599,7 @@ def upgrade() -> None:
     op.create_table(
         "allocation_line",
         sa.Column("allocation_id", sa.Uuid(), nullable=False),
-        sa.Column("asset", sqlmodel.sql.sqltypes.AutoString(length=80), nullable=False),
+        sa.Column("asset", sa.String(length=80), nullable=False),
         sa.Column("granted", sa.BigInteger(), nullable=False),
         sa.Column("available_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("held_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -625,8 +624,8 @@ def upgrade() -> None:
     op.create_table(
         "idempotency_key",
         sa.Column("user_id", sa.Uuid(), nullable=False),
-        sa.Column("key", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
-        sa.Column("request_hash", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("request_hash", sa.String(length=64), nullable=False),
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("created_at", quotas.columns.UtcDateTime(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_idempotency_key_job_id_job")),
@@ -646,7 +645,7 @@ def upgrade() -> None:
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("at", quotas.columns.UtcDateTime(), nullable=False),
-        sa.Column("kind", sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("facts", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_job_event_job_id_job")),
         sa.ForeignKeyConstraint(["project_id"], ["project.id"], name=op.f("fk_job_event_project_id_project")),
@@ -720,9 +719,9 @@ def upgrade() -> None:
         "quota_hold",
         sa.Column("job_id", sa.Uuid(), nullable=False),
         sa.Column("allocation_id", sa.Uuid(), nullable=False),
-        sa.Column("asset", sqlmodel.sql.sqltypes.AutoString(length=80), nullable=False),
+        sa.Column("asset", sa.String(length=80), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
-        sa.Column("partition", sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
+        sa.Column("partition", sa.String(length=64), nullable=False),
         sa.Column("price_list_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("unit_amount", sa.BigInteger(), nullable=False),
         sa.Column("units_total", sa.Integer(), nullable=False),
