@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -20,12 +20,13 @@ from hpc_portal.app.jobs.queries import JobDetail, TaskRun, get_job, job_events,
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, KnownIdentities, PortalServices
 from hpc_portal.sse import job_messages, resume_point, sse_response
+from hpc_portal.web.language import Language
 from hpc_portal.web.live import still_signed_in
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_cost import show_cost
 from hpc_portal.web.show_results import show_curves, show_matrix
 from hpc_portal.web.timeline import Times, timeline
-from hpc_portal.web.words import EVENTS, OUTCOMES, Word, exit_text
+from hpc_portal.web.words import EVENTS, FACTS, OUTCOMES, STATES, Word, exit_text, reason_text
 from schedulers.jobstate import JobState
 from workloads import campaign, catalog
 from workloads.errors import WorkloadError
@@ -134,11 +135,12 @@ def show_events(request: Request, actor: CurrentActor, services: PortalServices,
     with services.reading() as session:
         job = get_job(session, actor, job_id)
         records = job_events(session, actor, job_id, limit=_EVENTS_SHOWN).items
+    language = pages_of(request).language(request)
     shown = [
         ShownEvent(
             EVENTS.get(record.kind, _OTHER_EVENT),
             record.at,
-            tuple(f"{name}: {value}" for name, value in record.facts.items() if value not in (None, "")),
+            tuple(_facts(record.facts, language)),
         )
         for record in reversed(records)
     ]
@@ -197,6 +199,22 @@ def read_results(services: Services, job: JobDetail) -> tuple[Results, Sequence[
         return Results(), ()
     workspace: Path = services.settings.effective_workspace_root / job.workspace
     return template.parse(workspace, parameters), template.campaign(parameters)
+
+
+def _facts(facts: Mapping[str, Any], language: Language) -> Iterator[str]:
+    for name, value in facts.items():
+        if name not in FACTS or value in (None, "", 0):
+            continue
+        match name:
+            case "state" if value in set(JobState):
+                shown = language.text(STATES[JobState(value)].text)
+            case "reason":
+                shown = language.text(reason_text(value))
+            case "charged_vnd":
+                shown = language.vnd(value)
+            case _:
+                shown = str(value)
+        yield f"{language.text(FACTS[name])}: {shown}"
 
 
 def _used(runs: Sequence[TaskRun]) -> Used:

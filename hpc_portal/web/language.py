@@ -92,8 +92,10 @@ class Language:
                 return f"{self.number(bytes_ / factor, 1)} {unit}"
         return f"{bytes_} B"
 
-    def metric(self, value: float) -> str:
-        """A measured number with as many digits as mean something."""
+    def metric(self, value: float, name: str = "") -> str:
+        """A measured number with as many digits as mean something; a rate as a percentage."""
+        if name.endswith("_rate"):
+            return f"{self.number(100 * value, 1)} %"
         if value == int(value) and abs(value) < 10**15:
             return self.number(value)
         return f"{value:.4g}".replace(".", self.decimal)

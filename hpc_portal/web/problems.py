@@ -45,6 +45,19 @@ _ACTIONS = {
     "cancel_any": N_("This job is not yours. Ask its owner or the project's lead to cancel it."),
 }
 
+LIMIT_WORDS = (
+    N_("running jobs"),
+    N_("jobs that have not ended"),
+    N_("tasks in one array"),
+    N_("seconds of walltime"),
+    N_("GPUs in use at once"),
+    N_("GPUs in one job"),
+    N_("the administrators of the city's cluster"),
+    N_("the manager of your organisation"),
+    N_("the lead of your project"),
+)
+"""What `quotas.limits` writes into its errors; named here so that it is translated."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShownProblem:
@@ -94,10 +107,10 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
                 ),
                 owner=error.owner,
                 value=language.number(error.value),
-                limit=error.limit,
+                limit=language.text(error.limit),
                 in_use=language.number(error.in_use),
                 asked=language.number(error.asked),
-                raised_by=error.raised_by,
+                raised_by=language.text(error.raised_by),
             )
         case quotas.UnpricedResource():
             return say(

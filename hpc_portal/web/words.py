@@ -130,6 +130,21 @@ METRICS = {
 }
 """What our templates' numbers are called; others are shown under their own names."""
 
+FACTS = {
+    "state": N_("State"),
+    "reason": N_("Reason"),
+    "by": N_("By"),
+    "charged_vnd": N_("Charged"),
+    "scheduler_job_id": N_("Id at the scheduler"),
+    "runs": N_("Runs"),
+    "exit_code": N_("Exit code"),
+    "tasks_running": N_("Running"),
+    "tasks_completed": N_("Completed"),
+    "tasks_failed": N_("Failed"),
+    "tasks_cancelled": N_("Cancelled"),
+}
+"""What the facts of an event are called; others are left to the API."""
+
 
 def state_word(*, phase: Phase, state: JobState, cancel_requested_at: datetime | None) -> Word:
     """How a job is shown: refusal and a wish to cancel say more than the scheduler's state."""
