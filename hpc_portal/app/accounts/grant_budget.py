@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
+from sqlmodel import col
 
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts.checks import require
@@ -16,6 +17,7 @@ from hpc_portal.app.errors import Problem
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from quotas.grant import grant
+from quotas.tables import Allocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ def grant_budget(services: Services, actor: Actor, account: str, wanted: BudgetG
 
     def work(connection: Connection) -> UUID:
         project = find_project(connection, account)
+        is_repeat = connection.execute(select(1).where(col(Allocation.grant_key) == key)).first() is not None
         allocation_id = grant(
             connection,
             project_id=project.id,
@@ -64,6 +67,8 @@ def grant_budget(services: Services, actor: Actor, account: str, wanted: BudgetG
             idempotency_key=key,
             at=now,
         )
+        if is_repeat:
+            return allocation_id
         audit.record(
             connection,
             at=now,
