@@ -251,8 +251,9 @@ class JobSpec(_Frozen):
             "u": user,
             "%": "%",
         }
-        filled = [
-            re.sub(r"%([jAaxu%])", lambda found: values[found[1]], pattern)
-            for pattern in (self.stdout_path or default, self.stderr_path or self.stdout_path or default)
-        ]
-        return filled[0], filled[1]
+
+        def fill(pattern: str) -> str:
+            return re.sub(r"%([jAaxu%])", lambda found: values[found[1]], pattern)
+
+        stdout = fill(self.stdout_path or default)
+        return stdout, fill(self.stderr_path) if self.stderr_path else stdout

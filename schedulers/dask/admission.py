@@ -24,6 +24,8 @@ def refusal(spec: JobSpec, pool: Pool) -> str:
     walltime = spec.resources.walltime_seconds or 0
     if walltime > partition.max_walltime_seconds:
         return f"Partition {partition.name} allows {format_walltime(partition.max_walltime_seconds)}."
+    if partition.max_nodes_per_job and spec.resources.nodes > partition.max_nodes_per_job:
+        return f"Partition {partition.name} gives a job at most {partition.max_nodes_per_job} nodes."
     for feature, count in spec.resources.licenses.items():
         total = pool.licenses.get(feature, 0)
         if count > total:

@@ -339,8 +339,11 @@ class DaskScheduler:
     async def _tick_forever(self) -> None:
         while True:
             await asyncio.sleep(_TICK_SECONDS)
-            if self._link.is_connected:
-                self._look_after_nodes()
+            try:
+                if self._link.is_connected:
+                    self._look_after_nodes()
+            except Exception:  # the watch must go on
+                log.exception("dask.tick_failed")
             self._wake.set()
 
     def _look_after_nodes(self) -> None:

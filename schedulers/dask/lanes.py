@@ -6,6 +6,7 @@ queue behind each other on a slot; so it is done for short ones only, and never 
 first in the queue waits for the slot to become free.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -21,12 +22,15 @@ MOST_TASKS_PER_LANE = 64
 _LONG_SECONDS = 5.0
 """Jobs with a recent task of this length get no lanes of many: one of them would hold up the others."""
 _CANNOT_RUN_NOW = {BEGIN_TIME, NODE_NOT_AVAILABLE, PARTITION_DOWN}
+_MOST_FAMILIES = 10_000
+"""The oldest is forgotten when there are more."""
+_NUMBER = re.compile(r"\d+")
 _MEMORY = 0.95
 """Weight of the past in the running mean, per ended task."""
 
 Family: TypeAlias = tuple[str, str, str, str, str, Demand]
-"""(organisation, project, cluster_user, partition, job name, demand): jobs that are alike, and may
-follow each other in one slot."""
+"""(organisation, project, cluster_user, partition, job name without its numbers, demand): jobs that are
+alike, and may follow each other in one slot."""
 
 
 def family_of(job: Job) -> Family:
@@ -37,7 +41,7 @@ def family_of(job: Job) -> Family:
         submission.project,
         submission.cluster_user,
         entry.partition,
-        submission.spec.name,
+        _NUMBER.sub("#", submission.spec.name),
         entry.demand,
     )
 
@@ -118,6 +122,8 @@ class Floor:
 
     def pace(self, family: Family) -> Pace:
         """The pace of a family; a fresh one when nothing is known yet."""
+        if family not in self.paces and len(self.paces) >= _MOST_FAMILIES:
+            del self.paces[next(iter(self.paces))]
         return self.paces.setdefault(family, Pace())
 
     def first_orders(self, plan: Plan, jobs: Mapping[str, Job]) -> list[Order]:

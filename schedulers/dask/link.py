@@ -24,6 +24,21 @@ _CONNECT_SECONDS = 10.0
 _CALL_SECONDS = 20.0
 _LOOK_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
+_EMBEDDED: dict[str, Any] = {
+    # Dask insists on HTTP servers: they get ports of the loopback and nothing to serve.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    # A machine that was asleep, or a loop that was busy, must not lose its only worker.
+    "distributed.scheduler.worker-ttl": None,
+    # It runs no Dask tasks: what watches over them would only cost.
+    "distributed.scheduler.work-stealing": False,
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.admin.low-level-log-length": 100,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +180,10 @@ class Link:
             await self._drop_client()
             await self._reconnect()
             log.info("dask.back")
-            await self._on_back()
+            try:
+                await self._on_back()
+            except Exception:  # the watch must go on, whatever the nodes said
+                log.exception("dask.meeting_failed")
 
     async def _reconnect(self) -> None:
         pause = _LOOK_SECONDS
@@ -180,17 +198,10 @@ class Link:
 
 
 async def _embedded(node: NodeConfig) -> Any:  # noqa: ANN401 - distributed has no types
-    """Scheduler, worker and client talk inside this process.
-
-    Dask insists on HTTP servers: they get ports of the loopback and nothing to serve.
-    """
+    """Scheduler, worker and client that talk inside this process."""
     folder = Path(node.state_dir) / "dask"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    nothing_over_http: dict[str, list[str]] = {
-        "distributed.scheduler.http.routes": [],
-        "distributed.worker.http.routes": [],
-    }
-    with dask.config.set(nothing_over_http):
+    with dask.config.set(_EMBEDDED):
         return await LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=1,
             threads_per_worker=1,

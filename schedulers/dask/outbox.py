@@ -88,15 +88,19 @@ class Outbox:
             self._wake.clear()
             try:
                 await self._send_all()
-                pause = _FIRST_PAUSE_SECONDS
             except SchedulerUnavailable as error:
                 log.warning("node.no_answer", address=self.address, problem=str(error))
-                self._wants_list = True
-                self._on_doubt()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause)
-                self._wake.set()
-                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            except Exception:  # the sender must go on, whatever came back
+                log.exception("node.send_failed", address=self.address)
+            else:
+                pause = _FIRST_PAUSE_SECONDS
+                continue
+            self._wants_list = True
+            self._on_doubt()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+            self._wake.set()
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
     async def _send_all(self) -> None:
         parcel, self._parcel = self._parcel, Parcel()
