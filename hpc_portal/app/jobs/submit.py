@@ -75,9 +75,10 @@ _INSERT_JOB = insert(Job)
 _FIND_KEY = select(col(IdempotencyKey.job_id), col(IdempotencyKey.request_hash)).where(
     col(IdempotencyKey.user_id) == bindparam("user"), col(IdempotencyKey.key) == bindparam("key")
 )
+_KEY = col(IdempotencyKey.key)
 _INSERT_KEY = {
-    "postgresql": postgresql.insert(IdempotencyKey).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(IdempotencyKey).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(IdempotencyKey).on_conflict_do_nothing().returning(_KEY),
+    "sqlite": sqlite.insert(IdempotencyKey).on_conflict_do_nothing().returning(_KEY),
 }
 
 
@@ -165,7 +166,7 @@ class _Submission:
                 "created_at": self.services.clock.now(),
             },
         )
-        if not stored.rowcount:
+        if stored.first() is None:
             raise _KeyTaken(key)
 
 

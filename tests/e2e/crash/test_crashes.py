@@ -2,13 +2,10 @@
 
 import os
 import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,15 +43,6 @@ echo done
 """Each start leaves a line behind: a second start of the same run would be seen."""
 
 pytestmark = [pytest.mark.timeout(900)]
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short path: sockets live below it."""
-    path = Path(tempfile.mkdtemp(prefix="hpc-", dir="/var/tmp"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @dataclass
