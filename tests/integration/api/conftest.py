@@ -49,6 +49,7 @@ def city(database_url: str, tmp_path: Path) -> Iterator[City]:
     """Once on SQLite, once on PostgreSQL."""
     city = build_city(database_url, tmp_path, clock=SystemClock())
     yield city
+    city.services.commits.close()
     city.services.engine.dispose()
 
 
