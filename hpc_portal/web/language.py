@@ -124,8 +124,13 @@ class Language:
         """TRES x seconds as hours of the thing: `1.250,5 h`; memory as GiB-hours."""
         hours = amount_seconds / 3600
         if name == tres.MEM:
-            return f"{self.number(hours / 1024, 1)} GiB·h"
-        return f"{self.number(hours, 0 if hours >= 1000 else 1)} h"  # noqa: PLR2004 - no tenths on large numbers
+            return f"{self._few_digits(hours / 1024)} GiB·h"
+        return f"{self._few_digits(hours)} h"
+
+    def _few_digits(self, value: float) -> str:
+        """Hundredths of small numbers, no fractions of large ones."""
+        decimals = next((digits for limit, digits in ((10, 2), (1000, 1)) if abs(value) < limit), 0)
+        return self.number(value, 0 if value == 0 else decimals)
 
 
 def load_languages() -> dict[str, Language]:

@@ -55,7 +55,11 @@ def test_sizes_and_amounts(vi: Language, en: Language) -> None:
     assert vi.size(1_234) == "1,2 kB"
     assert en.resource("gres/gpu:h100") == "GPU H100"
     assert vi.resource("license/vcs") == "Giấy phép vcs"
-    assert en.resource_hours("cpu", 5_400) == "1.5 h"
+    assert en.resource_hours("cpu", 40) == "0.01 h"
+    assert en.resource_hours("cpu", 0) == "0 h"
+    assert en.resource_hours("cpu", 45 * 3600) == "45.0 h"
+    assert vi.resource_hours("cpu", 20_000 * 3600) == "20.000 h"
+    assert en.resource_hours("mem", 1024 * 5_400) == "1.50 GiB·h"
 
 
 def test_the_browsers_choice_goes_before_the_profile_and_the_header() -> None:
