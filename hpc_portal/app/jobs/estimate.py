@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import writing
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs import check_limits
+from hpc_portal.app.jobs.expected_start import ExpectedStart, WorkAhead, expected_start
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.services import Services
@@ -21,20 +21,9 @@ from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError
 from quotas.hold import hold
 from quotas.money import VND
 from quotas.pricing import Estimate, PricedLine
-from schedulers.cluster import ClusterSnapshot, Node, NodeState
-from schedulers.jobspec import JobSpec
-from schedulers.tres import Tres
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedStart:
-    """When the first task would probably start, as a range, and why."""
-
-    earliest: datetime
-    latest: datetime | None
-    """None when nothing bounds it."""
-    reason: str
-    """`Free`, `Resources`, `Priority`, `Licenses`, `NodesDown`: a word that pages translate."""
+from schedulers.cluster import ClusterSnapshot
+from schedulers.jobspec import JobSpec, ResourceRequest
+from schedulers.tres import Tres, add, times
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +86,7 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
     now = services.clock.now()
     with services.engine.connect() as connection:
         left = balance(connection, prepared.project_id, now).by_asset
-        ahead = _pending_ahead(connection, prepared)
+        ahead = _work_ahead(connection, prepared)
     available = {asset: line.promisable for asset, line in left.items()}
     needed = {**priced.tres_seconds, VND: priced.vnd}
     return JobEstimate(
@@ -116,39 +105,9 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
         total_vnd=priced.vnd,
         needed={asset: amount for asset, amount in needed.items() if asset in available},
         available=available,
-        expected_start=expected_start(spec, prepared.cluster, pending_ahead=ahead, now=now),
+        expected_start=expected_start(spec, prepared.cluster, ahead, now=now),
         licenses=_license_fits(spec, prepared.cluster),
         refusals=_refusals(services, actor, prepared, priced),
-    )
-
-
-def expected_start(
-    spec: JobSpec, cluster: ClusterSnapshot, *, pending_ahead: int, now: datetime
-) -> ExpectedStart:
-    """A start range from what is free now; the queue bounds it from above by the partition's walltime."""
-    partition = cluster.partition(spec.partition)
-    nodes = [node for node in cluster.nodes if partition and node.name in partition.nodes]
-    up = [node for node in nodes if node.state is NodeState.UP]
-    if not up:
-        return ExpectedStart(now, None, "NodesDown")
-    longest = timedelta(seconds=partition.max_walltime_seconds if partition else 0)
-    if any(fit.asked > fit.total - fit.used for fit in _license_fits(spec, cluster)):
-        return ExpectedStart(now, now + longest, "Licenses")
-    if sum(_has_free(spec, node) for node in up) < spec.resources.nodes:
-        return ExpectedStart(now, now + longest, "Resources")
-    if pending_ahead:
-        return ExpectedStart(now, now + longest, "Priority")
-    return ExpectedStart(now, now + timedelta(seconds=5), "Free")
-
-
-def _has_free(spec: JobSpec, node: Node) -> bool:
-    asked = spec.resources
-    free = {name: total - node.allocated_gpus.get(name, 0) for name, total in node.gpus.items()}
-    return (
-        node.cpus - node.allocated_cpus >= asked.cpus_per_node
-        and node.memory_mib - node.allocated_memory_mib >= asked.memory_mib_per_node
-        and all(free.get(name, 0) >= count for name, count in asked.gpus_per_node.items() if name)
-        and sum(free.values()) >= sum(asked.gpus_per_node.values())
     )
 
 
@@ -188,16 +147,34 @@ def _refusals(
     return tuple(found)
 
 
-def _pending_ahead(connection: Connection, prepared: PreparedJob) -> int:
-    """Jobs of the same partition of which something still waits."""
-    waiting = col(Job.tasks_running) + col(Job.tasks_completed) + col(Job.tasks_failed) + col(
-        Job.tasks_cancelled
-    ) < col(Job.tasks_total)
-    return connection.execute(
-        select(func.count()).where(
-            col(Job.scheduler) == prepared.cluster.name,
-            col(Job.partition) == prepared.spec.partition,
-            col(Job.phase).in_([Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED]),
-            waiting,
-        )
-    ).scalar_one()
+def _work_ahead(connection: Connection, prepared: PreparedJob) -> WorkAhead:
+    """What the same partition has to do before; of a very long queue, only its front is added up."""
+    rows = connection.execute(
+        _UNDER_WAY, {"cluster": prepared.cluster.name, "partition": prepared.spec.partition}
+    )
+    work: dict[Tres, int] = {}
+    longest = waiting = 0
+    for spec, total, running, ended in rows:
+        asked = ResourceRequest.model_validate(spec.get("resources", {}))
+        walltime = asked.walltime_seconds or 0
+        work = add(work, times(asked.tres, walltime * (total - ended)))
+        longest = max(longest, walltime)
+        waiting += total - ended - running
+    return WorkAhead(work, longest, waiting)
+
+
+_UNDER_WAY = (
+    select(
+        col(Job.spec),
+        col(Job.tasks_total),
+        col(Job.tasks_running),
+        col(Job.tasks_completed) + col(Job.tasks_failed) + col(Job.tasks_cancelled),
+    )
+    .where(
+        col(Job.scheduler) == bindparam("cluster"),
+        col(Job.partition) == bindparam("partition"),
+        col(Job.phase).in_([Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED]),
+    )
+    .order_by(col(Job.id))
+    .limit(1000)
+)
