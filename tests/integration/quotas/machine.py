@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 FREE_ENDS = {JobState.NODE_FAIL, JobState.BOOT_FAIL}
 ENDS = [JobState.COMPLETED, JobState.FAILED, JobState.TIMEOUT, JobState.CANCELLED, JobState.NODE_FAIL]
+BUDGETS = st.sampled_from([0, 100, 250, 600, 1500])
+"""Small, beside jobs of up to 600, so that budgets run out and top-ups do not fit."""
 
 
 class Crash(Exception):
@@ -80,19 +82,19 @@ class LedgerMachine(RuleBasedStateMachine):
 
     # What happens.
 
-    @initialize(vnd=st.integers(0, 2000), cpu=st.none() | st.integers(0, 2000))
+    @initialize(vnd=BUDGETS, cpu=st.none() | BUDGETS)
     def first_grant(self, vnd: int, cpu: int | None) -> None:
         self.grant(vnd=vnd, cpu=cpu, overdraft=0, days=0, crash_at=None)
 
     @rule(
-        vnd=st.integers(0, 2000),
-        cpu=st.none() | st.integers(0, 2000),
+        vnd=BUDGETS,
+        cpu=st.none() | BUDGETS,
         overdraft=st.sampled_from([0, 0, 100]),
         days=st.integers(0, 5),
         crash_at=st.none() | st.integers(1, 12),
     )
     def grant(self, vnd: int, cpu: int | None, overdraft: int, days: int, crash_at: int | None) -> None:
-        if len(self.allocations) >= 4:
+        if len(self.allocations) >= 3:
             return
         # No two allocations end at the same instant, so that it is clear which one is used first.
         valid_to = END - timedelta(days=days, seconds=len(self.allocations))
@@ -107,7 +109,9 @@ class LedgerMachine(RuleBasedStateMachine):
         assert grant() == allocation
         self.allocations[allocation] = NaiveAllocation(valid_to, lines, allowed, dict.fromkeys(lines, 0))
 
-    @rule(cpu=st.integers(0, 400), units=st.integers(1, 6), crash_at=st.none() | st.integers(1, 9))
+    @rule(
+        cpu=st.sampled_from([0, 1, 50, 100]), units=st.integers(1, 6), crash_at=st.none() | st.integers(1, 9)
+    )
     def submit(self, cpu: int, units: int, crash_at: int | None) -> None:
         job_id = uuid4()
 
@@ -129,7 +133,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.jobs)
     @rule(
         pick=st.integers(0, 100),
-        seconds=st.lists(st.integers(0, 450), min_size=1, max_size=4),
+        seconds=st.lists(st.sampled_from([0, 1, 40, 99, 100, 130]), min_size=1, max_size=4),
         state=st.sampled_from(ENDS),
         closes_unit=st.booleans(),
         repeats=st.integers(0, 3),
@@ -158,24 +162,24 @@ class LedgerMachine(RuleBasedStateMachine):
         assert sum(charge.vnd for charge in charges if charge.is_new) == used
         if closes_unit:
             job.units_open = max(job.units_open - len(new), 0)
-        self.follow(job, used)
+        used_of_open_units = 0 if closes_unit or not used else sum(min(s, job.cpu) for s in seconds)
+        self.follow(job, used, used_of_open_units)
 
-    def follow(self, job: NaiveJob, used: int) -> None:
+    def follow(self, job: NaiveJob, used: int, used_of_open_units: int) -> None:
         """Every open unit is held in full, unless the budget does not allow the top-up that this needs."""
         naive = self.allocations[job.allocation]
         full = job.units_open * job.cpu
-        with self.books.engine.begin() as conn:
-            short = shortfall(conn, job.job_id)
         for asset in naive.granted:
             before = self.available(job.allocation, asset)
+            left = max(min(full, job.held[asset]) - used_of_open_units, 0)
             naive.consumed[asset] += used
-            held_before, job.held[asset] = job.held[asset], full
+            job.held[asset] = full
             topped_up = self.available(job.allocation, asset)
             if topped_up < before and topped_up < -naive.overdraft[asset]:
-                job.held[asset] = full - short.get(asset, 0)
-                assert max(0, min(full, held_before) - used) <= job.held[asset] <= full
-            else:
-                assert asset not in short
+                job.held[asset] = left
+        with self.books.engine.begin() as conn:
+            lacking = {asset: full - held for asset, held in job.held.items() if held < full}
+            assert shortfall(conn, job.job_id) == lacking
 
     @precondition(lambda self: any(job.units_open for job in self.jobs))
     @rule(pick=st.integers(0, 100), part=st.integers(1, 6), crash_at=st.none() | st.integers(1, 6))

@@ -1,0 +1,67 @@
+"""The database itself refuses to rewrite the ledger, whoever asks."""
+
+import pytest
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
+
+from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl, drop_append_only_ddl
+from quotas.tables import AccountingRecord, Entry, Transfer, table_of
+from tests.integration.quotas.books import Books, create_tables, open_engine, run
+
+
+@pytest.fixture
+def settled(books: Books) -> Books:
+    """A ledger with at least a row in every append-only table."""
+    books.grant(VND=1000)
+    books.settle(books.hold(cpu=100).job_id, run("a", seconds=60))
+    return books
+
+
+PROTECTED = {Transfer: "reason", Entry: "amount", AccountingRecord: "vnd"}
+
+
+def test_the_whole_journal_is_protected() -> None:
+    assert [table_of(model).name for model in PROTECTED] == list(APPEND_ONLY_TABLES)
+
+
+@pytest.mark.parametrize(("model", "column"), PROTECTED.items())
+def test_no_row_is_changed(settled: Books, model: type[SQLModel], column: str) -> None:
+    with (
+        settled.unchanged(),
+        pytest.raises(IntegrityError, match="is append-only"),
+        settled.engine.begin() as conn,
+    ):
+        conn.execute(update(model).values({column: table_of(model).c[column]}))
+
+
+@pytest.mark.parametrize("model", PROTECTED)
+def test_no_row_is_deleted(settled: Books, model: type[SQLModel]) -> None:
+    with (
+        settled.unchanged(),
+        pytest.raises(IntegrityError, match="is append-only"),
+        settled.engine.begin() as conn,
+    ):
+        conn.execute(delete(model))
+
+
+def test_no_table_is_truncated(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    create_tables(engine)
+    with pytest.raises(IntegrityError, match="is append-only"), engine.begin() as conn:
+        conn.exec_driver_sql("TRUNCATE transfer, entry, accounting_record CASCADE")
+    engine.dispose()
+
+
+def test_the_triggers_can_be_dropped_and_made_again(settled: Books) -> None:
+    dialect = settled.engine.dialect.name
+    with settled.engine.begin() as conn:
+        for ddl in [*drop_append_only_ddl(dialect), *append_only_ddl(dialect)]:
+            conn.exec_driver_sql(ddl)
+    with pytest.raises(IntegrityError), settled.engine.begin() as conn:
+        conn.exec_driver_sql("DELETE FROM entry")
+
+
+def test_an_unknown_database_gets_no_triggers() -> None:
+    with pytest.raises(ValueError, match="no triggers are written for 'mysql'"):
+        append_only_ddl("mysql")
