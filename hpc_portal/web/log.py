@@ -64,9 +64,11 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     job_id: UUID,
     task: TaskIndex = None,
     file: str = "",
+    of: TaskIndex = None,
     line: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
-    """The end of the log, or what is around `line`."""
+    """The end of the log, or what is around `line`; `file` counts only for the task it was chosen `of`."""
+    file = file if of is None or of == task else ""
     with services.reading() as session:
         job = get_job(session, actor, job_id)
     source = find_log(services, actor, job_id, task=task, stream=LogStream.STDOUT)
@@ -84,8 +86,10 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     with services.reading() as session:
         has_ended = has_task_ended(session, job_id, source.task_index)
     window = _window(source, line, has_ended=has_ended)
+    if window is None and not has_ended:
+        window = LogWindow(0, (), 0, is_at_end=True)
     query = {"task": source.task_index, "file": source.path}
-    is_live = not has_ended and (window is None or window.is_at_end)
+    is_live = window is not None and window.is_at_end and not has_ended
     facts = {
         "file": source.path,
         "files": list(files),

@@ -240,6 +240,7 @@ _JOBS = (
         parameters={"name": "fifo-regression", "seeds": 14},
     ),
     Facts("ocr-vi-finetune", JobState.RUNNING, Phase.TRACKED, _minutes(20), gpus=4),
+    Facts("sta-tt-25c", JobState.PENDING, Phase.TRACKED, _minutes(7), reason="Priority"),
     Facts("pnr-block-b", JobState.PENDING, Phase.TRACKED, _minutes(6), reason="Resources"),
     Facts("npu-synth", JobState.PENDING, Phase.TRACKED, _minutes(4), reason="Resources", gpus=8),
     Facts("secret-core", JobState.RUNNING, Phase.TRACKED, _minutes(2), account="riscv-lab", username="minh"),

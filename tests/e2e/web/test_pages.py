@@ -148,6 +148,24 @@ def test_the_log_follows_what_the_job_writes(open_page: OpenPage, city: City) ->
     expect(line).to_have_count(1)
 
 
+def test_a_log_appears_as_soon_as_the_job_writes_it(open_page: OpenPage, city: City) -> None:
+    page = open_page(locale="en")
+    page.goto(f"/jobs/{city.jobs['sta-tt-25c']}/log")
+    expect(page.get_by_text("Waiting for more lines…")).to_be_visible()
+    city.log_of("sta-tt-25c").write_text("the very first line\n")
+    expect(page.locator("#L1")).to_contain_text("the very first line")
+
+
+def test_another_task_shows_its_own_log(open_page: OpenPage, city: City) -> None:
+    page = open_page(locale="en")
+    page.goto(f"/jobs/{city.jobs['fifo-regression']}/log?task=9&file=logs/random-10.log")
+    expect(page.locator("#L2")).to_contain_text("TB_ERROR")
+    page.get_by_label("Task").fill("12")
+    page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile("task=12"))
+    expect(page.get_by_label("File")).to_have_value("regression/task-12.out")
+
+
 def test_reading_an_older_line_is_not_disturbed_by_new_ones(open_page: OpenPage, city: City) -> None:
     page = open_page(locale="en")
     page.goto(f"/jobs/{city.jobs['ocr-vi-finetune']}/log#L100")
