@@ -30,12 +30,12 @@ SUBMISSIONS: Mapping[str, Mapping[str, Any]] = {
     city.RESEARCHER: {
         "project": "dut-ai",
         "template": "pytorch-training",
-        "parameters": {"name": "digits-training", "epochs": 30},
+        "parameters": {"name": "digits-training", "epochs": 25},
     },
     city.DESIGNER: {
         "project": "songhan-fifo",
         "template": "rtl-regression",
-        "parameters": {"name": "fifo-regression", "seeds": 6, "transactions": 100_000},
+        "parameters": {"name": "fifo-regression", "seeds": 4, "transactions": 100_000},
     },
 }
 """What each person runs, in order of submission; the FIFO is simulated without its planted bugs."""

@@ -18,6 +18,8 @@ from hpc_portal.cli.portal import Portal
 _START_SECONDS = 90
 _STOP_SECONDS = 30
 _SHOWN_LOG_LINES = 20
+_INHERITED = {"secret_key", "database_url"}
+"""Secrets stay where they are: in the environment that the child inherits."""
 
 
 @contextlib.contextmanager
@@ -64,12 +66,11 @@ def running_portal(settings: Settings) -> Iterator[str]:
 
 def environment_of(settings: Settings) -> dict[str, str]:
     """The variables that give another process the settings that the demo itself chose."""
+    chosen = settings.model_dump(mode="json", exclude_unset=True, exclude_none=True, exclude=_INHERITED)
+    chosen["state_dir"] = str(settings.state_dir.absolute())
     return {
-        "HPC_PORTAL_STATE_DIR": str(settings.state_dir.absolute()),
-        "HPC_PORTAL_HOST": settings.host,
-        "HPC_PORTAL_PORT": str(settings.port),
-        "HPC_PORTAL_CLUSTER_UID_BASE": str(settings.cluster_uid_base),
-        "HPC_PORTAL_LICENSES": json.dumps(settings.licenses),
+        f"HPC_PORTAL_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in chosen.items()
     }
 
 
