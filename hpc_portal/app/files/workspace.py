@@ -3,18 +3,24 @@
 import contextlib
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from uuid import UUID
 
+from hpc_portal.app.errors import Problem
 from schedulers.jobspec import JobSpec
 
 SCRIPT_NAME = "job.sh"
 """The job's script, at the top of its workspace."""
 
+_MOST_NAME_BYTES = 230
+"""File systems allow 255; ours get a suffix while they are written."""
 _SHARED_MODE = 0o711
 """Folders above a job's own: another cluster user may pass through, but not list them."""
 _OWN_MODE = 0o700
+_FILE_MODE, _PROGRAM_MODE = 0o640, 0o750
+"""A node gives the files to the job's own account; the group stays the portal's, which can go on reading."""
 
 
 def workspace_path(*, organisation: str, account: str, cluster_user: str, job_id: UUID) -> str:
@@ -22,9 +28,33 @@ def workspace_path(*, organisation: str, account: str, cluster_user: str, job_id
     return f"{organisation}/{account}/{cluster_user}/{job_id}"
 
 
-def prepare_workspace(
-    root: Path, relative: str, spec: JobSpec, *, owner: tuple[int, int] | None = None
-) -> Path:
+def layout_problems(spec: JobSpec) -> list[Problem]:
+    """Inputs and outputs that no folder can hold as asked; told before dispatch meets them."""
+    named = [("inputs", item.path) for item in spec.inputs]
+    named += [("stdout_path", spec.stdout_path or "x"), ("stderr_path", spec.stderr_path or "x")]
+    found = []
+    for field, text in named:
+        parts = PurePosixPath(text).parts
+        if not parts:
+            found.append(Problem(field, f"{text!r} names no file."))
+        elif any(len(part.encode()) > _MOST_NAME_BYTES for part in parts):
+            found.append(Problem(field, f"A name in it is longer than {_MOST_NAME_BYTES} bytes."))
+    files = Counter(PurePosixPath(item.path) for item in spec.inputs)
+    if spec.script is not None:
+        files[PurePosixPath(SCRIPT_NAME)] += 1
+    folders = {parent for file in files for parent in file.parents}
+    for path in _folders_named_by(spec):
+        folders |= {path, *path.parents}
+    found += [Problem("inputs", f"{file} is there twice.") for file, times in files.items() if times > 1]
+    found += [
+        Problem("inputs", f"{file} cannot be a file and a folder.")
+        for file in files
+        if file.parts and file in folders
+    ]
+    return found
+
+
+def prepare_workspace(root: Path, relative: str, spec: JobSpec) -> Path:
     """Make the job's folder with its script and inputs; returns its absolute path.
 
     Idempotent, also while the job is running: a file that is there already is complete (files appear under
@@ -35,7 +65,6 @@ def prepare_workspace(
         root: the workspace root; made when missing.
         relative: the folder as `workspace_path` gave it.
         spec: what to write there.
-        owner: numeric user and group that the folder and files are given to; only root can do that.
 
     Raises:
         OSError: a part of the path is a link or no folder, or the disk is full.
@@ -43,16 +72,16 @@ def prepare_workspace(
     root.mkdir(parents=True, exist_ok=True)
     parents, name = PurePosixPath(relative).parent, PurePosixPath(relative).name
     with contextlib.ExitStack() as stack:
-        above = stack.enter_context(_descend(root, parents, mode=_SHARED_MODE, owner=None))
-        home = stack.enter_context(_enter(above, name, mode=_OWN_MODE, owner=owner))
+        above = stack.enter_context(_descend(root, parents, mode=_SHARED_MODE))
+        home = stack.enter_context(_enter(above, name, mode=_OWN_MODE))
         if spec.script is not None:
-            _write(home, SCRIPT_NAME, spec.script, mode=0o700, owner=owner)
+            _write(home, SCRIPT_NAME, spec.script, mode=_PROGRAM_MODE)
         for item in spec.inputs:
             path = PurePosixPath(item.path)
-            with _descend_from(home, path.parent, mode=_OWN_MODE, owner=owner) as folder:
-                _write(folder, path.name, item.content, mode=0o700 if item.executable else 0o600, owner=owner)
+            with _descend_from(home, path.parent, mode=_OWN_MODE) as folder:
+                _write(folder, path.name, item.content, mode=_PROGRAM_MODE if item.executable else _FILE_MODE)
         for folder_path in _folders_named_by(spec):
-            with _descend_from(home, folder_path, mode=_OWN_MODE, owner=owner):
+            with _descend_from(home, folder_path, mode=_OWN_MODE):
                 pass
     return root / relative
 
@@ -64,31 +93,27 @@ def _folders_named_by(spec: JobSpec) -> list[PurePosixPath]:
 
 
 @contextlib.contextmanager
-def _descend(
-    root: Path, relative: PurePosixPath, *, mode: int, owner: tuple[int, int] | None
-) -> Iterator[int]:
+def _descend(root: Path, relative: PurePosixPath, *, mode: int) -> Iterator[int]:
     start = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        with _descend_from(start, relative, mode=mode, owner=owner) as folder:
+        with _descend_from(start, relative, mode=mode) as folder:
             yield folder
     finally:
         os.close(start)
 
 
 @contextlib.contextmanager
-def _descend_from(
-    start: int, relative: PurePosixPath, *, mode: int, owner: tuple[int, int] | None
-) -> Iterator[int]:
+def _descend_from(start: int, relative: PurePosixPath, *, mode: int) -> Iterator[int]:
     """A descriptor of the folder `relative` to `start`, whose missing parts are made."""
     with contextlib.ExitStack() as stack:
         current = start
         for part in relative.parts:
-            current = stack.enter_context(_enter(current, part, mode=mode, owner=owner))
+            current = stack.enter_context(_enter(current, part, mode=mode))
         yield current
 
 
 @contextlib.contextmanager
-def _enter(parent: int, name: str, *, mode: int, owner: tuple[int, int] | None) -> Iterator[int]:
+def _enter(parent: int, name: str, *, mode: int) -> Iterator[int]:
     made = False
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=parent)
@@ -97,27 +122,23 @@ def _enter(parent: int, name: str, *, mode: int, owner: tuple[int, int] | None) 
     try:
         if made:
             os.fchmod(folder, mode)  # the umask may have taken bits away
-        if owner:
-            os.fchown(folder, *owner)
         yield folder
     finally:
         os.close(folder)
 
 
-def _write(folder: int, name: str, content: str, *, mode: int, owner: tuple[int, int] | None) -> None:
+def _write(folder: int, name: str, content: str, *, mode: int) -> None:
     """Make a file appear complete under its name; one that exists (or a link planted there) stays."""
     with contextlib.suppress(FileNotFoundError):
         os.stat(name, dir_fd=folder, follow_symlinks=False)
         return
-    temporary = f".{name[:200]}.{secrets.token_hex(4)}"
+    temporary = f".{name}.{secrets.token_hex(4)}"
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder
     )
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
             os.fchmod(descriptor, mode)
-            if owner:
-                os.fchown(descriptor, *owner)
             file.write(content)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:

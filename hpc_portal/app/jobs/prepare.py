@@ -11,6 +11,7 @@ from sqlmodel import col
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import ClusterNotSeenYet, InvalidSubmission, Problem, ProjectNotFound
+from hpc_portal.app.files.workspace import layout_problems
 from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
@@ -66,6 +67,7 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
     complete, partition = _complete(spec, cluster, account=project.account)
     problems = [Problem(misfit.field, misfit.message) for misfit in check_fits(complete, cluster)]
     problems += _dependency_problems(services, actor, complete)
+    problems += layout_problems(complete)
     if problems:
         raise InvalidSubmission(problems)
     return PreparedJob(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from hpc_portal.app.files.workspace import prepare_workspace, workspace_path
+from hpc_portal.app.files.workspace import layout_problems, prepare_workspace, workspace_path
 from schedulers.jobspec import InputFile, JobSpec
 
 JOB = UUID("01920000-0000-7000-8000-000000000001")
@@ -34,9 +34,9 @@ def test_script_and_inputs_are_there_before_the_job_starts(tmp_path: Path) -> No
     assert home == tmp_path / "root" / "uni" / "uni-vlsi" / "lan" / str(JOB)
     assert (home / "job.sh").read_text(encoding="utf-8") == SPEC.script
     assert (home / "cfg" / "tests.json").read_text() == "{}"
-    assert mode(home / "job.sh") == 0o700
-    assert mode(home / "tool") == 0o700
-    assert mode(home / "cfg" / "tests.json") == 0o600
+    assert mode(home / "job.sh") == 0o750
+    assert mode(home / "tool") == 0o750
+    assert mode(home / "cfg" / "tests.json") == 0o640
     assert (home / "run").is_dir()
     assert (home / "logs").is_dir()
     assert sorted(path.name for path in home.iterdir()) == ["cfg", "job.sh", "logs", "run", "tool"]
@@ -88,9 +88,22 @@ def test_a_planted_link_in_place_of_an_input_stays_and_leads_nowhere(tmp_path: P
     assert victim.read_text() == "precious"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-def test_the_owner_gets_the_folder_and_all_in_it(tmp_path: Path) -> None:
-    home = prepare_workspace(tmp_path, RELATIVE, SPEC, owner=(12345, 12345))
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"inputs": [{"path": ".", "content": ""}]}, "names no file"),
+        ({"inputs": [{"path": "a", "content": ""}, {"path": "./a", "content": ""}]}, "there twice"),
+        ({"inputs": [{"path": "job.sh", "content": ""}]}, "there twice"),
+        ({"inputs": [{"path": "a", "content": ""}, {"path": "a/b", "content": ""}]}, "file and a folder"),
+        ({"inputs": [{"path": "run", "content": ""}], "working_directory": "run/x"}, "file and a folder"),
+        ({"inputs": [{"path": "ạ" * 100, "content": ""}]}, "longer than 230 bytes"),
+        ({"stdout_path": "."}, "names no file"),
+    ],
+)
+def test_what_no_folder_can_hold_is_told_at_submit(change: dict[str, object], problem: str) -> None:
+    spec = JobSpec.model_validate({"name": "a", "script": "#!/bin/sh\n", **change})
+    assert [problem in found.message for found in layout_problems(spec)] == [True]
 
-    assert {path.stat().st_uid for path in (home, *home.rglob("*"))} == {12345}
-    assert home.parent.stat().st_uid == 0
+
+def test_an_ordinary_layout_has_no_problems() -> None:
+    assert layout_problems(SPEC) == []
