@@ -103,7 +103,7 @@ def worker_process(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A `dask worker` as an operator would start it."""
     environment = {
-        "PATH": os.environ["PATH"],
+        **{name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
         "HPC_NODE_NAME": "far-node",
         "HPC_NODE_STATE_DIR": config.state_dir,
         "HPC_NODE_WORKSPACE_ROOT": config.workspace_root,
