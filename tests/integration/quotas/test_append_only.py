@@ -18,7 +18,7 @@ def settled(books: Books) -> Books:
     return books
 
 
-PROTECTED = {Transfer: "reason", Entry: "amount", AccountingRecord: "vnd"}
+PROTECTED: dict[type[SQLModel], str] = {Transfer: "reason", Entry: "amount", AccountingRecord: "vnd"}
 
 
 def test_the_whole_journal_is_protected() -> None:

@@ -127,6 +127,18 @@ def test_a_unit_that_cannot_be_topped_up_is_told(books: Books, job_id: UUID) -> 
     assert books.discrepancies == []
 
 
+def test_a_hold_that_is_short_stays_so_until_enough_is_freed(books: Books, job_id: UUID) -> None:
+    books.hold(cpu=690)
+    books.settle(job_id, run("a:0", seconds=60, closes_unit=False), run("b:0", seconds=60, closes_unit=False))
+    assert books.state() == (10, 180 + 690, 120)
+    books.release(job_id, 1)
+    assert books.state() == (10, 180 + 690, 120)
+    assert lacking(books, job_id) == {"VND": 20}
+    books.close(job_id)
+    assert books.state() == (190, 690, 120)
+    assert books.discrepancies == []
+
+
 def test_use_beyond_the_unit_is_taken_from_what_is_available(books: Books, job_id: UUID) -> None:
     books.settle(job_id, run("a", seconds=130))
     assert books.state() == (670, 200, 130)
