@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -47,8 +47,6 @@ class Settings(BaseSettings):
     """TCP port to listen on; 0 takes a free one and prints it."""
     public_url: str = ""
     """What people type in the browser, where a proxy stands in front; decides secure cookies."""
-    secret_key: SecretStr = SecretStr("")
-    """Signs sessions and CSRF tokens; empty: made once and kept in state_dir."""
     session_hours: Annotated[int, Field(ge=1, le=720)] = 12
     """How long a browser stays signed in."""
     default_locale: Literal["vi", "en"] = "vi"

@@ -18,7 +18,7 @@ from hpc_portal.cli.portal import Portal
 _START_SECONDS = 90
 _STOP_SECONDS = 30
 _SHOWN_LOG_LINES = 20
-_INHERITED = {"secret_key", "database_url"}
+_INHERITED = {"database_url"}
 """Secrets stay where they are: in the environment that the child inherits."""
 
 

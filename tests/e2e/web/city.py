@@ -62,7 +62,7 @@ class City:
 
 def build_city(state_dir: Path) -> City:
     """Make the database and workspaces of a city whose numbers can be checked by hand."""
-    settings = Settings(state_dir=state_dir, secret_key="test", default_locale="vi")
+    settings = Settings(state_dir=state_dir, default_locale="vi")
     schema.upgrade(settings)
     city = City(settings)
     engine = create_engine(settings.effective_database_url)
