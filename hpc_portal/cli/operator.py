@@ -19,10 +19,8 @@ from hpc_portal.cli.configuration import load_settings, shown_settings
 from hpc_portal.cli.errors import CliError
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.log import configure_log
-from hpc_portal.cli.parent import end_with_parent
+from hpc_portal.cli.parent import announce_on, end_with_parent
 from hpc_portal.cli.render import err, facts, out, print_json
-from hpc_portal.cli.serve import run_serve
-from hpc_portal.cli.web import announce_on, listen, run_web
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -67,6 +65,8 @@ def serve(
 
     Brings the database up to date first.
     """
+    from hpc_portal.cli.serve import run_serve  # noqa: PLC0415 - other commands start without the web's weight
+
     configure_log(verbose=verbose)
     settings = load_settings(host=host, port=port)
     if parent_fd is not None:
@@ -86,6 +86,8 @@ def web(
     ready_fd: ReadyFd = None,
 ) -> None:
     """Only pages and API; run as many as you like on one PostgreSQL database."""
+    from hpc_portal.cli.web import listen, run_web  # noqa: PLC0415 - as above
+
     configure_log(verbose=verbose)
     settings = load_settings(host=host, port=port)
     if parent_fd is not None:
@@ -95,10 +97,10 @@ def web(
 
 
 @app.command()
-def controller(*, verbose: Verbose = False, parent_fd: ParentFd = None, ready_fd: ReadyFd = None) -> None:
+def controller(*, verbose: Verbose = False, parent_fd: ParentFd = None) -> None:
     """Only the loops that dispatch, track and settle jobs; a second one stands by until the first ends."""
     configure_log(verbose=verbose)
-    asyncio.run(_control(load_settings(), parent_fd, ready_fd))
+    asyncio.run(_control(load_settings(), parent_fd))
 
 
 @database.command("upgrade")
@@ -119,16 +121,14 @@ def show_settings(*, as_json: Annotated[bool, typer.Option("--json", help="Print
         out.print(facts((name, value or "-") for name, value in shown.items()))
 
 
-async def _control(settings: Settings, parent_fd: int | None, ready_fd: int | None) -> None:
+async def _control(settings: Settings, parent_fd: int | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if parent_fd is not None:
         end_with_parent(parent_fd)
-    announce = announce_on(ready_fd) if ready_fd else None
-    on_ready = (lambda: announce("ready")) if announce else None
-    await run_controller(build_controller(settings), stop, on_ready=on_ready)
+    await run_controller(build_controller(settings), stop)
 
 
 @contextlib.contextmanager

@@ -1,13 +1,17 @@
-"""A child process ends when its parent is gone, however that died: a pipe that only the parent holds open."""
+"""What a child process shares with its parent: it ends when that is gone, and tells it when it is ready."""
 
 import contextlib
 import os
 import signal
 import threading
+from collections.abc import Callable
 
 
 def end_with_parent(descriptor: int) -> None:
-    """Send this process a SIGTERM at the end of the pipe; returns at once."""
+    """Send this process a SIGTERM when its parent is gone, however that died; returns at once.
+
+    The descriptor is of a pipe whose other end only the parent holds open.
+    """
 
     def watch() -> None:
         with contextlib.suppress(OSError):
@@ -15,3 +19,13 @@ def end_with_parent(descriptor: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def announce_on(descriptor: int) -> Callable[[str], None]:
+    """A function that writes the address as one line to an inherited descriptor, and closes it."""
+
+    def announce(url: str) -> None:
+        with os.fdopen(descriptor, "w") as pipe:
+            pipe.write(url + "\n")
+
+    return announce

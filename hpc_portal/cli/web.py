@@ -1,6 +1,5 @@
 """Run the web process: pages, API and event streams, on one listening socket."""
 
-import os
 import signal
 import socket
 from collections.abc import Callable
@@ -69,13 +68,3 @@ def address_of(listener: socket.socket) -> str:
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104 - compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def announce_on(descriptor: int) -> Callable[[str], None]:
-    """A function that writes the address as one line to an inherited descriptor, and closes it."""
-
-    def announce(url: str) -> None:
-        with os.fdopen(descriptor, "w") as pipe:
-            pipe.write(url + "\n")
-
-    return announce
