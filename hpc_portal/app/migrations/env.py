@@ -4,6 +4,7 @@ from typing import Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import String
 from sqlmodel import AutoString, SQLModel
 
 import hpc_portal.app.tables
@@ -15,7 +16,7 @@ assert hpc_portal.app.tables  # noqa: S101 - imported to fill the metadata
 
 def _as_plain_string(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:
     """SQLModel's own string type is written as SQLAlchemy's, so that migrations outlive SQLModel."""
-    if kind == "type" and isinstance(item, AutoString):
+    if kind == "type" and isinstance(item, AutoString) and isinstance(item.impl_instance, String):
         return f"sa.String(length={item.impl_instance.length})"
     return False
 
