@@ -3,8 +3,8 @@
 The only file of the portal that names a scheduler backend.
 """
 
+import structlog
 from distributed import Security
-from schedulers.dask.gpus import find_gpus
 from sqlalchemy import Engine, make_url
 
 from hpc_portal.app.clock import Clock, SystemClock
@@ -17,6 +17,7 @@ from hpc_portal.app.settings import Settings
 from hpc_portal.app.wake import PostgresWake, SocketWake
 from schedulers.cluster import Partition
 from schedulers.dask.backend import DaskScheduler
+from schedulers.dask.gpus import find_gpus
 from schedulers.dask.link import EmbeddedCluster, ExternalCluster
 from schedulers.dask.node import (
     NodeConfig,
@@ -25,6 +26,8 @@ from schedulers.dask.node import (
     machine_cpus,
     machine_memory_mib,
 )
+
+log = structlog.get_logger()
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -83,6 +86,9 @@ def _dask_cluster(settings: Settings) -> EmbeddedCluster | ExternalCluster:
     if not settings.dask_scheduler:
         return EmbeddedCluster(_embedded_node(settings))
     if not settings.dask_tls_ca:
+        log.warning(
+            "dask.unencrypted", because="any job on its network could speak for the portal; use tls://"
+        )
         return ExternalCluster(settings.dask_scheduler)
     security = Security(  # type: ignore[no-untyped-call]
         tls_ca_file=str(settings.dask_tls_ca),
