@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from hpc_portal.app.settings import Settings
 from hpc_portal.cli.errors import FieldProblem, UsageProblem
@@ -33,16 +33,14 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the fields of
 
 
 def shown_settings(settings: Settings) -> dict[str, str]:
-    """Every setting by its variable, as text; secrets, and passwords in URLs, are masked."""
-    shown = {_PREFIX + name.upper(): _masked(getattr(settings, name)) for name in type(settings).model_fields}
+    """Every setting by its variable, as text; the database's password is masked."""
+    shown = {_PREFIX + name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields}
     shown[_PREFIX + "DATABASE_URL"] = _without_password(settings.effective_database_url)
     shown[_PREFIX + "WORKSPACE_ROOT"] = str(settings.effective_workspace_root)
     return shown
 
 
-def _masked(value: Any) -> str:  # noqa: ANN401 - any field of Settings
-    if isinstance(value, SecretStr):
-        return _MASK if value.get_secret_value() else ""
+def _shown(value: Any) -> str:  # noqa: ANN401 - any field of Settings
     if isinstance(value, list):
         return ", ".join(item.model_dump_json(exclude_defaults=True) for item in value)
     if isinstance(value, dict):
