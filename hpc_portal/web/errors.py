@@ -18,6 +18,8 @@ from quotas.errors import QuotaError
 from workloads.errors import WorkloadError
 from workloads.template import N_
 
+_NOTHING_HERE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
 
 _HEADINGS = {
@@ -31,7 +33,14 @@ _HEADINGS = {
 
 def install_error_pages(app: FastAPI) -> None:
     """Put HTML pages in front of the handlers that the application already has."""
-    kinds = (PortalError, QuotaError, WorkloadError, HTTPException, RequestValidationError, Exception)
+    kinds = (
+        PortalError,
+        QuotaError,
+        WorkloadError,
+        HTTPException,
+        RequestValidationError,
+        Exception,
+    )
     for kind in kinds:
         app.add_exception_handler(kind, _for_people(app.exception_handlers.get(kind)))
 
@@ -74,10 +83,10 @@ async def _page(request: Request, error: Exception) -> Response:
         case PortalError() | QuotaError() | WorkloadError():
             status = status_of(error)
             text = " ".join(problem.text for problem in problems_of(error, language))
-        case HTTPException():
+        case HTTPException() if error.status_code not in _NOTHING_HERE:
             status = HTTPStatus(error.status_code)
-            text = language.gettext(N_("There is nothing at this address."))
-        case RequestValidationError():
+            text = language.gettext(N_("The portal could not read this request. Go back and try again."))
+        case HTTPException() | RequestValidationError():
             status = HTTPStatus.NOT_FOUND
             text = language.gettext(N_("There is nothing at this address."))
         case _:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
@@ -121,10 +122,17 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
 async def cancel_many(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Ask for the ticked jobs to be cancelled: all of them or, when one may not be, none."""
     form = await request.form()
-    ids = [UUID(str(value)) for value in form.getlist("id")]
+    ids = [_job_id(str(value)) for value in form.getlist("id")]
     await asyncio.to_thread(request_cancel, services, actor, ids)
     back = local_path(request.headers.get("referer", "").partition(request.headers.get("host", " "))[2])
     return RedirectResponse(back if back != "/" else "/jobs", HTTPStatus.SEE_OTHER)
+
+
+def _job_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise JobNotFound(text) from None
 
 
 def row_facts(page: Page[JobSummary], filters: Filters, *, ticks: bool = True) -> dict[str, object]:

@@ -305,6 +305,15 @@ def test_the_city_sees_every_project_and_its_balance(open_page: OpenPage) -> Non
     expect(page.locator("tfoot")).to_contain_text("57,000,000\N{NO-BREAK SPACE}₫")
 
 
+def test_a_tick_list_that_names_no_job_is_refused_in_words(open_page: OpenPage) -> None:
+    page = open_page(locale="en", expected=(404,))
+    page.goto("/jobs?text=pnr-block-a")
+    form = page.locator("form[action='/jobs/cancel']")
+    form.evaluate("form => form.insertAdjacentHTML('beforeend', '<input type=hidden name=id value=nothing>')")
+    form.evaluate("form => form.submit()")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+
+
 def test_an_unknown_address_is_a_page_in_the_readers_language(open_page: OpenPage) -> None:
     page = open_page(locale="vi", expected=(404,))
     page.goto("/khong-co")
