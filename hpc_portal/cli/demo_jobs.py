@@ -160,7 +160,7 @@ def _picture(jobs: Sequence[WatchedJob]) -> Group:
         grid.add_row(
             Text(str(job["name"]), style="bold"),
             render.state(job["state"]),
-            ProgressBar(total=job["tasks_total"], completed=tasks_ended(job), width=24),
+            _bar(job),
             f"{tasks_ended(job)}/{job['tasks_total']}",
             _numbers(watched),
         )
@@ -169,6 +169,16 @@ def _picture(jobs: Sequence[WatchedJob]) -> Group:
         for watched in jobs
     ]
     return Group(grid, *said)
+
+
+def _bar(job: Job) -> ProgressBar:
+    return ProgressBar(
+        total=job["tasks_total"],
+        completed=tasks_ended(job),
+        width=24,
+        complete_style="cyan",
+        finished_style="green",
+    )
 
 
 def _numbers(watched: WatchedJob) -> str:
