@@ -75,7 +75,11 @@ class Bench:
         """Wait for real processes, or let the memory scheduler go on."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not await condition():
-            assert time.monotonic() < deadline, "it did not come to pass"
+            if time.monotonic() > deadline:
+                known = await self.scheduler.find(list(self.behaviours))
+                seen = await self.scheduler.observe(list(known.values()))
+                message = f"it did not come to pass: {seen}, {await self.scheduler.cluster()}"
+                raise AssertionError(message)
             await self.let_pass()
 
     async def let_pass(self) -> None:
