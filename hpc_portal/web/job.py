@@ -5,7 +5,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +16,10 @@ from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
 from hpc_portal.app.jobs.queries import JobDetail, TaskRun, get_job, job_events, list_tasks, task_states
-from hpc_portal.app.services import Services
-from hpc_portal.auth.deps import CurrentActor, Events, KnownIdentities, PortalServices
-from hpc_portal.sse import job_messages, resume_point, sse_response
+from hpc_portal.app.jobs.results import results_of
+from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
+from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response
 from hpc_portal.web.language import Language
-from hpc_portal.web.live import still_signed_in
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_cost import show_cost
 from hpc_portal.web.show_results import show_curves, show_matrix
@@ -30,7 +28,7 @@ from hpc_portal.web.words import EVENTS, FACTS, OUTCOMES, STATES, Word, exit_tex
 from schedulers.jobstate import JobState
 from workloads import campaign, catalog
 from workloads.errors import WorkloadError
-from workloads.template import N_, CampaignCell, Results
+from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
@@ -83,7 +81,8 @@ def show_overview(request: Request, actor: CurrentActor, services: PortalService
     with services.reading() as session:
         job = get_job(session, actor, job_id)
         runs = list_tasks(session, actor, job_id, limit=_RUNS_SHOWN).items
-        results, cells = read_results(services, job)
+        found = results_of(services, job)
+        results, cells = found.results, found.campaign
         states = task_states(session, actor, job_id) if cells else {}
     times = Times(job.submitted_at, job.dispatched_at, job.started_at, job.ended_at, job.settled_at)
     failures = campaign.buckets(results.tasks)
@@ -153,7 +152,6 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     actor: CurrentActor,
     services: PortalServices,
     hub: Events,
-    identities: KnownIdentities,
     job_id: UUID,
     after: int | None = None,
 ) -> Response:
@@ -164,12 +162,9 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
             get_job(session, actor, job_id)
 
     await asyncio.to_thread(find, services.reading())
-    resumed = resume_point(request, after)
-    return sse_response(
-        job_messages(
-            hub, Topic(job_id=job_id), after=resumed, still_allowed=still_signed_in(request, identities)
-        )
-    )
+    topic = Topic(job_id=job_id)
+    allowed = may_still_see(request, topic)
+    return sse_response(job_messages(hub, topic, after=resume_point(request, after), still_allowed=allowed))
 
 
 @router.post("/jobs/{job_id}/cancel")
@@ -183,22 +178,6 @@ def show_tab(request: Request, job: JobDetail, tab: str, facts: Mapping[str, Any
     """One tab under the job's head."""
     head = {"job": job, "tab": tab, "tabs": TABS, "stream": not job.is_over}
     return pages_of(request).render(request, f"job/{tab}.html", {**head, **facts})
-
-
-def read_results(services: Services, job: JobDetail) -> tuple[Results, Sequence[CampaignCell]]:
-    """What the job's template reads in its workspace, and its campaign; nothing for a job without one.
-
-    A stored parameter that today's template no longer knows means "no results", not an error page.
-    """
-    if job.template is None:
-        return Results(), ()
-    try:
-        template = catalog.template(job.template)
-        parameters = template.validate(job.parameters or {})
-    except WorkloadError:
-        return Results(), ()
-    workspace: Path = services.settings.effective_workspace_root / job.workspace
-    return template.parse(workspace, parameters), template.campaign(parameters)
 
 
 def _facts(facts: Mapping[str, Any], language: Language) -> Iterator[str]:

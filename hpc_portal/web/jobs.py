@@ -11,12 +11,10 @@ from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.errors import JobNotFound
-from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
-from hpc_portal.auth.deps import CurrentActor, Events, KnownIdentities, PortalServices
-from hpc_portal.sse import job_messages, resume_point, sse_response
-from hpc_portal.web.live import still_signed_in, visible_topic
+from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
+from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response, visible_topic
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.sign_in import local_path
 from hpc_portal.web.words import STATES
@@ -94,26 +92,21 @@ def show_rows(
 
 
 @router.get("/jobs/live")
-async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+async def follow(
     request: Request,
     actor: CurrentActor,
     services: PortalServices,
     hub: Events,
-    identities: KnownIdentities,
     after: int | None = None,
 ) -> Response:
     """Events of all jobs that the actor may see."""
-
-    def find_topic() -> Topic:
-        with services.reading() as session:
-            return visible_topic(session, actor)
-
+    topic = await asyncio.to_thread(visible_topic, services, actor)
     return sse_response(
         job_messages(
             hub,
-            await asyncio.to_thread(find_topic),
+            topic,
             after=resume_point(request, after),
-            still_allowed=still_signed_in(request, identities),
+            still_allowed=may_still_see(request, topic),
         )
     )
 

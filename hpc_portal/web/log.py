@@ -12,13 +12,14 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from hpc_portal.app.errors import FileNotInWorkspace
+from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.files.read_log import LogWindow, open_log, read_lines, read_tail
 from hpc_portal.app.jobs.logs import LogSource, LogStream, find_log, has_task_ended
 from hpc_portal.app.jobs.queries import get_job
-from hpc_portal.auth.deps import CurrentActor, Events, KnownIdentities, PortalServices
-from hpc_portal.sse import log_messages, resume_point, sse_response
-from hpc_portal.web.job import read_results, show_tab
-from hpc_portal.web.live import still_signed_in
+from hpc_portal.app.jobs.results import results_of
+from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
+from hpc_portal.sse import log_messages, may_still_see, resume_point, sse_response
+from hpc_portal.web.job import show_tab
 from workloads.template import CampaignCell
 
 router = APIRouter(include_in_schema=False)
@@ -73,7 +74,8 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         job = get_job(session, actor, job_id)
     source = find_log(services, actor, job_id, task=task, stream=LogStream.STDOUT)
     errors = find_log(services, actor, job_id, task=task, stream=LogStream.STDERR)
-    results, cells = read_results(services, job)
+    found = results_of(services, job)
+    results, cells = found.results, found.campaign
     written = [
         artefact.path
         for result in results.tasks
@@ -109,7 +111,6 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     actor: CurrentActor,
     services: PortalServices,
     hub: Events,
-    identities: KnownIdentities,
     job_id: UUID,
     task: TaskIndex = None,
     file: str = "",
@@ -126,7 +127,7 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         hub,
         replace(source, path=file or source.path),
         first_line=resume_point(request, after) or 0,
-        still_allowed=still_signed_in(request, identities),
+        still_allowed=may_still_see(request, Topic(job_id=job_id)),
     )
     return sse_response(messages)
 

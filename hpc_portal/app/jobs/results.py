@@ -47,6 +47,12 @@ def read_results(services: Services, actor: Actor, job_id: UUID) -> JobResults:
     """
     with services.reading() as session:
         job = queries.get_job(session, actor, job_id)
+    return results_of(services, job)
+
+
+def results_of(services: Services, job: JobDetail) -> JobResults:
+    """What the workspace of a job tells now; that the reader may see the job is the caller's to know."""
+    job_id = job.id
     progress = (job.phase.value, job.tasks_ended)
     with _lock:
         kept = _kept.get(job_id)
