@@ -1,6 +1,7 @@
 """Holds: nobody promises what is not there, and a refusal says what to do and changes nothing."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -130,12 +131,12 @@ def test_a_period_is_half_open(books: Books) -> None:
     books.hold(cpu=1)
 
 
-@pytest.mark.parametrize("state", sorted(set(AllocationState) - {AllocationState.ACTIVE}))
-def test_only_an_active_allocation_pays(books: Books, state: AllocationState) -> None:
+def test_only_an_active_allocation_pays(books: Books) -> None:
     allocation_id = books.grant(VND=1000)
-    books.set_allocation_state(allocation_id, state)
-    with pytest.raises(BudgetExceeded):
-        books.hold(cpu=1)
+    for state in set(AllocationState) - {AllocationState.ACTIVE}:
+        books.set_allocation_state(allocation_id, state)
+        with pytest.raises(BudgetExceeded):
+            books.hold(cpu=1)
 
 
 def test_the_same_job_is_held_once(books: Books) -> None:
@@ -161,9 +162,9 @@ def test_a_free_job_is_held_too(books: Books) -> None:
     assert books.count(QuotaHold) == 1
 
 
-@pytest.mark.parametrize(
-    ("unit", "units"),
-    [
+def test_a_hold_that_makes_no_sense_changes_nothing(books: Books) -> None:
+    books.grant(VND=1000)
+    nonsense: list[tuple[dict[str, Any], int]] = [
         ({"cpu": -1}, 1),
         ({"cpu": 1}, 0),
         ({"cpu": 1}, -1),
@@ -172,12 +173,11 @@ def test_a_free_job_is_held_too(books: Books) -> None:
         ({"cpu": 1.5}, 1),
         ({"gpus": 1}, 1),
         ({"VND": 1}, 1),
-    ],
-)
-def test_a_hold_that_makes_no_sense_changes_nothing(books: Books, unit: dict[str, int], units: int) -> None:
-    books.grant(VND=1000)
-    with books.unchanged(), pytest.raises(InvalidAmount):
-        books.hold(unit=unit, units=units)
+    ]
+    with books.unchanged():
+        for unit, units in nonsense:
+            with pytest.raises(InvalidAmount):
+                books.hold(unit=unit, units=units)
 
 
 def test_a_huge_hold_is_refused_like_any_other(books: Books) -> None:
