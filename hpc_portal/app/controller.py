@@ -23,7 +23,7 @@ from hpc_portal.app.jobs.cancel import CancelStep
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
-from hpc_portal.app.jobs.settle import settle_once
+from hpc_portal.app.jobs.settle import SettleStep
 from hpc_portal.app.jobs.track import Tracker, track_once
 from hpc_portal.app.leases import HeldLease, LeaseLost
 from hpc_portal.app.loops import Loop, run_loop
@@ -46,7 +46,7 @@ _SETTLE_REST_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class ControllerParts:
-    """What wiring.py builds a controller from."""
+    """What controller_wiring.py builds a controller from."""
 
     settings: Settings
     engine: Engine
@@ -167,9 +167,6 @@ def _loops(context: ControllerContext, interval: float) -> _Loops:
             loops.dispatch.wake.set()
         return False
 
-    async def settle() -> bool:
-        return await settle_once(context)
-
     async def cancel() -> bool:
         result = await cancel_step()
         loops.settle.wake.set()
@@ -184,7 +181,7 @@ def _loops(context: ControllerContext, interval: float) -> _Loops:
         dispatch=Loop("dispatch", dispatch, interval),
         cancel=Loop("cancel", cancel, interval),
         track=Loop("track", track, interval, rest_seconds=_TRACK_REST_SECONDS),
-        settle=Loop("settle", settle, interval, rest_seconds=_SETTLE_REST_SECONDS),
+        settle=Loop("settle", SettleStep(context), interval, rest_seconds=_SETTLE_REST_SECONDS),
         report=Loop("report", report, interval),
         looked=asyncio.Event(),
     )

@@ -38,12 +38,12 @@ class SocketWake:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
 
     def notify(self) -> None:
         """Send one byte; nobody listening or a full buffer is fine."""
-        with contextlib.suppress(OSError):
-            self._socket.sendto(b"!", _short(self._path))
+        sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        with sender, contextlib.suppress(OSError):
+            sender.sendto(b"!", _short(self._path))
 
     async def listen(self, event: asyncio.Event) -> None:
         """Bind the path (the last listener wins) and set the event for each datagram."""

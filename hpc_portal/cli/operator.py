@@ -9,10 +9,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hpc_portal.app.controller import run_controller
 from hpc_portal.app.schema import upgrade
 from hpc_portal.app.settings import Settings
-from hpc_portal.app.wiring import build_controller
 from hpc_portal.cli import accounts, demo
 from hpc_portal.cli.command_line import run
 from hpc_portal.cli.configuration import load_settings, shown_settings
@@ -128,6 +126,9 @@ async def _control(settings: Settings, parent_fd: int | None) -> None:
         loop.add_signal_handler(number, stop.set)
     if parent_fd is not None:
         end_with_parent(parent_fd)
+    from hpc_portal.app.controller import run_controller  # noqa: PLC0415 - as above
+    from hpc_portal.app.controller_wiring import build_controller  # noqa: PLC0415 - as above
+
     await run_controller(build_controller(settings), stop)
 
 

@@ -1,13 +1,14 @@
 """Settle: charge what ended runs used, release the rest, and close jobs, each exactly once."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, Select, bindparam, exists, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
@@ -16,6 +17,7 @@ from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job, JobTask
+from quotas.errors import QuotaError
 from quotas.release import close_hold
 from quotas.settle import RunUsage, settle_runs
 from schedulers.jobstate import JobUsage
@@ -24,27 +26,64 @@ from schedulers.tres import times
 
 log = structlog.get_logger()
 
+KnownUsage: TypeAlias = Mapping[tuple[str, int, int], JobUsage]
+"""By (scheduler_job_id, task_index, attempt)."""
+
 _BATCH = 500
+_SET_ASIDE = timedelta(minutes=1)
 
 
-async def settle_once(context: ControllerContext) -> bool:
-    """Settle one batch of ended runs and ended jobs; True when there may be more.
+class SettleStep:
+    """The controller's settling; remembers which jobs cannot be settled, so that they stop nobody else."""
 
-    Raises:
-        LeaseLost: another controller is active; nothing was written.
-    """
-    runs = await context.read(lambda connection: _unsettled(connection, context))
-    missing = [row for row in runs if row.elapsed_seconds is None]
-    known = await _ask_usage(context, missing) if missing else {}
-    ready = [row for row in runs if row.elapsed_seconds is not None or _run_id(row) in known]
-    if ready:
-        await context.write(lambda connection: _settle(connection, ready, known, at=context.clock.now()))
-    closed = await context.write(lambda connection: _close(connection, context))
-    return (len(runs) == _BATCH and bool(ready)) or closed == _BATCH
+    def __init__(self, context: ControllerContext) -> None:
+        self._context = context
+        self._set_aside: dict[UUID, datetime] = {}
+        """Jobs that the ledger refused to settle, and when to try again."""
+
+    async def __call__(self) -> bool:
+        """Settle one batch of ended runs and ended jobs; True when there may be more.
+
+        Raises:
+            LeaseLost: another controller is active; nothing was written.
+        """
+        context, now = self._context, self._context.clock.now()
+        self._set_aside = {job_id: until for job_id, until in self._set_aside.items() if until > now}
+        rows = await context.read(self._unsettled)
+        missing = [row for row in rows if row.elapsed_seconds is None]
+        known = await _ask_usage(context, missing) if missing else {}
+        ready = [row for row in rows if row.elapsed_seconds is not None or _run_id(row) in known]
+        if ready:
+            await self._settle(ready, known)
+        closed = await context.write(lambda connection: _close(connection, context))
+        return (len(rows) == _BATCH and bool(ready)) or closed == _BATCH
+
+    def _unsettled(self, connection: Connection) -> Sequence[AnyRow]:
+        unsettled = _unsettled_runs(self._context)
+        if self._set_aside:
+            unsettled = unsettled.where(col(JobTask.job_id).not_in(self._set_aside))
+        return connection.execute(unsettled).all()
+
+    async def _settle(self, rows: Sequence[AnyRow], known: KnownUsage) -> None:
+        """All jobs in one transaction or, when the ledger refuses one of them, each in its own."""
+        context, now = self._context, self._context.clock.now()
+        by_job: dict[UUID, list[AnyRow]] = defaultdict(list)
+        for row in rows:
+            by_job[row.job_id].append(row)
+        try:
+            await context.write(lambda connection: _settle(connection, by_job, known, at=now))
+        except QuotaError:
+            for job_id, runs in by_job.items():
+                alone = functools.partial(_settle, by_job={job_id: runs}, known=known, at=now)
+                try:
+                    await context.write(alone)
+                except QuotaError:
+                    log.exception("settle.refused", job_id=str(job_id), again_in=str(_SET_ASIDE))
+                    self._set_aside[job_id] = now + _SET_ASIDE
 
 
-def _unsettled(connection: Connection, context: ControllerContext) -> Sequence[AnyRow]:
-    return connection.execute(
+def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
+    return (
         select(
             col(JobTask.job_id),
             col(JobTask.task_index),
@@ -66,16 +105,14 @@ def _unsettled(connection: Connection, context: ControllerContext) -> Sequence[A
             col(Job.scheduler) == context.scheduler.name,
         )
         .limit(_BATCH)
-    ).all()
+    )
 
 
 def _run_id(row: AnyRow) -> tuple[str, int, int]:
     return row.scheduler_job_id, row.task_index, row.attempt
 
 
-async def _ask_usage(
-    context: ControllerContext, rows: Sequence[AnyRow]
-) -> Mapping[tuple[str, int, int], JobUsage]:
+async def _ask_usage(context: ControllerContext, rows: Sequence[AnyRow]) -> KnownUsage:
     """Usage of runs whose end carried none; runs that never started used nothing."""
     found = {
         _run_id(row): JobUsage(started_at=None, ended_at=row.ended_at, elapsed_seconds=0, allocated_tres={})
@@ -106,16 +143,9 @@ _ADD_CHARGE = (
 
 
 def _settle(
-    connection: Connection,
-    rows: Sequence[AnyRow],
-    known: Mapping[tuple[str, int, int], JobUsage],
-    *,
-    at: datetime,
+    connection: Connection, by_job: Mapping[UUID, Sequence[AnyRow]], known: KnownUsage, *, at: datetime
 ) -> None:
     """Charge runs, job by job; the ledger counts each run key once, however often this is repeated."""
-    by_job: dict[UUID, list[AnyRow]] = defaultdict(list)
-    for row in rows:
-        by_job[row.job_id].append(row)
     settled: list[dict[str, Any]] = []
     charged: list[dict[str, Any]] = []
     for job_id in sorted(by_job):
@@ -149,7 +179,7 @@ def _run_key(row: AnyRow) -> str:
     return f"{row.job_id}/{row.task_index}/{row.attempt}"
 
 
-def _usage_of(row: AnyRow, known: Mapping[tuple[str, int, int], JobUsage]) -> JobUsage:
+def _usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
     if row.elapsed_seconds is None:
         return known[_run_id(row)]
     return JobUsage(

@@ -18,7 +18,7 @@ from hpc_portal.app.jobs.cancel import CancelStep
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
-from hpc_portal.app.jobs.settle import settle_once
+from hpc_portal.app.jobs.settle import SettleStep
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.track import Tracker, track_once
 from hpc_portal.app.tables import Job, JobTask
@@ -57,14 +57,14 @@ class Story:
         """Let every loop run until none has anything left to do."""
 
         async def steps() -> None:
-            cancel = CancelStep(self.context)
+            cancel, settle = CancelStep(self.context), SettleStep(self.context)
             for _ in range(3):
                 await resolve_dependencies(self.context)
                 while await dispatch_once(self.context):
                     pass
                 await cancel()
                 await track_once(self.context, self.tracker)
-                while await settle_once(self.context):
+                while await settle():
                     pass
 
         asyncio.run(steps())

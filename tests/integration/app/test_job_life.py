@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from hpc_portal.app import leases
@@ -18,6 +18,7 @@ from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job, JobEvent
 from quotas.errors import BudgetExceeded
+from quotas.tables import PriceItemRow, QuotaHold
 from schedulers.jobspec import ArraySpec, Dependency, DependencyKind, JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
 from schedulers.memory import SubmitScenario
@@ -322,3 +323,24 @@ def test_events_tell_the_whole_story_in_order(story: Story) -> None:
         ).all()
     kinds = [row.kind for row in rows]
     assert kinds == ["job.submitted", "job.dispatched", "job.state", "job.state", "job.settled"]
+
+
+def test_a_job_that_the_ledger_refuses_to_settle_stops_nobody_else(story: Story) -> None:
+    poisoned, healthy = story.submit(spec("poisoned")), story.submit(spec("healthy"))
+    story.step()
+    story.scheduler.advance(10)
+    with story.city.services.engine.begin() as connection:
+        connection.execute(
+            update(QuotaHold).where(col(QuotaHold.job_id) == poisoned).values(partition="unpriced")
+        )
+        connection.execute(update(PriceItemRow).values(partition="main"))
+    story.scheduler.finish(poisoned)
+    story.scheduler.finish(healthy)
+    story.step()
+    assert story.job(healthy).phase is Phase.SETTLED
+    assert story.job(poisoned).phase is Phase.ENDED
+    with story.city.services.engine.begin() as connection:
+        connection.execute(update(PriceItemRow).values(partition=""))
+    story.step()
+    assert story.job(poisoned).phase is Phase.SETTLED
+    story.require_exact_ledger()
