@@ -183,7 +183,8 @@ class MemoryScheduler:
     async def wait_for_change(self, timeout_seconds: float) -> bool:
         """True as soon as something changed after the last `observe`."""
         try:
-            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -20,6 +19,7 @@ from schedulers.dask.outbox import Outbox
 from schedulers.dask.placement import ConcurrentLimits
 from schedulers.dask.pool import PoolNode
 from schedulers.dask.store import Placement, PlacementStore
+from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobUsage
 from schedulers.protocol import Feature, Observation, Submission, SubmitOutcome
@@ -117,23 +117,35 @@ class DaskScheduler:
         Raises:
             SchedulerUnavailable: the Dask scheduler does not answer.
         """
-        await self._link.open()
-        self._foreman.restore(await self._store.load(), now=self._seconds())
-        self._heard_at = dict.fromkeys(self._foreman.nodes_of_runs(), time.monotonic())
-        self._is_ready = True
-        await self._meet_nodes()
-        if isinstance(self._target, EmbeddedCluster):
-            await asyncio.wait_for(self._said_hello.wait(), _FIRST_HELLO_SECONDS)
+        try:
+            await self._link.open()
+            self._foreman.restore(await self._store.load(), now=self._seconds())
+            self._heard_at = dict.fromkeys(self._foreman.nodes_of_runs(), time.monotonic())
+            self._is_ready = True
+            await self._meet_nodes()
+            await self._wait_for_own_node()
+        except BaseException:
+            await self.close()
+            raise
         self._tasks = [asyncio.create_task(self._plan_forever()), asyncio.create_task(self._tick_forever())]
         self._wake.set()
+
+    async def _wait_for_own_node(self) -> None:
+        """Until the embedded node said what it offers; nobody knows how many external ones there will be."""
+        if isinstance(self._target, ExternalCluster):
+            return
+        try:
+            async with asyncio.timeout(_FIRST_HELLO_SECONDS):
+                await self._said_hello.wait()
+        except TimeoutError as error:
+            message = "the embedded node does not answer: its supervisor did not start"
+            raise SchedulerUnavailable(message) from error
 
     async def close(self) -> None:
         """Disconnect. Runs go on, and the next backend on the same store finds them."""
         self._is_ready = False
         for task in self._tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end_task(task)
         self._tasks = []
         for contact in self._contacts.values():
             await contact.outbox.close()
@@ -174,7 +186,8 @@ class DaskScheduler:
     async def wait_for_change(self, timeout_seconds: float) -> bool:
         """True as soon as something changed after the last `observe`."""
         try:
-            await asyncio.wait_for(self._changed.wait(), timeout_seconds)
+            async with asyncio.timeout(timeout_seconds):
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

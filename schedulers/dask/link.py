@@ -16,12 +16,14 @@ from distributed.security import Security
 from schedulers.dask.messages import NodeEvent
 from schedulers.dask.node import NodeConfig
 from schedulers.dask.plugin import TOPIC, NodePlugin
+from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
 
 log = structlog.get_logger(__name__)
 
 _CONNECT_SECONDS = 10.0
 _CALL_SECONDS = 20.0
+_CLOSE_SECONDS = 10.0
 _LOOK_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 10.0
 _EMBEDDED: dict[str, Any] = {
@@ -92,13 +94,11 @@ class Link:
         """Disconnect; an embedded cluster goes, its node's supervisor and runs stay."""
         self.is_connected = False
         if self._watcher:
-            self._watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watcher
+            await end_task(self._watcher)
             self._watcher = None
         await self._drop_client()
         if self._cluster is not None:
-            await self._cluster.close()
+            await _close_quietly(self._cluster)
             self._cluster = None
 
     async def call(
@@ -113,9 +113,8 @@ class Link:
             message = "not connected to the Dask scheduler"
             raise SchedulerUnavailable(message)
         try:
-            answers = await asyncio.wait_for(
-                self._client.run(function, *args, workers=[address], **kwargs), _CALL_SECONDS
-            )
+            async with asyncio.timeout(_CALL_SECONDS):
+                answers = await self._client.run(function, *args, workers=[address], **kwargs)
         except Exception as error:  # the far side may raise anything at all
             message = f"{address} did not carry out {function.__name__}: {error!r}"
             raise SchedulerUnavailable(message) from error
@@ -128,7 +127,8 @@ class Link:
             SchedulerUnavailable: no answer.
         """
         try:
-            identity = await asyncio.wait_for(self._client.scheduler.identity(), _CALL_SECONDS)
+            async with asyncio.timeout(_CALL_SECONDS):
+                identity = await self._client.scheduler.identity()
         except (OSError, TimeoutError, AttributeError) as error:
             message = f"the Dask scheduler does not answer: {error!r}"
             raise SchedulerUnavailable(message) from error
@@ -142,10 +142,10 @@ class Link:
             address, security=security, asynchronous=True, timeout=_CONNECT_SECONDS, set_as_default=False
         )
         try:
-            await asyncio.wait_for(client, _CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await client
         except (OSError, TimeoutError, ImportError) as error:
-            with suppress(Exception):
-                await asyncio.wait_for(client.close(timeout=1), 2)
+            await _close_quietly(client)
             message = f"the Dask scheduler at {address} does not answer"
             raise SchedulerUnavailable(message) from error
         self._client = client
@@ -160,8 +160,7 @@ class Link:
     async def _drop_client(self) -> None:
         client, self._client, self._comm = self._client, None, None
         if client is not None:
-            with suppress(Exception):  # it is broken: there is nothing to be learned from it
-                await asyncio.wait_for(client.close(timeout=1), 5)
+            await _close_quietly(client)
 
     @property
     def _is_healthy(self) -> bool:
@@ -195,6 +194,13 @@ class Link:
                 pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
             else:
                 return
+
+
+async def _close_quietly(thing: Any) -> None:  # noqa: ANN401 - a Client or a Cluster
+    """Close it, but not at any price: it may be broken, and there is nothing to be learned from it."""
+    with suppress(Exception):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await thing.close(timeout=_CLOSE_SECONDS / 2)
 
 
 async def _embedded(node: NodeConfig) -> Any:  # noqa: ANN401 - distributed has no types

@@ -10,6 +10,7 @@ import structlog
 from schedulers.dask import plugin
 from schedulers.dask.foreman import Parcel
 from schedulers.dask.messages import NodeEvent
+from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
 
 log = structlog.get_logger(__name__)
@@ -77,9 +78,7 @@ class Outbox:
 
     async def close(self) -> None:
         """Stop sending; what was not sent is resolved by the next controller."""
-        self._sender.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._sender
+        await end_task(self._sender)
 
     async def _send_forever(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -98,7 +97,8 @@ class Outbox:
             self._wants_list = True
             self._on_doubt()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
             self._wake.set()
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
