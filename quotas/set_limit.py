@@ -45,6 +45,11 @@ def set_limit(  # noqa: PLR0913 - one row, every column by keyword
     conn.execute(_UPSERT[conn.dialect.name], {**key, "value": value, "set_by": actor_id, "set_at": at})
 
 
+def limited_owners(conn: Connection) -> frozenset[UUID]:
+    """Ids of all organisations, projects and people that have a limit."""
+    return frozenset(conn.execute(select(_LIMITS.c.owner_id).distinct()).scalars())
+
+
 def read_limits(conn: Connection, owners: Mapping[LimitOwner, tuple[UUID, str]]) -> list[Limit]:
     """All limits of these owners; each is given with its id and the name that messages call it by."""
     is_owned = or_(

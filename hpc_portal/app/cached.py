@@ -20,12 +20,18 @@ class Cached(Generic[T]):
         self._max_age = max_age_seconds
         self._kept: tuple[float, T] | None = None
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether `get` would answer without asking the database."""
+        return self._kept is not None and time.monotonic() - self._kept[0] < self._max_age
+
     def get(self) -> T:
         """The value, at most `max_age_seconds` old."""
-        now = time.monotonic()
-        if self._kept and now - self._kept[0] < self._max_age:
-            return self._kept[1]
+        kept = self._kept
+        if kept and time.monotonic() - kept[0] < self._max_age:
+            return kept[1]
+        read_at = time.monotonic()
         with self._engine.connect() as connection:
             value = self._load(connection)
-        self._kept = (now, value)
+        self._kept = (read_at, value)
         return value

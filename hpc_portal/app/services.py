@@ -1,6 +1,7 @@
 """What every verb of a web process works with; built by wiring.py, passed in, never global."""
 
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -15,6 +16,7 @@ from hpc_portal.app.settings import Settings
 from hpc_portal.app.wake import WakeSender
 from quotas.pricing import PriceList
 from quotas.publish_prices import current_price_list
+from quotas.set_limit import limited_owners
 from schedulers.cluster import ClusterSnapshot
 
 
@@ -31,6 +33,8 @@ class Services:
     """The clusters as their controllers last reported them."""
     projects: Cached[dict[str, PayingProject]] = field(init=False)
     """Every project by its account name."""
+    limited: Cached[frozenset[UUID]] = field(init=False)
+    """Ids of the organisations, projects and people that have any limit."""
     price_list: Cached[PriceList] = field(init=False)
     """The price list in force."""
 
@@ -39,7 +43,13 @@ class Services:
         prices = Cached(self.engine, lambda connection: current_price_list(connection, self.clock.now()))
         object.__setattr__(self, "clusters", clusters)
         object.__setattr__(self, "projects", Cached(self.engine, paying_projects.load))
+        object.__setattr__(self, "limited", Cached(self.engine, limited_owners))
         object.__setattr__(self, "price_list", prices)
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether all that is kept in memory is fresh: no read of it would ask the database now."""
+        return all(kept.is_fresh for kept in (self.clusters, self.projects, self.limited, self.price_list))
 
     def reading(self) -> Session:
         """A session that only reads; use as a context manager."""

@@ -8,13 +8,16 @@ import asyncio
 import contextlib
 import os
 import socket
+import threading
 from pathlib import Path
 from typing import Protocol
 
 import psycopg
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 CHANNEL = "hpc_portal_wake"
+_NOTIFY = text(f"NOTIFY {CHANNEL}")
 
 
 class WakeSender(Protocol):
@@ -61,15 +64,27 @@ class SocketWake:
 
 
 class PostgresWake:
-    """Wake-ups by LISTEN and NOTIFY."""
+    """Wake-ups by LISTEN and NOTIFY; a thread sends them, so that nobody waits for the database."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._wanted = threading.Event()
+        self._starting = threading.Lock()
+        self._sender: threading.Thread | None = None
 
     def notify(self) -> None:
-        """Send a NOTIFY in a transaction of its own."""
-        with contextlib.suppress(Exception), self._engine.begin() as connection:
-            connection.execute(text(f"NOTIFY {CHANNEL}"))
+        """Have a NOTIFY sent; those wanted before it goes out are one."""
+        self._wanted.set()
+        with self._starting:
+            if self._sender is None:
+                self._sender = threading.Thread(target=self._send, name="wake-sender", daemon=True)
+                self._sender.start()
+
+    def _send(self) -> None:
+        while self._wanted.wait():
+            self._wanted.clear()
+            with contextlib.suppress(SQLAlchemyError), self._engine.begin() as connection:
+                connection.execute(_NOTIFY)
 
     async def listen(self, event: asyncio.Event) -> None:
         """Hold one connection for LISTEN; reconnects after a pause when it is lost."""

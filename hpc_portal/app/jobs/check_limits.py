@@ -1,9 +1,9 @@
 """Limits at submit: read who has which and what is in use, then let `quotas.limits` decide."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, or_, select
+from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
@@ -12,28 +12,24 @@ from hpc_portal.app.jobs.prepare import PreparedJob
 from hpc_portal.app.tables import Job
 from quotas import limits
 from quotas.limits import InUse, JobDemand, Limit, LimitKind, LimitOwner
-from quotas.tables import QuotaLimit
+from quotas.set_limit import read_limits
 
 _NOT_ENDED = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 
 
-_LIMITS = select(
-    col(QuotaLimit.owner_kind), col(QuotaLimit.kind), col(QuotaLimit.gpu_type), col(QuotaLimit.value)
-).where(
-    or_(
-        *(
-            (col(QuotaLimit.owner_kind) == kind) & (col(QuotaLimit.owner_id) == bindparam(kind.value))
-            for kind in LimitOwner
-        )
-    )
-)
-
-
-def require_within(connection: Connection, *, actor: Actor, prepared: PreparedJob) -> None:
+def require_within(
+    connection: Connection, *, actor: Actor, prepared: PreparedJob, limited: Collection[UUID]
+) -> None:
     """Let pass what breaks no limit of the person, the project or the organisation.
 
     Two submits at the same instant may both see the last free place in a queue; the running limits are
     checked again when a run starts.
+
+    Args:
+        connection: of the transaction that will store the job.
+        actor: who submits.
+        prepared: what they submit.
+        limited: whoever has any limit at all; asking for nobody else's spares most submits a query.
 
     Raises:
         LimitExceeded: which limit, whose, and who can raise it.
@@ -43,26 +39,9 @@ def require_within(connection: Connection, *, actor: Actor, prepared: PreparedJo
         LimitOwner.PROJECT: (prepared.project_id, prepared.account),
         LimitOwner.ORGANISATION: (prepared.organisation_id, prepared.organisation),
     }
-    rows = connection.execute(
-        _LIMITS,
-        {
-            "user": actor.user_id,
-            "project": prepared.project_id,
-            "organisation": prepared.organisation_id,
-        },
-    ).all()
-    if not rows:
+    if not any(owner_id in limited for owner_id, _ in owners.values()):
         return
-    found = [
-        Limit(
-            owner_kind=row.owner_kind,
-            owner=owners[row.owner_kind][1],
-            kind=row.kind,
-            value=row.value,
-            gpu_type=row.gpu_type,
-        )
-        for row in rows
-    ]
+    found = read_limits(connection, {kind: owner for kind, owner in owners.items() if owner[0] in limited})
     limits.check(_demand(prepared), found, _in_use(connection, found, owners))
 
 

@@ -127,7 +127,9 @@ def _refusals(
     found: list[QuotaError] = []
     with writing(services.engine).connect() as connection:
         try:
-            check_limits.require_within(connection, actor=actor, prepared=prepared)
+            check_limits.require_within(
+                connection, actor=actor, prepared=prepared, limited=services.limited.get()
+            )
         except LimitExceeded as error:
             found.append(error)
         try:

@@ -52,7 +52,10 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
         ProjectNotFound, NotAllowed, TenantNotActive, TemplateNotFound, InvalidParameters,
         InvalidSubmission, ClusterNotSeenYet: see `prepare_job`; nothing was stored.
     """
-    prepared = await asyncio.to_thread(prepare_job, services, actor, request)
+    if services.is_warm and not (request.spec and request.spec.dependencies):
+        prepared = prepare_job(services, actor, request)  # from memory: a thread would cost more
+    else:
+        prepared = await asyncio.to_thread(prepare_job, services, actor, request)
     price_list = services.price_list.get()
     estimate = pricing.estimate(
         prepared.spec.resources.tres,
@@ -101,7 +104,9 @@ class _Submission:
         now = self.services.clock.now()
         job_id = new_id()
         prepared, actor = self.prepared, self.actor
-        check_limits.require_within(connection, actor=actor, prepared=prepared)
+        check_limits.require_within(
+            connection, actor=actor, prepared=prepared, limited=self.services.limited.get()
+        )
         hold(
             connection,
             project_id=prepared.project_id,
