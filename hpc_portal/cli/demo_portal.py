@@ -15,7 +15,7 @@ from hpc_portal.cli.errors import CliError, Unreachable
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.portal import Portal
 
-_START_SECONDS = 90
+_START_SECONDS = 180
 _STOP_SECONDS = 30
 _SHOWN_LOG_LINES = 20
 _INHERITED = {"database_url"}

@@ -36,6 +36,14 @@ app.command("demo")(demo.demo)
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default: HPC_PORTAL_HOST.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on, 0 takes a free one.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")]
+DaskScheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT|tls://...",
+        help="A Dask scheduler that runs elsewhere, with its workers, instead of the embedded one; "
+        "default: HPC_PORTAL_DASK_SCHEDULER.",
+    ),
+]
 ParentFd = Annotated[int | None, typer.Option(hidden=True)]
 ReadyFd = Annotated[int | None, typer.Option(hidden=True)]
 
@@ -51,10 +59,11 @@ def common(
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913 - a command's options
     *,
     host: Host = None,
     port: Port = None,
+    dask_scheduler: DaskScheduler = None,
     verbose: Verbose = False,
     parent_fd: ParentFd = None,
     ready_fd: ReadyFd = None,
@@ -66,7 +75,7 @@ def serve(
     from hpc_portal.cli.serve import run_serve  # noqa: PLC0415 - other commands start without the web's weight
 
     configure_log(verbose=verbose)
-    settings = load_settings(host=host, port=port)
+    settings = load_settings(host=host, port=port, dask_scheduler=dask_scheduler)
     if parent_fd is not None:
         end_with_parent(parent_fd)
     upgrade(settings)
@@ -95,10 +104,12 @@ def web(
 
 
 @app.command()
-def controller(*, verbose: Verbose = False, parent_fd: ParentFd = None) -> None:
+def controller(
+    *, dask_scheduler: DaskScheduler = None, verbose: Verbose = False, parent_fd: ParentFd = None
+) -> None:
     """Only the loops that dispatch, track and settle jobs; a second one stands by until the first ends."""
     configure_log(verbose=verbose)
-    asyncio.run(_control(load_settings(), parent_fd))
+    asyncio.run(_control(load_settings(dask_scheduler=dask_scheduler), parent_fd))
 
 
 @database.command("upgrade")

@@ -31,15 +31,17 @@ def run_serve(settings: Settings, *, on_ready: Callable[[str], None] | None = No
     Raises:
         OSError: the address is taken or not ours; nothing was started.
     """
-    with listen(settings.host, settings.port) as listener, _controller_kept_running():
+    with listen(settings.host, settings.port) as listener, _controller_kept_running(settings):
         run_web(settings, listener, on_ready=on_ready)
 
 
 @contextlib.contextmanager
-def _controller_kept_running() -> Iterator[None]:
+def _controller_kept_running(settings: Settings) -> Iterator[None]:
     life, held_open = os.pipe()
     stopping = threading.Event()
-    keeper = threading.Thread(target=_keep_running, args=(life, stopping), name="controller-keeper")
+    keeper = threading.Thread(
+        target=_keep_running, args=(_command(settings, life), life, stopping), name="controller-keeper"
+    )
     keeper.start()
     try:
         yield
@@ -50,8 +52,13 @@ def _controller_kept_running() -> Iterator[None]:
         os.close(life)
 
 
-def _keep_running(life: int, stopping: threading.Event) -> None:
+def _command(settings: Settings, life: int) -> list[str]:
+    """The controller with what this command's own options changed; the rest it reads as we did."""
     command = [sys.executable, "-m", "hpc_portal.cli.operator", "controller", "--parent-fd", str(life)]
+    return [*command, "--dask-scheduler", settings.dask_scheduler] if settings.dask_scheduler else command
+
+
+def _keep_running(command: list[str], life: int, stopping: threading.Event) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while not stopping.is_set():
         # A session of its own: Ctrl-C reaches the parent only, which then stops both in order.
