@@ -302,15 +302,15 @@ class DaskScheduler:
         )
         contact.hello = hello
         if not is_same:
-            self._ask_for_list(contact)
+            self._ask_for_list(contact, is_in_doubt=True)
         self._foreman.hear_hello(hello)
         if contact.outbox.is_in_doubt:
             self._foreman.suspend_node(hello.node)
         self._said_hello.set()
 
-    def _ask_for_list(self, contact: _Contact) -> None:
+    def _ask_for_list(self, contact: _Contact, *, is_in_doubt: bool) -> None:
         contact.listed_at = time.monotonic()
-        contact.outbox.ask_for_list(contact.hello.worker_address)
+        contact.outbox.ask_for_list(contact.hello.worker_address, is_in_doubt=is_in_doubt)
 
     def _hear_list(self, event: NodeEvent) -> None:
         """A node told all that it has."""
@@ -370,7 +370,7 @@ class DaskScheduler:
                 self._after_change()
         for contact in self._contacts.values():
             if now - contact.listed_at > _LIST_SECONDS and contact.hello.node in self._heard_at:
-                self._ask_for_list(contact)
+                self._ask_for_list(contact, is_in_doubt=False)
 
     # Inside
 

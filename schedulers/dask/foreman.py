@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 _REFUSED_PAUSE_SECONDS = 5.0
 """How long a job rests whose placement the store refused."""
+_BOOT_FAIL_PAUSE_SECONDS = 1.0
+"""How long a job rests that a node could not start, for the node may be overloaded."""
 
 
 @dataclass(slots=True)
@@ -388,11 +390,17 @@ class Foreman:
         if successor in job.runs:
             run.is_requeued = True
             return
-        code = run.exit_code.code if run.exit_code and run.state is JobState.FAILED else None
-        is_wanted = policy.on_node_fail if run.state is JobState.NODE_FAIL else code in policy.on_exit_codes
+        if run.state in {JobState.NODE_FAIL, JobState.BOOT_FAIL}:
+            is_wanted = policy.on_node_fail
+        else:
+            is_wanted = bool(
+                run.state is JobState.FAILED and run.exit_code and run.exit_code.code in policy.on_exit_codes
+            )
         if job.is_cancelled or not is_wanted or run.attempt >= policy.max_requeues:
             return
         run.is_requeued = True
+        if run.state is JobState.BOOT_FAIL and run.ended_at is not None:
+            job.entry.not_before = run.ended_at + _BOOT_FAIL_PAUSE_SECONDS
         job.returned.append(successor)
         job.entry.waiting += 1
         self._queue.add(job.entry)

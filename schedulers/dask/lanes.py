@@ -29,19 +29,20 @@ _MEMORY = 0.95
 """Weight of the past in the running mean, per ended task."""
 
 Family: TypeAlias = tuple[str, str, str, str, str, Demand]
-"""(organisation, project, cluster_user, partition, job name without its numbers, demand): jobs that are
-alike, and may follow each other in one slot."""
+"""(organisation, project, cluster_user, partition, kind, demand): tasks that are alike, and may follow each
+other in one slot. The kind is an array's own id, or the name of a single job without its numbers."""
 
 
 def family_of(job: Job) -> Family:
     """The family that a job belongs to."""
     submission, entry = job.submission, job.entry
+    is_array = submission.spec.array is not None
     return (
         submission.organisation,
         submission.project,
         submission.cluster_user,
         entry.partition,
-        _NUMBER.sub("#", submission.spec.name),
+        job.job_id if is_array else _NUMBER.sub("#", submission.spec.name),
         entry.demand,
     )
 

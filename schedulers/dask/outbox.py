@@ -49,6 +49,7 @@ class Outbox:
         self._on_doubt = on_doubt
         self._parcel = Parcel()
         self._wants_list = False
+        self._is_in_doubt = False
         self._wake = asyncio.Event()
         self._sender = asyncio.create_task(self._send_forever())
 
@@ -59,8 +60,8 @@ class Outbox:
 
     @property
     def is_in_doubt(self) -> bool:
-        """Whether the node still has to say what it has."""
-        return self._wants_list
+        """Whether the node has to say what it has before anything new is started there."""
+        return self._is_in_doubt
 
     def put(self, parcel: Parcel) -> None:
         """Send this as soon as possible."""
@@ -70,10 +71,11 @@ class Outbox:
         self._parcel.forget_keys |= parcel.forget_keys
         self._wake.set()
 
-    def ask_for_list(self, address: str) -> None:
+    def ask_for_list(self, address: str, *, is_in_doubt: bool) -> None:
         """Ask the node for all its runs, at this address from now on."""
         self.address = address
         self._wants_list = True
+        self._is_in_doubt = self._is_in_doubt or is_in_doubt
         self._wake.set()
 
     async def close(self) -> None:
@@ -94,7 +96,7 @@ class Outbox:
             else:
                 pause = _FIRST_PAUSE_SECONDS
                 continue
-            self._wants_list = True
+            self._wants_list = self._is_in_doubt = True
             self._on_doubt()
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
@@ -117,5 +119,5 @@ class Outbox:
             await self._call(self.address, plugin.forget, sorted(parcel.forget_keys))
         if self._wants_list:
             event = NodeEvent.from_json(await self._call(self.address, plugin.list_runs))
-            self._wants_list = False
+            self._wants_list = self._is_in_doubt = False
             self._on_listed(event)

@@ -295,6 +295,20 @@ def test_an_exit_code_that_asks_for_it_runs_the_task_again_until_the_limit() -> 
     assert (second.attempt, second.state, second.flags) == (1, JobState.FAILED, frozenset())
 
 
+def test_a_run_that_a_node_could_not_start_is_tried_again_after_a_pause_and_not_for_ever() -> None:
+    stage = Stage()
+    job_id = stage.submit(spec(requeue=RequeuePolicy(max_requeues=1)))
+    for attempt in range(2):
+        stage.plan()
+        report = RunReport(f"{job_id}/0/{attempt}/0", "", "BOOT_FAIL", "no account", ended_at=stage.now)
+        stage.foreman.hear_report("n1", report)
+        stage.plan()
+        assert len(stage.tasks(job_id)) == attempt + 1
+        stage.now += 2
+    assert stage.states(job_id) == [(0, 0, "BOOT_FAIL"), (0, 1, "BOOT_FAIL")]
+    assert stage.foreman.book.jobs[str(job_id)].is_closed
+
+
 def test_cancelling_ten_thousand_waiting_tasks_touches_none_of_them() -> None:
     stage = Stage()
     job_id = stage.submit(array("0-9999"))
