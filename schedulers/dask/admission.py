@@ -9,6 +9,7 @@ from schedulers.dask.pool import Pool, Slot
 from schedulers.dask.queue import Demand, Entry
 from schedulers.dask.store import Share, StoredJob
 from schedulers.jobspec import JobSpec
+from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
 from schedulers.units import format_walltime
 
@@ -72,7 +73,10 @@ def restored_job(stored: StoredJob, pool: Pool, *, sequence: int, grace_seconds:
             share = Share.from_json(kept.placement)
             run = Run(job, kept.task_index, kept.attempt, share, state=kept.state)
             job.runs[run.key] = job.live[run.key] = run
-        elif kept.is_requeued and successor not in placed:
+            continue
+        if kept.is_requeued and kept.state is JobState.CANCELLED:
+            job.recalled[kept.task_index] = job.recalled.get(kept.task_index, 0) + 1
+        if kept.is_requeued and successor not in placed:
             job.returned.append(successor)
     job.upcoming = _without(stored.submission.spec, begun)
     job.entry.waiting = stored.submission.spec.task_count - len(begun) + len(job.returned)

@@ -355,6 +355,8 @@ class DaskScheduler:
             try:
                 if self._link.is_connected:
                     self._look_after_nodes()
+                    self._foreman.recall_from_slow_slots(now=self._seconds())
+                    self._after_change()
             except Exception:  # the watch must go on
                 log.exception("dask.tick_failed")
             self._wake.set()

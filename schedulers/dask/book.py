@@ -32,6 +32,8 @@ class Run:
     ended_at: float | None = None
     cpu_seconds: float = 0.0
     max_rss_mib: int = 0
+    is_recalled: bool = False
+    """Its node was asked to give it back, should it not have started."""
     ranks: dict[int, RunReport] | None = None
     """Ends of single ranks, when it spans several nodes and some of them have ended."""
     version: int = 0
@@ -103,6 +105,8 @@ class Job:
     """Those of `runs` that have not ended."""
     log: dict[TaskKey, Run] = field(default_factory=dict)
     """Those of `runs` that may be shown, the latest change last."""
+    recalled: dict[int, int] = field(default_factory=dict)
+    """How many attempts of a task never started, by task; they count as no restart."""
     is_cancelled: bool = False
     reason: str = ""
     version: int = 0
@@ -119,6 +123,10 @@ class Job:
                 break
             taken.append((index, 0))
         return taken
+
+    def restarts(self, task_index: int, attempt: int) -> int:
+        """How often the task had been started before this attempt."""
+        return attempt - self.recalled.get(task_index, 0)
 
     @property
     def is_closed(self) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import NamedTuple
 from zlib import crc32
 
 from schedulers.dask.messages import Command, Lane, Run, RunKey, Tenant
@@ -15,6 +16,15 @@ SCRIPT_NAME = "job.sh"
 _FIRST_RENDEZVOUS_PORT = 20_000
 _RENDEZVOUS_PORTS = 12_000
 """Below the usual range of ephemeral ports, which starts at 32768."""
+
+
+class Task(NamedTuple):
+    """An attempt that is about to be started."""
+
+    task_index: int
+    attempt: int
+    restarts: int
+    """How many attempts before it did start."""
 
 
 def command_of(submission: Submission, *, walltime_seconds: int, grace_seconds: float) -> Command:
@@ -44,7 +54,7 @@ def lanes_of(
     submission: Submission,
     command: Command,
     share: Share,
-    tasks: Sequence[tuple[int, int]],
+    tasks: Sequence[Task],
     *,
     hosts: Mapping[str, str],
 ) -> dict[str, Lane]:
@@ -54,7 +64,7 @@ def lanes_of(
         submission: whose runs they are.
         command: from `command_of`.
         share: where they go.
-        tasks: (task_index, attempt) in the order they run.
+        tasks: in the order they run.
         hosts: an address by which the ranks reach each node, by node name.
     """
     return {
@@ -71,10 +81,8 @@ def lanes_of(
     }
 
 
-def _run(
-    submission: Submission, share: Share, task: tuple[int, int], rank: int, hosts: Mapping[str, str]
-) -> Run:
-    task_index, attempt = task
+def _run(submission: Submission, share: Share, task: Task, rank: int, hosts: Mapping[str, str]) -> Run:
+    task_index, attempt, _ = task
     workspace = submission.workspace
     stdout, stderr = submission.spec.output_path(
         job_id=submission.job_id, task_index=task_index, user=submission.cluster_user
@@ -90,12 +98,12 @@ def _run(
 
 
 def _run_variables(
-    submission: Submission, share: Share, task: tuple[int, int], hosts: Mapping[str, str]
+    submission: Submission, share: Share, task: Task, hosts: Mapping[str, str]
 ) -> dict[str, str]:
-    task_index, attempt = task
+    task_index, attempt, restarts = task
     variables: dict[str, str] = {}
-    if attempt:
-        variables |= {"HPC_RESTART_COUNT": str(attempt), "SLURM_RESTART_COUNT": str(attempt)}
+    if restarts:
+        variables |= {"HPC_RESTART_COUNT": str(restarts), "SLURM_RESTART_COUNT": str(restarts)}
     if submission.spec.array is not None:
         variables |= {"HPC_ARRAY_TASK_ID": str(task_index), "SLURM_ARRAY_TASK_ID": str(task_index)}
     if len(share.nodes) > 1:

@@ -156,6 +156,9 @@ class Executor:
             command = json.loads(line)
             if "lane" in command:
                 self._open_lane(Lane.from_json(command["lane"]))
+            elif "recall" in command:
+                self._drop_waiting(frozenset(command["recall"]))
+                self._close_empty_lanes()
             else:
                 self._cancel(frozenset(command["cancel"]), command["grace_seconds"])
         return bool(chunk)
@@ -173,15 +176,21 @@ class Executor:
             self._start_next(queue)
 
     def _cancel(self, keys: frozenset[str], grace_seconds: float) -> None:
+        self._drop_waiting(keys)
+        doomed = [r for r in self._active.values() if r.run.key in keys and not r.verdict]
+        for running in doomed:
+            self._end(running, "CANCELLED", "", grace_seconds)
+        self._close_empty_lanes()
+
+    def _drop_waiting(self, keys: frozenset[str]) -> None:
         for queue in self._lanes.values():
             dropped = [run for run in queue.waiting if run.key in keys]
             if dropped:
                 queue.waiting = deque(run for run in queue.waiting if run.key not in keys)
             for run in dropped:
                 self._report("end", run.key, {"state": "CANCELLED", "ended_at": time.time()})
-        doomed = [r for r in self._active.values() if r.run.key in keys and not r.verdict]
-        for running in doomed:
-            self._end(running, "CANCELLED", "", grace_seconds)
+
+    def _close_empty_lanes(self) -> None:
         for queue in [queue for queue in self._lanes.values() if not queue.waiting]:
             self._close_if_done(queue)
 

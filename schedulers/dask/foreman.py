@@ -9,9 +9,9 @@ import structlog
 from schedulers.cluster import NodeState, Partition
 from schedulers.dask.admission import cancel_waiting, new_job, refusal, restored_job, restored_slot
 from schedulers.dask.book import Book, Job, Run
-from schedulers.dask.commands import lanes_of
+from schedulers.dask.commands import Task, lanes_of
 from schedulers.dask.ends import RunEnd, end_of_gang, end_of_report
-from schedulers.dask.lanes import Floor, Order, Work, family_of
+from schedulers.dask.lanes import LONG_SECONDS, Floor, Order, Work, family_of
 from schedulers.dask.messages import Lane, NodeHello, RunKey, RunReport
 from schedulers.dask.placement import PRIORITY, ConcurrentLimits, plan
 from schedulers.dask.pool import Pool, PoolNode
@@ -35,10 +35,8 @@ class Parcel:
     lanes: list[Lane] = field(default_factory=list)
     cancel_jobs: set[str] = field(default_factory=set)
     cancel_keys: set[str] = field(default_factory=set)
+    recall_keys: set[str] = field(default_factory=set)
     forget_keys: set[str] = field(default_factory=set)
-
-    def __bool__(self) -> bool:
-        return bool(self.lanes or self.cancel_jobs or self.cancel_keys or self.forget_keys)
 
 
 @dataclass(slots=True)
@@ -256,6 +254,19 @@ class Foreman:
         """Nodes on which something runs, heard of or not."""
         return {node for work in self.floor.works.values() for node in work.slot.gpus}
 
+    def recall_from_slow_slots(self, *, now: float) -> None:
+        """Take back what queues behind a task that turned out to be long, so that it may run elsewhere."""
+        for work in self.floor.works.values():
+            since = [run.started_at for run in work.runs.values() if run.started_at is not None]
+            if len(work.runs) < 2 or not since or now - min(since) < LONG_SECONDS:  # noqa: PLR2004 - it and one more
+                continue
+            work.is_slow = True
+            for run in work.runs.values():
+                if run.started_at is None and not run.is_recalled:
+                    run.is_recalled = True
+                    for rank, node in enumerate(run.share.nodes):
+                        self._parcel(node).recall_keys.add(_key(run, rank))
+
     def take_parcels(self) -> dict[str, Parcel]:
         """What nodes are to be told since the last call."""
         parcels, self._parcels = self._parcels, {}
@@ -311,7 +322,7 @@ class Foreman:
         return since + work.slot.demand.walltime_seconds + behind
 
     def _launch(self, job: Job, share: Share, runs: Iterable[Run], nodes: Iterable[str]) -> None:
-        tasks = [run.key for run in runs]
+        tasks = [Task(*run.key, restarts=job.restarts(*run.key)) for run in runs]
         hosts = {node: _host(self._hellos[node]) for node in share.nodes if node in self._hellos}
         lanes = lanes_of(job.submission, job.command, share, tasks, hosts=hosts)
         for node in nodes:
@@ -365,7 +376,8 @@ class Foreman:
             log.warning("run.unknown_end", job_id=run.job.job_id, task_index=run.task_index, raw=end.reason)
             return
         job = run.job
-        if end.state is JobState.CANCELLED and not job.is_cancelled:
+        never_started = run.started_at is None and end.started_at is None
+        if end.state is JobState.CANCELLED and not job.is_cancelled and not never_started:
             # Nobody asked for it: we did, when we gave up its node, and a crash made us forget.
             end = replace(end, state=JobState.NODE_FAIL, reason="NodeDown")
         run.state, run.reason, run.exit_code = end.state, end.reason, end.exit_code
@@ -381,6 +393,7 @@ class Foreman:
             if run.started_at is not None and end.state in {JobState.COMPLETED, JobState.FAILED}:
                 self.floor.pace(work.family).learn(max(0.0, end.ended_at - run.started_at))
             work.slot.ends_at = self._expected_end(work, end.ended_at)
+            work.is_slow = work.is_slow and run.started_at is None
             self._close_if_done(work)
         self.book.show(run)
 
@@ -390,15 +403,20 @@ class Foreman:
         if successor in job.runs:
             run.is_requeued = True
             return
-        if run.state in {JobState.NODE_FAIL, JobState.BOOT_FAIL}:
+        is_exhausted = job.restarts(*run.key) >= policy.max_requeues
+        if run.state is JobState.CANCELLED:  # it was recalled before it started
+            is_wanted, is_exhausted = True, False
+        elif run.state in {JobState.NODE_FAIL, JobState.BOOT_FAIL}:
             is_wanted = policy.on_node_fail
         else:
             is_wanted = bool(
                 run.state is JobState.FAILED and run.exit_code and run.exit_code.code in policy.on_exit_codes
             )
-        if job.is_cancelled or not is_wanted or run.attempt >= policy.max_requeues:
+        if job.is_cancelled or not is_wanted or is_exhausted:
             return
         run.is_requeued = True
+        if run.state is JobState.CANCELLED:
+            job.recalled[run.task_index] = job.recalled.get(run.task_index, 0) + 1
         if run.state is JobState.BOOT_FAIL and run.ended_at is not None:
             job.entry.not_before = run.ended_at + _BOOT_FAIL_PAUSE_SECONDS
         job.returned.append(successor)

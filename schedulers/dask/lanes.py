@@ -19,8 +19,8 @@ from schedulers.dask.queue import Demand, Entry, PendingQueue
 LANE_SECONDS = 0.5
 """How long a lane should keep its slot busy."""
 MOST_TASKS_PER_LANE = 64
-_LONG_SECONDS = 5.0
-"""Jobs with a recent task of this length get no lanes of many: one of them would hold up the others."""
+LONG_SECONDS = 5.0
+"""Nothing queues behind a task of this length, and its like get no lanes of many for a while."""
 _CANNOT_RUN_NOW = {BEGIN_TIME, NODE_NOT_AVAILABLE, PARTITION_DOWN}
 _MOST_FAMILIES = 10_000
 """The oldest is forgotten when there are more."""
@@ -65,7 +65,7 @@ class Pace:
     @property
     def depth(self) -> int:
         """Tasks per lane: 1 until there is evidence, then more as it grows."""
-        if not self.count or self.slowest_seconds > _LONG_SECONDS:
+        if not self.count or self.slowest_seconds > LONG_SECONDS:
             return 1
         by_time = int(LANE_SECONDS / max(self.mean_seconds, 1e-4))
         return max(1, min(by_time, 2 * self.count, MOST_TASKS_PER_LANE))
@@ -81,6 +81,8 @@ class Work:
     """The job that the slot counts for."""
     runs: dict[tuple[str, int, int], Run] = field(default_factory=dict)
     """Runs sent there that have not ended, by (job_id, task_index, attempt), in the order they run."""
+    is_slow: bool = False
+    """Its task takes so long that nothing may queue behind it."""
     ordered: int = 0
     """Tasks on their way to become `runs`."""
 
@@ -127,6 +129,11 @@ class Floor:
             del self.paces[next(iter(self.paces))]
         return self.paces.setdefault(family, Pace())
 
+    def depth(self, family: Family) -> int:
+        """Tasks per lane; jobs on several nodes go one by one, for their ranks must meet."""
+        demand = family[-1]
+        return 1 if demand.nodes > 1 else self.pace(family).depth
+
     def first_orders(self, plan: Plan, jobs: Mapping[str, Job]) -> list[Order]:
         """The first lane of each slot that the plan opened; the tasks that are left are shared evenly."""
         opened: dict[str, list[Slot]] = {}
@@ -136,7 +143,7 @@ class Floor:
         for job_id, slots in opened.items():
             job = jobs[job_id]
             family = family_of(job)
-            depth = self.pace(family).depth
+            depth = self.depth(family)
             for place, slot in enumerate(slots):
                 work = Work(slot, family, job.entry)
                 self.open(work)
@@ -149,9 +156,9 @@ class Floor:
     def spare_orders(self, queue: PendingQueue, plan: Plan, jobs: Mapping[str, Job]) -> list[Order]:
         """Lanes for slots that will soon run dry, strictly in the order of the queue."""
         hungry = {
-            family: [w for w in works.values() if w.outstanding <= self.pace(family).depth]
+            family: [w for w in works.values() if not w.is_slow and w.outstanding <= self.depth(family)]
             for family, works in self._by_family.items()
-            if self.pace(family).depth > 1
+            if self.depth(family) > 1
         }
         orders: list[Order] = []
         walk = queue.walk()
@@ -165,7 +172,7 @@ class Floor:
             is_alone = has_own_limit or entry.throttle is not None
             while entry.waiting and (work := _pop_work(hungry.get(family, []), entry, is_alone=is_alone)):
                 fair = -(-entry.waiting // max(1, len(self._by_family[family])))
-                depth = min(self.pace(family).depth, fair)
+                depth = min(self.depth(family), fair)
                 orders.append(self._order(job, work, depth, already_counted=0))
             if entry.waiting and not has_own_limit:
                 walk.drop_partition(entry.partition)

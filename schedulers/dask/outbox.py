@@ -68,6 +68,7 @@ class Outbox:
         self._parcel.lanes += parcel.lanes
         self._parcel.cancel_jobs |= parcel.cancel_jobs
         self._parcel.cancel_keys |= parcel.cancel_keys
+        self._parcel.recall_keys |= parcel.recall_keys
         self._parcel.forget_keys |= parcel.forget_keys
         self._wake.set()
 
@@ -115,6 +116,8 @@ class Outbox:
                 keys=sorted(parcel.cancel_keys),
                 jobs=sorted(parcel.cancel_jobs),
             )
+        if parcel.recall_keys:
+            await self._call(self.address, plugin.recall, sorted(parcel.recall_keys))
         if parcel.forget_keys:
             await self._call(self.address, plugin.forget, sorted(parcel.forget_keys))
         if self._wants_list:

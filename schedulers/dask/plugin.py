@@ -211,6 +211,11 @@ async def cancel(
     )
 
 
+async def recall(keys: Sequence[str], *, dask_worker: Worker) -> None:
+    """End those of these runs that have not started, as CANCELLED without a start; the others go on."""
+    await _plugin(dask_worker).request("recall", keys=list(keys))
+
+
 async def list_runs(*, dask_worker: Worker) -> dict[str, Any]:
     """Every run that the node remembers (queued, running, ended and not forgotten): a `NodeEvent` as JSON."""
     plugin = _plugin(dask_worker)

@@ -247,6 +247,14 @@ class Supervision:
             if doomed:
                 executor.send({"cancel": sorted(doomed), "grace_seconds": grace_seconds})
 
+    def recall(self, keys: Iterable[str]) -> None:
+        """End those of these runs that have not started; the others go on."""
+        wanted = set(keys)
+        for executor in self._all_executors:
+            queued = wanted & self._runs.unfinished(executor.lanes)
+            if queued:
+                executor.send({"recall": sorted(queued)})
+
     def forget(self, keys: Iterable[str]) -> None:
         """Drop those of these runs that have ended."""
         dropped = self._runs.forget(keys)

@@ -112,6 +112,8 @@ class Server:
                 supervision.cancel(
                     keys=request["keys"], jobs=request["jobs"], grace_seconds=request["grace_seconds"]
                 )
+            case "recall":
+                supervision.recall(request["keys"])
             case "list":
                 return [report.to_json() for report in supervision.reports()]
             case "forget":

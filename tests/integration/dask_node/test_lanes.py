@@ -77,6 +77,18 @@ def test_cancel_of_one_run_lets_the_lane_go_on(node: NodeUnderTest) -> None:
     assert [node.runs[run.key].state for run in lane.runs] == ["CANCELLED", "COMPLETED", "CANCELLED"]
 
 
+def test_a_recall_takes_only_what_has_not_started(node: NodeUnderTest) -> None:
+    lane = node.lane("job", "until [ -e go ]; do sleep 0.05; done", tasks=range(3))
+    node.launch(lane)
+    node.wait_for_start(lane.runs[0].key)
+    node.request("recall", keys=[run.key for run in lane.runs])
+    for run in lane.runs[1:]:
+        assert node.wait_for_end(run.key).started_at is None
+    (node.workspace() / "go").touch()
+    node.wait(lambda: lane.lane_id in node.drained, "the lane's end")
+    assert [node.runs[run.key].state for run in lane.runs] == ["COMPLETED", "CANCELLED", "CANCELLED"]
+
+
 def test_gpus_are_shown_to_their_run_and_to_no_other(start_node: Callable[..., NodeUnderTest]) -> None:
     node = start_node(gpus=declared_gpus({"h100": 4}))
     show = "echo gpus:$CUDA_VISIBLE_DEVICES"

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from schedulers.dask.commands import command_of, lanes_of
+from schedulers.dask.commands import Task, command_of, lanes_of
 from schedulers.dask.messages import Lane
 from schedulers.dask.store import Share
 from schedulers.jobspec import ArraySpec, JobSpec, ResourceRequest, WarningSignal
@@ -20,7 +20,8 @@ def submission(**facts: object) -> Submission:
 
 def lanes(sent: Submission, share: Share, *tasks: tuple[int, int]) -> dict[str, Lane]:
     command = command_of(sent, walltime_seconds=60, grace_seconds=5)
-    return lanes_of(sent, command, share, tasks, hosts={"n1": "10.0.0.1"})
+    attempts = [Task(task_index, attempt, restarts=attempt) for task_index, attempt in tasks]
+    return lanes_of(sent, command, share, attempts, hosts={"n1": "10.0.0.1"})
 
 
 ONE = Share("lane", "slot", ("n1",), 2, 64, {"n1": {"h100": (3,)}})

@@ -69,6 +69,9 @@ class SimulatedNode:
                 self._end(key, RunReport(key, "", JobState.CANCELLED, ended_at=now))
         self._start_next(now)
 
+    def recall(self, keys: set[str], now: float) -> None:
+        self.cancel({key for key in keys if self.reports[key].state == "queued"}, set(), now)
+
     def restart(self) -> None:
         """The machine died: what ran is gone, and so is all memory of it."""
         self.supervisor_id = uuid4().hex
@@ -140,6 +143,7 @@ class Stage:
             node = self.nodes[name]
             node.launch(parcel.lanes, self.now)
             node.cancel(parcel.cancel_keys, parcel.cancel_jobs, self.now)
+            node.recall(parcel.recall_keys, self.now)
 
     def hear(self, node: SimulatedNode, *, twice: bool = False) -> None:
         reports, node.outgoing = node.outgoing, []
@@ -269,8 +273,7 @@ def test_lanes_stop_growing_when_a_job_that_comes_first_waits() -> None:
     (node,) = stage.nodes.values()
     stage.plan()
     job = stage.foreman.book.jobs[str(family)]
-    for _ in range(50):
-        stage.foreman.floor.pace(next(iter(stage.foreman.floor.works.values())).family).learn(0.001)
+    learn_to_be_short(stage)
     stage.submit(spec(name="urgent", resources=ResourceRequest(ntasks=2)), priority=9)
     before = job.entry.waiting
     stage.plan()
@@ -280,6 +283,46 @@ def test_lanes_stop_growing_when_a_job_that_comes_first_waits() -> None:
     stage.hear(node)
     stage.plan()
     assert job.entry.waiting == before
+
+
+def learn_to_be_short(stage: Stage) -> None:
+    for _ in range(50):
+        stage.foreman.floor.pace(next(iter(stage.foreman.floor.works.values())).family).learn(0.001)
+
+
+def test_what_queues_behind_a_task_that_turns_out_long_is_taken_back_and_runs_elsewhere() -> None:
+    stage = Stage()
+    job_id = stage.submit(array("0-9", requeue=RequeuePolicy(on_node_fail=False, max_requeues=0)))
+    node = stage.nodes["n1"]
+    stage.plan()
+    learn_to_be_short(stage)
+    for _ in range(5):
+        stage.plan()
+    stage.hear(node)
+    long, short = (members for members in node.slots.values())
+    assert len(long) + len(short) == 10
+    behind = [key for _, key in long[1:]]
+    for _ in range(len(short)):
+        node.finish(short[0][1], stage.now)
+    stage.hear(node)
+    stage.now += 6
+    stage.foreman.recall_from_slow_slots(now=stage.now)
+    stage.deliver()
+    stage.hear(node)
+    stage.plan()
+    again = {f"{key[:-3]}1/0" for key in behind}
+    elsewhere = {key for members in node.slots.values() for _, key in members} - {long[0][1]}
+    assert elsewhere
+    assert elsewhere <= again
+    lanes = [lane for members in node.slots.values() for lane, _ in members]
+    assert not any("HPC_RESTART_COUNT" in run.environment for lane in lanes for run in lane.runs)
+    stage.settle()
+    recalled = [task for task in stage.tasks(job_id) if task.state is JobState.CANCELLED]
+    assert {task.flags for task in recalled} == {frozenset({StateFlag.REQUEUED})}
+    assert {task.usage.started_at for task in recalled if task.usage} == {None}
+    final = [task for task in stage.tasks(job_id) if not task.flags]
+    assert {task.state for task in final} == {JobState.COMPLETED}
+    assert len(final) == 10
 
 
 def test_an_exit_code_that_asks_for_it_runs_the_task_again_until_the_limit() -> None:
@@ -511,6 +554,16 @@ class Story(Stage):
 
     def records(self) -> None:
         self.record()
+
+    def learns_that_tasks_are_short(self) -> None:
+        for work in self.foreman.floor.works.values():
+            for _ in range(50):
+                self.foreman.floor.pace(work.family).learn(0.001)
+
+    def recalls_from_slow_slots(self) -> None:
+        self.now += 6
+        self.foreman.recall_from_slow_slots(now=self.now)
+        self.deliver()
 
     def cancels(self) -> None:
         if self.jobs:
