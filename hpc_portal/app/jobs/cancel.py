@@ -18,7 +18,6 @@ from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from schedulers.jobstate import JobState
 
-_BATCH = 1000
 _OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
 
 
@@ -91,7 +90,7 @@ class CancelStep:
         self._told: set[UUID] = set()
 
     async def __call__(self) -> bool:
-        """One pass over the wishes; True when there may be more.
+        """One pass over all wishes; never more to do at once.
 
         Raises:
             LeaseLost: another controller is active.
@@ -105,9 +104,10 @@ class CancelStep:
         if untold:
             await self._context.scheduler.cancel(untold)
         self._told = set(tracked)
-        return len(wishes) == _BATCH and bool(untold)
+        return False
 
     def _wishes(self, connection: Connection) -> Sequence[AnyRow]:
+        """All of them: were it only the oldest, those on a node out of reach would hold up the others."""
         return connection.execute(
             select(col(Job.id), col(Job.phase), col(Job.scheduler_job_id))
             .where(
@@ -116,7 +116,6 @@ class CancelStep:
                 col(Job.cancel_requested_at).is_not(None),
             )
             .order_by(col(Job.cancel_requested_at))
-            .limit(_BATCH)
         ).all()
 
     def _end_undispatched(self, connection: Connection) -> None:

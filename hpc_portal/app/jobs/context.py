@@ -26,7 +26,7 @@ class Tracked:
         self._fresh: set[str] = set()
 
     def add(self, jobs: Mapping[str, UUID]) -> None:
-        """Follow more jobs. The scheduler may have told of them before; see `take_fresh`."""
+        """Follow more jobs. The scheduler may have told of them before; see `fresh`."""
         self.jobs.update(jobs)
         self._fresh.update(jobs)
 
@@ -34,10 +34,14 @@ class Tracked:
         """Follow exactly these and what was added since they were read."""
         self.jobs = {**jobs, **{key: self.jobs[key] for key in self._fresh}}
 
-    def take_fresh(self) -> set[str]:
-        """Those added since the last call: everything about them must be asked once, not only changes."""
-        fresh, self._fresh = self._fresh, set()
-        return fresh
+    @property
+    def fresh(self) -> frozenset[str]:
+        """Those of which everything must be asked once, not only changes; `recorded` says that it was."""
+        return frozenset(self._fresh)
+
+    def recorded(self, keys: Collection[str]) -> None:
+        """What is known of these was asked for and written down."""
+        self._fresh.difference_update(keys)
 
     @property
     def has_fresh(self) -> bool:
@@ -49,6 +53,7 @@ class Tracked:
         keys = [key for key, job_id in self.jobs.items() if job_id in ended]
         for key in keys:
             del self.jobs[key]
+        self._fresh.difference_update(keys)
         return keys
 
 

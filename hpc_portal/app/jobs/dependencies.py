@@ -73,43 +73,76 @@ def _as_ranges(rising: Sequence[int]) -> str:
 
 
 async def resolve_dependencies(context: ControllerContext) -> bool:
-    """Look once at the jobs that wait for others; True when there may be more.
+    """Look once at all jobs that wait for others; True when some of them wait no more.
 
     Raises:
         LeaseLost: another controller is active; nothing was written.
     """
-    waiting = await context.read(lambda connection: _waiting(connection, context))
-    if not waiting:
-        return False
-    specs = {row.id: JobSpec.model_validate(row.spec) for row in waiting}
-    others = await context.read(lambda connection: _others(connection, specs.values()))
-    verdicts: list[_Verdict] = []
-    for row in waiting:
-        spec = specs[row.id]
-        match _answer(spec.dependencies, others):
-            case Answer.GO:
-                completed = await context.read(functools.partial(_completed_counterparts, spec=spec))
-                verdicts.append(_Verdict(row, spec, spec if completed is None else narrow(spec, completed)))
-            case Answer.NEVER:
-                verdicts.append(_Verdict(row, spec, None))
-            case Answer.WAIT:
-                pass
-    if verdicts:
-        await context.write(lambda connection: _write(connection, verdicts, at=context.clock.now()))
-    return bool(verdicts)
+    has_changed = False
+    after: UUID | None = None
+    while True:
+        waiting = await context.read(functools.partial(_waiting, context=context, after=after))
+        if waiting and (verdicts := await context.read(functools.partial(_verdicts, waiting=waiting))):
+            await context.write(functools.partial(_write, verdicts=verdicts, at=context.clock.now()))
+            has_changed = True
+        if len(waiting) < _BATCH:
+            return has_changed
+        after = waiting[-1].id
 
 
 @dataclass(frozen=True, slots=True)
 class _Verdict:
+    """What becomes of a job that waited."""
+
     row: AnyRow
-    asked: JobSpec
-    goes: JobSpec | None
-    """What may start now: all of it, a part of an array, or nothing ever."""
+    may_start: bool
+    narrowed: JobSpec | None = None
+    """The part of an array that may start, when it is not all of it."""
+    left_out: int = 0
+    """Tasks that never will."""
 
 
-def _completed_counterparts(connection: Connection, *, spec: JobSpec) -> set[int] | None:
+def _verdicts(connection: Connection, *, waiting: Sequence[AnyRow]) -> list[_Verdict]:
+    readable: dict[UUID, list[Dependency]] = {}
+    verdicts: list[_Verdict] = []
+    for row in waiting:
+        try:
+            readable[row.id] = [Dependency.model_validate(item) for item in row.dependencies]
+        except (ValueError, TypeError):  # dispatch cannot read such a job either, and refuses it
+            verdicts.append(_Verdict(row, may_start=True))
+    others = _others(connection, readable.values())
+    for row in waiting:
+        if row.id not in readable:
+            continue
+        match _answer(readable[row.id], others):
+            case Answer.GO:
+                verdicts.append(_narrowed(connection, row, readable[row.id]))
+            case Answer.NEVER:
+                verdicts.append(_Verdict(row, may_start=False))
+            case Answer.WAIT:
+                pass
+    return verdicts
+
+
+def _narrowed(connection: Connection, row: AnyRow, dependencies: Sequence[Dependency]) -> _Verdict:
+    """The job may start, as far as the arrays that it corresponds to let it."""
+    completed = _completed_counterparts(connection, dependencies)
+    if completed is None:
+        return _Verdict(row, may_start=True)
+    stored = connection.execute(select(col(Job.spec)).where(col(Job.id) == row.id)).scalar_one()
+    try:
+        spec = JobSpec.model_validate(stored)
+    except ValueError:
+        return _Verdict(row, may_start=True)
+    goes = narrow(spec, completed)
+    if goes is None:
+        return _Verdict(row, may_start=False)
+    return _Verdict(row, may_start=True, narrowed=goes, left_out=spec.task_count - goes.task_count)
+
+
+def _completed_counterparts(connection: Connection, dependencies: Sequence[Dependency]) -> set[int] | None:
     """Task indices that completed in every job that this one corresponds to; None: it does to none."""
-    jobs = [item.job_id for item in spec.dependencies if item.kind is DependencyKind.AFTERCORR]
+    jobs = [item.job_id for item in dependencies if item.kind is DependencyKind.AFTERCORR]
     if not jobs:
         return None
     completed = [
@@ -125,26 +158,34 @@ def _completed_counterparts(connection: Connection, *, spec: JobSpec) -> set[int
     return set.intersection(*completed)
 
 
-def _waiting(connection: Connection, context: ControllerContext) -> Sequence[AnyRow]:
+def _waiting(connection: Connection, *, context: ControllerContext, after: UUID | None) -> Sequence[AnyRow]:
+    """A page of them; of each spec only the part that is needed, for there may be many."""
+    is_later = () if after is None else (col(Job.id) > after,)
     return connection.execute(
-        select(col(Job.id), col(Job.project_id), col(Job.spec))
+        select(col(Job.id), col(Job.project_id), col(Job.spec)["dependencies"].label("dependencies"))
         .where(
             col(Job.phase) == Phase.ACCEPTED,
             col(Job.waits_for_jobs),
             col(Job.cancel_requested_at).is_(None),
             col(Job.scheduler) == context.scheduler.name,
+            *is_later,
         )
         .order_by(col(Job.id))
         .limit(_BATCH)
     ).all()
 
 
-def _others(connection: Connection, specs: Iterable[JobSpec]) -> dict[UUID, tuple[bool, JobState]]:
-    wanted = {dependency.job_id for spec in specs for dependency in spec.dependencies}
-    rows = connection.execute(
-        select(col(Job.id), col(Job.phase), col(Job.state)).where(col(Job.id).in_(wanted))
-    )
-    return {row.id: (row.phase in _OVER, row.state) for row in rows}
+def _others(
+    connection: Connection, dependencies: Iterable[Sequence[Dependency]]
+) -> dict[UUID, tuple[bool, JobState]]:
+    wanted = list({item.job_id for of_one_job in dependencies for item in of_one_job})
+    found: dict[UUID, tuple[bool, JobState]] = {}
+    for start in range(0, len(wanted), _BATCH):
+        some = select(col(Job.id), col(Job.phase), col(Job.state)).where(
+            col(Job.id).in_(wanted[start : start + _BATCH])
+        )
+        found |= {row.id: (row.phase in _OVER, row.state) for row in connection.execute(some)}
+    return found
 
 
 def _answer(dependencies: Sequence[Dependency], others: Mapping[UUID, tuple[bool, JobState]]) -> Answer:
@@ -158,27 +199,26 @@ def _answer(dependencies: Sequence[Dependency], others: Mapping[UUID, tuple[bool
     return Answer.WAIT if Answer.WAIT in answers else Answer.GO
 
 
-def _write(connection: Connection, verdicts: Sequence[_Verdict], *, at: datetime) -> None:
+def _write(connection: Connection, *, verdicts: Sequence[_Verdict], at: datetime) -> None:
     told: list[Event] = []
     for verdict in verdicts:
         job_id = verdict.row.id
         values: dict[str, Any] = {"waits_for_jobs": False}
-        if verdict.goes is None:
+        if not verdict.may_start:
             values |= {
                 "phase": Phase.ENDED,
                 "state": JobState.CANCELLED,
                 "state_reason": "DependencyNeverSatisfied",
                 "ended_at": at,
-                "tasks_cancelled": verdict.asked.task_count,
+                "tasks_cancelled": col(Job.tasks_total),
             }
+        else:
+            values |= {"state_reason": "", "tasks_cancelled": verdict.left_out}
+        if verdict.narrowed:
+            values["spec"] = verdict.narrowed.model_dump(mode="json", exclude_defaults=True)
+        still_waiting = (col(Job.phase) == Phase.ACCEPTED, col(Job.waits_for_jobs))
+        written = connection.execute(update(Job).where(col(Job.id) == job_id, *still_waiting).values(values))
+        if written.rowcount and not verdict.may_start:
             facts = {"state": JobState.CANCELLED, "reason": "DependencyNeverSatisfied"}
             told.append(Event(job_id, verdict.row.project_id, "job.state", facts))
-        else:
-            values |= {
-                "state_reason": "",
-                "spec": verdict.goes.model_dump(mode="json", exclude_defaults=True),
-                "tasks_cancelled": verdict.asked.task_count - verdict.goes.task_count,
-            }
-        still_waiting = (col(Job.phase) == Phase.ACCEPTED, col(Job.waits_for_jobs))
-        connection.execute(update(Job).where(col(Job.id) == job_id, *still_waiting).values(values))
     events.record(connection, told, at=at)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import structlog
@@ -27,6 +27,7 @@ from quotas.release import close_hold
 from quotas.tables import Organisation, Project
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import JobSpec
+from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 BATCH = 256
 _CLAIM = timedelta(seconds=60)
 _BACKOFF = timedelta(seconds=2)
+_UNREADABLE = "The portal cannot read this job any more. Please submit it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,16 @@ class _Claimed:
     token: UUID
     maybe_there: bool
     """It was claimed before, by a step that did not finish: the scheduler may have it."""
+    is_unwanted: bool
+    """Its cancellation was asked for meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class _NeverSent:
+    """Cancelled, and the scheduler does not have it: there is nothing to submit."""
+
+
+_Outcome: TypeAlias = SubmitOutcome | _NeverSent
 
 
 async def dispatch_once(context: ControllerContext) -> bool:
@@ -91,15 +103,27 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
         .where(col(Job.id).in_(list(phases)))
         .values(phase=Phase.DISPATCHING, claim_token=token, claimed_until=now + _CLAIM, not_before=None)
     )
-    return [
-        _Claimed(
-            submission_of(row, context),
-            project_id=row.project_id,
-            token=token,
-            maybe_there=phases[row.id] is Phase.DISPATCHING,
+    claimed: list[_Claimed] = []
+    for row in connection.execute(SUBMISSIONS.where(col(Job.id).in_(list(phases))).order_by(col(Job.id))):
+        was_claimed = phases[row.id] is Phase.DISPATCHING
+        try:
+            submission = submission_of(row, context)
+        except ValueError:  # written by a version of the portal that allowed more, or less
+            log.exception("dispatch.unreadable_job", job_id=str(row.id))
+            if not was_claimed and _refuse(connection, row.id, token, _UNREADABLE, at=now):
+                refused = Event(row.id, row.project_id, "job.refused", {"reason": _UNREADABLE})
+                events.record(connection, [refused], at=now)
+            continue
+        claimed.append(
+            _Claimed(
+                submission,
+                project_id=row.project_id,
+                token=token,
+                maybe_there=was_claimed,
+                is_unwanted=row.cancel_requested_at is not None,
+            )
         )
-        for row in connection.execute(SUBMISSIONS.where(col(Job.id).in_(list(phases))).order_by(col(Job.id)))
-    ]
+    return claimed
 
 
 SUBMISSIONS = (
@@ -138,11 +162,14 @@ def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
     )
 
 
-async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> list[SubmitOutcome]:
+async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> list[_Outcome]:
     """One outcome for each claimed job, in order; jobs that the scheduler already has are not sent again."""
     suspects = [claim.submission.job_id for claim in claimed if claim.maybe_there]
     found: Mapping[UUID, str] = await context.scheduler.find(suspects) if suspects else {}
-    outcomes: dict[UUID, SubmitOutcome] = {job_id: Accepted(known) for job_id, known in found.items()}
+    outcomes: dict[UUID, _Outcome] = {
+        claim.submission.job_id: _NeverSent() for claim in claimed if claim.is_unwanted
+    }
+    outcomes |= {job_id: Accepted(known) for job_id, known in found.items()}
     new = [claim.submission for claim in claimed if claim.submission.job_id not in outcomes]
     problems = await asyncio.to_thread(_prepare_workspaces, context, new)
     outcomes.update(problems)
@@ -208,7 +235,7 @@ def _apply(
     connection: Connection,
     context: ControllerContext,
     claimed: Sequence[_Claimed],
-    outcomes: Sequence[SubmitOutcome],
+    outcomes: Sequence[_Outcome],
 ) -> dict[str, UUID]:
     """Write what the scheduler answered, for jobs whose claim is still ours; those it has, by its ids."""
     now = context.clock.now()
@@ -225,8 +252,11 @@ def _apply(
                     Event(job_id, claim.project_id, "job.dispatched", {"scheduler_job_id": scheduler_job_id})
                 )
             case Refused(reason):
-                if _refuse(connection, claim, reason, at=now):
+                if _refuse(connection, job_id, claim.token, reason, at=now):
                     told.append(Event(job_id, claim.project_id, "job.refused", {"reason": reason}))
+            case _NeverSent():
+                if _end_unsent(connection, claim, at=now):
+                    told.append(Event(job_id, claim.project_id, "job.state", {"state": JobState.CANCELLED}))
             case Uncertain(problem):
                 log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
                 _wait(connection, claim, until=now + _BACKOFF)
@@ -236,10 +266,10 @@ def _apply(
     return {values["scheduler_id"]: values["job"] for values in accepted}
 
 
-def _refuse(connection: Connection, claim: _Claimed, reason: str, *, at: datetime) -> bool:
+def _refuse(connection: Connection, job_id: UUID, token: UUID, reason: str, *, at: datetime) -> bool:
     refused = connection.execute(
         update(Job)
-        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
+        .where(col(Job.id) == job_id, col(Job.claim_token) == token)
         .values(
             phase=Phase.REFUSED,
             state_reason=reason,
@@ -250,8 +280,26 @@ def _refuse(connection: Connection, claim: _Claimed, reason: str, *, at: datetim
         )
     )
     if refused.rowcount:
-        close_hold(connection, claim.submission.job_id, at)
+        close_hold(connection, job_id, at)
     return bool(refused.rowcount)
+
+
+def _end_unsent(connection: Connection, claim: _Claimed, *, at: datetime) -> bool:
+    """End a cancelled job that no scheduler has; its budget is released when it is settled."""
+    ended = connection.execute(
+        update(Job)
+        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
+        .values(
+            phase=Phase.ENDED,
+            state=JobState.CANCELLED,
+            state_reason="",
+            ended_at=at,
+            tasks_cancelled=col(Job.tasks_total),
+            claim_token=None,
+            claimed_until=None,
+        )
+    )
+    return bool(ended.rowcount)
 
 
 def _wait(connection: Connection, claim: _Claimed, *, until: datetime) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Connection, exists, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
@@ -24,6 +25,8 @@ from schedulers.dask.placement import ConcurrentLimits
 from schedulers.dask.store import Placement, StoredJob, StoredRun
 from schedulers.jobstate import JobState
 from schedulers.tres import gpu_tres
+
+log = structlog.get_logger()
 
 
 class DatabasePlacementStore:
@@ -93,14 +96,16 @@ def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]
                 placement=row.placement,
             )
         )
-    return [
-        StoredJob(
-            submission=submission_of(row, context),
-            runs=tuple(runs[row.id]),
-            cancel_requested=row.cancel_requested_at is not None,
-        )
-        for row in connection.execute(SUBMISSIONS.where(*under_way).order_by(col(Job.id)))
-    ]
+    stored: list[StoredJob] = []
+    for row in connection.execute(SUBMISSIONS.where(*under_way).order_by(col(Job.id))):
+        try:
+            submission = submission_of(row, context)
+        except ValueError:  # written by another version of the portal; everybody else's jobs must start
+            log.exception("placements.unreadable_job", job_id=str(row.id))
+            continue
+        is_unwanted = row.cancel_requested_at is not None
+        stored.append(StoredJob(submission, tuple(runs[row.id]), cancel_requested=is_unwanted))
+    return stored
 
 
 def _place(

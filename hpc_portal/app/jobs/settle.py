@@ -2,12 +2,11 @@
 
 import functools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection, Select, bindparam, exists, select, update
 from sqlmodel import col
 
@@ -16,15 +15,15 @@ from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
-from quotas.errors import QuotaError
 from quotas.release import close_hold
 from quotas.settle import RunUsage, settle_runs
 from schedulers.jobstate import JobUsage
 from schedulers.protocol import Feature
 from schedulers.tres import times
 
-log = structlog.get_logger()
+T = TypeVar("T")
 
 KnownUsage: TypeAlias = Mapping[tuple[str, int, int], JobUsage]
 """By (scheduler_job_id, task_index, attempt)."""
@@ -55,8 +54,10 @@ class SettleStep:
         ready = [row for row in rows if row.elapsed_seconds is not None or _run_id(row) in known]
         if ready:
             await self._settle(ready, known)
-        closed = await context.write(lambda connection: _close(connection, context))
-        return (len(rows) == _BATCH and bool(ready)) or closed == _BATCH
+        ended = await context.read(self._ended)
+        if ended:
+            await self._write({row.id: row for row in ended}, functools.partial(_close, at=now))
+        return (len(rows) == _BATCH and bool(ready)) or len(ended) == _BATCH
 
     def _unsettled(self, connection: Connection) -> Sequence[AnyRow]:
         unsettled = _unsettled_runs(self._context)
@@ -64,22 +65,29 @@ class SettleStep:
             unsettled = unsettled.where(col(JobTask.job_id).not_in(self._set_aside))
         return connection.execute(unsettled).all()
 
+    def _ended(self, connection: Connection) -> Sequence[AnyRow]:
+        """Ended jobs of which every run is settled."""
+        open_run = exists().where(col(JobTask.job_id) == col(Job.id), col(JobTask.settled_at).is_(None))
+        ended = select(col(Job.id)).where(
+            col(Job.phase) == Phase.ENDED, col(Job.scheduler) == self._context.scheduler.name, ~open_run
+        )
+        if self._set_aside:
+            ended = ended.where(col(Job.id).not_in(self._set_aside))
+        return connection.execute(ended.order_by(col(Job.id)).limit(_BATCH)).all()
+
     async def _settle(self, rows: Sequence[AnyRow], known: KnownUsage) -> None:
-        """All jobs in one transaction or, when the ledger refuses one of them, each in its own."""
-        context, now = self._context, self._context.clock.now()
         by_job: dict[UUID, list[AnyRow]] = defaultdict(list)
         for row in rows:
             by_job[row.job_id].append(row)
-        try:
-            await context.write(lambda connection: _settle(connection, by_job, known, at=now))
-        except QuotaError:
-            for job_id, runs in by_job.items():
-                alone = functools.partial(_settle, by_job={job_id: runs}, known=known, at=now)
-                try:
-                    await context.write(alone)
-                except QuotaError:
-                    log.exception("settle.refused", job_id=str(job_id), again_in=str(_SET_ASIDE))
-                    self._set_aside[job_id] = now + _SET_ASIDE
+        await self._write(by_job, functools.partial(_settle, known=known, at=self._context.clock.now()))
+
+    async def _write(
+        self, jobs: Mapping[UUID, T], write: Callable[[Connection, Mapping[UUID, T]], None]
+    ) -> None:
+        """Jobs that the ledger refuses are set aside for a while."""
+        _, refused = await write_each(self._context, jobs, write)
+        until = self._context.clock.now() + _SET_ASIDE
+        self._set_aside |= dict.fromkeys(refused, until)
 
 
 def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
@@ -143,7 +151,7 @@ _ADD_CHARGE = (
 
 
 def _settle(
-    connection: Connection, by_job: Mapping[UUID, Sequence[AnyRow]], known: KnownUsage, *, at: datetime
+    connection: Connection, by_job: Mapping[UUID, Sequence[AnyRow]], *, known: KnownUsage, at: datetime
 ) -> None:
     """Charge runs, job by job; the ledger counts each run key once, however often this is repeated."""
     settled: list[dict[str, Any]] = []
@@ -203,25 +211,20 @@ def _run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
     )
 
 
-def _close(connection: Connection, context: ControllerContext) -> int:
-    """Close ended jobs of which every run is settled: release what is still held; how many there were."""
-    now = context.clock.now()
-    open_run = exists().where(col(JobTask.job_id) == col(Job.id), col(JobTask.settled_at).is_(None))
+def _close(connection: Connection, ended: Mapping[UUID, AnyRow], *, at: datetime) -> None:
+    """Close jobs of which every run is settled: release what is still held."""
     jobs = connection.execute(
         select(col(Job.id), col(Job.project_id), col(Job.charged_vnd))
-        .where(col(Job.phase) == Phase.ENDED, col(Job.scheduler) == context.scheduler.name, ~open_run)
+        .where(col(Job.id).in_(list(ended)), col(Job.phase) == Phase.ENDED)
         .order_by(col(Job.id))
-        .limit(_BATCH)
         .with_for_update()
     ).all()
     for job in jobs:
-        close_hold(connection, job.id, now)
-    if jobs:
-        connection.execute(
-            update(Job)
-            .where(col(Job.id).in_([job.id for job in jobs]))
-            .values(phase=Phase.SETTLED, settled_at=now)
-        )
+        close_hold(connection, job.id, at)
+    connection.execute(
+        update(Job)
+        .where(col(Job.id).in_([job.id for job in jobs]))
+        .values(phase=Phase.SETTLED, settled_at=at)
+    )
     told = [Event(job.id, job.project_id, "job.settled", {"charged_vnd": job.charged_vnd}) for job in jobs]
-    events.record(connection, told, at=now)
-    return len(jobs)
+    events.record(connection, told, at=at)

@@ -3,7 +3,7 @@
 import functools
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ from hpc_portal.app.events import Event
 from hpc_portal.app.jobs import lifecycle
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import KnownRun, Phase, Progress, RunId
+from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
 
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 
 _FULL_LOOK_SECONDS = 60.0
 _CHUNK = 500
+_MOST_RUNS = 5000
+"""Of one job in one transaction; PostgreSQL takes at most 65,535 parameters in a statement."""
 
 
 @dataclass
@@ -49,7 +52,8 @@ class Seen:
 async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     """One look at the scheduler, written down.
 
-    Once a minute it asks for everything again, so that nothing stays unseen for good.
+    Once a minute it asks for everything again, so that nothing stays unseen for good. A job whose
+    observation cannot be written waits for that.
 
     Raises:
         LeaseLost: another controller is active; nothing was written.
@@ -61,7 +65,7 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     tracked = context.tracked
     if is_full:
         tracked.replace(await context.read(lambda connection: _jobs_under_way(connection, context)))
-    fresh = tracked.take_fresh()
+    fresh = tracked.fresh
     observation = await context.scheduler.observe(tracked.jobs, since=None if is_full else tracker.cursor)
     seen = {tracked.jobs[key]: snapshot for key, snapshot in observation.jobs.items() if key in tracked.jobs}
     if is_full:
@@ -73,8 +77,11 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
         seen |= {tracked.jobs[key]: snapshot for key, snapshot in whole.jobs.items()}
     result = Seen()
     for chunk in _chunks(seen):
-        result |= await context.write(functools.partial(_write, seen=chunk, at=now))
+        written, _ = await write_each(context, chunk, functools.partial(_write, at=now))
+        for part in written:
+            result |= part
     tracker.cursor = observation.cursor
+    tracked.recorded(fresh)
     if result.jobs_ended:
         await context.scheduler.forget(tracked.drop(result.jobs_ended))
     return result
@@ -94,15 +101,31 @@ def _chunks(seen: Mapping[UUID, JobSnapshot]) -> list[dict[UUID, JobSnapshot]]:
     chunks: list[dict[UUID, JobSnapshot]] = []
     size = _CHUNK
     for job_id, snapshot in seen.items():
-        if size >= _CHUNK:
-            chunks.append({})
-            size = 0
-        chunks[-1][job_id] = snapshot
-        size += 1 + len(snapshot.tasks)
+        for part in _parts(snapshot):
+            if size >= _CHUNK or job_id in chunks[-1]:
+                chunks.append({})
+                size = 0
+            chunks[-1][job_id] = part
+            size += 1 + len(part.tasks)
     return chunks
 
 
-def _write(connection: Connection, *, seen: Mapping[UUID, JobSnapshot], at: datetime) -> Seen:
+def _parts(snapshot: JobSnapshot) -> list[JobSnapshot]:
+    """A snapshot of many runs as several, to be written in this order: only the last may close the job."""
+    if len(snapshot.tasks) <= _MOST_RUNS:
+        return [snapshot]
+    starts = range(0, len(snapshot.tasks), _MOST_RUNS)
+    return [
+        replace(
+            snapshot,
+            tasks=snapshot.tasks[start : start + _MOST_RUNS],
+            is_closed=snapshot.is_closed and start == starts[-1],
+        )
+        for start in starts
+    ]
+
+
+def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: datetime) -> Seen:
     """Apply observations to their jobs."""
     jobs = {
         row.id: row

@@ -1,0 +1,115 @@
+"""One job that cannot be handled, or a tenant with very many, stops nobody else; on both databases."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, update
+from sqlmodel import col
+
+from hpc_portal.app.jobs import dependencies
+from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.placements import DatabasePlacementStore
+from hpc_portal.app.tables import Job
+from quotas.tables import QuotaHold
+from schedulers.jobspec import Dependency, DependencyKind
+from schedulers.jobstate import JobState
+from schedulers.memory import SubmitScenario
+from tests.integration.app.conftest import Story
+from tests.integration.app.test_job_life import spec
+
+
+def after(job_id: UUID, kind: DependencyKind = DependencyKind.AFTEROK) -> tuple[Dependency, ...]:
+    return (Dependency(kind=kind, job_id=job_id),)
+
+
+def spoil(story: Story, job_id: UUID) -> None:
+    """What a later version of the portal may think of a job that an earlier one stored."""
+    with story.city.services.engine.begin() as connection:
+        connection.execute(update(Job).where(col(Job.id) == job_id).values(spec={"name": "no program"}))
+
+
+def test_a_job_that_cannot_be_read_is_refused_and_gives_its_budget_back(story: Story) -> None:
+    spoiled, healthy = story.submit(spec("spoiled")), story.submit(spec("healthy"))
+    waiting = story.submit(spec("waiting", dependencies=after(healthy)))
+    spoil(story, spoiled)
+    spoil(story, waiting)
+    story.step()
+    assert story.job(spoiled).phase is Phase.REFUSED
+    assert "submit it again" in story.job(spoiled).state_reason
+    story.scheduler.finish(healthy)
+    story.step()
+    assert story.job(healthy).phase is Phase.SETTLED
+    assert story.job(waiting).phase is Phase.REFUSED
+    assert story.vnd()[1] == 0
+    story.require_exact_ledger()
+
+
+def test_a_job_under_way_that_cannot_be_read_keeps_no_cluster_from_starting(story: Story) -> None:
+    spoiled, healthy = story.submit(spec("spoiled")), story.submit(spec("healthy"))
+    story.step()
+    spoil(story, spoiled)
+    store = DatabasePlacementStore()
+    store.attach(story.context)
+    assert [stored.submission.job_id for stored in asyncio.run(store.load())] == [healthy]
+
+
+def test_an_observation_that_cannot_be_written_stops_nobody_else(story: Story) -> None:
+    odd, healthy = story.submit(spec("odd")), story.submit(spec("healthy"))
+    story.step()
+    story.scheduler.finish(odd, exit_code=2**70)
+    story.scheduler.finish(healthy)
+    story.step()
+    assert story.job(healthy).phase is Phase.SETTLED
+    assert story.job(odd).phase is Phase.TRACKED
+
+
+def test_many_jobs_that_wait_for_a_long_one_hold_up_nobody_who_waits_for_another(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dependencies, "_BATCH", 3)
+    long, short = story.submit(spec("long")), story.submit(spec("short"))
+    for number in range(7):
+        story.submit(spec(f"patient-{number}", dependencies=after(long)))
+    last = story.submit(spec("last", dependencies=after(short)))
+    story.step()
+    story.scheduler.finish(short)
+    story.step()
+    assert story.job(last).phase is Phase.TRACKED
+
+
+def test_a_cancelled_job_that_never_reached_the_scheduler_ends(story: Story) -> None:
+    story.scheduler.scenario = SubmitScenario.LOSE_REQUEST
+    job_id = story.submit(spec())
+    story.step()
+    assert story.job(job_id).phase is Phase.DISPATCHING
+    request_cancel(story.city.services, story.city.chips.member, [job_id])
+    story.clock.advance(3)
+    story.step()
+    job = story.job(job_id)
+    assert (job.phase, job.state, job.tasks_cancelled) == (Phase.SETTLED, JobState.CANCELLED, 1)
+    assert story.scheduler.started == []
+    assert story.vnd() == (100_000_000, 0, 0)
+
+
+def test_a_cancelled_job_whose_answer_was_lost_is_found_and_cancelled(story: Story) -> None:
+    story.scheduler.scenario = SubmitScenario.LOSE_ANSWER
+    job_id = story.submit(spec())
+    story.step()
+    request_cancel(story.city.services, story.city.chips.member, [job_id])
+    story.scheduler.scenario = SubmitScenario.ACCEPT
+    story.clock.advance(3)
+    story.step()
+    assert (story.job(job_id).phase, story.job(job_id).state) == (Phase.SETTLED, JobState.CANCELLED)
+    assert story.scheduler.started == [(job_id, 0, 0)]
+
+
+def test_a_job_that_cannot_be_closed_stops_nobody_else(story: Story) -> None:
+    odd, healthy = story.submit(spec("odd")), story.submit(spec("healthy"))
+    request_cancel(story.city.services, story.city.chips.member, [odd, healthy])
+    with story.city.services.engine.begin() as connection:
+        connection.execute(delete(QuotaHold).where(col(QuotaHold.job_id) == odd))
+    story.step()
+    assert story.job(odd).phase is Phase.ENDED
+    assert story.job(healthy).phase is Phase.SETTLED
