@@ -1,5 +1,6 @@
 """A cluster as a person sees it: partitions, nodes, GPUs, licences; and whether a job can ever run there."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -74,10 +75,20 @@ class ClusterSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Misfit:
-    """Why a cluster can never run a job: the field to change, the limit, and what to do."""
+    """Why a cluster can never run a job: the field to change, the limit, and what to do.
+
+    The sentence keeps its facts apart, so that whoever shows it can translate it first.
+    """
 
     field: str
-    message: str
+    text: str
+    """With %(name)s where a fact goes."""
+    facts: Mapping[str, str | int]
+
+    @property
+    def message(self) -> str:
+        """The whole sentence in English."""
+        return self.text % self.facts
 
 
 def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
@@ -87,18 +98,27 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
     """
     partition = cluster.partition(spec.partition)
     if partition is None:
-        names = ", ".join(p.name for p in cluster.partitions) or "none"
-        return [Misfit("partition", f"There is no partition {spec.partition!r}. Choose one of: {names}.")]
+        names = ", ".join(p.name for p in cluster.partitions) or "-"
+        return [
+            Misfit(
+                "partition",
+                "There is no partition %(partition)s. Choose one of: %(names)s.",
+                {"partition": repr(spec.partition or ""), "names": names},
+            )
+        ]
     found: list[Misfit] = []
     asked = spec.resources
     if asked.walltime_seconds and asked.walltime_seconds > partition.max_walltime_seconds:
-        limit = format_walltime(partition.max_walltime_seconds)
         found.append(
             Misfit(
                 "walltime_seconds",
-                f"Partition {partition.name} allows {limit}; this job asks for "
-                f"{format_walltime(asked.walltime_seconds)}. "
+                "Partition %(partition)s allows %(most)s; this job asks for %(asked)s. "
                 "Shorten the walltime or choose another partition.",
+                {
+                    "partition": partition.name,
+                    "most": format_walltime(partition.max_walltime_seconds),
+                    "asked": format_walltime(asked.walltime_seconds),
+                },
             )
         )
     nodes = [node for node in cluster.nodes if node.name in partition.nodes]
@@ -106,7 +126,9 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
     if asked.nodes > most:
         found.append(
             Misfit(
-                "nodes", f"Partition {partition.name} gives a job at most {most} nodes, not {asked.nodes}."
+                "nodes",
+                "Partition %(partition)s gives a job at most %(most)s nodes, not %(asked)s.",
+                {"partition": partition.name, "most": most, "asked": asked.nodes},
             )
         )
     found += _node_misfits(spec, partition, nodes)
@@ -116,7 +138,8 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
             found.append(
                 Misfit(
                     "licenses",
-                    f"The cluster has {totals.get(feature, 0)} licences of {feature}, not {count}.",
+                    "The cluster has %(most)s licences of %(feature)s, not %(asked)s.",
+                    {"feature": feature, "most": totals.get(feature, 0), "asked": count},
                 )
             )
     return found
@@ -130,7 +153,8 @@ def _node_misfits(spec: JobSpec, partition: Partition, nodes: list[Node]) -> lis
         found.append(
             Misfit(
                 "cpus_per_task",
-                f"The largest node of {partition.name} has {cpus} CPUs, not {asked.cpus_per_node}.",
+                "The largest node of %(partition)s has %(most)s CPUs, not %(asked)s.",
+                {"partition": partition.name, "most": cpus, "asked": asked.cpus_per_node},
             )
         )
     memory = max((node.memory_mib for node in nodes), default=0)
@@ -138,25 +162,44 @@ def _node_misfits(spec: JobSpec, partition: Partition, nodes: list[Node]) -> lis
         found.append(
             Misfit(
                 "memory_mib_per_node",
-                f"The largest node of {partition.name} has {format_memory(memory)}, "
-                f"not {format_memory(asked.memory_mib_per_node)}.",
+                "The largest node of %(partition)s has %(most)s of memory, not %(asked)s.",
+                {
+                    "partition": partition.name,
+                    "most": format_memory(memory),
+                    "asked": format_memory(asked.memory_mib_per_node),
+                },
             )
         )
-    for gpu_type, count in asked.gpus_per_node.items():
-        most = max(
-            (sum(n.gpus.values()) if not gpu_type else n.gpus.get(gpu_type, 0) for n in nodes), default=0
+    found += _gpu_misfits(spec, partition, nodes)
+    if not found and not any(_fits_node(spec, node) for node in nodes):
+        found.append(
+            Misfit(
+                "resources",
+                "No single node of %(partition)s has all of this together.",
+                {"partition": partition.name},
+            )
         )
+    return found
+
+
+def _gpu_misfits(spec: JobSpec, partition: Partition, nodes: list[Node]) -> list[Misfit]:
+    found = []
+    for gpu_type, count in spec.resources.gpus_per_node.items():
+        most = max((n.gpus.get(gpu_type, 0) if gpu_type else sum(n.gpus.values()) for n in nodes), default=0)
         if count > most:
-            name = gpu_type or "any"
             found.append(
                 Misfit(
                     "gpus_per_node",
-                    f"No node of {partition.name} has {count} GPUs of type {name}; the most is {most}. "
+                    "No node of %(partition)s has %(asked)s x %(gpu)s; the most is %(most)s. "
                     "Ask for fewer GPUs per node, or for more nodes.",
+                    {
+                        "partition": partition.name,
+                        "asked": count,
+                        "gpu": f"GPU {gpu_type}".rstrip(),
+                        "most": most,
+                    },
                 )
             )
-    if not found and not any(_fits_node(spec, node) for node in nodes):
-        found.append(Misfit("resources", f"No single node of {partition.name} has all of this together."))
     return found
 
 

@@ -29,9 +29,15 @@ class SubmitUncertain(SchedulerError):
 
 
 class InvalidJobSpec(SchedulerError, ValueError):
-    """A JobSpec or one of its parts contradicts itself; `field` names the part."""
+    """A JobSpec or one of its parts contradicts itself; `field` names the part.
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
+    `text` says why, with %(name)s where one of the `facts` goes, so that whoever shows it can translate it;
+    `problem` is the whole sentence in English.
+    """
+
+    def __init__(self, field: str, text: str, /, **facts: str | int) -> None:
         self.field = field
-        self.problem = problem
+        self.text = text
+        self.facts = facts
+        self.problem = text % facts if facts else text
+        super().__init__(f"{field}: {self.problem}")

@@ -57,13 +57,15 @@ class ResourceRequest(_Frozen):
         for field, counts in (("gpus_per_node", self.gpus_per_node), ("licenses", self.licenses)):
             for name, count in counts.items():
                 if count < 1:
-                    raise InvalidJobSpec(field, f"{name or 'gpu'} must be at least 1, not {count}")
+                    raise InvalidJobSpec(
+                        field, "%(name)s must be at least 1, not %(count)s", name=name or "gpu", count=count
+                    )
                 if name or field == "licenses":
                     tres.require_tres(
                         tres.gpu_tres(name) if field == "gpus_per_node" else tres.license_tres(name)
                     )
         if self.ntasks < self.nodes:
-            raise InvalidJobSpec("ntasks", f"{self.nodes} nodes need at least {self.nodes} tasks")
+            raise InvalidJobSpec("ntasks", "%(nodes)s nodes need at least %(nodes)s tasks", nodes=self.nodes)
         return self
 
     @property
@@ -100,11 +102,15 @@ class ArraySpec(_Frozen):
         for members in self.ranges:
             if members.start <= previous:
                 raise InvalidJobSpec(
-                    "array", f"{self.expression!r} must list its indices in rising order, each once"
+                    "array",
+                    "%(text)r must list its indices in rising order, each once",
+                    text=self.expression,
                 )
             previous = members[-1]
         if len(self) > MAX_ARRAY_TASKS:
-            raise InvalidJobSpec("array", f"{len(self)} tasks; the most is {MAX_ARRAY_TASKS}")
+            raise InvalidJobSpec(
+                "array", "%(count)s tasks; the most is %(most)s", count=len(self), most=MAX_ARRAY_TASKS
+            )
         if self.throttle == 0:
             raise InvalidJobSpec("array", "%0 would never start a task")
         return self
@@ -114,7 +120,7 @@ class ArraySpec(_Frozen):
         """How many tasks may run at once; None means no limit."""
         _, percent, limit = self.expression.partition("%")
         if percent and not limit.isdecimal():
-            raise InvalidJobSpec("array", f"{self.expression!r}: a number must follow %")
+            raise InvalidJobSpec("array", "%(text)r: a number must follow %%", text=self.expression)
         return int(limit) if percent else None
 
     @property
@@ -124,12 +130,14 @@ class ArraySpec(_Frozen):
         for part in self.expression.partition("%")[0].split(","):
             match = _RANGE.match(part.strip())
             if not match:
-                raise InvalidJobSpec("array", f"{part!r} is not an index or a range such as 0-99 or 0-99:2")
+                raise InvalidJobSpec(
+                    "array", "%(part)r is not an index or a range such as 0-99 or 0-99:2", part=part
+                )
             first = int(match[1])
             last = int(match[2] or match[1])
             step = int(match[3] or 1)
             if last < first or step < 1:
-                raise InvalidJobSpec("array", f"{part!r} is empty")
+                raise InvalidJobSpec("array", "%(part)r is empty", part=part)
             found.append(range(first, last + 1, step))
         return found
 
@@ -228,7 +236,9 @@ class JobSpec(_Frozen):
             raise InvalidJobSpec("script", "a NUL character cannot be passed to a program")
         for name in self.environment:
             if not _VARIABLE.match(name) or name.startswith(_RESERVED_VARIABLES):
-                raise InvalidJobSpec("environment", f"{name!r} is not a variable name that a job may set")
+                raise InvalidJobSpec(
+                    "environment", "%(name)r is not a variable name that a job may set", name=name
+                )
         return self
 
     @property

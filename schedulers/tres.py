@@ -42,7 +42,7 @@ def require_tres(name: str) -> Tres:
         InvalidJobSpec: it is not.
     """
     if not _TRES.match(name):
-        raise InvalidJobSpec("tres", f"{name!r} is not a trackable resource")
+        raise InvalidJobSpec("tres", "%(name)r is not a trackable resource", name=name)
     return name
 
 

@@ -18,7 +18,9 @@ def parse_walltime(text: str) -> int:
     parts = clock.split(":")
     numbers_text = [*parts, days_text] if dash else parts
     if not all(part.isascii() and part.isdecimal() for part in numbers_text):
-        raise InvalidJobSpec("walltime", f"{text!r} is not a time such as 30, 01:30:00 or 2-12:00:00")
+        raise InvalidJobSpec(
+            "walltime", "%(text)r is not a time such as 30, 01:30:00 or 2-12:00:00", text=text
+        )
     numbers = [int(part) for part in parts]
     match (bool(dash), numbers):
         case (False, [minutes]):
@@ -32,10 +34,10 @@ def parse_walltime(text: str) -> int:
         case (True, [hours, minutes]):
             seconds = hours * 3600 + minutes * 60
         case _:
-            raise InvalidJobSpec("walltime", f"{text!r} has too many parts")
+            raise InvalidJobSpec("walltime", "%(text)r has too many parts", text=text)
     seconds += int(days_text or "0") * 86_400
     if seconds <= 0:
-        raise InvalidJobSpec("walltime", f"{text!r} is zero; ask for at least one second")
+        raise InvalidJobSpec("walltime", "%(text)r is zero; ask for at least one second", text=text)
     return seconds
 
 
@@ -56,7 +58,7 @@ def parse_memory_mib(text: str) -> int:
     """
     found = _MEMORY.match(text.strip())
     if not found:
-        raise InvalidJobSpec("memory", f"{text!r} is not a size such as 512M or 4G")
+        raise InvalidJobSpec("memory", "%(text)r is not a size such as 512M or 4G", text=text)
     kib = int(found[1]) * _KIB_PER_UNIT[found[2].upper()]
     return -(-kib // 1024)
 

@@ -14,11 +14,22 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parent.parent
 PO = ROOT / "hpc_portal" / "web" / "locales" / "vi" / "LC_MESSAGES" / "messages.po"
-_KEYWORDS = {"gettext": None, "N_": None, "ngettext": (1, 2)}
+_KEYWORDS = {
+    "gettext": None,
+    "N_": None,
+    "ngettext": (1, 2),
+    "Problem": (2,),
+    "Misfit": (2,),
+    "InvalidJobSpec": (2,),
+}
+"""Functions and errors that take a text to translate, and which of their arguments it is."""
 _SOURCES = (
     ("hpc_portal/web/templates", "**.html", "jinja2"),
     ("hpc_portal/web", "*.py", "python"),
     ("workloads", "**.py", "python"),
+    ("schedulers", "*.py", "python"),
+    ("hpc_portal/app/jobs", "*.py", "python"),
+    ("hpc_portal/app/files", "*.py", "python"),
 )
 
 

@@ -5,8 +5,9 @@ WorkloadError
 └── InvalidParameters      one or more parameters are wrong; `problems` names each field
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as attribute
 
 
 class WorkloadError(Exception):
@@ -24,11 +25,17 @@ class TemplateNotFound(WorkloadError):
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """One wrong parameter: where it is (dotted), what is wrong, and pydantic's type for translation."""
+    """One wrong parameter: where it is (dotted), what is wrong, and what is needed to say it in another way.
+
+    `kind` and `facts` are pydantic's: the type of its error and the limits in it. What a JobSpec says
+    about itself is a `text` with its own facts.
+    """
 
     field: str
     message: str
     kind: str
+    text: str = ""
+    facts: Mapping[str, object] = attribute(default_factory=dict)
 
 
 class InvalidParameters(WorkloadError):

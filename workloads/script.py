@@ -64,7 +64,6 @@ class ScriptParameters(Parameters):
         default=_EXAMPLE,
         min_length=3,
         max_length=1024 * 1024,
-        pattern=r"^#!",
         title=N_("Script"),
         description=N_("The whole script; its first line names the interpreter, such as #!/bin/bash."),
         json_schema_extra={"widget": "textarea"},

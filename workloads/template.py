@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from schedulers.errors import InvalidJobSpec
 from schedulers.jobspec import JobSpec
@@ -180,20 +181,20 @@ class Template(ABC, Generic[P]):
         try:
             yield
         except ValidationError as error:
-            problems = [
-                _problem(
-                    item["loc"], item["msg"], item["type"], item.get("ctx", {}).get("error"), fields or {}
-                )
-                for item in error.errors(include_url=False, include_input=False)
-            ]
+            found = error.errors(include_url=False, include_input=False)
+            problems = [_problem(item, fields or {}) for item in found]
             raise InvalidParameters(self.name, problems) from error
 
 
-def _problem(
-    location: tuple[int | str, ...], message: str, kind: str, cause: object, fields: Mapping[str, str]
-) -> FieldProblem:
+def _problem(item: ErrorDetails, fields: Mapping[str, str]) -> FieldProblem:
+    location, kind = item["loc"], item["type"]
+    facts = item.get("ctx", {})
+    cause = facts.get("error")
     if isinstance(cause, InvalidJobSpec):
         inner = cause.field if not location or cause.field in fields else ".".join(map(str, location))
-        return FieldProblem(fields.get(inner, inner), cause.problem, kind)
+        return FieldProblem(fields.get(inner, inner), cause.problem, kind, cause.text, cause.facts)
     dotted = ".".join(map(str, location)) or "parameters"
-    return FieldProblem(fields.get(dotted, dotted), message.removeprefix("Value error, "), kind)
+    message = item["msg"].removeprefix("Value error, ")
+    if isinstance(cause, ValueError):
+        return FieldProblem(fields.get(dotted, dotted), message, kind, str(cause))
+    return FieldProblem(fields.get(dotted, dotted), message, kind, facts=facts)

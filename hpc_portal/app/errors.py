@@ -18,8 +18,9 @@ quotas.errors (BudgetExceeded, LimitExceeded) and workloads.errors (TemplateNotF
 pass through the app unchanged.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as attribute
 
 
 class PortalError(Exception):
@@ -70,7 +71,14 @@ class Problem:
     """One wrong field: where, what is wrong with the limit in it, and what to do."""
 
     field: str
-    message: str
+    text: str
+    """With %(name)s where one of the facts goes, so that whoever shows it can translate it."""
+    facts: Mapping[str, str | int] = attribute(default_factory=dict)
+
+    @property
+    def message(self) -> str:
+        """The whole sentence in English."""
+        return self.text % self.facts if self.facts else self.text
 
 
 class InvalidSubmission(PortalError):

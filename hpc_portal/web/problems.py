@@ -1,5 +1,6 @@
 """What the portal refuses, said in the reader's language; the facts come from the errors' attributes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -30,14 +31,22 @@ _VALIDATION = {
     "bool_parsing": N_("Choose yes or no."),
     "literal_error": N_("Choose one of the offered values."),
     "enum": N_("Choose one of the offered values."),
-    "string_too_short": N_("This is too short."),
-    "string_too_long": N_("This is too long."),
     "string_pattern_mismatch": N_("This contains a character that is not allowed here."),
-    "too_short": N_("Too few entries."),
-    "too_long": N_("Too many entries."),
     "extra_forbidden": N_("This parameter does not exist."),
 }
-"""What pydantic's error types mean; those whose text carries a limit stay as pydantic wrote them."""
+"""What pydantic's error types mean, where no limit needs saying."""
+
+_LIMITS = {
+    "greater_than_equal": N_("Enter %(ge)s or more."),
+    "greater_than": N_("Enter more than %(gt)s."),
+    "less_than_equal": N_("Enter %(le)s or less."),
+    "less_than": N_("Enter less than %(lt)s."),
+    "string_too_short": N_("Enter at least %(min_length)s characters."),
+    "string_too_long": N_("Enter at most %(max_length)s characters."),
+    "too_short": N_("Enter at least %(min_length)s."),
+    "too_long": N_("Enter at most %(max_length)s."),
+}
+"""The same with a limit; named as in pydantic's context."""
 
 _ACTIONS = {
     "submit": N_("You see this project, but may not submit to it. Ask its lead to make you a member."),
@@ -72,8 +81,11 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
     match error:
         case InvalidParameters():
             return [ShownProblem(problem.field, _field_text(problem, language)) for problem in error.problems]
-        case app.InvalidSubmission():
-            return [ShownProblem(problem.field, problem.message) for problem in error.problems]
+        case app.InvalidSubmission() | app.InvalidEntry():
+            return [
+                ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))
+                for problem in error.problems
+            ]
         case app.ProjectNotFound():
             return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
         case app.TenantNotActive() | app.NotAllowed():
@@ -142,7 +154,18 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
 
 
 def _field_text(problem: FieldProblem, language: Language) -> str:
+    if problem.text:
+        return _sentence(problem.text, problem.facts, language)
+    if problem.kind in _LIMITS:
+        return _sentence(_LIMITS[problem.kind], problem.facts, language)
     return language.gettext(_VALIDATION[problem.kind]) if problem.kind in _VALIDATION else problem.message
+
+
+def _sentence(text: str, facts: Mapping[str, object], language: Language) -> str:
+    shown = {
+        name: language.number(value) if isinstance(value, int) else value for name, value in facts.items()
+    }
+    return language.gettext(text, **shown) if facts else language.text(text)
 
 
 def _asset(asset: str, amount: int, language: Language) -> str:

@@ -44,7 +44,10 @@ _LARGEST_RESULT_BYTES = 16 * 1024
 def _source_path(path: str) -> str:
     if not _SOURCE.match(path) or "\n" in path or len(path) > 255:  # noqa: PLR2004 - a file name's limit
         raise ValueError(
-            "a source needs a relative path of letters, digits and _ . + - that ends in .sv, .v, .svh or .vh"
+            N_(
+                "a source needs a relative path of letters, digits and _ . + - "
+                "that ends in .sv, .v, .svh or .vh"
+            )
         )
     return path
 

@@ -36,18 +36,24 @@ def layout_problems(spec: JobSpec) -> list[Problem]:
     for field, text in named:
         parts = PurePosixPath(text).parts
         if not parts:
-            found.append(Problem(field, f"{text!r} names no file."))
+            found.append(Problem(field, "%(path)r names no file.", {"path": text}))
         elif any(len(part.encode()) > _MOST_NAME_BYTES for part in parts):
-            found.append(Problem(field, f"A name in it is longer than {_MOST_NAME_BYTES} bytes."))
+            found.append(
+                Problem(field, "A name in it is longer than %(most)s bytes.", {"most": _MOST_NAME_BYTES})
+            )
     files = Counter(PurePosixPath(item.path) for item in spec.inputs)
     if spec.script is not None:
         files[PurePosixPath(SCRIPT_NAME)] += 1
     folders = {parent for file in files for parent in file.parents}
     for path in _folders_named_by(spec):
         folders |= {path, *path.parents}
-    found += [Problem("inputs", f"{file} is there twice.") for file, times in files.items() if times > 1]
     found += [
-        Problem("inputs", f"{file} cannot be a file and a folder.")
+        Problem("inputs", "%(file)s is there twice.", {"file": str(file)})
+        for file, times in files.items()
+        if times > 1
+    ]
+    found += [
+        Problem("inputs", "%(file)s cannot be a file and a folder.", {"file": str(file)})
         for file in files
         if file.parts and file in folders
     ]

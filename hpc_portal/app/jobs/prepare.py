@@ -65,7 +65,7 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
     spec, parameters = _render(request)
     cluster = _cluster_for(services.clusters.get(), spec.partition)
     complete, partition = _complete(spec, cluster, account=project.account)
-    problems = [Problem(misfit.field, misfit.message) for misfit in check_fits(complete, cluster)]
+    problems = [Problem(misfit.field, misfit.text, misfit.facts) for misfit in check_fits(complete, cluster)]
     problems += _dependency_problems(services, actor, complete)
     problems += layout_problems(complete)
     if problems:

@@ -1,5 +1,7 @@
 """Errors that the portal raises on purpose: each has a status and is said in the reader's language."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from hpc_portal.app import errors as app
@@ -9,6 +11,9 @@ from hpc_portal.web.problems import problems_of, status_of
 from hpc_portal.web.sign_in import local_path
 from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError
 from quotas.money import VND
+from schedulers.cluster import ClusterSnapshot, Node, NodeState, Partition, check_fits
+from schedulers.jobspec import JobSpec, ResourceRequest
+from workloads import catalog
 from workloads.errors import FieldProblem, InvalidParameters, TemplateNotFound, WorkloadError
 
 VI = load_languages()["vi"]
@@ -55,6 +60,51 @@ def test_pydantics_errors_are_translated_field_by_field() -> None:
     )
     [problem] = problems_of(error, VI)
     assert (problem.field, problem.text) == ("resources.cpus", "Hãy nhập một số nguyên.")
+
+
+def test_a_limit_of_a_field_is_said_with_its_number() -> None:
+    with pytest.raises(InvalidParameters) as refused:
+        catalog.template("rtl-regression").validate({"seeds": 10**9, "tests": []})
+    texts = {problem.field: problem.text for problem in problems_of(refused.value, VI)}
+    assert texts == {"seeds": "Hãy nhập nhiều nhất 100.000.", "tests": "Hãy nhập ít nhất 1 mục."}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "field", "text"),
+    [
+        ({"array": "5-1"}, "array", "'5-1' không chứa chỉ số nào."),
+        ({"array": "0-9%0"}, "array", "%0 thì không tác vụ con nào được chạy."),
+        ({"array": "0-9%x"}, "array", "'0-9%x': sau dấu % phải là một số."),
+        (
+            {"script": "echo no interpreter"},
+            "script",
+            "Dòng đầu phải bắt đầu bằng #! và nêu trình thông dịch",
+        ),
+    ],
+)
+def test_what_a_job_says_about_itself_is_translated(
+    parameters: dict[str, str], field: str, text: str
+) -> None:
+    script = catalog.template("script")
+    with pytest.raises(InvalidParameters) as refused:
+        script.render(script.validate(parameters))
+    [problem] = problems_of(refused.value, VI)
+    assert problem.field == field
+    assert problem.text.startswith(text)
+
+
+def test_what_a_cluster_can_never_run_is_said_in_the_readers_language() -> None:
+    node = Node("n1", NodeState.UP, cpus=2, memory_mib=4096)
+    partition = Partition("main", ("n1",), 3600, 600, is_default=True)
+    cluster = ClusterSnapshot("danang", datetime(2026, 11, 26, tzinfo=UTC), (partition,), (node,))
+    asked = ResourceRequest(cpus_per_task=64, gpus_per_node={"": 8}, walltime_seconds=7200)
+    misfits = check_fits(JobSpec(name="big", script="#!/bin/sh", resources=asked), cluster)
+    error = app.InvalidSubmission([app.Problem(one.field, one.text, one.facts) for one in misfits])
+    walltime, cpus, gpus = (problem.text for problem in problems_of(error, VI))
+    assert walltime.startswith("Phân vùng main cho chạy tối đa 01:00:00; tác vụ này xin 02:00:00.")
+    assert cpus == "Nút lớn nhất của phân vùng main có 2 CPU, tác vụ này xin 64."
+    assert gpus.startswith("Không nút nào của phân vùng main có 8 x GPU; nhiều nhất là 0.")
+    assert "has 2 CPUs, not 64" in str(error)
 
 
 def test_what_others_may_not_see_is_not_told_apart_from_what_is_not_there() -> None:
