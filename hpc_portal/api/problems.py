@@ -136,6 +136,8 @@ def _request_problem(item: Mapping[str, Any]) -> dict[str, str]:
     """One of pydantic's errors; a JobSpec's own words go before pydantic's."""
     location = [str(part) for part in item["loc"] if part != "body"]
     cause = item.get("ctx", {}).get("error")
+    if item["type"] == "json_invalid":
+        return {"field": "body", "message": f"This is not JSON: {cause}"}
     if isinstance(cause, schedulers.InvalidJobSpec):
         return {"field": ".".join([*location, cause.field]), "message": cause.problem}
     return {"field": ".".join(location) or "body", "message": str(item["msg"])}

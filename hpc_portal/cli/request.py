@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from hpc_portal.cli.errors import FieldProblem, UsageProblem
 from hpc_portal.cli.language import gettext as _
@@ -159,7 +160,8 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageProblem(_("{file} cannot be read: {problem}", file=path, problem=error)) from error
+        problem = error.strerror if isinstance(error, OSError) else error
+        raise UsageProblem(_("{file} cannot be read: {problem}", file=path, problem=problem)) from error
 
 
 def _given(option: str, parse: Callable[[str], T], text: str) -> T | None:
@@ -172,10 +174,14 @@ def _given(option: str, parse: Callable[[str], T], text: str) -> T | None:
 
 
 def _field_problems(error: ValidationError) -> list[FieldProblem]:
-    return [
-        FieldProblem(".".join(map(str, item["loc"])), item["msg"].removeprefix("Value error, "))
-        for item in error.errors(include_url=False, include_input=False)
-    ]
+    return [_field_problem(item) for item in error.errors(include_url=False, include_input=False)]
+
+
+def _field_problem(item: ErrorDetails) -> FieldProblem:
+    cause = item.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidJobSpec):
+        return FieldProblem(cause.field, cause.problem)
+    return FieldProblem(".".join(map(str, item["loc"])), item["msg"].removeprefix("Value error, "))
 
 
 def _resolve(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from hpc_portal.cli import render
 from hpc_portal.cli.errors import Refused, UsageProblem
 from hpc_portal.cli.follow import follow_job, require_success
+from hpc_portal.cli.job_ids import resolve_job
 from hpc_portal.cli.jobs import facts_of
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
@@ -60,24 +62,34 @@ def submit(  # noqa: PLR0913 - one argument for each option
     """
     if bool(script) == bool(template):
         raise UsageProblem(_("Give either a script or --template."))
+    options = ScriptOptions(
+        name=name,
+        nodes=nodes,
+        ntasks=ntasks,
+        cpus=cpus,
+        memory=memory,
+        gpus=gpus,
+        licenses=licenses,
+        time=time,
+        array=array,
+        partition=partition,
+        environment=environment or (),
+        after_ok=after or (),
+    )
+    if template and options != ScriptOptions():
+        raise UsageProblem(
+            _(
+                "Options such as --cpus describe a script. Tell a template with -p, "
+                "such as -p resources.cpus=4."
+            )
+        )
+    if script and (parameters or file):
+        raise UsageProblem(_("-p and --file are parameters of a template; a script has none."))
     with open_portal() as portal:
         payer = project or only_project(portal)
         if script:
-            options = ScriptOptions(
-                name=name,
-                nodes=nodes,
-                ntasks=ntasks,
-                cpus=cpus,
-                memory=memory,
-                gpus=gpus,
-                licenses=licenses,
-                time=time,
-                array=array,
-                partition=partition,
-                environment=environment or (),
-                after_ok=after or (),
-            )
-            body = script_body(payer, script, options)
+            found = [resolve_job(portal, text) for text in options.after_ok]
+            body = script_body(payer, script, replace(options, after_ok=found))
         else:
             schema = portal.get(f"/templates/{template}")["parameters_schema"]
             body = template_body(payer, template, schema, file, parameters or ())

@@ -108,6 +108,19 @@ def test_the_price_is_shown_and_nothing_submitted_in_a_dry_run(designer: Person)
     assert designer.hpc("jobs", "--name", "never-submitted", "--json").json == []
 
 
+def test_a_job_can_wait_for_another_by_the_end_of_its_id(designer: Person) -> None:
+    first = submitted(designer, "true", "--name", "first")
+    second = submitted(designer, "true", "--name", "second", "--after", first[-12:])
+    done = designer.hpc("show", second, "--json")
+    assert done.json["spec"]["dependencies"] == [{"kind": "afterok", "job_id": first}]
+
+
+def test_options_of_a_script_are_not_silently_dropped_for_a_template(designer: Person) -> None:
+    done = designer.hpc("submit", "-t", "rtl-regression", "--cpus", "4")
+    assert done.code == USAGE
+    assert "-p resources.cpus=4" in done.stderr
+
+
 def test_what_cannot_run_is_refused_with_the_field(designer: Person) -> None:
     done = designer.hpc("submit", designer.script("true"), "--cpus", "999")
     assert done.code == REFUSED
