@@ -75,6 +75,8 @@ class Foreman:
         self._last_name = 0
         self._hellos: dict[str, NodeHello] = {}
         self._parcels: dict[str, Parcel] = {}
+        self._unconfirmed: set[str] = set()
+        """Lanes that the store is being asked for: no node may hear of them yet, whatever it lists."""
         self._reasoned: set[str] = set()
 
     # Jobs
@@ -149,10 +151,12 @@ class Foreman:
     ) -> None:
         """The store has spoken: launch what it accepted, take back the rest."""
         for item in placed:
+            self._unconfirmed.discard(item.share.lane_id)
             job = item.order.job
             job_id = job.submission.job_id
-            stands = [run for run in item.runs if (job_id, *run.key) in accepted]
-            refused = [run for run in item.runs if (job_id, *run.key) not in accepted]
+            live = [run for run in item.runs if not run.has_ended]  # others went with their node meanwhile
+            stands = [run for run in live if (job_id, *run.key) in accepted]
+            refused = [run for run in live if (job_id, *run.key) not in accepted]
             if job.is_cancelled:
                 for run in stands:
                     self._end(run, RunEnd(JobState.CANCELLED, "Cancelled", ended_at=now))
@@ -226,9 +230,10 @@ class Foreman:
             now: Unix seconds.
         """
         again: dict[str, list[Run]] = {}
+        on_their_way = self._unconfirmed.union(unsent)
         for run in self._live_on(node):
             rank = run.share.nodes.index(node)
-            if _key(run, rank) in known or run.share.lane_id in unsent or rank in (run.ranks or ()):
+            if _key(run, rank) in known or run.share.lane_id in on_their_way or rank in (run.ranks or ()):
                 continue
             if run.share.supervisors.get(node) != supervisor_id:
                 self._lose(run, rank, now=now)
@@ -309,6 +314,7 @@ class Foreman:
             gpus=slot.gpus,
             supervisors={node: hellos[node].supervisor_id for node in slot.nodes},
         )
+        self._unconfirmed.add(share.lane_id)
         runs = [Run(job, task_index, attempt, share) for task_index, attempt in order.tasks]
         for run in runs:
             job.runs[run.key] = job.live[run.key] = run
@@ -331,7 +337,9 @@ class Foreman:
     def _take_back(self, job: Job, work: Work, runs: list[Run], *, now: float) -> None:
         for run in runs:
             del job.runs[run.key], job.live[run.key], work.runs[job.job_id, *run.key]
-        if not job.is_cancelled:
+        if job.is_cancelled:
+            self.book.touch(job)  # it may be closed by this
+        else:
             job.returned.extendleft(run.key for run in reversed(runs))
             job.entry.waiting += len(runs)
             job.entry.not_before = now + _REFUSED_PAUSE_SECONDS

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -388,6 +389,49 @@ def test_a_job_cancelled_while_the_store_writes_its_placement_never_starts() -> 
     stage.deliver()
     assert not stage.nodes["n1"].started
     assert stage.states(job_id) == [(0, 0, "CANCELLED")]
+
+
+def test_a_node_that_lists_its_runs_while_the_store_writes_gets_nothing_that_does_not_stand_yet() -> None:
+    stage = Stage()
+    job_id = stage.submit(spec())
+    (node,) = stage.nodes.values()
+    placed = stage.foreman.draw_orders({}, now=stage.now)
+    stage.list_runs(node)
+    assert not node.started
+    stage.foreman.confirm(placed, (), now=stage.now)
+    stage.list_runs(node)
+    assert not node.started
+    stage.now += 6
+    stage.settle()
+    assert stage.states(job_id) == [(0, 0, "COMPLETED")]
+
+
+def test_a_cancelled_job_whose_placement_was_refused_is_told_to_be_closed() -> None:
+    stage = Stage()
+    job_id = str(stage.submit(spec()))
+    placed = stage.foreman.draw_orders({}, now=stage.now)
+    stage.foreman.cancel([job_id], now=stage.now)
+    cursor = stage.foreman.book.version
+    stage.foreman.confirm(placed, (), now=stage.now)
+    assert stage.foreman.book.snapshots([job_id], cursor)[job_id].is_closed
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_node_lost_while_the_store_writes_gets_nothing_and_the_job_runs_again(*, stands: bool) -> None:
+    stage = Stage()
+    job_id = stage.submit(spec())
+    (node,) = stage.nodes.values()
+    placed = stage.foreman.draw_orders({}, now=stage.now)
+    wanted = [placement for item in placed for placement in item.placements]
+    accepted = {placement.key for placement in done(stage.store.place(wanted))} if stands else set()
+    stage.foreman.lose_node(node.name, now=stage.now)
+    stage.foreman.confirm(placed, accepted, now=stage.now)
+    stage.deliver()
+    assert not node.started
+    stage.list_runs(node)
+    stage.settle()
+    assert stage.states(job_id) == [(0, 0, "NODE_FAIL"), (0, 1, "COMPLETED")]
+    assert node.started.total() == 1
 
 
 def test_a_placement_that_the_store_refuses_goes_back_and_frees_its_slot() -> None:
