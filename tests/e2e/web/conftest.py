@@ -20,12 +20,12 @@ PATIENCE_MILLISECONDS = 30_000
 expect.set_options(timeout=PATIENCE_MILLISECONDS)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> City:
     return build_city(tmp_path_factory.mktemp("city"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portal(city: City) -> Iterator[str]:
     """The address of the portal, served from a thread."""
     listener = socket.create_server(("127.0.0.1", 0))
@@ -44,10 +44,9 @@ def portal(city: City) -> Iterator[str]:
     thread.join()
     listener.close()
     services.engine.dispose()
-    services.wake._socket.close()  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not session: while Playwright runs, no other test can run an event loop
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM)
@@ -55,7 +54,7 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def states(portal: str, browser: Browser) -> dict[str, Any]:
     """The signed-in cookies of each person: signing in costs an argon2 hash."""
     found: dict[str, Any] = {}
