@@ -291,6 +291,7 @@ class DaskScheduler:
             node = hello.node
             outbox = Outbox(
                 self._link.call,
+                require_right=self._store.require_right,
                 on_listed=self._hear_list,
                 on_doubt=lambda: self._foreman.suspend_node(node),
             )

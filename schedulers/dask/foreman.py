@@ -38,6 +38,9 @@ class Parcel:
     recall_keys: set[str] = field(default_factory=set)
     forget_keys: set[str] = field(default_factory=set)
 
+    def __bool__(self) -> bool:
+        return any((self.lanes, self.cancel_jobs, self.cancel_keys, self.recall_keys, self.forget_keys))
+
 
 @dataclass(slots=True)
 class PlacedOrder:

@@ -34,17 +34,22 @@ class Outbox:
 
     Whatever fails is not sent again as it was: the node is asked for all its runs instead, until it
     answers, and the answer decides (`Foreman.reconcile`).
+
+    Before a node is told to do anything, `require_right` is asked: a controller that was replaced while it
+    slept takes the runs of the next one for strangers, and those that have ended for lost.
     """
 
     def __init__(
         self,
         call: Caller,
         *,
+        require_right: Callable[[], Awaitable[None]],
         on_listed: Callable[[NodeEvent], None],
         on_doubt: Callable[[], None],
     ) -> None:
         self.address = ""
         self._call = call
+        self._require_right = require_right
         self._on_listed = on_listed
         self._on_doubt = on_doubt
         self._parcel = Parcel()
@@ -107,6 +112,8 @@ class Outbox:
 
     async def _send_all(self) -> None:
         parcel, self._parcel = self._parcel, Parcel()
+        if parcel:
+            await self._require_right()
         if parcel.lanes:
             await self._call(self.address, plugin.launch, [lane.to_json() for lane in parcel.lanes])
         if parcel.cancel_jobs or parcel.cancel_keys:

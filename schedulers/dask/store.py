@@ -133,6 +133,14 @@ class PlacementStore(Protocol):
         """
         ...
 
+    async def require_right(self) -> None:
+        """Make sure that the caller is still the active controller, for it is about to command a node.
+
+        Raises:
+            Exception: it is not, or nobody can tell.
+        """
+        ...
+
     async def limits(self) -> Mapping[str, ConcurrentLimits]:
         """What each project may hold at once, by `Submission.project`; a missing project has no limit."""
         ...
@@ -188,6 +196,12 @@ class MemoryPlacementStore:
             )
             accepted.append(placement)
         return accepted
+
+    async def require_right(self) -> None:
+        """Refuse when another controller is played to be active."""
+        if not self.is_active:
+            message = "another controller is active"
+            raise PermissionError(message)
 
     async def limits(self) -> Mapping[str, ConcurrentLimits]:
         """Whatever `project_limits` holds."""

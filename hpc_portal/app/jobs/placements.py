@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from hpc_portal.app import leases
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dispatch import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -59,6 +60,15 @@ class DatabasePlacementStore:
         """
         context = self._attached
         return await context.write(lambda connection: _place(connection, placements, context))
+
+    async def require_right(self) -> None:
+        """Make sure that the lease is still ours.
+
+        Raises:
+            LeaseLost: another controller is active, and the runs on the nodes may be its own.
+        """
+        context = self._attached
+        await context.read(lambda connection: leases.require(connection, context.lease))
 
     async def limits(self) -> Mapping[str, ConcurrentLimits]:
         """What each project may hold at once, from the limits set for projects."""

@@ -104,6 +104,26 @@ async def test_a_killed_worker_fails_its_runs_and_they_run_exactly_once_more(bui
     await scheduler.close()
 
 
+async def test_a_controller_that_lost_its_right_leaves_the_runs_of_the_next_one_alone(built: Farm) -> None:
+    built.start_worker("n1")
+    replaced_store, store = MemoryPlacementStore(), MemoryPlacementStore()
+    replaced = await connected(built, replaced_store, nodes=1)
+    replaced_store.is_active = False
+    scheduler = await connected(built, store, nodes=1)
+    submission = shell(built, "echo run >> runs; while ! [ -e go ]; do sleep 0.05; done")
+    bench, job_id = await submitted(scheduler, store, submission)
+    await bench.running(job_id)
+    for other in range(3):  # by the time that these have ended, it has heard of the first one, too
+        _, other_id = await submitted(scheduler, store, shell(built, f"sleep 0.{other}"))
+        assert (await bench.ended(other_id)).tasks[0].state is JobState.COMPLETED
+    (Path(submission.workspace) / "go").touch()
+    (task,) = (await bench.ended(job_id)).tasks
+    assert (task.state, task.attempt) == (JobState.COMPLETED, 0)
+    assert (Path(submission.workspace) / "runs").read_text() == "run\n"
+    await replaced.close()
+    await scheduler.close()
+
+
 async def test_runs_go_on_while_the_dask_scheduler_and_the_worker_are_replaced(built: Farm) -> None:
     built.start_worker("n1")
     store = MemoryPlacementStore()
