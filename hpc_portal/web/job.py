@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
+from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import JobDetail, TaskRun, get_job, job_events, list_tasks, task_states
 from hpc_portal.app.jobs.results import results_of
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
@@ -123,7 +124,7 @@ def show_spec(request: Request, actor: CurrentActor, services: PortalServices, j
     facts = {
         "script": script,
         "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
-        "parameters": _parameters(job),
+        "parameters": _parameters(job, pages_of(request).language(request)),
     }
     return show_tab(request, job, "spec", facts)
 
@@ -175,8 +176,9 @@ async def cancel(actor: CurrentActor, services: PortalServices, job_id: UUID) ->
 
 
 def show_tab(request: Request, job: JobDetail, tab: str, facts: Mapping[str, Any]) -> Response:
-    """One tab under the job's head."""
-    head = {"job": job, "tab": tab, "tabs": TABS, "stream": not job.is_over}
+    """One tab under the job's head; it is live until the money is settled, a log until the job is over."""
+    is_live = not job.is_over if tab == "log" else job.phase not in {Phase.SETTLED, Phase.REFUSED}
+    head = {"job": job, "tab": tab, "tabs": TABS, "stream": is_live}
     return pages_of(request).render(request, f"job/{tab}.html", {**head, **facts})
 
 
@@ -208,7 +210,7 @@ def _used(runs: Sequence[TaskRun]) -> Used:
     )
 
 
-def _parameters(job: JobDetail) -> list[tuple[str, str]]:
+def _parameters(job: JobDetail, language: Language) -> list[tuple[str, str]]:
     """The template's parameters under their titles, nested ones flat; long texts are left to the script."""
     if job.template is None or job.parameters is None:
         return []
@@ -221,7 +223,16 @@ def _parameters(job: JobDetail) -> list[tuple[str, str]]:
         field = fields.get(name)
         if isinstance(value, dict) or value in (None, "", [], {}):
             continue
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        text = _shown(value, language)
         if "\n" not in text:
             found.append(((field.title if field else None) or name, text))
     return found
+
+
+def _shown(value: object, language: Language) -> str:
+    match value:
+        case bool():
+            return language.gettext(N_("Yes") if value else N_("No"))
+        case list():
+            return ", ".join(map(str, value))
+    return str(value)

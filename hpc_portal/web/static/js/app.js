@@ -34,6 +34,7 @@ document.addEventListener('keydown', (event) => {
 })
 
 document.querySelector('[data-focus]')?.focus()
+showWholeTab(document.querySelector('.tabs [aria-current]'))
 countTicks(document.querySelector('.tick'))
 
 export function say(text) {
@@ -43,6 +44,10 @@ export function say(text) {
   note.textContent = text
   box.replaceChildren(note)
   setTimeout(() => note.remove(), 6000)
+}
+
+function showWholeTab(tab) {
+  if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2
 }
 
 export function showLive(status) {
