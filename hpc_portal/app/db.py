@@ -22,6 +22,8 @@ AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 """A row whose columns are read by name."""
 
 _ATTEMPTS = 8
+_IDLE_TRANSACTION_SECONDS = 20
+"""After so long without a statement PostgreSQL ends a transaction; ours wait for nobody in between."""
 _RETRIABLE_SQLSTATES = frozenset({"40001", "40P01"})
 """serialization_failure and deadlock_detected: PostgreSQL asks to run the transaction again."""
 
@@ -39,7 +41,9 @@ def create_engine(url: str, *, pool_size: int = 10) -> Engine:
         if engine.url.database:
             _turns[engine.pool] = _Turn(f"{engine.url.database}-turn")
         return engine
-    return sqlalchemy_create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+    engine = sqlalchemy_create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare_postgresql)
+    return engine
 
 
 def writing(engine: Engine) -> Engine:
@@ -102,6 +106,13 @@ def is_retriable(error: DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.OperationalError):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
     return getattr(error.orig, "sqlstate", None) in _RETRIABLE_SQLSTATES
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-API connection
+    """A process that stopped amid a transaction must not hold its locks, the lease's above all, for hours."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_TRANSACTION_SECONDS * 1000}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-API connection

@@ -77,6 +77,12 @@ def require(connection: Connection, lease: HeldLease) -> None:
         raise LeaseLost(lease.name)
 
 
+def is_held(connection: Connection, lease: HeldLease) -> bool:
+    """Whether the lease is ours at this instant; nothing is locked, so that it may be lost at the next."""
+    statement = select(col(Lease.token)).where(col(Lease.name) == lease.name)
+    return bool(connection.execute(statement).scalar() == lease.token)
+
+
 def release(connection: Connection, lease: HeldLease) -> None:
     """Give it back at once; no error when it was lost."""
     connection.execute(delete(Lease).where(col(Lease.name) == lease.name, col(Lease.token) == lease.token))

@@ -19,6 +19,7 @@ from hpc_portal.app import leases
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dispatch import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job, JobTask
 from quotas.limits import LimitKind, LimitOwner
 from quotas.tables import Project, QuotaLimit
@@ -67,8 +68,9 @@ class DatabasePlacementStore:
         Raises:
             LeaseLost: another controller is active, and the runs on the nodes may be its own.
         """
-        context = self._attached
-        await context.read(lambda connection: leases.require(connection, context.lease))
+        lease = self._attached.lease
+        if not await self._attached.read(lambda connection: leases.is_held(connection, lease)):
+            raise LeaseLost(lease.name)
 
     async def limits(self) -> Mapping[str, ConcurrentLimits]:
         """What each project may hold at once, from the limits set for projects."""

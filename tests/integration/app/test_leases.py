@@ -1,0 +1,43 @@
+"""The right to be the active controller, on both databases."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from hpc_portal.app import db, leases
+from hpc_portal.app.clock import SystemClock
+from hpc_portal.app.db import transact, writing
+from tests.small_city import build_city
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
+LATER = NOW + timedelta(seconds=60)
+
+
+def test_a_lease_has_one_holder_and_goes_over_when_it_has_expired(database_url: str, tmp_path: Path) -> None:
+    engine = build_city(database_url, tmp_path, clock=SystemClock()).services.engine
+    first = transact(engine, lambda c: leases.acquire(c, "one", holder="a", now=NOW, seconds=15))
+    assert first
+    assert transact(engine, lambda c: leases.acquire(c, "one", holder="b", now=NOW, seconds=15)) is None
+    second = transact(engine, lambda c: leases.acquire(c, "one", holder="b", now=LATER, seconds=15))
+    assert second
+    with engine.connect() as connection:
+        assert [leases.is_held(connection, lease) for lease in (first, second)] == [False, True]
+    with pytest.raises(leases.LeaseLost):
+        transact(engine, lambda c: leases.renew(c, first, now=LATER, seconds=15))
+    engine.dispose()
+
+
+def test_a_controller_that_stopped_amid_a_transaction_does_not_keep_the_lease_for_ever(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "_IDLE_TRANSACTION_SECONDS", 1)
+    engine = build_city(postgres_url, tmp_path, clock=SystemClock()).services.engine
+    first = transact(engine, lambda c: leases.acquire(c, "one", holder="a", now=NOW, seconds=15))
+    assert first
+    stopped = writing(engine).connect()
+    leases.require(stopped, first)
+    assert transact(engine, lambda c: leases.acquire(c, "one", holder="b", now=LATER, seconds=15))
+    stopped.invalidate()
+    stopped.close()
+    engine.dispose()
