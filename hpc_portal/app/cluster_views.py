@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
 
@@ -21,7 +21,8 @@ def save(connection: Connection, snapshot: ClusterSnapshot) -> None:
     """
     is_it = col(ClusterView.name) == snapshot.name
     stored = connection.execute(select(col(ClusterView.snapshot)).where(is_it)).scalar()
-    whole = with_absent_nodes(snapshot, _SNAPSHOT.validate_python(stored)) if stored else snapshot
+    before = _readable(stored) if stored else None
+    whole = with_absent_nodes(snapshot, before) if before else snapshot
     values = {"as_of": whole.as_of, "snapshot": _SNAPSHOT.dump_python(whole, mode="json")}
     if stored:
         connection.execute(update(ClusterView).where(is_it).values(values))
@@ -57,4 +58,12 @@ def with_absent_nodes(now: ClusterSnapshot, before: ClusterSnapshot) -> ClusterS
 def load(connection: Connection) -> list[ClusterSnapshot]:
     """Every cluster that ever reported, by name; look at `as_of` for the age."""
     rows = connection.execute(select(col(ClusterView.snapshot)).order_by(col(ClusterView.name))).scalars()
-    return [_SNAPSHOT.validate_python(row) for row in rows]
+    return [snapshot for row in rows if (snapshot := _readable(row))]
+
+
+def _readable(stored: object) -> ClusterSnapshot | None:
+    """None for what another version of the portal wrote and this one cannot read: a fresh one comes soon."""
+    try:
+        return _SNAPSHOT.validate_python(stored)
+    except ValidationError:
+        return None

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from hpc_portal.app import cluster_views, leases
 from hpc_portal.app.clock import Clock
@@ -76,8 +77,11 @@ async def run_controller(
             log.warning("controller.lease_lost", cluster=parts.settings.cluster_name)
         except* SchedulerUnavailable as problems:
             log.warning("controller.scheduler_unavailable", problem=str(problems.exceptions[0]))
+        except* OperationalError as problems:
+            log.warning("controller.database_unavailable", problem=str(problems.exceptions[0]))
         finally:
-            await _write(parts, functools.partial(leases.release, lease=lease))
+            with contextlib.suppress(OperationalError):  # then it ends by itself
+                await _write(parts, functools.partial(leases.release, lease=lease))
         await _sleep(_PAUSE_SECONDS, stop)
 
 
@@ -91,8 +95,11 @@ async def _win_lease(parts: ControllerParts, stop: asyncio.Event) -> HeldLease |
         return leases.acquire(connection, name, holder=holder, now=parts.clock.now(), seconds=seconds)
 
     while not stop.is_set():
-        if lease := await _write(parts, attempt):
-            return lease
+        try:
+            if lease := await _write(parts, attempt):
+                return lease
+        except OperationalError as problem:
+            log.warning("controller.database_unavailable", problem=str(problem))
         await _sleep(min(_PAUSE_SECONDS, seconds / 5), stop)
     return None
 
@@ -194,7 +201,10 @@ async def _report_cluster(context: ControllerContext) -> None:
 
 
 async def _keep_lease(parts: ControllerParts, lease: HeldLease) -> None:
-    """Renew until cancelled; LeaseLost from here ends the whole turn at once."""
+    """Renew until cancelled; LeaseLost from here ends the whole turn at once.
+
+    While the database is out of reach nobody else can take the lease either, and nothing can be written.
+    """
     seconds = parts.settings.lease_seconds
 
     def renew(connection: Connection) -> None:
@@ -202,7 +212,10 @@ async def _keep_lease(parts: ControllerParts, lease: HeldLease) -> None:
 
     while True:
         await asyncio.sleep(seconds / 3)
-        await _write(parts, renew)
+        try:
+            await _write(parts, renew)
+        except OperationalError as problem:
+            log.warning("controller.lease_not_renewed", problem=str(problem))
 
 
 async def _pass_on_changes(scheduler: Scheduler, loops: _Loops) -> None:

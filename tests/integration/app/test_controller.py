@@ -1,0 +1,90 @@
+"""The controller's patience with what surrounds it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import select, text, update
+from sqlmodel import col
+
+from hpc_portal.app import cluster_views
+from hpc_portal.app.clock import SystemClock
+from hpc_portal.app.controller import ControllerParts, run_controller
+from hpc_portal.app.settings import Settings
+from hpc_portal.app.tables import ClusterView, Lease
+from hpc_portal.app.wake import SocketWake
+from schedulers.memory import MemoryScheduler
+from tests.small_city import City, build_city
+
+
+@asynccontextmanager
+async def controller(city: City, folder: Path) -> AsyncIterator[asyncio.Event]:
+    """A running one, and an event that says when it became active."""
+    stop, ready = asyncio.Event(), asyncio.Event()
+    parts = ControllerParts(
+        settings=Settings(state_dir=folder, lease_seconds=0.6),
+        engine=city.services.engine,
+        clock=SystemClock(),
+        wake=SocketWake(folder / "wake.sock"),
+        make_scheduler=MemoryScheduler,
+        attach=lambda _: None,
+    )
+    running = asyncio.create_task(run_controller(parts, stop, on_ready=ready.set))
+    try:
+        yield ready
+        assert not running.done()
+    finally:
+        stop.set()
+        await running
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - nobody tells us
+            await asyncio.sleep(0.02)
+
+
+def expiry(city: City) -> datetime | None:
+    with city.services.engine.connect() as connection:
+        return connection.execute(select(col(Lease.expires_at))).scalar()
+
+
+def rename(city: City, name: str, new_name: str) -> None:
+    with city.services.engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {name} RENAME TO {new_name}"))
+
+
+def test_a_database_that_goes_away_for_a_while_ends_no_controller(tmp_path: Path) -> None:
+    city = build_city(f"sqlite:///{tmp_path}/portal.db", tmp_path, clock=SystemClock())
+
+    async def story() -> None:
+        rename(city, "lease", "lease_out_of_reach")
+        async with controller(city, tmp_path) as ready:
+            await asyncio.sleep(0.3)
+            rename(city, "lease_out_of_reach", "lease")
+            await asyncio.wait_for(ready.wait(), 60)
+            rename(city, "lease", "lease_out_of_reach")
+            await asyncio.sleep(0.5)
+            rename(city, "lease_out_of_reach", "lease")
+            before = expiry(city)
+            await until(lambda: expiry(city) != before)
+
+    asyncio.run(story())
+    assert expiry(city) is None
+    city.services.commits.close()
+    city.services.engine.dispose()
+
+
+def test_a_view_of_the_cluster_that_cannot_be_read_is_replaced(database_url: str, tmp_path: Path) -> None:
+    city = build_city(database_url, tmp_path, clock=SystemClock())
+    engine = city.services.engine
+    with engine.begin() as connection:
+        (snapshot,) = cluster_views.load(connection)
+        connection.execute(update(ClusterView).values(snapshot={"written": "by another version"}))
+        assert cluster_views.load(connection) == []
+        cluster_views.save(connection, snapshot)
+        assert cluster_views.load(connection) == [snapshot]
+    city.services.commits.close()
+    engine.dispose()
