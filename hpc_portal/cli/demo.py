@@ -41,7 +41,7 @@ def demo(
     Listens on this machine only: the passwords are printed. Run it again and it goes on with the same data.
     """
     settings = demo_settings(port=port, state_dir=state_dir)
-    err.print(_("Making a small city in {folder} ...", folder=settings.state_dir))
+    err.print(_("Preparing the small city in {folder} ...", folder=settings.state_dir))
     _seed(settings)
     with running_portal(settings) as url:
         jobs = _run_jobs(url)
