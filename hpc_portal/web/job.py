@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -35,6 +36,7 @@ router = APIRouter(include_in_schema=False)
 
 _RUNS_SHOWN = 200
 _EVENTS_SHOWN = 500
+_TASKS_FAILED = re.compile(r"(?P<failed>\d+) of (?P<total>\d+) tasks failed")
 _OTHER_EVENT = Word("timeline", N_("Event"), "off")
 
 
@@ -190,12 +192,19 @@ def _facts(facts: Mapping[str, Any], language: Language) -> Iterator[str]:
             case "state" if value in set(JobState):
                 shown = language.text(STATES[JobState(value)].text)
             case "reason":
-                shown = language.text(reason_text(value))
+                shown = _reason(value, language)
             case "charged_vnd":
                 shown = language.vnd(value)
             case _:
                 shown = str(value)
         yield f"{language.text(FACTS[name])}: {shown}"
+
+
+def _reason(text: str, language: Language) -> str:
+    """A reason in words, also the one that carries numbers: see `lifecycle`."""
+    if counted := _TASKS_FAILED.fullmatch(text):
+        return language.gettext(N_("%(failed)s of %(total)s tasks failed"), **counted.groupdict())
+    return language.text(reason_text(text))
 
 
 def _used(runs: Sequence[TaskRun]) -> Used:
