@@ -28,6 +28,17 @@ class Event:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+def take_turns(connection: Connection) -> None:
+    """Wait for this transaction's turn to record events, which lasts until it ends.
+
+    `record` does it by itself. A transaction that moves the money of several jobs and records events must
+    do it first: otherwise one that has its turn and waits for an account, and one that has the account
+    and waits for its turn, would stop each other until PostgreSQL ends one of them a second later.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_TAKE_TURNS, {"key": _LOCK})
+
+
 def record(connection: Connection, events: Sequence[Event], *, at: datetime) -> None:
     """Append events; call it last in a transaction.
 
@@ -36,8 +47,7 @@ def record(connection: Connection, events: Sequence[Event], *, at: datetime) -> 
     """
     if not events:
         return
-    if connection.dialect.name == "postgresql":
-        connection.execute(_TAKE_TURNS, {"key": _LOCK})
+    take_turns(connection)
     connection.execute(
         _INSERT,
         [

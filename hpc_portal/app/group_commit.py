@@ -1,6 +1,8 @@
 """Many small writing transactions share one commit: the disk syncs once for all that arrived meanwhile."""
 
 import asyncio
+import contextlib
+import functools
 import queue
 import threading
 from collections.abc import Callable
@@ -9,6 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from hpc_portal.app import events
 from hpc_portal.app.db import transact, write_turn, writing
 
 T = TypeVar("T")
@@ -70,7 +73,7 @@ class GroupCommit:
         if len(batch) > 1:
             try:
                 with write_turn(self._engine), writing(self._engine).begin() as connection:
-                    results = [item.work(connection) for item in batch]
+                    results = _run(batch, connection)
             except Exception:  # noqa: BLE001, S110 - whoever failed is found by running each alone
                 pass
             else:
@@ -78,11 +81,17 @@ class GroupCommit:
                 return
         for item in batch:
             try:
-                result = transact(self._engine, item.work)
+                (result,) = transact(self._engine, functools.partial(_run, [item]))
             except Exception as error:  # noqa: BLE001 - belongs to whoever submitted the work
                 _deliver([(item, None, error)])
             else:
                 _deliver([(item, result, None)])
+
+
+def _run(batch: list[_Item], connection: Connection) -> list[Any]:
+    """Work that records events between two pieces that move money must have its turn from the start."""
+    events.take_turns(connection)
+    return [item.work(connection) for item in batch]
 
 
 def _deliver(outcomes: list[tuple[_Item, Any, Exception | None]]) -> None:
@@ -91,7 +100,7 @@ def _deliver(outcomes: list[tuple[_Item, Any, Exception | None]]) -> None:
     for outcome in outcomes:
         by_loop.setdefault(outcome[0].loop, []).append(outcome)
     for loop, waiting in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # it was closed, and nobody waits any more
             loop.call_soon_threadsafe(_resolve, waiting)
 
 

@@ -239,6 +239,8 @@ def _apply(
 ) -> dict[str, UUID]:
     """Write what the scheduler answered, for jobs whose claim is still ours; those it has, by its ids."""
     now = context.clock.now()
+    if any(isinstance(outcome, Refused) for outcome in outcomes):
+        events.take_turns(connection)
     told: list[Event] = []
     accepted: list[dict[str, Any]] = []
     for claim, outcome in zip(claimed, outcomes, strict=True):

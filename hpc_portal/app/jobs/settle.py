@@ -154,6 +154,7 @@ def _settle(
     connection: Connection, by_job: Mapping[UUID, Sequence[AnyRow]], *, known: KnownUsage, at: datetime
 ) -> None:
     """Charge runs, job by job; the ledger counts each run key once, however often this is repeated."""
+    events.take_turns(connection)
     settled: list[dict[str, Any]] = []
     charged: list[dict[str, Any]] = []
     for job_id in sorted(by_job):
@@ -213,6 +214,7 @@ def _run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
 
 def _close(connection: Connection, ended: Mapping[UUID, AnyRow], *, at: datetime) -> None:
     """Close jobs of which every run is settled: release what is still held."""
+    events.take_turns(connection)
     jobs = connection.execute(
         select(col(Job.id), col(Job.project_id), col(Job.charged_vnd))
         .where(col(Job.id).in_(list(ended)), col(Job.phase) == Phase.ENDED)
