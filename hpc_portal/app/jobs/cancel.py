@@ -36,16 +36,19 @@ def request_cancel(services: Services, actor: Actor, job_ids: Sequence[UUID]) ->
         rows = {row.id: row for row in connection.execute(_JOBS.where(col(Job.id).in_(job_ids)))}
         for job_id in job_ids:
             _require_may_cancel(actor, job_id, rows.get(job_id))
-        wished = [
-            job_id
-            for job_id in dict.fromkeys(job_ids)
-            if rows[job_id].phase not in _OVER and rows[job_id].cancel_requested_at is None
-        ]
-        connection.execute(
+        # The database decides, not what was read: the job may end, or be cancelled by another, meanwhile.
+        recorded = connection.execute(
             update(Job)
-            .where(col(Job.id).in_(wished), col(Job.cancel_requested_at).is_(None))
+            .where(
+                col(Job.id).in_(job_ids),
+                col(Job.phase).not_in(_OVER),
+                col(Job.cancel_requested_at).is_(None),
+            )
             .values(cancel_requested_at=now)
-        )
+            .returning(col(Job.id))
+        ).scalars()
+        found = set(recorded)
+        wished = [job_id for job_id in dict.fromkeys(job_ids) if job_id in found]
         told = [
             Event(job_id, rows[job_id].project_id, "job.cancel_requested", {"by": actor.username})
             for job_id in wished
