@@ -14,6 +14,7 @@ demo_packages=(
 test_packages=(
     "postgresql=/usr/lib/postgresql/*/bin/initdb"
     chromium=chromium
+    openssl=openssl
     "libatomic1=/usr/lib/*/libatomic.so.1" # for the driver that playwright ships
     wrk=wrk
     fonts-noto-core=/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf

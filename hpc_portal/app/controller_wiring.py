@@ -64,15 +64,17 @@ def _dask_scheduler(settings: Settings, store: DatabasePlacementStore) -> DaskSc
 def _dask_cluster(settings: Settings) -> EmbeddedCluster | ExternalCluster:
     if not settings.dask_scheduler:
         return EmbeddedCluster(_embedded_node(settings))
-    if not settings.dask_tls_ca:
+    if not (settings.dask_tls_ca and settings.dask_tls_cert and settings.dask_tls_key):
         log.warning(
             "dask.unencrypted", because="any job on its network could speak for the portal; use tls://"
         )
         return ExternalCluster(settings.dask_scheduler)
+    for file in (settings.dask_tls_ca, settings.dask_tls_cert, settings.dask_tls_key):
+        file.read_bytes()  # Dask's error would not name the file that cannot be read
     security = Security(  # type: ignore[no-untyped-call]
         tls_ca_file=str(settings.dask_tls_ca),
-        tls_client_cert=str(settings.dask_tls_cert) if settings.dask_tls_cert else None,
-        tls_client_key=str(settings.dask_tls_key) if settings.dask_tls_key else None,
+        tls_client_cert=str(settings.dask_tls_cert),
+        tls_client_key=str(settings.dask_tls_key),
         require_encryption=True,
     )
     return ExternalCluster(settings.dask_scheduler, security)

@@ -98,8 +98,12 @@ class Settings(BaseSettings):
         if self.dask_scheduler and urlsplit(self.dask_scheduler).scheme not in {"tcp", "tls"}:
             message = "dask_scheduler: must start with tcp:// or tls://"
             raise ValueError(message)
-        if self.dask_scheduler.startswith("tls://") and not self.dask_tls_ca:
-            message = "dask_tls_ca: a tls:// scheduler needs the authority's certificate"
+        tls_files = (self.dask_tls_ca, self.dask_tls_cert, self.dask_tls_key)
+        if self.dask_scheduler.startswith("tls://") and not all(tls_files):
+            message = "dask_tls_ca, dask_tls_cert, dask_tls_key: a tls:// scheduler needs all three"
+            raise ValueError(message)
+        if any(tls_files) and self.dask_scheduler.startswith("tcp://"):
+            message = "dask_scheduler: must start with tls:// where dask_tls_* are given"
             raise ValueError(message)
         return self
 

@@ -20,6 +20,7 @@ from schedulers.dask.backend import DaskScheduler
 from schedulers.dask.link import ExternalCluster
 from schedulers.dask.store import MemoryPlacementStore
 from tests.contract.benches import LICENSES, MAIN
+from tests.integration.dask_backend.authority import Certificate
 
 PATIENT_SECONDS = 300.0
 """How long a node may be out of reach where a test is not about losing it."""
@@ -38,12 +39,14 @@ class Farm:
 
     folder: Path
     port: int = field(default_factory=free_port)
+    certificate: Certificate | None = None
+    """What scheduler and workers show each other; without it they speak in the clear."""
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     @property
     def address(self) -> str:
         """Where the Dask scheduler listens."""
-        return f"tcp://127.0.0.1:{self.port}"
+        return f"{'tls' if self.certificate else 'tcp'}://127.0.0.1:{self.port}"
 
     def start_scheduler(self) -> None:
         """Start a Dask scheduler, the first one or one in place of a dead one."""
@@ -102,9 +105,10 @@ class Farm:
         return [p for p in psutil.process_iter() if _is_supervisor_of(self.folder, p)]
 
     def _start(self, name: str, arguments: list[str], environment: dict[str, str]) -> None:
+        shown = self.certificate.as_options() if self.certificate else []
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "dask", *arguments],
+                [sys.executable, "-m", "dask", *arguments, *shown],
                 env={**os.environ, "PYTHONPATH": str(Path.cwd()), **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -143,11 +147,12 @@ async def connected(
     *,
     nodes: int,
     node_fail_after_seconds: float = PATIENT_SECONDS,
+    cluster: ExternalCluster | None = None,
 ) -> DaskScheduler:
-    """A started backend that has met so many nodes."""
+    """A started backend that has met so many nodes; it needs a `cluster` where certificates are asked."""
     scheduler = DaskScheduler(
         "danang",
-        ExternalCluster(built.address),
+        cluster or ExternalCluster(built.address),
         store,
         partitions=[MAIN],
         licenses=LICENSES,

@@ -1,0 +1,48 @@
+"""Certificate authorities as an operator makes them: with the openssl command."""
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+_NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+_DAYS = ("-days", "2")
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """Paths of PEM files: a certificate, its key, and the authority that its owner trusts."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+    def as_options(self) -> list[str]:
+        """For `dask scheduler` and `dask worker`."""
+        trust = ["--tls-ca-file", str(self.authority)]
+        return [*trust, "--tls-cert", str(self.certificate), "--tls-key", str(self.key)]
+
+
+class Authority:
+    """One authority and its folder; its keys can be read by their owner alone."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self.certificate, self._key = folder / "ca.pem", folder / "ca.key"
+        files = ("-keyout", self._key, "-out", self.certificate)
+        _openssl("req", "-x509", *_NEW_KEY, *_DAYS, "-subj", "/CN=authority", *files)
+        self._key.chmod(0o600)
+
+    def issue(self, name: str) -> Certificate:
+        """A certificate and its key."""
+        key, request, certificate = (self._folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
+        _openssl("req", "-new", *_NEW_KEY, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        key.chmod(0o600)
+        signer = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial")
+        _openssl("x509", "-req", "-in", request, *signer, *_DAYS, "-out", certificate)
+        return Certificate(self.certificate, certificate, key)
+
+
+def _openssl(*arguments: str | Path) -> None:
+    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
