@@ -1,7 +1,6 @@
 """A Dask cluster behind TLS: it runs jobs, and nobody without a certificate of its authority gets a word."""
 
 import asyncio
-import os
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +27,7 @@ from tests.integration.dask_backend.farm import Farm, connected, farm
 pytestmark = pytest.mark.anyio
 
 ANSWER_SECONDS = 60.0
+AS_ROOT = pytest.mark.skipif("os.geteuid() != 0", reason="only root can keep a job from the node's own files")
 
 
 @pytest.fixture
@@ -83,33 +83,44 @@ async def hears_a_word(address: str, shown: Certificate | None) -> bool:
             return False
 
 
-def reads(built: Farm, secret: Path) -> Submission:
+async def ran(built: Farm, script: str) -> tuple[JobState, Path]:
+    """How a job ended that the cluster ran, and its folder."""
+    assert built.certificate
+    store = MemoryPlacementStore()
+    scheduler = await connected(built, store, nodes=1, cluster=cluster(built, built.certificate))
     job_id = uuid4()
     workspace = built.folder / "workspaces" / "uni" / "lab" / "an" / str(job_id)
     workspace.mkdir(parents=True)
-    spec = JobSpec(
-        name="reads",
-        argv=("/bin/sh", "-c", f"cat {secret} > copy; echo done > proof"),
-        resources=ResourceRequest(memory_mib_per_node=64, walltime_seconds=600),
-    )
-    return Submission(job_id, spec, "an", "uni", "lab", str(workspace), datetime.now(UTC), cluster_uid=20_001)
-
-
-async def test_jobs_run_on_a_cluster_that_asks_for_certificates_and_cannot_read_its_key(built: Farm) -> None:
-    assert built.certificate
-    built.start_worker("n1")
-    store = MemoryPlacementStore()
-    scheduler = await connected(built, store, nodes=1, cluster=cluster(built, built.certificate))
-    submission = reads(built, built.certificate.key)
+    asked = ResourceRequest(memory_mib_per_node=64, walltime_seconds=600)
+    spec = JobSpec(name="shell", argv=("/bin/sh", "-c", script), resources=asked)
+    now = datetime.now(UTC)
+    submission = Submission(job_id, spec, "an", "uni", "lab", str(workspace), now, cluster_uid=20_001)
     store.accept(submission)
     await scheduler.submit([submission])
-    workspace = Path(submission.workspace)
-    (task,) = (await Bench(scheduler, workspace).ended(str(submission.job_id))).tasks
-    assert task.state is JobState.COMPLETED
-    assert (workspace / "proof").read_text() == "done\n"
-    if os.geteuid() == 0:  # only root can keep a job from what the node's own account may read
-        assert (workspace / "copy").read_bytes() == b""
+    (task,) = (await Bench(scheduler, workspace).ended(str(job_id))).tasks
     await scheduler.close()
+    return task.state, workspace
+
+
+async def test_jobs_run_on_a_cluster_that_asks_for_certificates(built: Farm) -> None:
+    built.start_worker("n1")
+    state, workspace = await ran(built, "echo done > proof")
+    assert state is JobState.COMPLETED
+    assert (workspace / "proof").read_text() == "done\n"
+
+
+@AS_ROOT
+async def test_a_job_that_sees_the_file_of_the_key_cannot_read_it(
+    built: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert built.certificate
+    monkeypatch.setenv("HPC_NODE_ISOLATION", "user")  # a sandbox would not even show the file
+    built.start_worker("n1")
+    key = built.certificate.key
+    state, workspace = await ran(built, f"test -e {key} && echo yes > is_there; cat {key} > copy; exit 0")
+    assert state is JobState.COMPLETED
+    assert (workspace / "is_there").read_text() == "yes\n"
+    assert (workspace / "copy").read_bytes() == b""
 
 
 async def test_scheduler_and_workers_greet_nobody_without_a_certificate_of_their_authority(
