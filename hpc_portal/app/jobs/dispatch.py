@@ -261,7 +261,7 @@ def _apply(
                     told.append(Event(job_id, claim.project_id, "job.state", {"state": JobState.CANCELLED}))
             case Uncertain(problem):
                 log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
-                _wait(connection, claim, until=now + _BACKOFF)
+                _wait(connection, claim, problem, until=now + _BACKOFF)
     if accepted:
         connection.execute(_TRACKED, accepted)
     events.record(connection, told, at=now)
@@ -304,10 +304,10 @@ def _end_unsent(connection: Connection, claim: _Claimed, *, at: datetime) -> boo
     return bool(ended.rowcount)
 
 
-def _wait(connection: Connection, claim: _Claimed, *, until: datetime) -> None:
-    """Stay DISPATCHING, so that the job is looked for before it is sent again."""
+def _wait(connection: Connection, claim: _Claimed, problem: str, *, until: datetime) -> None:
+    """Stay DISPATCHING, so that the job is looked for before it is sent again, and say why it waits."""
     connection.execute(
         update(Job)
         .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
-        .values(claim_token=None, claimed_until=None, not_before=until)
+        .values(claim_token=None, claimed_until=None, not_before=until, state_reason=problem)
     )

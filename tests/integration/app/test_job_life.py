@@ -153,7 +153,11 @@ def test_a_lost_answer_does_not_run_the_job_twice(story: Story) -> None:
     job_id = story.submit(spec())
     story.scheduler.scenario = SubmitScenario.LOSE_ANSWER
     story.step()
-    assert story.job(job_id).phase is Phase.DISPATCHING
+    waiting = story.job(job_id)
+    assert (waiting.phase, waiting.state_reason) == (
+        Phase.DISPATCHING,
+        "the connection broke while waiting for the answer",
+    )
     story.scheduler.scenario = SubmitScenario.ACCEPT
     story.scheduler.advance(5)
     story.step()
