@@ -101,8 +101,15 @@ class Processes:
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send it a signal and wait until it is gone."""
         process = self.running.pop(name)
-        process.send_signal(number)
+        if process.poll() is None:
+            process.send_signal(number)
         process.wait(PATIENCE_SECONDS)
+
+    def revive(self) -> None:
+        """Start again what ended by itself, as service managers do: a Dask worker ends with its scheduler."""
+        for name, process in list(self.running.items()):
+            if process.poll() is not None:
+                self.start(name)
 
     def log(self, name: str) -> str:
         """What it printed so far."""

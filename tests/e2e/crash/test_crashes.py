@@ -107,16 +107,24 @@ def run_rounds(
         processes.kill(victim)
         time.sleep(chance.choice([0.0, 0.0, 0.3]))
         processes.start(victim)
+        processes.revive()
     submitter.stop.set()
     submitter.join()
 
 
-def require_nothing_lost_nothing_twice(city: City, submitter: Submitter, folder: Path) -> None:
+def require_nothing_lost_nothing_twice(
+    city: City, processes: Processes, submitter: Submitter, folder: Path
+) -> None:
     """The promises, checked against the database, the workspaces and the ledger."""
     assert submitter.problems == []
     assert len(submitter.accepted) == len(set(submitter.accepted)) > 0
     engine = city.services.engine
-    wait_until(lambda: unsettled(city) == 0, what="every job to settle", seconds=240)
+
+    def all_settled() -> bool:
+        processes.revive()
+        return unsettled(city) == 0
+
+    wait_until(all_settled, what="every job to settle", seconds=240)
     with engine.connect() as connection:
         jobs = {str(row.id): row for row in connection.execute(select(Job.__table__))}  # type: ignore[attr-defined]
         runs: list[Any] = list(connection.execute(select(JobTask.__table__)))  # type: ignore[attr-defined]
@@ -156,7 +164,7 @@ def test_kill_9_of_the_whole_portal_loses_nothing(folder: Path) -> None:
         run_rounds(
             processes, submitter, victims=["controller", "web", "controller"], rounds=ROUNDS * 2 // 5, seed=1
         )
-        require_nothing_lost_nothing_twice(city, submitter, folder)
+        require_nothing_lost_nothing_twice(city, processes, submitter, folder)
 
 
 @pytest.mark.xdist_group("crash-dask")
@@ -185,4 +193,4 @@ def test_kill_9_of_any_process_of_a_spread_out_portal_loses_nothing(folder: Path
         submitter.start()
         victims = ["controller", "standby", "web", "worker", "scheduler"]
         run_rounds(processes, submitter, victims=victims, rounds=ROUNDS - ROUNDS * 2 // 5, seed=2)
-        require_nothing_lost_nothing_twice(city, submitter, folder)
+        require_nothing_lost_nothing_twice(city, processes, submitter, folder)
