@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schedulers.dask import processes
-from schedulers.dask.isolation import Cell, Isolation, executor_command, executor_environment
+from schedulers.dask.isolation import Cell, Isolation, executor_command, executor_environment, inherited
 from schedulers.dask.node import NodeConfig
 
 _LAST_WORDS_BYTES = 500
@@ -49,6 +49,7 @@ class ExecutorProcess:
                 env=executor_environment(),
                 cwd="/",
                 umask=0o022,  # bwrap's mount points must be passable for the tenant
+                pass_fds=inherited(isolation),
                 start_new_session=True,
             )
         assert self._process.stdin  # noqa: S101 - for mypy

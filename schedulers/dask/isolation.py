@@ -1,5 +1,6 @@
 """Keeps tenants of one node apart: which way works here, and the command that starts an executor that way."""
 
+import functools
 import json
 import os
 import stat
@@ -93,6 +94,7 @@ def _try(isolation: Isolation, config: NodeConfig) -> str:
             timeout=_PROBE_SECONDS,
             env=executor_environment(),
             umask=0o022,
+            pass_fds=inherited(isolation),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
@@ -118,9 +120,30 @@ def executor_command(isolation: Isolation, cell: Cell, config: NodeConfig) -> li
             inside = [*switch, *python, _SOURCE_INSIDE, setup]
             return [*_bubblewrap(cell, config, as_root=as_root), "--", *inside]
         case "user":
-            return [*_switch_user(cell.account), *python, str(_SOURCE), setup]
+            return [*_switch_user(cell.account), *python, f"/proc/self/fd/{_source_archive()}", setup]
         case "none":
             return [*python, str(_SOURCE), setup]
+
+
+def inherited(isolation: Isolation) -> tuple[int, ...]:
+    """Descriptors that the executor's process must inherit (`pass_fds`)."""
+    return (_source_archive(),) if isolation == "user" else ()
+
+
+@functools.cache
+def _source_archive() -> int:
+    """A file in memory with the source of this package, for Python to import from.
+
+    A tenant's user need not be allowed into the folder where the portal is installed: a descriptor is opened
+    again through /proc without looking at the folders above it.
+    """
+    import zipfile  # noqa: PLC0415 - keeps supervisors that need no archive small
+
+    descriptor = os.memfd_create("hpc-source", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as file, zipfile.ZipFile(file, "w") as archive:
+        for path in sorted((_SOURCE / "schedulers").rglob("*.py")):
+            archive.write(path, path.relative_to(_SOURCE))
+    return descriptor
 
 
 def _python_for(isolation: Isolation) -> str:
