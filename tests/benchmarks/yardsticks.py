@@ -47,11 +47,11 @@ def hyperqueue_array_tasks_per_second(folder: Path, *, tasks: int) -> float:
         cluster.start_worker(WorkerConfig(cores=PROCESSES))
         client = cluster.client()
         warm = Job()
-        warm.program(["/bin/true"], cwd=folder)
+        warm.program(["/bin/true"], stdout=None, stderr=None)
         client.wait_for_jobs([client.submit(warm)])
         job = Job()
         for _ in range(tasks):
-            job.program(["/bin/true"], cwd=folder)
+            job.program(["/bin/true"], stdout=None, stderr=None)
         began = time.perf_counter()
         client.wait_for_jobs([client.submit(job)])
         return tasks / (time.perf_counter() - began)
@@ -69,7 +69,7 @@ def hyperqueue_single_jobs_per_second(folder: Path, *, jobs: int) -> float:
         submitted = []
         for _ in range(jobs):
             job = Job()
-            job.program(["/bin/true"], cwd=folder)
+            job.program(["/bin/true"], stdout=None, stderr=None)
             submitted.append(client.submit(job))
         client.wait_for_jobs(submitted)
         return jobs / (time.perf_counter() - began)
