@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
@@ -74,7 +74,10 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
     return submitted
 
 
-_INSERT_JOB = insert(Job)
+_INSERT_JOB = {
+    "postgresql": postgresql.insert(Job).on_conflict_do_nothing().returning(col(Job.id)),
+    "sqlite": sqlite.insert(Job).on_conflict_do_nothing().returning(col(Job.id)),
+}
 _FIND_KEY = select(col(IdempotencyKey.job_id), col(IdempotencyKey.request_hash)).where(
     col(IdempotencyKey.user_id) == bindparam("user"), col(IdempotencyKey.key) == bindparam("key")
 )
@@ -95,6 +98,8 @@ class _Submission:
     prepared: PreparedJob
     estimate: Estimate
     price_list: PriceList
+    job_id: UUID = field(default_factory=new_id)
+    """The same in every run: after a commit whose answer got lost, the job is found and not made again."""
 
     def store(self, connection: Connection) -> SubmittedJob:
         """Hold the budget and insert the job; all of it or, on any error, nothing."""
@@ -102,8 +107,7 @@ class _Submission:
         if key and (job_id := self._stored_before(connection, key)):
             return SubmittedJob(job_id, is_new=False)
         now = self.services.clock.now()
-        job_id = new_id()
-        prepared, actor = self.prepared, self.actor
+        job_id, prepared, actor = self.job_id, self.prepared, self.actor
         check_limits.require_within(
             connection, actor=actor, prepared=prepared, limited=self.services.limited.get()
         )
@@ -117,7 +121,9 @@ class _Submission:
             price_list=self.price_list,
             at=now,
         )
-        connection.execute(_INSERT_JOB, self._row(job_id))
+        stored = connection.execute(_INSERT_JOB[connection.dialect.name], self._row(job_id))
+        if stored.first() is None:
+            return SubmittedJob(job_id, is_new=True)
         if key:
             self._store_key(connection, key, job_id)
         submitted = Event(job_id, prepared.project_id, "job.submitted", {"name": prepared.spec.name})

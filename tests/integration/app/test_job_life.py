@@ -1,15 +1,18 @@
 """A job's way from submit to settled, on both databases."""
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
 from hpc_portal.app import leases
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import IdempotencyKeyReused, InvalidSubmission, NotAllowed, ProjectNotFound
+from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.estimate import estimate_job
@@ -23,6 +26,8 @@ from schedulers.jobspec import ArraySpec, Dependency, DependencyKind, JobSpec, R
 from schedulers.jobstate import JobState
 from schedulers.memory import SubmitScenario
 from tests.integration.app.conftest import Story
+
+T = TypeVar("T")
 
 HOUR = 3600
 ONE_CPU_HOUR = ResourceRequest(cpus_per_task=1, memory_mib_per_node=1024, walltime_seconds=HOUR)
@@ -347,4 +352,22 @@ def test_a_job_that_the_ledger_refuses_to_settle_stops_nobody_else(story: Story)
         connection.execute(update(PriceItemRow).values(partition=""))
     story.step()
     assert story.job(poisoned).phase is Phase.SETTLED
+    story.require_exact_ledger()
+
+
+def test_a_commit_whose_answer_got_lost_makes_no_second_job(story: Story) -> None:
+    services = story.city.services
+    commits = services.commits
+
+    class LosesTheAnswer:
+        async def run(self, work: Callable[[Connection], T]) -> T:
+            await commits.run(work)
+            return await commits.run(work)
+
+    forgetful = replace(services, commits=cast("GroupCommit", LosesTheAnswer()))
+    request = SubmitRequest(project="chips", spec=spec())
+    submitted = asyncio.run(submit_job(forgetful, story.city.chips.member, request))
+    assert story.job(submitted.job_id).phase is Phase.ACCEPTED
+    assert stored_jobs(story) == 1
+    assert story.vnd() == (100_000_000 - HELD_FOR_AN_HOUR, HELD_FOR_AN_HOUR, 0)
     story.require_exact_ledger()
