@@ -80,6 +80,9 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error:
+            for name in self.commands:
+                error.add_note(f"--- the end of {name}'s log\n{self.log(name)[-3000:]}")
         for name in list(self.running):
             self.kill(name)
         self.end_supervisors()

@@ -22,10 +22,14 @@ AnyRow: TypeAlias = Row[*tuple[Any, ...]]
 """A row whose columns are read by name."""
 
 _ATTEMPTS = 8
-_IDLE_TRANSACTION_SECONDS = 20
+_IDLE_TRANSACTION_SECONDS = 10
 """After so long without a statement PostgreSQL ends a transaction; ours wait for nobody in between."""
-_RETRIABLE_SQLSTATES = frozenset({"40001", "40P01"})
-"""serialization_failure and deadlock_detected: PostgreSQL asks to run the transaction again."""
+_LOCK_WAIT_SECONDS = 30
+"""After so long a statement waits no longer for somebody else's lock, and its transaction starts anew."""
+_CONNECT_SECONDS = 10
+_RETRIABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "25P03"})
+"""serialization_failure, deadlock_detected, lock_not_available and idle_in_transaction_session_timeout:
+nothing was committed, and the transaction may run again."""
 
 
 def create_engine(url: str, *, pool_size: int = 10) -> Engine:
@@ -41,7 +45,13 @@ def create_engine(url: str, *, pool_size: int = 10) -> Engine:
         if engine.url.database:
             _turns[engine.pool] = _Turn(f"{engine.url.database}-turn")
         return engine
-    engine = sqlalchemy_create_engine(url, pool_size=pool_size, max_overflow=20, pool_pre_ping=True)
+    engine = sqlalchemy_create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=20,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": _CONNECT_SECONDS},
+    )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
 
@@ -109,9 +119,14 @@ def is_retriable(error: DBAPIError) -> bool:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-API connection
-    """A process that stopped amid a transaction must not hold its locks, the lease's above all, for hours."""
+    """A process that stopped amid a transaction must not hold its locks, the lease's above all, for hours.
+
+    Its other transactions may wait for those locks, get them one after the other and hold them as long: a
+    standby takes over after a few of these time-outs, not after one.
+    """
     with connection.cursor() as cursor:
         cursor.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_TRANSACTION_SECONDS * 1000}")
+        cursor.execute(f"SET lock_timeout = {_LOCK_WAIT_SECONDS * 1000}")
     connection.commit()
 
 

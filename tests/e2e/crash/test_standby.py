@@ -71,7 +71,7 @@ def test_a_controller_that_slept_through_its_lease_starts_nothing_twice(
         asleep = holder(city)
         os.kill(asleep, signal.SIGSTOP)
         submit(city, JOBS)
-        wait_until(lambda: holder(city) not in (0, asleep), what="the standby")
+        wait_until(lambda: holder(city) not in (0, asleep), what="the standby", seconds=180)
         os.kill(asleep, signal.SIGCONT)
         submit(city, JOBS)
         wait_until(lambda: settled(3 * JOBS), what="every job", seconds=180)

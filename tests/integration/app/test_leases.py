@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, Engine, text
 
 from hpc_portal.app import db, leases
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.db import transact, writing
+from tests.portal_processes import wait_until
 from tests.small_city import build_city
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
@@ -41,3 +43,28 @@ def test_a_controller_that_stopped_amid_a_transaction_does_not_keep_the_lease_fo
     stopped.invalidate()
     stopped.close()
     engine.dispose()
+
+
+def test_a_transaction_that_was_idle_for_too_long_runs_again(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "_IDLE_TRANSACTION_SECONDS", 1)
+    engine = build_city(postgres_url, tmp_path, clock=SystemClock()).services.engine
+    tries: list[int] = []
+
+    def work(connection: Connection) -> int:
+        process_id = int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+        tries.append(process_id)
+        if len(tries) == 1:
+            wait_until(lambda: not _is_connected(engine, process_id), what="PostgreSQL to end it")
+        return int(connection.execute(text("SELECT 7")).scalar_one())
+
+    assert transact(engine, work) == 7
+    assert len(tries) == 2
+    engine.dispose()
+
+
+def _is_connected(engine: Engine, process_id: int) -> bool:
+    with engine.connect() as connection:
+        found = text("SELECT 1 FROM pg_stat_activity WHERE pid = :pid")
+        return connection.execute(found, {"pid": process_id}).scalar() is not None
