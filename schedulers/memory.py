@@ -23,6 +23,8 @@ from schedulers.jobspec import ResourceRequest
 from schedulers.jobstate import ExitCode, JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
 from schedulers.protocol import (
     Accepted,
+    ChangeOutcome,
+    ChangeRequest,
     Feature,
     Observation,
     Refused,
@@ -32,6 +34,7 @@ from schedulers.protocol import (
 )
 
 ONE_NODE = (Node("n1", NodeState.UP, cpus=64, memory_mib=256 * 1024, gpus={"h100": 8}),)
+DEFAULT_FEATURES = frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE})
 FIRST_INSTANT = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
 
 
@@ -95,7 +98,7 @@ class MemoryScheduler:
         nodes: Sequence[Node] = ONE_NODE,
         partitions: Sequence[Partition] | None = None,
         licenses: Mapping[str, int] | None = None,
-        features: frozenset[Feature] = frozenset(Feature),
+        features: frozenset[Feature] = DEFAULT_FEATURES,
     ) -> None:
         self.clock = clock or ManualClock()
         self.scenario = SubmitScenario.ACCEPT
@@ -123,7 +126,7 @@ class MemoryScheduler:
 
     @property
     def features(self) -> frozenset[Feature]:
-        """As given; all of them by default."""
+        """As given."""
         return self._features
 
     async def start(self) -> None:
@@ -153,6 +156,10 @@ class MemoryScheduler:
             for run in list(job.live.values()):
                 self._end(job, run, JobState.CANCELLED, "Cancelled", ExitCode(signal=15))
         self._start_what_fits()
+
+    async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
+        """Refuse them all: this cluster cannot change a job under way."""
+        return [Refused("This cluster cannot change a job under way.") for _ in requests]
 
     async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
         """Whole snapshots, or only tasks that changed after `since`."""

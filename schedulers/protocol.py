@@ -12,7 +12,7 @@ from typing import Protocol
 from uuid import UUID
 
 from schedulers.cluster import ClusterSnapshot
-from schedulers.jobspec import JobSpec
+from schedulers.jobspec import ArraySpec, DependencyKind, JobSpec
 from schedulers.jobstate import JobSnapshot, JobUsage
 
 
@@ -23,6 +23,16 @@ class Feature(StrEnum):
     """`wait_for_change` returns as soon as something changed, not after a polling interval."""
     METERS_USAGE = "meters_usage"
     """Snapshots of ended runs carry their usage; `usage()` need not be asked."""
+    KEEPS_DEPENDENCIES = "keeps_dependencies"
+    """`Submission.dependencies` are honoured: a job waits there for those that it comes after."""
+
+
+@dataclass(frozen=True, slots=True)
+class SchedulerDependency:
+    """A condition on another job of the same scheduler."""
+
+    kind: DependencyKind
+    scheduler_job_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +55,12 @@ class Submission:
     """Numeric id for a cluster_user that has no account on the nodes; None: there must be one."""
     priority: int = 0
     """Higher starts first; equals start in order of submission."""
+    dependencies: tuple[SchedulerDependency, ...] = ()
+    """All that it still has to wait for; empty where the backend lacks KEEPS_DEPENDENCIES.
+
+    A condition that can never be met leaves the job pending with the reason `DependencyNeverSatisfied`."""
+    is_held: bool = False
+    """Accepted but not started before a `ReleaseJob`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,61 @@ class Uncertain:
 
 
 SubmitOutcome = Accepted | Refused | Uncertain
+
+
+@dataclass(frozen=True, slots=True)
+class HoldJob:
+    """What of the job waits shall not start; what runs goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseJob:
+    """Undo HoldJob."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequeueJob:
+    """End what runs of the job and put it back into the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetWalltime:
+    """Another limit for the job's runs, those under way included."""
+
+    walltime_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetNice:
+    """How much later than others of its rank the job starts (sbatch --nice)."""
+
+    nice: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTasks:
+    """Cancel these tasks of an array; the others go on."""
+
+    tasks: ArraySpec
+
+
+JobChange = HoldJob | ReleaseJob | RequeueJob | SetWalltime | SetNice | CancelTasks
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRequest:
+    """One change of one job under way."""
+
+    scheduler_job_id: str
+    change: JobChange
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The change is made, by this request or by an earlier one."""
+
+
+ChangeOutcome = Carried | Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +187,16 @@ class Scheduler(Protocol):
 
     async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
         """Ask for cancellation and return at once; unknown or ended jobs are not an error."""
+        ...
+
+    async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
+        """Change jobs under way; one outcome each, in order. Asking twice is the same as asking once.
+
+        Refused says, in its reason, why the scheduler will not or cannot.
+
+        Raises:
+            SchedulerUnavailable: some may have been made; ask for all of them again.
+        """
         ...
 
     async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:

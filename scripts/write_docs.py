@@ -27,6 +27,7 @@ _TYPE_NAMES: dict[Any, str] = {
     bool: "`true` or `false`",
     Path: "path",
     SecretStr: "secret",
+    settings.SlurmSettings: "table, see below",
 }
 
 
@@ -93,6 +94,9 @@ def settings_page() -> str:
         "]'",
         "```\n",
         *_table(settings.PartitionSettings, prefix=""),
+        "\n## A Slurm cluster: `HPC_PORTAL_SLURM`\n",
+        "There is one as soon as its URL is set. Each is a variable, or all are one JSON object.\n",
+        *_table(settings.SlurmSettings, prefix="HPC_PORTAL_SLURM__"),
     ]
     return "\n".join(parts) + "\n"
 

@@ -27,6 +27,51 @@ class PartitionSettings(BaseModel):
     """Takes the jobs that name no partition; exactly one partition must."""
 
 
+class SlurmSettings(BaseModel):
+    """One Slurm cluster, reached through its slurmrestd."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cluster_name: str = Field(default="slurm", pattern=r"^[a-z][a-z0-9-]*$")
+    """The cluster's name in the portal, stored with every job: it must not change while jobs run."""
+    url: str
+    """Where slurmrestd listens: `http://host:port`, `https://host:port` or `unix:///path/of/socket`."""
+    tls_ca: Path | None = None
+    """Certificate of the authority that signed slurmrestd's (PEM); default: the machine's authorities."""
+    auth: Literal["jwt_key", "token_file", "proxy_token"] = "jwt_key"
+    """How the portal proves who it is: minting tokens, a file of tokens, or one token of SlurmUser."""
+    jwt_key: Path | None = None
+    """For `jwt_key`: the site's `jwt_hs256.key`. Whoever can read it is root on the cluster."""
+    token_file: Path | None = None
+    """For `token_file` and `proxy_token`: read again whenever it changes."""
+    polling_user: str = "slurm"
+    """The cluster user that the portal looks at jobs and nodes as."""
+    admin_user: str = "slurm"
+    """A Slurm administrator (usually SlurmUser), for accounts, limits and other people's jobs."""
+    allow_unknown_api_version: bool = False
+    """Submit also to a slurmrestd newer than this portal knows."""
+    mirror_quotas: bool = False
+    """Create accounts, users and limits in Slurm from the portal's organisations, projects and budgets."""
+    import_external: bool = False
+    """Show and charge jobs that people submitted with sbatch themselves."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if urlsplit(self.url).scheme not in {"http", "https", "unix"}:
+            message = "url: must start with http://, https:// or unix://"
+            raise ValueError(message)
+        if self.auth == "jwt_key" and not self.jwt_key:
+            message = "jwt_key: needed where auth is jwt_key"
+            raise ValueError(message)
+        if self.auth != "jwt_key" and not self.token_file:
+            message = f"token_file: needed where auth is {self.auth}"
+            raise ValueError(message)
+        if self.tls_ca and urlsplit(self.url).scheme != "https":
+            message = "url: must start with https:// where tls_ca is given"
+            raise ValueError(message)
+        return self
+
+
 class Settings(BaseSettings):
     """The portal's configuration; `hpc-portal settings` prints it with secrets masked."""
 
@@ -53,7 +98,13 @@ class Settings(BaseSettings):
     """Language of pages for people who have chosen none."""
 
     cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
-    """Stored with every job, so that it must not change while jobs run."""
+    """The Dask cluster's name, stored with every job: it must not change while jobs run."""
+    dask_enabled: bool = True
+    """Whether there is a Dask cluster at all; a portal in front of Slurm alone needs none."""
+    slurm: SlurmSettings | None = None
+    """A Slurm cluster beside or instead of Dask; its own settings are below."""
+    default_cluster: str = ""
+    """Takes the jobs that name neither cluster nor partition; default: Slurm where there is one."""
     dask_scheduler: str = ""
     """Address of a Dask scheduler (tcp:// or tls://); empty: one is embedded in the controller."""
     dask_tls_ca: Path | None = None
@@ -95,6 +146,15 @@ class Settings(BaseSettings):
         if sum(partition.is_default for partition in self.partitions) != 1:
             message = "partitions: exactly one must have is_default"
             raise ValueError(message)
+        if not self.cluster_names:
+            message = "dask_enabled: a portal needs a cluster; set slurm, or leave Dask on"
+            raise ValueError(message)
+        if len(set(self.cluster_names)) < len(self.cluster_names):
+            message = "slurm.cluster_name: must differ from cluster_name"
+            raise ValueError(message)
+        if self.default_cluster and self.default_cluster not in self.cluster_names:
+            message = f"default_cluster: must be one of {', '.join(self.cluster_names)}"
+            raise ValueError(message)
         if self.dask_scheduler and urlsplit(self.dask_scheduler).scheme not in {"tcp", "tls"}:
             message = "dask_scheduler: must start with tcp:// or tls://"
             raise ValueError(message)
@@ -106,6 +166,13 @@ class Settings(BaseSettings):
             message = "dask_scheduler: must start with tls:// where dask_tls_* are given"
             raise ValueError(message)
         return self
+
+    @property
+    def cluster_names(self) -> tuple[str, ...]:
+        """Every configured cluster; the one that takes jobs by default comes first."""
+        names = [self.slurm.cluster_name] if self.slurm else []
+        names += [self.cluster_name] if self.dask_enabled else []
+        return tuple(sorted(names, key=lambda name: name != self.default_cluster))
 
     @property
     def effective_database_url(self) -> str:

@@ -22,7 +22,15 @@ from schedulers.dask.store import Placement, PlacementStore
 from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobUsage
-from schedulers.protocol import Feature, Observation, Submission, SubmitOutcome
+from schedulers.protocol import (
+    ChangeOutcome,
+    ChangeRequest,
+    Feature,
+    Observation,
+    Refused,
+    Submission,
+    SubmitOutcome,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +117,7 @@ class DaskScheduler:
     @property
     def features(self) -> frozenset[Feature]:
         """It hears of changes, and its nodes meter what runs use."""
-        return frozenset(Feature)
+        return frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE})
 
     async def start(self) -> None:
         """Connect, take up the store's jobs, and learn from the nodes how their runs stand.
@@ -169,6 +177,10 @@ class DaskScheduler:
         self._require_ready()
         self._foreman.cancel(scheduler_job_ids, now=self._seconds())
         self._after_change()
+
+    async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
+        """Refuse them all: this cluster cannot change a job under way."""
+        return [Refused("This cluster cannot change a job under way.") for _ in requests]
 
     async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
         """From memory. After a restart, runs whose end the store has recorded already are left out."""
