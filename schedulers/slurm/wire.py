@@ -1,0 +1,232 @@
+"""What slurmctld says through slurmrestd, in the newest API version's shape; older ones are lifted first.
+
+A number that Slurm sends as {set, infinite, number} becomes `int | Unlimited | None`: three cases, not two.
+What slurmdbd says is in wire_accounting.py.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class Unlimited(Enum):
+    """Slurm's "infinite": there is a limit field, and it limits nothing."""
+
+    UNLIMITED = "unlimited"
+
+
+def read_number(value: object) -> int | Unlimited | None:
+    """The three cases of a Slurm number; a plain number is one that is set."""
+    match value:
+        case {"infinite": True}:
+            return Unlimited.UNLIMITED
+        case {"set": True, "number": int() | float() as number}:
+            return int(number)
+        case bool() | None:
+            return None
+        case int() | float():
+            return int(value)
+        case Unlimited():
+            return value
+        case _:
+            return None
+
+
+def read_instant(value: object) -> datetime | None:
+    """A UNIX time, plain or as a Slurm number; 0, unset and infinite mean that there is none."""
+    if isinstance(value, datetime):
+        return value
+    seconds = read_number(value)
+    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and seconds > 0 else None
+
+
+def _read_text(value: object) -> object:
+    return "" if value is None else value
+
+
+def _read_id(value: object) -> int | None:
+    number = read_number(value)
+    return number if isinstance(number, int) and number > 0 else None
+
+
+Number: TypeAlias = Annotated[int | Unlimited | None, BeforeValidator(read_number)]
+Instant: TypeAlias = Annotated[datetime | None, BeforeValidator(read_instant)]
+Text: TypeAlias = Annotated[str, BeforeValidator(_read_text)]
+"""Slurm sends null, "" or nothing for a text that is not there; all become ""."""
+Id: TypeAlias = Annotated[int | None, BeforeValidator(_read_id)]
+"""A job's or user's number; Slurm's 0 for "no such" becomes None."""
+Words: TypeAlias = tuple[str, ...]
+
+
+class WireModel(BaseModel):
+    """A part of a reply: unknown fields are ignored, so that a newer Slurm breaks nothing."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class WireExitCode(WireModel):
+    """How a program ended."""
+
+    status: Words = ()
+    """SUCCESS, ERROR, SIGNALED, CORE_DUMPED, PENDING."""
+    return_code: Number = None
+    signal_id: Number = Field(default=None, validation_alias="signal")
+
+
+class JobStateEntry(WireModel):
+    """One line of GET /jobs/state: the least that tells whether a job changed."""
+
+    job_id: str
+    """"812", "812_4" for an array task, "812_[5-9]" for the part of an array that never started."""
+    state: Words
+
+
+class SlurmJob(WireModel):
+    """A job, an array task, or the part of an array that has not started yet, as slurmctld keeps it."""
+
+    job_id: int
+    """Slurm's own number of this record; the job submitted is `array_job_id or job_id`."""
+    array_job_id: Id = None
+    array_task_id: Number = None
+    """None for a job that is no array, and for the part of an array that never started."""
+    array_task_string: Text = ""
+    """"5-9%2": the tasks that never started."""
+    name: Text = ""
+    user_name: Text = ""
+    account: Text = ""
+    partition: Text = ""
+    qos: Text = ""
+    comment: Text = ""
+    cluster: Text = ""
+    job_state: Words = ()
+    """The base state and flags, such as ("RUNNING", "COMPLETING")."""
+    state_reason: Text = ""
+    state_description: Text = ""
+    dependency: Text = ""
+    nodes: Text = ""
+    """A host list: "gpu[01-02]"."""
+    gres_detail: Words = ()
+    """One for each node: "gpu:h100:2(IDX:0-1)"."""
+    restart_cnt: int = 0
+    priority: Number = None
+    nice: int | None = None
+    hold: bool = False
+    time_limit: Number = None
+    """Minutes."""
+    submit_time: Instant = None
+    eligible_time: Instant = None
+    start_time: Instant = None
+    """Of a job that waits: when Slurm expects to start it; None when it does not say."""
+    end_time: Instant = None
+    exit_code: WireExitCode = WireExitCode()
+    derived_exit_code: WireExitCode = WireExitCode()
+    tres_req_str: Text = ""
+    """"cpu=4,mem=8G,node=1,billing=4,gres/gpu=1"."""
+    tres_alloc_str: Text = ""
+    licenses: Text = ""
+    features: Text = ""
+    resv_name: Text = ""
+    current_working_directory: Text = ""
+    standard_output: Text = ""
+    standard_error: Text = ""
+
+
+class SlurmNode(WireModel):
+    """A machine as slurmctld sees it."""
+
+    name: str
+    state: Words = ()
+    """The base state (IDLE, MIXED, ALLOCATED, DOWN ...) and flags (DRAIN, NOT_RESPONDING ...)."""
+    cpus: int = 0
+    effective_cpus: int | None = None
+    alloc_cpus: int = 0
+    real_memory: int = 0
+    """MiB."""
+    alloc_memory: int = 0
+    gres: Text = ""
+    """"gpu:h100:8(S:0-1)"."""
+    gres_used: Text = ""
+    """"gpu:h100:2(IDX:0-1)"."""
+    partitions: Words = ()
+    features: Words = ()
+    active_features: Words = ()
+    reason: Text = ""
+    reason_changed_at: Instant = None
+    last_busy: Instant = None
+    boot_time: Instant = None
+    slurmd_start_time: Instant = None
+    version: Text = ""
+
+
+class PartitionNodes(WireModel):
+    """Which nodes a partition has."""
+
+    configured: Text = ""
+    """A host list."""
+    total: int = 0
+
+
+class PartitionMaximums(WireModel):
+    """The most that one job may ask of a partition."""
+
+    nodes: Number = None
+    time: Number = None
+    """Minutes."""
+
+
+class PartitionDefaults(WireModel):
+    """What a job gets that does not say."""
+
+    time: Number = None
+    """Minutes."""
+
+
+class PartitionState(WireModel):
+    """Whether it takes jobs: UP, DOWN, DRAIN, INACTIVE."""
+
+    state: Words = ()
+
+
+class SlurmPartition(WireModel):
+    """A set of nodes with its limits."""
+
+    name: str
+    nodes: PartitionNodes = PartitionNodes()
+    maximums: PartitionMaximums = PartitionMaximums()
+    defaults: PartitionDefaults = PartitionDefaults()
+    partition: PartitionState = PartitionState()
+    is_default: bool = False
+
+
+class SlurmLicense(WireModel):
+    """A licence counted by slurmctld or slurmdbd."""
+
+    name: str = Field(validation_alias="LicenseName")
+    total: int = Field(default=0, validation_alias="Total")
+    used: int = Field(default=0, validation_alias="Used")
+    free: int = Field(default=0, validation_alias="Free")
+    reserved: int = Field(default=0, validation_alias="Reserved")
+    is_remote: bool = Field(default=False, validation_alias="Remote")
+
+
+class SlurmReservation(WireModel):
+    """Nodes set aside for some users for a time."""
+
+    name: str
+    node_list: Text = ""
+    partition: Text = ""
+    users: Text = ""
+    accounts: Text = ""
+    flags: Words = ()
+    licenses: Text = ""
+    tres: Text = ""
+    features: Text = ""
+    start_time: Instant = None
+    end_time: Instant = None
+
+
+Payload: TypeAlias = Mapping[str, Any]
+"""A JSON object of a request or reply that no model describes yet."""
