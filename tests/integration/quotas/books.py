@@ -29,6 +29,7 @@ from quotas.tables import (
     TenantState,
     table_of,
 )
+from quotas.top_up import top_up_hold
 from quotas.verify import Discrepancy, verify
 from schedulers.jobstate import JobState
 
@@ -150,6 +151,11 @@ class Books:
     def settle(self, job_id: UUID, *runs: RunUsage) -> list[Charge]:
         with self.engine.begin() as conn:
             return settle_runs(conn, job_id=job_id, runs=runs, at=self.at)
+
+    def top_up(self, job_id: UUID, **tres: int) -> dict[str, int]:
+        """`top_up(job, cpu=150)` makes its open units so large; `top_up(job)` fills them."""
+        with self.engine.begin() as conn:
+            return top_up_hold(conn, job_id=job_id, at=self.at, unit=tres or None)
 
     def release(self, job_id: UUID, units: int) -> None:
         with self.engine.begin() as conn:

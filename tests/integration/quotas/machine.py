@@ -189,6 +189,35 @@ class LedgerMachine(RuleBasedStateMachine):
         job.held = {asset: min(amount, job.units_open * job.cpu) for asset, amount in job.held.items()}
 
     @precondition(lambda self: self.jobs)
+    @rule(
+        pick=st.integers(0, 100),
+        cpu=st.sampled_from([0, 0, 60, 120, 200]),
+        crash_at=st.none() | st.integers(1, 12),
+    )
+    def top_up(self, pick: int, cpu: int, crash_at: int | None) -> None:
+        """A longer walltime, or (with 0) a requeued run that is about to be placed again."""
+        job = self.jobs[pick % len(self.jobs)]
+        unit = max(job.cpu, cpu)
+        wanted = {asset: job.units_open * unit - held for asset, held in job.held.items()}
+        naive = self.allocations[job.allocation]
+        fits = all(
+            self.available(job.allocation, asset) + naive.overdraft[asset] >= amount
+            for asset, amount in wanted.items()
+            if amount
+        )
+        try:
+            added = self.survive(crash_at, lambda: self.books.top_up(job.job_id, cpu=cpu))
+        except BudgetExceeded:
+            assert not fits
+            return
+        assert fits
+        assert added == {asset: amount for asset, amount in wanted.items() if amount}
+        assert self.books.top_up(job.job_id, cpu=cpu) == {}
+        if job.units_open:
+            job.cpu = unit
+        job.held = {asset: held + wanted[asset] for asset, held in job.held.items()}
+
+    @precondition(lambda self: self.jobs)
     @rule(pick=st.integers(0, 100), crash_at=st.none() | st.integers(1, 6))
     def close(self, pick: int, crash_at: int | None) -> None:
         job = self.jobs[pick % len(self.jobs)]

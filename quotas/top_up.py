@@ -1,0 +1,144 @@
+"""Set more aside for a job that is under way: its walltime grew, or requeued runs used what it held."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, func, select, update
+
+from quotas.amounts import Asset
+from quotas.checks import require_amounts
+from quotas.errors import BudgetExceeded
+from quotas.holds import HoldLine, lock_hold
+from quotas.journal import move, move_within_overdraft, record_transfer
+from quotas.money import VND
+from quotas.pricing import price
+from quotas.publish_prices import load_price_list
+from quotas.tables import (
+    Allocation,
+    AllocationState,
+    LedgerAccount,
+    Project,
+    QuotaHold,
+    Transfer,
+    TransferKind,
+    table_of,
+)
+from schedulers.tres import Tres
+
+_PROJECTS = table_of(Project)
+_ALLOCATIONS = table_of(Allocation)
+_ACCOUNTS = table_of(LedgerAccount)
+_TRANSFERS = table_of(Transfer)
+_HOLDS = table_of(QuotaHold)
+
+_PAYER = (
+    select(_PROJECTS.c.account, _ALLOCATIONS.c.state, _ALLOCATIONS.c.valid_from, _ALLOCATIONS.c.valid_to)
+    .join_from(_ALLOCATIONS, _PROJECTS, _PROJECTS.c.id == _ALLOCATIONS.c.project_id)
+    .where(_ALLOCATIONS.c.id == bindparam("allocation"))
+)
+_PROMISABLE = select(_ACCOUNTS.c.balance + _ACCOUNTS.c.overdraft).where(_ACCOUNTS.c.id == bindparam("id"))
+_HOLDS_BEFORE = (
+    select(func.count())
+    .select_from(_TRANSFERS)
+    .where(_TRANSFERS.c.job_id == bindparam("job"), _TRANSFERS.c.kind == TransferKind.HOLD)
+)
+_RAISE = (
+    update(_HOLDS)
+    .where(
+        _HOLDS.c.job_id == bindparam("job"),
+        _HOLDS.c.allocation_id == bindparam("allocation"),
+        _HOLDS.c.asset == bindparam("line"),
+    )
+    .values(unit_amount=bindparam("unit"), open_amount=bindparam("amount"))
+)
+
+
+def top_up_hold(
+    conn: Connection, *, job_id: UUID, at: datetime, unit: Mapping[Tres, int] | None = None
+) -> dict[Asset, int]:
+    """Hold every open unit of a job in full, each of them at least `unit` large; what that took, by asset.
+
+    `unit` is TRES x seconds of one task, as in `hold`, such as the request times a longer walltime; it is
+    priced at the job's pinned prices. Without it, only what requeued runs used is set aside anew. Units
+    never shrink: what a shorter walltime does not need is released when the job settles.
+
+    It says how large the hold should be, not by how much it should grow: again is fine, and takes nothing.
+    A hold that was closed stays closed. The caller commits.
+
+    Raises:
+        BudgetExceeded: its allocation has not enough left, or may not be used now; nothing is changed.
+        HoldNotFound: nothing was ever held for the job.
+        InvalidAmount: a number that makes no sense; nothing is changed.
+        UnpricedResource: the pinned price list does not price something in `unit`; nothing is changed.
+    """
+    require_amounts(unit or {}, allow_vnd=False)
+    lines = lock_hold(conn, job_id)
+    units = _raised_units(conn, lines, unit or {})
+    lacking = {line.asset: line.units_open * units[line.asset] - line.open_amount for line in lines}
+    if any(lacking.values()):
+        _take(conn, lines, lacking, at)
+        _write(conn, lines, units, lacking, at)
+    return {asset: amount for asset, amount in lacking.items() if amount}
+
+
+def _raised_units(
+    conn: Connection, lines: Sequence[HoldLine], unit: Mapping[Tres, int]
+) -> Mapping[Asset, int]:
+    amounts: dict[Asset, int] = dict(unit)
+    if unit:
+        price_list = load_price_list(conn, lines[0].price_list_id)
+        amounts[VND] = price(unit, lines[0].partition, price_list).total
+    return {line.asset: max(line.unit_amount, amounts.get(line.asset, 0)) for line in lines}
+
+
+def _take(conn: Connection, lines: Sequence[HoldLine], lacking: Mapping[Asset, int], at: datetime) -> None:
+    """Take all of it from what is available, or nothing."""
+    payer = conn.execute(_PAYER, {"allocation": lines[0].allocation_id}).one()
+    is_usable = payer.state == AllocationState.ACTIVE and payer.valid_from <= at < payer.valid_to
+    taken: dict[int, int] = {}
+    for line in lines:
+        needed = lacking[line.asset]
+        if not needed:
+            continue
+        promisable = conn.execute(_PROMISABLE, {"id": line.available_id}).scalar_one()
+        left = max(promisable, 0) if is_usable else 0
+        if needed > left or not move_within_overdraft(conn, line.available_id, -needed):
+            move(conn, taken)
+            raise BudgetExceeded(payer.account, line.asset, left, needed)
+        taken[line.available_id] = needed
+
+
+def _write(
+    conn: Connection,
+    lines: Sequence[HoldLine],
+    units: Mapping[Asset, int],
+    lacking: Mapping[Asset, int],
+    at: datetime,
+) -> None:
+    set_aside = {line.held_id: lacking[line.asset] for line in lines}
+    move(conn, set_aside)
+    job_id = lines[0].job_id
+    number = conn.execute(_HOLDS_BEFORE, {"job": job_id}).scalar_one()  # exact: the hold is locked
+    record_transfer(
+        conn,
+        kind=TransferKind.HOLD,
+        key=f"top-up:{job_id}:{number}",
+        at=at,
+        amounts=set_aside | {line.available_id: -lacking[line.asset] for line in lines},
+        job_id=job_id,
+        reason="topped up",
+    )
+    conn.execute(
+        _RAISE,
+        [
+            {
+                "job": job_id,
+                "allocation": line.allocation_id,
+                "line": line.asset,
+                "unit": units[line.asset],
+                "amount": line.open_amount + lacking[line.asset],
+            }
+            for line in lines
+        ],
+    )
