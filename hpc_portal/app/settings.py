@@ -175,6 +175,11 @@ class Settings(BaseSettings):
         return tuple(sorted(names, key=lambda name: name != self.default_cluster))
 
     @property
+    def clusters_with_accounts(self) -> frozenset[str]:
+        """Clusters whose jobs run as accounts that the site gives out: people need one before they submit."""
+        return frozenset({self.slurm.cluster_name} if self.slurm else ())
+
+    @property
     def effective_database_url(self) -> str:
         """The database URL with the default filled in."""
         return self.database_url or f"sqlite:///{(self.state_dir / 'portal.db').absolute()}"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, ForeignKey, Index, Text, text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -39,6 +39,15 @@ class ProjectRole(StrEnum):
     """Submits; sees the project's jobs, cancels their own."""
 
 
+class ClusterPart(StrEnum):
+    """What of a cluster can be out of reach by itself."""
+
+    SCHEDULER = "scheduler"
+    """Takes jobs and tells how they stand; without it, submissions wait in the portal."""
+    ACCOUNTING = "accounting"
+    """Tells what ended jobs used; without it, they are charged later."""
+
+
 class User(SQLModel, table=True):
     """A person who signs in."""
 
@@ -61,6 +70,21 @@ class User(SQLModel, table=True):
     locale: str = Field(default="vi", max_length=5)
     theme: str = Field(default="auto", max_length=5)
     is_active: bool = True
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class ClusterAccount(SQLModel, table=True):
+    """The account that a person has on a cluster which gives out accounts of its own."""
+
+    __tablename__ = "cluster_account"
+    __table_args__ = (UniqueConstraint("cluster", "cluster_user"),)
+
+    cluster: str = Field(primary_key=True, max_length=64)
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
+    cluster_user: str = Field(max_length=32)
+    """Its name there; jobs run as it."""
+    uid: int = Field(sa_type=BigInteger)
+    """Its number there: the owner of the jobs' folders."""
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -275,6 +299,17 @@ class ClusterView(SQLModel, table=True):
     name: str = Field(primary_key=True, max_length=64)
     as_of: datetime = Field(sa_type=UtcDateTime)
     snapshot: dict[str, Any] = Field(sa_type=JSON)
+
+
+class ClusterOutage(SQLModel, table=True):
+    """A part of a cluster that does not answer now; the row goes when it answers again."""
+
+    __tablename__ = "cluster_outage"
+
+    cluster: str = Field(primary_key=True, max_length=64)
+    part: ClusterPart = Field(sa_type=text_enum(ClusterPart, "part"), primary_key=True)
+    since: datetime = Field(sa_type=UtcDateTime)
+    problem: str = Field(sa_column=Column(Text, nullable=False))
 
 
 class AuditRecord(SQLModel, table=True):
