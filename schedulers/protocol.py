@@ -91,6 +91,9 @@ SubmitOutcome = Accepted | Refused | Uncertain
 class HoldJob:
     """What of the job waits shall not start; what runs goes on."""
 
+    by_administrator: bool = False
+    """The job's owner cannot release it, neither here nor at the scheduler itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReleaseJob:
@@ -99,7 +102,13 @@ class ReleaseJob:
 
 @dataclass(frozen=True, slots=True)
 class RequeueJob:
-    """End what runs of the job and put it back into the queue."""
+    """End what runs of the job and put it back into the queue; what waits stays there.
+
+    Each ended run carries the flag REQUEUED. It is no error when nothing runs.
+    """
+
+    started_before: datetime | None = None
+    """Only runs that started before this instant, so that asking twice requeues nothing twice; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +127,10 @@ class SetNice:
 
 @dataclass(frozen=True, slots=True)
 class CancelTasks:
-    """Cancel these tasks of an array; the others go on."""
+    """Cancel these tasks of an array, waiting or running; the others go on.
+
+    Each of them that had not ended ends as CANCELLED, also those that never started.
+    """
 
     tasks: ArraySpec
 
@@ -192,7 +204,8 @@ class Scheduler(Protocol):
     async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
         """Change jobs under way; one outcome each, in order. Asking twice is the same as asking once.
 
-        Refused says, in its reason, why the scheduler will not or cannot.
+        Refused says, in its reason, why the scheduler will not or cannot; a job that it does not know, or
+        that has ended, is always refused.
 
         Raises:
             SchedulerUnavailable: some may have been made; ask for all of them again.
