@@ -1,11 +1,12 @@
 """A cluster as a person sees it: partitions, nodes, GPUs, licences; and whether a job can ever run there."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from schedulers.jobspec import JobSpec
+from schedulers import constraint
+from schedulers.jobspec import JobSpec, Launch
 from schedulers.units import format_memory, format_walltime
 
 
@@ -16,6 +17,15 @@ class NodeState(StrEnum):
     DRAINING = "draining"
     """Runs what it has, takes nothing new."""
     DOWN = "down"
+
+
+class Ability(StrEnum):
+    """What only some clusters can do for a job; `check_fits` refuses a job that needs another one."""
+
+    QOS = "qos"
+    """A quality of service may be named."""
+    STEPS = "steps"
+    """A script on the first node can start processes on the others (srun)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +44,8 @@ class Node:
     reason: str = ""
     seen_at: datetime | None = None
     """When a node that is down was last heard of; None when that is not known, or now."""
+    features: frozenset[str] = frozenset()
+    """What a job's constraint may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,18 @@ class License:
 
 
 @dataclass(frozen=True, slots=True)
+class Reservation:
+    """Nodes kept for some users or accounts for a while (scontrol show reservation)."""
+
+    name: str
+    start_at: datetime
+    end_at: datetime
+    nodes: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterSnapshot:
     """All of it at one instant."""
 
@@ -66,6 +90,8 @@ class ClusterSnapshot:
     partitions: tuple[Partition, ...]
     nodes: tuple[Node, ...]
     licenses: tuple[License, ...] = ()
+    reservations: tuple[Reservation, ...] = ()
+    abilities: frozenset[Ability] = frozenset()
 
     def partition(self, name: str | None) -> Partition | None:
         """The partition of that name; for None the default one. None when there is no such partition."""
@@ -121,7 +147,12 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
                 },
             )
         )
-    nodes = [node for node in cluster.nodes if node.name in partition.nodes]
+    found += _unable(spec, cluster)
+    members = [node for node in cluster.nodes if node.name in partition.nodes]
+    nodes = eligible_nodes(spec, members)
+    found += _named_node_misfits(spec, partition, members)
+    if members and not nodes:
+        return [*found, *_no_node_left(spec, partition)]
     most = min(len(nodes), partition.max_nodes_per_job or len(nodes))
     if asked.nodes > most:
         found.append(
@@ -143,6 +174,71 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
                 )
             )
     return found
+
+
+def eligible_nodes(spec: JobSpec, nodes: Iterable[Node]) -> list[Node]:
+    """Those nodes that the job does not exclude and whose features meet its constraint."""
+    return [
+        node
+        for node in nodes
+        if node.name not in spec.exclude_nodes
+        and (spec.constraint is None or constraint.is_met(spec.constraint, node.features))
+    ]
+
+
+def _unable(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
+    found = []
+    if spec.qos is not None and Ability.QOS not in cluster.abilities:
+        found.append(
+            Misfit("qos", "Cluster %(cluster)s has no qualities of service.", {"cluster": cluster.name})
+        )
+    is_stepwise = spec.launch is Launch.FIRST_NODE and spec.resources.nodes > 1
+    if is_stepwise and Ability.STEPS not in cluster.abilities:
+        found.append(
+            Misfit(
+                "launch",
+                "Cluster %(cluster)s has no srun: a script on the first node could not use the others. "
+                "Ask for one node, or let the script start on every node.",
+                {"cluster": cluster.name},
+            )
+        )
+    if spec.reservation is not None and all(item.name != spec.reservation for item in cluster.reservations):
+        names = ", ".join(item.name for item in cluster.reservations) or "-"
+        found.append(
+            Misfit(
+                "reservation",
+                "There is no reservation %(reservation)s. Choose one of: %(names)s.",
+                {"reservation": spec.reservation, "names": names},
+            )
+        )
+    return found
+
+
+def _named_node_misfits(spec: JobSpec, partition: Partition, members: list[Node]) -> list[Misfit]:
+    names = {node.name for node in members}
+    return [
+        Misfit(
+            field_name,
+            "Partition %(partition)s has no node %(node)s.",
+            {"partition": partition.name, "node": node},
+        )
+        for field_name, wanted in (("nodelist", spec.nodelist), ("exclude_nodes", spec.exclude_nodes))
+        for node in wanted
+        if node not in names
+    ]
+
+
+def _no_node_left(spec: JobSpec, partition: Partition) -> list[Misfit]:
+    if spec.constraint is None:
+        facts = {"partition": partition.name}
+        return [Misfit("exclude_nodes", "The job excludes every node of %(partition)s.", facts)]
+    return [
+        Misfit(
+            "constraint",
+            "No node of %(partition)s that the job may use has the features %(constraint)s.",
+            {"partition": partition.name, "constraint": spec.constraint},
+        )
+    ]
 
 
 def _node_misfits(spec: JobSpec, partition: Partition, nodes: list[Node]) -> list[Misfit]:

@@ -11,9 +11,9 @@ from pathlib import PurePosixPath
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from schedulers import tres
+from schedulers import constraint, tres
 from schedulers.errors import InvalidJobSpec
 
 MAX_ARRAY_TASKS = 1_000_000
@@ -32,6 +32,12 @@ def _workspace_path(text: str) -> str:
 WorkspacePath = Annotated[str, Field(max_length=1024), AfterValidator(_workspace_path)]
 """A relative path inside the job's workspace; `..` and absolute paths are refused."""
 
+NodeName = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+"""One node, never a hostlist: `hostlist.expand` takes `gpu[01-04]` apart."""
+
+Word = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+-]*$")]
+"""A name that goes to the scheduler as it is."""
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +49,8 @@ class ResourceRequest(_Frozen):
     nodes: int = Field(default=1, ge=1, le=10_000)
     ntasks: int = Field(default=1, ge=1, le=1_000_000)
     """MPI tasks over all nodes (sbatch --ntasks); nothing to do with array tasks."""
+    ntasks_per_node: int | None = Field(default=None, ge=1, le=65_535)
+    """At most so many tasks on each node; None spreads them evenly."""
     cpus_per_task: int = Field(default=1, ge=1, le=4096)
     memory_mib_per_node: int = Field(default=1024, ge=1, le=64 * 1024**2)
     gpus_per_node: dict[str, int] = Field(default_factory=dict)
@@ -66,6 +74,14 @@ class ResourceRequest(_Frozen):
                     )
         if self.ntasks < self.nodes:
             raise InvalidJobSpec("ntasks", "%(nodes)s nodes need at least %(nodes)s tasks", nodes=self.nodes)
+        if self.ntasks_per_node and self.ntasks > self.nodes * self.ntasks_per_node:
+            raise InvalidJobSpec(
+                "ntasks",
+                "%(ntasks)s tasks are more than %(nodes)s x %(each)s",
+                ntasks=self.ntasks,
+                nodes=self.nodes,
+                each=self.ntasks_per_node,
+            )
         return self
 
     @property
@@ -189,11 +205,30 @@ class InputFile(_Frozen):
     executable: bool = False
 
 
+class SignalTarget(StrEnum):
+    """Who hears the warning signal."""
+
+    SCRIPT = "script"
+    """What the job starts: the script itself (sbatch --signal=B:...)."""
+    STEPS = "steps"
+    """What the script started by srun, and not the script. Without steps it is as SCRIPT."""
+
+
 class WarningSignal(_Frozen):
     """A signal some time before the walltime ends (sbatch --signal), so that a program can save."""
 
     name: str = Field(default="SIGUSR1", pattern=r"^SIG(USR1|USR2|TERM|INT|HUP)$")
     seconds_before_end: int = Field(ge=1, le=65_535)
+    target: SignalTarget = SignalTarget.SCRIPT
+
+
+class Launch(StrEnum):
+    """Where a job of several nodes starts; with one node it makes no difference."""
+
+    EVERY_NODE = "every_node"
+    """On each node, told apart by HPC_NODE_RANK; rank 0 is at MASTER_ADDR:MASTER_PORT."""
+    FIRST_NODE = "first_node"
+    """On the first node only, as sbatch does: the script starts the rest by srun."""
 
 
 class JobSpec(_Frozen):
@@ -209,6 +244,20 @@ class JobSpec(_Frozen):
     account: str | None = None
     """Who pays: the project's account name; submit fills it in."""
     qos: str | None = None
+    constraint: str | None = Field(default=None, max_length=1024)
+    """Features that the nodes must have, as in sbatch --constraint: `skylake&ib`, `[rack1|rack2]`."""
+    exclusive: bool = False
+    """Whole nodes: every CPU and GPU of them is held, and paid for; memory stays as asked."""
+    reservation: Word | None = None
+    nodelist: tuple[NodeName, ...] = ()
+    """The job gets all of these nodes, perhaps among others."""
+    exclude_nodes: tuple[NodeName, ...] = ()
+    begin_at: AwareDatetime | None = None
+    """It does not start before."""
+    nice: int = Field(default=0, ge=0, le=2_147_483_645)
+    """Lowers the priority by so much."""
+    launch: Launch = Launch.EVERY_NODE
+    comment: str | None = Field(default=None, max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")
     resources: ResourceRequest = Field(default_factory=ResourceRequest)
     array: ArraySpec | None = None
     dependencies: tuple[Dependency, ...] = ()
@@ -239,7 +288,21 @@ class JobSpec(_Frozen):
                 raise InvalidJobSpec(
                     "environment", "%(name)r is not a variable name that a job may set", name=name
                 )
+        self._nodes_make_sense()
         return self
+
+    def _nodes_make_sense(self) -> None:
+        if self.constraint is not None:
+            constraint.require(self.constraint)
+        if len(self.nodelist) > self.resources.nodes:
+            raise InvalidJobSpec(
+                "nodelist",
+                "%(count)s nodes are named and only %(nodes)s asked for",
+                count=len(self.nodelist),
+                nodes=self.resources.nodes,
+            )
+        if both := set(self.nodelist).intersection(self.exclude_nodes):
+            raise InvalidJobSpec("exclude_nodes", "%(name)s is asked for, too", name=min(both))
 
     @property
     def task_count(self) -> int:
