@@ -9,6 +9,7 @@ from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Text, Unique
 from sqlmodel import Field, SQLModel
 
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
 from quotas.columns import BigSerial, UtcDateTime, Uuid, Vnd
 from quotas.tables import text_enum
 from schedulers.jobstate import JobState
@@ -187,6 +188,8 @@ class Job(SQLModel, table=True):
     cancel_requested_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     waits_for_jobs: bool = False
     """Its dependencies are not all met yet; it stays ACCEPTED."""
+    held_by: HeldBy | None = Field(default=None, sa_type=text_enum(HeldBy, "held_by"), nullable=True)
+    """Who keeps what of it waits from starting; None: nobody."""
 
     tasks_total: int
     tasks_running: int = 0
@@ -266,6 +269,35 @@ class JobEvent(SQLModel, table=True):
     kind: str = Field(max_length=40)
     """`job.submitted`, `job.state`, `job.settled`, ..."""
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+
+
+class JobChange(SQLModel, table=True):
+    """A wish to change a job under way, and what became of it. Wishes of one job are carried out in order."""
+
+    __tablename__ = "job_change"
+    __table_args__ = (
+        Index("ix_job_change_job", "job_id", "sequence"),
+        Index(
+            "ix_job_change_open",
+            "sequence",
+            sqlite_where=text("decided_at IS NULL"),
+            postgresql_where=text("decided_at IS NULL"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
+
+    sequence: int | None = Field(
+        default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True)
+    )
+    job_id: UUID = Field(foreign_key="job.id")
+    kind: ChangeKind = Field(sa_type=text_enum(ChangeKind, "kind"))
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    requested_by: UUID = Field(foreign_key="user_account.id")
+    requested_at: datetime = Field(sa_type=UtcDateTime)
+    state: ChangeState = Field(sa_type=text_enum(ChangeState, "state"))
+    decided_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    refusal: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    """Why not, in the scheduler's words."""
 
 
 class IdempotencyKey(SQLModel, table=True):
