@@ -2,6 +2,7 @@
 
 QuotaError
 ├── BudgetExceeded          no allocation has enough left
+├── NothingCovers           no allocation of that time can pay for what was used
 ├── LimitExceeded           more at once, or in one job, than somebody may have
 ├── NoPriceList             nothing is priced at that time
 ├── UnpricedResource        the price list has no price for something that is used
@@ -33,6 +34,17 @@ class BudgetExceeded(QuotaError):
         self.available = available
         """The most that one hold may take: the balance and the overdraft, never below zero."""
         self.needed = needed
+
+
+class NothingCovers(QuotaError):
+    """A project had no allocation, when a run started, that could pay for what it used."""
+
+    def __init__(self, project: str, asset: str) -> None:
+        super().__init__(
+            f"Project {project} had no allocation that pays for {asset}. Grant one that covers that time."
+        )
+        self.project = project
+        self.asset = asset
 
 
 class LimitExceeded(QuotaError):

@@ -1,7 +1,6 @@
 """Set budget aside for a job, so that what is promised can be paid."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from quotas.amounts import Asset
 from quotas.checks import require_amounts, require_whole
+from quotas.coverage import demanded, uncovered
 from quotas.errors import BudgetExceeded, KeyReused
 from quotas.journal import move, move_within_overdraft, record_transfer
 from quotas.money import VND, Vnd
@@ -27,13 +27,9 @@ from quotas.tables import (
     TransferKind,
     table_of,
 )
-from schedulers import tres
 from schedulers.tres import Tres
 
 _MOST_UNITS = 10**6
-_NOT_DEMANDED = frozenset({tres.MEM, tres.NODE, "billing", VND})
-"""Used by every job; an allocation limits them only where it has a line for them."""
-
 _PROJECTS = table_of(Project)
 _ALLOCATIONS = table_of(Allocation)
 _LINES = table_of(AllocationLine)
@@ -142,7 +138,7 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
         shortages.append(shortage)
     if stored := _held_before(conn, request):
         return stored
-    raise _refusal(conn, shortages or [_nothing_for(_scarcest_first(request)[0], request)], request)
+    raise _refusal(conn, shortages or [_nothing_for(demanded(request.unit)[0], request)], request)
 
 
 def shortfall(conn: Connection, job_id: UUID) -> dict[Asset, int]:
@@ -163,33 +159,13 @@ def _usable_allocations(conn: Connection, request: _Request) -> Iterator[Sequenc
 
 def _shortage(lines: Sequence[_Line], request: _Request) -> _Shortage | None:
     """Why this allocation cannot pay, as far as what was read tells."""
-    assets = {line.asset for line in lines}
-    for name in _scarcest_first(request):
-        if not _is_covered(name, assets, request):
-            return _nothing_for(name, request)
+    if (name := uncovered(request.unit, {line.asset for line in lines})) is not None:
+        return _nothing_for(name, request)
     for line in lines:
         needed = request.needs(line.asset)
         if needed > max(line.promisable, 0):
             return _Shortage(line.asset, max(line.promisable, 0), needed)
     return None
-
-
-def _is_covered(name: Tres, assets: AbstractSet[Asset], request: _Request) -> bool:
-    if VND in assets or name in assets:
-        return True
-    if name == tres.GPU:
-        return request.unit[name] <= sum(_typed_gpus(request.unit).values())
-    return name.startswith(f"{tres.GPU}:") and tres.GPU in assets
-
-
-def _scarcest_first(request: _Request) -> list[Tres]:
-    """What an allocation must cover: GPUs, licences, CPUs."""
-    demanded = (name for name, amount in request.unit.items() if amount and name not in _NOT_DEMANDED)
-    return sorted(demanded, key=lambda name: (name == tres.CPU, name == tres.GPU, name)) or [tres.CPU]
-
-
-def _typed_gpus(amounts: Mapping[Asset, int]) -> dict[Tres, int]:
-    return {name: amount for name, amount in amounts.items() if name.startswith(f"{tres.GPU}:")}
 
 
 def _nothing_for(name: Asset, request: _Request) -> _Shortage:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, exists, func, literal, select
 
 from quotas.amounts import Asset
 from quotas.money import VND
@@ -37,6 +37,7 @@ class Rule(StrEnum):
     BALANCE_IS_SUM_OF_ENTRIES = "balance_is_sum_of_entries"
     HELD_IS_OPEN_HOLDS = "held_is_open_holds"
     CONSUMED_IS_CHARGED_RUNS = "consumed_is_charged_runs"
+    """Each run as its newest revision has it."""
     GRANTED_IS_ALL_THERE_IS = "granted_is_all_there_is"
     """What was granted to an allocation is available, held or consumed."""
     WITHIN_OVERDRAFT = "within_overdraft"
@@ -120,8 +121,12 @@ def _held_is_open_holds(conn: Connection) -> Iterator[Discrepancy]:
 
 def _consumed_is_charged_runs(conn: Connection) -> Iterator[Discrepancy]:
     charged: Counter[tuple[object, Asset]] = Counter()
+    later = _RECORDS.alias("later")
+    is_superseded = exists().where(
+        later.c.run_key == _RECORDS.c.run_key, later.c.revision > _RECORDS.c.revision
+    )
     records = select(_RECORDS.c.allocation_id, _RECORDS.c.vnd, _RECORDS.c.tres_seconds).where(
-        _RECORDS.c.is_charged
+        _RECORDS.c.is_charged, ~is_superseded
     )
     for record in conn.execute(records).yield_per(10_000):
         charged[record.allocation_id, VND] += record.vnd

@@ -1,0 +1,229 @@
+"""Charge a run for which nothing was held: it was submitted past the portal, and used all the same."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy import Connection, RowMapping, bindparam, select
+
+from quotas.amounts import Asset
+from quotas.coverage import demanded, uncovered
+from quotas.end_states import DEFAULT_POLICY
+from quotas.errors import KeyReused, NothingCovers
+from quotas.journal import move, record_transfer
+from quotas.money import VND, Vnd
+from quotas.publish_prices import current_price_list, load_price_list
+from quotas.runs import Charge, PricedRun, RunUsage, content_hash, insert_records, price_run, require_sensible
+from quotas.tables import (
+    AccountingRecord,
+    Allocation,
+    AllocationLine,
+    AllocationState,
+    LedgerAccount,
+    Project,
+    TransferKind,
+    table_of,
+)
+from schedulers.jobstate import JobState
+
+_PROJECTS = table_of(Project)
+_ALLOCATIONS = table_of(Allocation)
+_LINES = table_of(AllocationLine)
+_ACCOUNTS = table_of(LedgerAccount)
+_RECORDS = table_of(AccountingRecord)
+
+_LINES_THEN = (
+    select(
+        _LINES.c.allocation_id,
+        _LINES.c.asset,
+        _LINES.c.available_id,
+        _LINES.c.consumed_id,
+        (_ACCOUNTS.c.balance + _ACCOUNTS.c.overdraft).label("promisable"),
+    )
+    .join_from(_ALLOCATIONS, _LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
+    .join(_ACCOUNTS, _ACCOUNTS.c.id == _LINES.c.available_id)
+    .where(
+        _ALLOCATIONS.c.project_id == bindparam("project"),
+        _ALLOCATIONS.c.state != AllocationState.PENDING,
+        _ALLOCATIONS.c.valid_from <= bindparam("at"),
+        _ALLOCATIONS.c.valid_to > bindparam("at"),
+    )
+    .order_by(_ALLOCATIONS.c.valid_to, _ALLOCATIONS.c.id, _LINES.c.available_id)
+)
+_LATEST = (
+    select(_RECORDS)
+    .where(_RECORDS.c.run_key == bindparam("key"))
+    .order_by(_RECORDS.c.revision.desc())
+    .limit(1)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectCharge:
+    """What a run without a hold cost, and which allocation paid."""
+
+    allocation_id: UUID
+    charge: Charge
+    vnd_change: Vnd
+    """By how much this call changed what the job was charged."""
+    counted_change: Mapping[Asset, int]
+    """By how much it changed what was recorded as used, charged or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    allocation_id: UUID
+    asset: Asset
+    available_id: int
+    consumed_id: int
+    promisable: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Payer:
+    job_id: UUID
+    project_id: UUID
+    allocation_id: UUID
+    price_list_id: int
+    partition: str
+
+
+def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
+    conn: Connection,
+    *,
+    job_id: UUID,
+    project_id: UUID,
+    partition: str,
+    run: RunUsage,
+    at: datetime,
+    allocation_id: UUID | None = None,
+    policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+) -> DirectCharge:
+    """Take what a run used from what is available, even below zero, at the prices of when it started.
+
+    It is paid from `allocation_id` if that one covered the time and the resources, else from the allocation
+    that expires first of those that still have enough, else from the last one. The same facts again change
+    nothing; other facts of the same run post only the difference, as a new revision. The caller commits.
+
+    Raises:
+        NothingCovers: no allocation of that time can pay for it; nothing is changed.
+        NoPriceList, UnpricedResource: it cannot be priced; nothing is changed.
+        InvalidAmount: a run that makes no sense.
+        KeyReused: the run_key belongs to another job.
+    """
+    require_sensible(run)
+    stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
+    if stored is not None:
+        return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy)
+    then = run.started_at or run.ended_at
+    prices = current_price_list(conn, then)
+    priced = price_run(run, partition, prices, policy)
+    lines = _paying_lines(conn, project_id, priced, then, allocation_id)
+    payer = _Payer(job_id, project_id, lines[0].allocation_id, prices.id, partition)
+    if not insert_records(conn, [priced], payer, at):
+        raise KeyReused(run.run_key)  # by somebody else, in this very moment
+    amounts = {line.asset: priced.uses(line.asset) for line in lines}
+    _post(conn, lines, amounts, key=f"charge:{run.run_key}", kind=TransferKind.SETTLE, job_id=job_id, at=at)
+    charge = Charge(run.run_key, priced.vnd, priced.is_charged, is_new=True)
+    return DirectCharge(payer.allocation_id, charge, priced.vnd, dict(run.tres_seconds))
+
+
+def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
+    conn: Connection,
+    stored: RowMapping,
+    run: RunUsage,
+    *,
+    job_id: UUID,
+    at: datetime,
+    policy: Mapping[JobState, bool],
+) -> DirectCharge:
+    """Post the difference to the newest revision, at its prices and from its lines."""
+    before = _Stored(**{name: stored[name] for name in _Stored.__slots__})
+    if before.job_id != job_id:
+        raise KeyReused(run.run_key)
+    if before.content_hash == content_hash(run):
+        charge = Charge(run.run_key, before.vnd, before.is_charged, is_new=False)
+        return DirectCharge(before.allocation_id, charge, 0, {})
+    prices = load_price_list(conn, before.price_list_id)
+    priced = price_run(run, before.partition, prices, policy)
+    revision = before.revision + 1
+    if not insert_records(conn, [priced], before, at, revision=revision):
+        raise KeyReused(run.run_key)
+    lines = _lines_of(conn, before.allocation_id)
+    amounts = {line.asset: priced.uses(line.asset) - before.uses(line.asset) for line in lines}
+    key = f"correct:{run.run_key}:{revision}"
+    _post(conn, lines, amounts, key=key, kind=TransferKind.CORRECT, job_id=job_id, at=at)
+    assets = before.tres_seconds.keys() | run.tres_seconds.keys()
+    changed = {a: run.tres_seconds.get(a, 0) - before.tres_seconds.get(a, 0) for a in assets}
+    charge = Charge(run.run_key, priced.vnd, priced.is_charged, is_new=False, is_revised=True)
+    return DirectCharge(before.allocation_id, charge, priced.vnd - before.vnd, changed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """The newest revision of a run."""
+
+    job_id: UUID
+    project_id: UUID
+    allocation_id: UUID
+    price_list_id: int
+    partition: str
+    revision: int
+    content_hash: str
+    is_charged: bool
+    vnd: Vnd
+    tres_seconds: Mapping[Asset, int]
+
+    def uses(self, asset: Asset) -> int:
+        if not self.is_charged:
+            return 0
+        return self.vnd if asset == VND else self.tres_seconds.get(asset, 0)
+
+
+def _paying_lines(
+    conn: Connection, project_id: UUID, priced: PricedRun, then: datetime, wanted: UUID | None
+) -> Sequence[_Line]:
+    rows = conn.execute(_LINES_THEN, {"project": project_id, "at": then})
+    every = [
+        tuple(lines) for _, lines in groupby((_Line(*row) for row in rows), lambda line: line.allocation_id)
+    ]
+    used = priced.run.tres_seconds if priced.is_charged else {}
+    covering = [lines for lines in every if uncovered(used, {line.asset for line in lines}) is None]
+    if not covering:
+        account = conn.execute(select(_PROJECTS.c.account).where(_PROJECTS.c.id == project_id)).scalar()
+        missing = [uncovered(used, {line.asset for line in lines}) for lines in every]
+        raise NothingCovers(str(account or project_id), missing[-1] or "" if missing else demanded(used)[0])
+    chosen = [lines for lines in covering if lines[0].allocation_id == wanted]
+    enough = [
+        lines for lines in covering if all(priced.uses(line.asset) <= line.promisable for line in lines)
+    ]
+    return (*chosen, *enough, covering[-1])[0]
+
+
+def _lines_of(conn: Connection, allocation_id: UUID) -> Sequence[_Line]:
+    rows = conn.execute(
+        select(_LINES.c.allocation_id, _LINES.c.asset, _LINES.c.available_id, _LINES.c.consumed_id)
+        .where(_LINES.c.allocation_id == allocation_id)
+        .order_by(_LINES.c.available_id)
+    )
+    return [_Line(*row, promisable=0) for row in rows]
+
+
+def _post(  # noqa: PLR0913 - one transfer, every fact by keyword
+    conn: Connection,
+    lines: Sequence[_Line],
+    amounts: Mapping[Asset, int],
+    *,
+    key: str,
+    kind: TransferKind,
+    job_id: UUID,
+    at: datetime,
+) -> None:
+    """Move amounts from available to consumed, or back where they are negative."""
+    moved = {line.available_id: -amounts[line.asset] for line in lines}
+    moved |= {line.consumed_id: amounts[line.asset] for line in lines}
+    if any(moved.values()):
+        move(conn, moved)
+        record_transfer(conn, kind=kind, key=key, at=at, amounts=moved, job_id=job_id)
