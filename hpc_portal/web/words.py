@@ -77,6 +77,7 @@ _REASONS = {
     "ReqNodeNotAvail": N_("The nodes that it needs are down or reserved."),
     "PartitionDown": N_("Its partition takes no jobs now."),
     "NodeDown": N_("The nodes that it needs are down."),
+    "AssocGrpBillingMinutes": N_("Your project has no budget left for it: it goes on when there is more."),
     "BeginTime": N_("It may start only later."),
     "SchedulerUnavailable": N_("The scheduler does not answer; the portal keeps trying."),
     "NonZeroExitCode": N_("The program ended with an error."),

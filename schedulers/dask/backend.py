@@ -12,13 +12,13 @@ import structlog
 
 from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
 from schedulers.dask import plugin
-from schedulers.dask.foreman import Foreman
+from schedulers.dask.foreman import MOMENT_SECONDS, Foreman
 from schedulers.dask.link import EmbeddedCluster, ExternalCluster, Link
 from schedulers.dask.messages import NodeEvent, NodeHello
 from schedulers.dask.outbox import Outbox
 from schedulers.dask.placement import ConcurrentLimits
 from schedulers.dask.pool import PoolNode
-from schedulers.dask.store import Placement, PlacementStore
+from schedulers.dask.store import Placed, Placement, PlacementStore
 from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobUsage
@@ -259,14 +259,16 @@ class DaskScheduler:
             return
         wanted = [placement for item in placed for placement in item.placements]
         try:
-            accepted = {placement.key for placement in await self._store.place(wanted)}
+            answer = await self._store.place(wanted)
         except Exception:  # whatever it was: what counts is what stands in the store now
             log.exception("dask.place_failed", runs=len(wanted))
-            accepted = await self._standing(wanted)
-        self._foreman.confirm(placed, accepted, now=self._seconds())
+            answer = await self._standing(wanted)
+        self._foreman.confirm(placed, answer, now=self._seconds())
+        if "" in answer.waiting.values():
+            asyncio.get_running_loop().call_later(MOMENT_SECONDS, self._wake.set)
         self._after_change()
 
-    async def _standing(self, wanted: Sequence[Placement]) -> set[tuple[UUID, int, int]]:
+    async def _standing(self, wanted: Sequence[Placement]) -> Placed:
         """Which of these placements the store has after all, once it answers again."""
         while True:
             await asyncio.sleep(_STORE_PAUSE_SECONDS)
@@ -280,9 +282,7 @@ class DaskScheduler:
                 for job in stored
                 for run in job.runs
             }
-            return {
-                placement.key for placement in wanted if lanes.get(placement.key) == placement.share.lane_id
-            }
+            return Placed([p for p in wanted if lanes.get(p.key) == p.share.lane_id])
 
     # Nodes
 

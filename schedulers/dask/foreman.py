@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import structlog
 
@@ -13,10 +13,10 @@ from schedulers.dask.commands import Task, lanes_of
 from schedulers.dask.ends import RunEnd, end_of_gang, end_of_report
 from schedulers.dask.lanes import LONG_SECONDS, Floor, Order, Work, family_of
 from schedulers.dask.messages import Lane, NodeHello, RunKey, RunReport
-from schedulers.dask.placement import PRIORITY, ConcurrentLimits, plan
+from schedulers.dask.placement import BEGIN_TIME, PRIORITY, ConcurrentLimits, plan
 from schedulers.dask.pool import Pool, PoolNode
 from schedulers.dask.queue import PendingQueue, Policy, priority_then_submission
-from schedulers.dask.store import Placement, Share, StoredJob
+from schedulers.dask.store import Placed, Placement, Share, StoredJob
 from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome
 
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 _REFUSED_PAUSE_SECONDS = 5.0
 """How long a job rests whose placement the store refused."""
+MOMENT_SECONDS = 0.2
+"""How long a job rests that the store cannot place yet, but soon."""
 _BOOT_FAIL_PAUSE_SECONDS = 1.0
 """How long a job rests that a node could not start, for the node may be overloaded."""
 
@@ -54,7 +56,11 @@ class PlacedOrder:
     def placements(self) -> list[Placement]:
         """What the store is asked to write."""
         job_id = self.order.job.submission.job_id
-        return [Placement(job_id, run.task_index, run.attempt, self.share) for run in self.runs]
+        restarts = self.order.job.restarts
+        return [
+            Placement(job_id, run.task_index, run.attempt, self.share, restarts(*run.key))
+            for run in self.runs
+        ]
 
 
 class Foreman:
@@ -149,10 +155,9 @@ class Foreman:
         self._note_reasons(drawn.reasons)
         return [self._book_order(order, now=now) for order in orders if order.tasks]
 
-    def confirm(
-        self, placed: Iterable[PlacedOrder], accepted: Collection[tuple[UUID, int, int]], *, now: float
-    ) -> None:
+    def confirm(self, placed: Iterable[PlacedOrder], answer: Placed, *, now: float) -> None:
         """The store has spoken: launch what it accepted, take back the rest."""
+        accepted = {placement.key for placement in answer.accepted}
         for item in placed:
             self._unconfirmed.discard(item.share.lane_id)
             job = item.order.job
@@ -166,7 +171,7 @@ class Foreman:
             elif stands:
                 self._launch(job, item.share, stands, item.share.nodes)
             if refused:
-                self._take_back(job, item.order.work, refused, now=now)
+                self._take_back(job, item.order.work, refused, answer.waiting.get(job_id), now=now)
 
     # Nodes
 
@@ -337,7 +342,7 @@ class Foreman:
         for node in nodes:
             self._parcel(node).lanes.append(lanes[node])
 
-    def _take_back(self, job: Job, work: Work, runs: list[Run], *, now: float) -> None:
+    def _take_back(self, job: Job, work: Work, runs: list[Run], reason: str | None, *, now: float) -> None:
         for run in runs:
             del job.runs[run.key], job.live[run.key], work.runs[job.job_id, *run.key]
         if job.is_cancelled:
@@ -345,7 +350,8 @@ class Foreman:
         else:
             job.returned.extendleft(run.key for run in reversed(runs))
             job.entry.waiting += len(runs)
-            job.entry.not_before = now + _REFUSED_PAUSE_SECONDS
+            job.entry.not_before = now + (MOMENT_SECONDS if reason == "" else _REFUSED_PAUSE_SECONDS)
+            job.entry.rests_for = reason or BEGIN_TIME
             self._queue.add(job.entry)
         self._close_if_done(work)
 
@@ -430,6 +436,7 @@ class Foreman:
             job.recalled[run.task_index] = job.recalled.get(run.task_index, 0) + 1
         if run.state is JobState.BOOT_FAIL and run.ended_at is not None:
             job.entry.not_before = run.ended_at + _BOOT_FAIL_PAUSE_SECONDS
+            job.entry.rests_for = BEGIN_TIME
         job.returned.append(successor)
         job.entry.waiting += 1
         self._queue.add(job.entry)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from schedulers.dask.book import Job, Run, TaskKey
-from schedulers.dask.placement import BEGIN_TIME, NODE_NOT_AVAILABLE, PARTITION_DOWN, Plan
+from schedulers.dask.placement import BEGIN_TIME, BUDGET, NODE_NOT_AVAILABLE, PARTITION_DOWN, Plan
 from schedulers.dask.pool import Slot
 from schedulers.dask.queue import Demand, Entry, PendingQueue
 
@@ -21,7 +21,7 @@ LANE_SECONDS = 0.5
 MOST_TASKS_PER_LANE = 64
 LONG_SECONDS = 5.0
 """Nothing queues behind a task of this length, and its like get no lanes of many for a while."""
-_CANNOT_RUN_NOW = {BEGIN_TIME, NODE_NOT_AVAILABLE, PARTITION_DOWN}
+_CANNOT_RUN_NOW = {BEGIN_TIME, BUDGET, NODE_NOT_AVAILABLE, PARTITION_DOWN}
 _MOST_FAMILIES = 10_000
 """The oldest is forgotten when there are more."""
 _NUMBER = re.compile(r"\d+")

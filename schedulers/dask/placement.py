@@ -21,6 +21,7 @@ _LIMITED_JOBS_PER_GROUP = 50
 """So many jobs of one project that hit its limits, and its other ones are not looked at."""
 
 BEGIN_TIME = "BeginTime"
+BUDGET = "AssocGrpBillingMinutes"
 RESOURCES = "Resources"
 LICENSES = "Licenses"
 PRIORITY = "Priority"
@@ -155,7 +156,7 @@ class _Cycle:
     def _own_reason(self, entry: Entry) -> str:
         """A reason that lies in the job or its project: others need not wait for it."""
         if entry.not_before > self._now:
-            return BEGIN_TIME
+            return entry.rests_for
         if entry.throttle is not None and entry.holding >= entry.throttle:
             return JOB_ARRAY_TASK_LIMIT
         limits = self._limits.get(entry.project)

@@ -82,6 +82,8 @@ class Entry:
     priority: int = 0
     not_before: float = 0.0
     """Unix seconds; set after a start that did not go well."""
+    rests_for: str = "BeginTime"
+    """Why it waits until `not_before`, in the words of squeue(1)."""
     rank: Rank = field(default=(), repr=False)
     """Given by the queue when it was added."""
 

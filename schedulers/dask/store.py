@@ -84,11 +84,23 @@ class Placement:
     task_index: int
     attempt: int
     share: Share
+    restarts: int = 0
+    """How often the task was started before: what those runs cost must be set aside again first."""
 
     @property
     def key(self) -> tuple[UUID, int, int]:
         """What is unique about it."""
         return self.job_id, self.task_index, self.attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The store's answer: what stands, and what had better wait."""
+
+    accepted: Sequence[Placement]
+    """Those that now stand in the store; only they may be started."""
+    waiting: Mapping[UUID, str] = field(default_factory=dict)
+    """Jobs of which something was left out for now, and why, in the words of squeue(1); "" for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +137,11 @@ class PlacementStore(Protocol):
         """
         ...
 
-    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
-        """Write them in one transaction; those that now stand in the store, and only they may be started.
+    async def place(self, placements: Sequence[Placement]) -> Placed:
+        """Write them in one transaction.
 
-        Left out are runs that somebody else placed, runs of jobs that are cancelled or ended, and all of
-        them when the caller is no longer the active controller.
+        Left out are runs that somebody else placed, runs of jobs that are cancelled or ended, those that
+        nobody could pay for, and all of them when the caller is no longer the active controller.
         """
         ...
 
@@ -153,6 +165,8 @@ class MemoryPlacementStore:
         self.jobs: dict[UUID, StoredJob] = {}
         self.runs: dict[tuple[UUID, int, int], StoredRun] = {}
         self.project_limits: dict[str, ConcurrentLimits] = {}
+        self.unfunded: dict[UUID, str] = {}
+        """Jobs whose tasks must not start again, and why."""
         self.is_active = True
         """False plays a controller that lost its lease: every placement is refused."""
 
@@ -179,12 +193,16 @@ class MemoryPlacementStore:
             runs.setdefault(job_id, []).append(run)
         return [replace(job, runs=tuple(runs.get(job_id, ()))) for job_id, job in self.jobs.items()]
 
-    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
-        """Refuse what stands already, and everything of a cancelled job."""
+    async def place(self, placements: Sequence[Placement]) -> Placed:
+        """Refuse what stands already, everything of a cancelled job, and restarts that are `unfunded`."""
         accepted: list[Placement] = []
+        waiting: dict[UUID, str] = {}
         for placement in placements:
             job = self.jobs.get(placement.job_id)
             if not self.is_active or placement.key in self.runs or (job and job.cancel_requested):
+                continue
+            if placement.restarts and placement.job_id in self.unfunded:
+                waiting[placement.job_id] = self.unfunded[placement.job_id]
                 continue
             self.runs[placement.key] = StoredRun(
                 task_index=placement.task_index,
@@ -195,7 +213,7 @@ class MemoryPlacementStore:
                 placement=placement.share.to_json(),
             )
             accepted.append(placement)
-        return accepted
+        return Placed(accepted, waiting)
 
     async def require_right(self) -> None:
         """Refuse when another controller is played to be active."""

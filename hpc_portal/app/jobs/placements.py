@@ -6,25 +6,28 @@ run impossible, and pending tasks of an array have no rows: 100,000 of them cost
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, exists, or_, select
+from sqlalchemy import Connection, exists, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from hpc_portal.app import leases
+from hpc_portal.app import events, leases
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dispatch import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job, JobTask
+from quotas.errors import QuotaError
 from quotas.limits import LimitKind, LimitOwner
 from quotas.tables import Project, QuotaLimit
-from schedulers.dask.placement import ConcurrentLimits
-from schedulers.dask.store import Placement, StoredJob, StoredRun
+from quotas.top_up import top_up_hold
+from schedulers.dask.placement import BUDGET, ConcurrentLimits
+from schedulers.dask.store import Placed, Placement, StoredJob, StoredRun
 from schedulers.jobstate import JobState
 from schedulers.tres import gpu_tres
 
@@ -53,8 +56,8 @@ class DatabasePlacementStore:
         context = self._attached
         return await context.read(lambda connection: _load(connection, context))
 
-    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
-        """Write them in one transaction; those that now stand, and only they may be started.
+    async def place(self, placements: Sequence[Placement]) -> Placed:
+        """Write them in one transaction; a task that ran before is placed again only when that is paid for.
 
         Raises:
             LeaseLost: another controller is active; nothing was written.
@@ -120,10 +123,11 @@ def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]
     return stored
 
 
-def _place(
-    connection: Connection, placements: Sequence[Placement], context: ControllerContext
-) -> list[Placement]:
+def _place(connection: Connection, placements: Sequence[Placement], context: ControllerContext) -> Placed:
     now = context.clock.now()
+    again = [placement for placement in placements if placement.restarts]
+    if again:
+        events.take_turns(connection)  # money may move, before jobs are locked
     wanted = {placement.job_id for placement in placements}
     startable = set(
         connection.execute(
@@ -136,6 +140,7 @@ def _place(
             .with_for_update(read=True)
         ).scalars()
     )
+    waiting = _unfunded(connection, [one for one in again if one.job_id in startable], at=now)
     shares: dict[int, dict[str, Any]] = {}
     rows = [
         {
@@ -147,13 +152,40 @@ def _place(
             "placed_at": now,
         }
         for placement in placements
-        if placement.job_id in startable
+        if placement.job_id in startable and not (placement.restarts and placement.job_id in waiting)
     ]
     if not rows:
-        return []
+        return Placed([], waiting)
     inserted = connection.execute(_INSERT_NEW[connection.dialect.name], rows)
     written = {(row.job_id, row.task_index, row.attempt) for row in inserted}
-    return [placement for placement in placements if placement.key in written]
+    return Placed([placement for placement in placements if placement.key in written], waiting)
+
+
+def _unfunded(connection: Connection, again: Sequence[Placement], *, at: datetime) -> dict[UUID, str]:
+    """Jobs whose tasks must not run again now, and why: what they used is not settled, or not set aside anew.
+
+    What a requeued run used was taken from the hold. Settling tops it up again where the budget allows; where
+    it did not, this tries it until it does.
+    """
+    if not again:
+        return {}
+    tasks = sorted({(placement.job_id, placement.task_index) for placement in again})
+    unsettled = (
+        select(col(JobTask.job_id))
+        .distinct()
+        .where(
+            tuple_(col(JobTask.job_id), col(JobTask.task_index)).in_(tasks),
+            col(JobTask.settled_at).is_(None),
+        )
+    )
+    waiting = dict.fromkeys(connection.execute(unsettled).scalars(), "")
+    for job_id in sorted({placement.job_id for placement in again} - waiting.keys()):
+        try:
+            top_up_hold(connection, job_id=job_id, at=at)
+        except QuotaError as problem:
+            log.info("placements.unfunded", job_id=str(job_id), problem=str(problem))
+            waiting[job_id] = BUDGET
+    return waiting
 
 
 _KEY = (col(JobTask.job_id), col(JobTask.task_index), col(JobTask.attempt))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schedulers.dask.backend import DaskScheduler
-from schedulers.dask.store import MemoryPlacementStore, Placement
+from schedulers.dask.store import MemoryPlacementStore, Placed, Placement
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import ArraySpec, ResourceRequest
 from schedulers.jobstate import JobState
@@ -135,7 +135,7 @@ class ForgetfulStore(MemoryPlacementStore):
         super().__init__()
         self.lost = 0
 
-    async def place(self, placements: Sequence[Placement]) -> Sequence[Placement]:
+    async def place(self, placements: Sequence[Placement]) -> Placed:
         placed = await super().place(placements)
         if not self.lost:
             self.lost += 1

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schedulers.cluster import Partition
-from schedulers.dask.foreman import Foreman
+from schedulers.dask.foreman import MOMENT_SECONDS, Foreman
 from schedulers.dask.messages import Lane, NodeHello, RunKey, RunReport
-from schedulers.dask.store import MemoryPlacementStore, StoredRun
+from schedulers.dask.placement import BUDGET
+from schedulers.dask.store import MemoryPlacementStore, Placed, StoredRun
 from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
 from schedulers.protocol import Refused, Submission
@@ -130,11 +131,11 @@ class Stage:
     def plan(self, *, crash_after_place: bool = False, lose_launch: bool = False) -> None:
         placed = self.foreman.draw_orders(self.store.project_limits, now=self.now)
         wanted = [placement for item in placed for placement in item.placements]
-        accepted = {placement.key for placement in done(self.store.place(wanted))}
+        answer = done(self.store.place(wanted))
         if crash_after_place:
             self.boot()
             return
-        self.foreman.confirm(placed, accepted, now=self.now)
+        self.foreman.confirm(placed, answer, now=self.now)
         self.deliver(lose=lose_launch)
 
     def deliver(self, *, lose: bool = False) -> None:
@@ -383,9 +384,9 @@ def test_a_job_cancelled_while_the_store_writes_its_placement_never_starts() -> 
     stage = Stage()
     job_id = stage.submit(spec())
     placed = stage.foreman.draw_orders({}, now=stage.now)
-    accepted = done(stage.store.place([p for item in placed for p in item.placements]))
+    answer = done(stage.store.place([p for item in placed for p in item.placements]))
     stage.foreman.cancel([str(job_id)], now=stage.now)
-    stage.foreman.confirm(placed, {p.key for p in accepted}, now=stage.now)
+    stage.foreman.confirm(placed, answer, now=stage.now)
     stage.deliver()
     assert not stage.nodes["n1"].started
     assert stage.states(job_id) == [(0, 0, "CANCELLED")]
@@ -398,7 +399,7 @@ def test_a_node_that_lists_its_runs_while_the_store_writes_gets_nothing_that_doe
     placed = stage.foreman.draw_orders({}, now=stage.now)
     stage.list_runs(node)
     assert not node.started
-    stage.foreman.confirm(placed, (), now=stage.now)
+    stage.foreman.confirm(placed, Placed([]), now=stage.now)
     stage.list_runs(node)
     assert not node.started
     stage.now += 6
@@ -412,7 +413,7 @@ def test_a_cancelled_job_whose_placement_was_refused_is_told_to_be_closed() -> N
     placed = stage.foreman.draw_orders({}, now=stage.now)
     stage.foreman.cancel([job_id], now=stage.now)
     cursor = stage.foreman.book.version
-    stage.foreman.confirm(placed, (), now=stage.now)
+    stage.foreman.confirm(placed, Placed([]), now=stage.now)
     assert stage.foreman.book.snapshots([job_id], cursor)[job_id].is_closed
 
 
@@ -423,9 +424,9 @@ def test_a_node_lost_while_the_store_writes_gets_nothing_and_the_job_runs_again(
     (node,) = stage.nodes.values()
     placed = stage.foreman.draw_orders({}, now=stage.now)
     wanted = [placement for item in placed for placement in item.placements]
-    accepted = {placement.key for placement in done(stage.store.place(wanted))} if stands else set()
+    answer = done(stage.store.place(wanted)) if stands else Placed([])
     stage.foreman.lose_node(node.name, now=stage.now)
-    stage.foreman.confirm(placed, accepted, now=stage.now)
+    stage.foreman.confirm(placed, answer, now=stage.now)
     stage.deliver()
     assert not node.started
     stage.list_runs(node)
@@ -445,6 +446,43 @@ def test_a_placement_that_the_store_refuses_goes_back_and_frees_its_slot() -> No
     stage.now += 6
     stage.settle()
     assert stage.states(job_id) == [(n, 0, "COMPLETED") for n in range(3)]
+
+
+def test_a_restart_that_nobody_can_pay_for_waits_and_says_why() -> None:
+    stage = Stage()
+    job_id = stage.submit(spec(requeue=RequeuePolicy(on_exit_codes=(75,))))
+    stage.plan()
+    (node,) = stage.nodes.values()
+    node.finish(f"{job_id}/0/0/0", stage.now, code=75)
+    stage.hear(node)
+    stage.store.unfunded[job_id] = BUDGET
+    for _ in range(3):
+        stage.plan()
+        stage.plan()
+        assert stage.foreman.book.snapshots([str(job_id)], None)[str(job_id)].pending_reason == BUDGET
+        stage.now += 6
+    other = stage.submit(spec(name="other"))
+    stage.plan()
+    assert node.running() == [f"{other}/0/0/0"]
+    del stage.store.unfunded[job_id]
+    stage.now += 6
+    stage.settle()
+    assert stage.states(job_id) == [(0, 0, "FAILED"), (0, 1, "COMPLETED")]
+
+
+def test_a_restart_that_is_not_settled_yet_waits_a_moment_only() -> None:
+    stage = Stage()
+    job_id = stage.submit(spec(requeue=RequeuePolicy(on_exit_codes=(75,))))
+    stage.plan()
+    (node,) = stage.nodes.values()
+    node.finish(f"{job_id}/0/0/0", stage.now, code=75)
+    stage.hear(node)
+    stage.store.unfunded[job_id] = ""
+    stage.plan()
+    del stage.store.unfunded[job_id]
+    stage.now += 2 * MOMENT_SECONDS
+    stage.plan()
+    assert node.running() == [f"{job_id}/0/1/0"]
 
 
 def test_a_node_that_comes_back_without_its_runs_has_failed_them() -> None:
