@@ -330,6 +330,12 @@ class AccountingRecord(SQLModel, table=True):
         UniqueConstraint("run_key", "revision"),
         CheckConstraint("elapsed_seconds >= 0 AND vnd >= 0 AND revision >= 0", name="not_negative"),
         Index("ix_accounting_record_project", "project_id", "ended_at"),
+        Index(
+            "ix_accounting_record_uncharged",
+            "allocation_id",
+            sqlite_where=text("NOT is_charged AND elapsed_seconds > 0"),
+            postgresql_where=text("NOT is_charged AND elapsed_seconds > 0"),
+        ),
         {"sqlite_autoincrement": True},
     )
 

@@ -5,12 +5,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
-from quotas.columns import BigSerial, UtcDateTime, Uuid, Vnd
+from quotas.checks import LONGEST_ASSET_NAME
+from quotas.columns import BigSerial, TresSeconds, UtcDateTime, Uuid, Vnd
 from quotas.tables import text_enum
 from schedulers.jobstate import JobState
 
@@ -171,6 +172,10 @@ class Job(SQLModel, table=True):
     partition: str = Field(max_length=64)
     priority: int = 0
     is_array: bool = False
+    is_external: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    """Submitted past the portal, with sbatch; found in the cluster's accounting and charged afterwards."""
 
     phase: Phase = Field(sa_type=text_enum(Phase, "phase"))
     state: JobState = Field(default=JobState.PENDING, sa_type=text_enum(JobState, "state"))
@@ -342,6 +347,78 @@ class ClusterOutage(SQLModel, table=True):
     part: ClusterPart = Field(sa_type=text_enum(ClusterPart, "part"), primary_key=True)
     since: datetime = Field(sa_type=UtcDateTime)
     problem: str = Field(sa_column=Column(Text, nullable=False))
+
+
+class ExternalReader(SQLModel, table=True):
+    """How far the accounting of a cluster was read for jobs from outside the portal."""
+
+    __tablename__ = "external_reader"
+
+    cluster: str = Field(primary_key=True, max_length=64)
+    began_at: datetime = Field(sa_type=UtcDateTime)
+    """What ended before is none of the portal's."""
+    read_until: datetime = Field(sa_type=UtcDateTime)
+    reread_at: datetime = Field(sa_type=UtcDateTime)
+    """When the last days were read again, for records that came late or were revised."""
+
+
+class ExternalUsage(SQLModel, table=True):
+    """What jobs from outside used of an allocation on a cluster, charged or not: the cluster counted it."""
+
+    __tablename__ = "external_usage"
+
+    cluster: str = Field(primary_key=True, max_length=64)
+    allocation_id: UUID = Field(foreign_key="allocation.id", primary_key=True)
+    asset: str = Field(primary_key=True, max_length=LONGEST_ASSET_NAME)
+    amount: int = Field(sa_type=TresSeconds)
+
+
+class UnclaimedRun(SQLModel, table=True):
+    """A run in a cluster's accounting that nobody here could be charged for yet; it is tried again."""
+
+    __tablename__ = "unclaimed_run"
+
+    cluster: str = Field(primary_key=True, max_length=64)
+    scheduler_job_id: str = Field(primary_key=True, max_length=64)
+    submitted_at: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    account: str = Field(max_length=255)
+    cluster_user: str = Field(max_length=255)
+    why: str = Field(sa_column=Column(Text, nullable=False))
+    record: dict[str, Any] = Field(sa_type=JSON)
+    """The whole ExternalRun."""
+    found_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class MirrorState(SQLModel, table=True):
+    """How the mirror of accounts and budgets into a cluster stands."""
+
+    __tablename__ = "mirror_state"
+
+    cluster: str = Field(primary_key=True, max_length=64)
+    checked_at: datetime = Field(sa_type=UtcDateTime)
+    applied_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When something was last changed there."""
+    problem: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+
+
+class MirrorDrift(SQLModel, table=True):
+    """A difference that somebody else made between what the portal set on a cluster and what is there."""
+
+    __tablename__ = "mirror_drift"
+    __table_args__ = (
+        Index("ix_mirror_drift_cluster", "cluster", "corrected_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True))
+    cluster: str = Field(max_length=64)
+    subject: str = Field(max_length=200)
+    field: str = Field(max_length=120)
+    wanted: str = Field(sa_column=Column(Text, nullable=False))
+    found: str = Field(sa_column=Column(Text, nullable=False))
+    since: datetime = Field(sa_type=UtcDateTime)
+    corrected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """None while it stands."""
 
 
 class AuditRecord(SQLModel, table=True):
