@@ -1,11 +1,18 @@
-"""Fixtures of every suite: a fresh database of each kind that the portal supports."""
+"""Fixtures of every suite: a fresh database of each kind that the portal supports, and a Slurm cluster."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from scripts.slurm_cluster.instance import Instance
 from tests.postgres import PostgresServer, running_server
+from tests.slurm import put_in_one_process, running_cluster, settle
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One Slurm cluster is enough for all."""
+    put_in_one_process(items)
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +36,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'portal.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture(scope="session")
+def slurm_cluster() -> Iterator[Instance]:
+    """Started by the first test that needs it; a machine where it cannot start fails."""
+    with running_cluster() as instance:
+        yield instance
+
+
+@pytest.fixture
+def slurm(slurm_cluster: Instance) -> Instance:
+    """The cluster with all daemons up, no job and every node idle, whatever the test before did to it."""
+    settle(slurm_cluster)
+    return slurm_cluster

@@ -1,0 +1,57 @@
+"""A real Slurm cluster for tests: one of the test process's own, started by the first test that asks.
+
+Ask for the fixture `slurm` (or `slurm_cluster` in fixtures of a wider scope). Such tests all go to one
+process (the xdist group "slurm"): a run of the suite starts one cluster, and nobody else uses it meanwhile.
+A machine where no cluster can start fails: what the portal promises about Slurm would go untested.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+
+from scripts.slurm_cluster import daemons
+from scripts.slurm_cluster.instance import Instance
+from scripts.slurm_cluster.lifecycle import bring_up, take_down, wait_until_idle
+
+_GROUP = "slurm"
+_FIXTURE = "slurm_cluster"
+
+
+def put_in_one_process(items: list[pytest.Item]) -> None:
+    """Mark every test that uses the cluster, so that one xdist worker runs them all."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _FIXTURE in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group(_GROUP))
+
+
+@contextmanager
+def running_cluster(purpose: str = "test") -> Iterator[Instance]:
+    """A cluster of our own, with a name nobody else has; it dies with this process, whatever ends that."""
+    lifeline, owner = os.pipe()
+    try:
+        instance = bring_up(f"{purpose}-{uuid4().hex[:8]}", lifeline=lifeline)
+        try:
+            yield instance
+        finally:
+            take_down(instance)
+    finally:
+        os.close(lifeline)
+        os.close(owner)
+
+
+def settle(instance: Instance) -> None:
+    """All daemons run, no job is left, every node is idle: as the next test wants to find it."""
+    for name in daemons.daemons_of(instance):
+        daemons.start(instance, name)
+    cancel_all_jobs(instance)
+    wait_until_idle(instance)
+
+
+def cancel_all_jobs(instance: Instance) -> None:
+    """Pending, held and running ones, of everybody."""
+    jobs = instance.run("squeue", "--noheader", "--all", "--format=%A").split()
+    if jobs:
+        instance.run("scancel", *sorted(set(jobs)))
