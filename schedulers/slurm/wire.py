@@ -4,12 +4,13 @@ A number that Slurm sends as {set, infinite, number} becomes `int | Unlimited | 
 What slurmdbd says is in wire_accounting.py.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, NamedTuple, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Unlimited(Enum):
@@ -21,18 +22,18 @@ class Unlimited(Enum):
 def read_number(value: object) -> int | Unlimited | None:
     """The three cases of a Slurm number; a plain number is one that is set."""
     match value:
-        case {"infinite": True}:
+        case {"infinite": True} | Unlimited():
             return Unlimited.UNLIMITED
-        case {"set": True, "number": int() | float() as number}:
-            return int(number)
-        case bool() | None:
-            return None
-        case int() | float():
+        case {"set": True, "number": number}:
+            return read_number(number)
+        case int() | float() if not isinstance(value, bool) and math.isfinite(value):
             return int(value)
-        case Unlimited():
-            return value
         case _:
             return None
+
+
+_NO_INSTANT = 0xFFFFFFFE
+"""From here on up Slurm means "none" and "never"; slurmdbd writes it for the start of a job that had none."""
 
 
 def read_instant(value: object) -> datetime | None:
@@ -40,7 +41,9 @@ def read_instant(value: object) -> datetime | None:
     if isinstance(value, datetime):
         return value
     seconds = read_number(value)
-    return datetime.fromtimestamp(seconds, UTC) if isinstance(seconds, int) and seconds > 0 else None
+    if not isinstance(seconds, int) or not 0 < seconds < _NO_INSTANT:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _read_text(value: object) -> object:
@@ -64,7 +67,7 @@ Words: TypeAlias = tuple[str, ...]
 class WireModel(BaseModel):
     """A part of a reply: unknown fields are ignored, so that a newer Slurm breaks nothing."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, validate_by_name=True, validate_by_alias=True)
 
 
 class WireExitCode(WireModel):
@@ -73,15 +76,17 @@ class WireExitCode(WireModel):
     status: Words = ()
     """SUCCESS, ERROR, SIGNALED, CORE_DUMPED, PENDING."""
     return_code: Number = None
-    signal_id: Number = Field(default=None, validation_alias="signal")
+    signal_id: Number = Field(default=None, validation_alias=AliasPath("signal", "id"))
 
 
-class JobStateEntry(WireModel):
+class JobStateEntry(NamedTuple):
     """One line of GET /jobs/state: the least that tells whether a job changed."""
 
     job_id: str
-    """"812", "812_4" for an array task, "812_[5-9]" for the part of an array that never started."""
+    """`812`, or `812_4` for a task of the array 812, whether it started or not."""
     state: Words
+    record_id: int
+    """Slurm's own number of the record; that of the array itself while a task has not started."""
 
 
 class SlurmJob(WireModel):
@@ -110,6 +115,7 @@ class SlurmJob(WireModel):
     """A host list: "gpu[01-02]"."""
     gres_detail: Words = ()
     """One for each node: "gpu:h100:2(IDX:0-1)"."""
+    failed_node: Text = ""
     restart_cnt: int = 0
     priority: Number = None
     nice: int | None = None
@@ -127,11 +133,15 @@ class SlurmJob(WireModel):
     """"cpu=4,mem=8G,node=1,billing=4,gres/gpu=1"."""
     tres_alloc_str: Text = ""
     licenses: Text = ""
+    """As asked for, perhaps with alternatives: "vcs:1|primetime:1"."""
+    licenses_allocated: Text = ""
     features: Text = ""
     resv_name: Text = ""
+    submit_line: Text = ""
     current_working_directory: Text = ""
-    standard_output: Text = ""
-    standard_error: Text = ""
+    stdout_expanded: Text = ""
+    stderr_expanded: Text = ""
+    """"" when stderr goes where stdout goes."""
 
 
 class SlurmNode(WireModel):
@@ -198,7 +208,13 @@ class SlurmPartition(WireModel):
     maximums: PartitionMaximums = PartitionMaximums()
     defaults: PartitionDefaults = PartitionDefaults()
     partition: PartitionState = PartitionState()
-    is_default: bool = False
+    flags: Words | None = None
+    """None before v0.0.43 at least: those versions do not tell."""
+
+    @property
+    def is_default(self) -> bool | None:
+        """Whether jobs that name no partition go here; None when the API version does not tell."""
+        return None if self.flags is None else "DEFAULT" in self.flags
 
 
 class SlurmLicense(WireModel):

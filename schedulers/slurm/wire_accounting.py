@@ -1,22 +1,55 @@
 """What slurmdbd says through slurmrestd: ended jobs with their usage, QOS, accounts, users, associations."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
-from pydantic import Field
+from pydantic import AliasPath, BeforeValidator, Field
 
 from schedulers.slurm.wire import Id, Instant, Number, Text, WireExitCode, WireModel, Words
 
 
 class WireTres(WireModel):
-    """An amount of one resource; `cpu`, or `gres` with the name `gpu:h100`."""
+    """An amount of one resource: `cpu`, or the type `gres` with the name `gpu:h100`."""
 
     type: str
     name: Text = ""
-    id: int = 0
     count: int = 0
-    """Memory is MiB, as in the request; a consumed `mem` is bytes."""
+    """Memory is MiB where it was allocated or asked for, and bytes where it was consumed."""
     node: Text = ""
-    task: Number = None
+
+
+def _read_tres(value: object) -> object:
+    """Without the amounts that are not known (Slurm's NO_VAL64 arrives as -2)."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return ()
+    return [one for one in value if not isinstance(one, dict) or _is_known(one.get("count"))]
+
+
+def _is_known(count: object) -> bool:
+    return isinstance(count, int) and count >= 0
+
+
+TresList: TypeAlias = Annotated[tuple[WireTres, ...], BeforeValidator(_read_tres)]
+
+
+def _read_node_list(value: object) -> object:
+    return "" if value in {None, "None assigned"} else value
+
+
+NodeList: TypeAlias = Annotated[str, BeforeValidator(_read_node_list)]
+"""A host list such as `gpu[01-02]`."""
+
+
+class CpuTime(WireModel):
+    """Time on processors."""
+
+    whole_seconds: int = Field(default=0, validation_alias="seconds")
+    microseconds: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """Both parts."""
+        return self.whole_seconds + self.microseconds / 1e6
 
 
 class AccountedTime(WireModel):
@@ -31,9 +64,24 @@ class AccountedTime(WireModel):
     suspended: int = 0
     limit: Number = None
     """Minutes."""
-    user_seconds: float = 0.0
-    system_seconds: float = 0.0
-    total_seconds: float = 0.0
+    user: CpuTime = CpuTime()
+    system: CpuTime = CpuTime()
+    total: CpuTime = CpuTime()
+
+    @property
+    def user_seconds(self) -> float:
+        """Processor time in the programs themselves."""
+        return self.user.seconds
+
+    @property
+    def system_seconds(self) -> float:
+        """Processor time in the kernel on their behalf."""
+        return self.system.seconds
+
+    @property
+    def total_seconds(self) -> float:
+        """User and system time."""
+        return self.total.seconds
 
 
 class AccountedState(WireModel):
@@ -46,14 +94,15 @@ class AccountedState(WireModel):
 class AccountedTres(WireModel):
     """What a job asked for and what it got."""
 
-    allocated: tuple[WireTres, ...] = ()
-    requested: tuple[WireTres, ...] = ()
+    allocated: TresList = ()
+    requested: TresList = ()
 
 
 class AccountedArray(WireModel):
     """Where a job stands in its array."""
 
     job_id: Id = None
+    """None for a job that is no array."""
     task_id: Number = None
     task: Text = ""
     """The tasks that never started, as slurmdbd writes them."""
@@ -62,52 +111,57 @@ class AccountedArray(WireModel):
 class ConsumedTres(WireModel):
     """What the processes of a step really used; memory and disk in bytes."""
 
-    max: tuple[WireTres, ...] = ()
-    average: tuple[WireTres, ...] = ()
-    total: tuple[WireTres, ...] = ()
+    max: TresList = ()
+    average: TresList = ()
+    total: TresList = ()
 
 
 class StepTres(WireModel):
     """Resources of one step."""
 
-    allocated: tuple[WireTres, ...] = ()
+    allocated: TresList = ()
     consumed: ConsumedTres = ConsumedTres()
 
 
 class AccountedStep(WireModel):
     """The batch script, the extern step, or an srun of a job."""
 
-    id: str
-    """"812.batch", "812.0"."""
-    name: Text = ""
+    id: str = Field(validation_alias=AliasPath("step", "id"))
+    """`812.batch`, `812.0`."""
+    name: Text = Field(default="", validation_alias=AliasPath("step", "name"))
     state: Words = ()
     time: AccountedTime = AccountedTime()
     exit_code: WireExitCode = WireExitCode()
     tres: StepTres = StepTres()
-    energy_joules: Number = None
-    nodes: Text = ""
+    energy_joules: Number = Field(
+        default=None, validation_alias=AliasPath("statistics", "energy", "consumed")
+    )
+    """0 where the site does not measure energy."""
+    nodes: NodeList = Field(default="", validation_alias=AliasPath("nodes", "range"))
 
 
 class AccountedJob(WireModel):
     """One run of a job or array task as slurmdbd keeps it; each requeue is a run of its own."""
 
     job_id: int
+    """Slurm's own number of the record; the job submitted is `array.job_id or job_id`."""
     cluster: Text = ""
     name: Text = ""
     user: Text = ""
     account: Text = ""
     partition: Text = ""
     qos: Text = ""
-    comment: Text = ""
-    """The job's own comment, as submitted."""
+    comment: Text = Field(default="", validation_alias=AliasPath("comment", "job"))
+    """As submitted."""
     array: AccountedArray = AccountedArray()
     state: AccountedState = AccountedState()
     time: AccountedTime = AccountedTime()
     exit_code: WireExitCode = WireExitCode()
     derived_exit_code: WireExitCode = WireExitCode()
     restart_cnt: int = 0
-    nodes: Text = ""
-    """A host list; "None assigned" becomes ""."""
+    """How often it was requeued before this run; always 0 before v0.0.42, which does not tell."""
+    failed_node: Text = ""
+    nodes: NodeList = ""
     allocation_nodes: int = 0
     tres: AccountedTres = AccountedTres()
     steps: tuple[AccountedStep, ...] = ()
@@ -119,24 +173,43 @@ class AccountedJob(WireModel):
 
 
 class SlurmQos(WireModel):
-    """A quality of service: a name that carries limits."""
+    """A quality of service: a name that carries limits, called here as sacctmgr calls them."""
 
     name: str
     id: int = 0
     description: Text = ""
     flags: Words = ()
     priority: Number = None
-    grp_tres_minutes: tuple[WireTres, ...] = ()
-    """GrpTRESMins: how much may be used altogether."""
-    grp_tres: tuple[WireTres, ...] = ()
-    """GrpTRES: how much may be in use at once."""
-    max_tres_per_user: tuple[WireTres, ...] = ()
-    max_tres_per_account: tuple[WireTres, ...] = ()
-    max_tres_per_job: tuple[WireTres, ...] = ()
-    max_wall_minutes_per_job: Number = None
-    grp_jobs: Number = None
-    max_jobs_per_user: Number = None
-    max_submit_jobs_per_user: Number = None
+    grp_tres_minutes: TresList = Field(
+        default=(), validation_alias=AliasPath("limits", "max", "tres", "minutes", "total")
+    )
+    """How much may be used altogether; always empty before v0.0.42, which does not tell."""
+    grp_tres: TresList = Field(default=(), validation_alias=AliasPath("limits", "max", "tres", "total"))
+    """How much may be in use at once."""
+    max_tres_per_user: TresList = Field(
+        default=(), validation_alias=AliasPath("limits", "max", "tres", "per", "user")
+    )
+    max_tres_per_account: TresList = Field(
+        default=(), validation_alias=AliasPath("limits", "max", "tres", "per", "account")
+    )
+    max_tres_per_job: TresList = Field(
+        default=(), validation_alias=AliasPath("limits", "max", "tres", "per", "job")
+    )
+    max_wall_minutes_per_job: Number = Field(
+        default=None, validation_alias=AliasPath("limits", "max", "wall_clock", "per", "job")
+    )
+    grp_jobs: Number = Field(
+        default=None, validation_alias=AliasPath("limits", "max", "active_jobs", "count")
+    )
+    grp_submit_jobs: Number = Field(
+        default=None, validation_alias=AliasPath("limits", "max", "jobs", "count")
+    )
+    max_jobs_per_user: Number = Field(
+        default=None, validation_alias=AliasPath("limits", "max", "jobs", "active_jobs", "per", "user")
+    )
+    max_submit_jobs_per_user: Number = Field(
+        default=None, validation_alias=AliasPath("limits", "max", "jobs", "per", "user")
+    )
 
 
 class SlurmAccount(WireModel):
@@ -153,36 +226,39 @@ class SlurmUser(WireModel):
 
     name: str
     administrator_level: Words = ()
-    default_account: Text = ""
+    default_account: Text = Field(default="", validation_alias=AliasPath("default", "account"))
     flags: Words = ()
 
 
 class SlurmAssociation(WireModel):
-    """A user in an account on a cluster (and perhaps a partition), or the account itself (user "")."""
+    """A user in an account on a cluster (and perhaps a partition), or the account itself (user "").
 
-    id: int | None = None
+    Limits are called here as sacctmgr calls them.
+    """
+
+    id: Id = None
+    """Slurm 24.11 does not tell it in v0.0.41 and v0.0.42."""
     cluster: Text = ""
     account: Text = ""
     user: Text = ""
     partition: Text = ""
     parent_account: Text = ""
     qos: Words = ()
-    default_qos: Text = ""
+    default_qos: Text = Field(default="", validation_alias=AliasPath("default", "qos"))
     is_default: bool = False
     shares_raw: Number = None
     flags: Words = ()
-    grp_tres: tuple[WireTres, ...] = ()
-    grp_tres_minutes: tuple[WireTres, ...] = ()
-    max_tres_per_job: tuple[WireTres, ...] = ()
-    grp_jobs: Number = None
-    grp_submit_jobs: Number = None
-    max_jobs: Number = None
-    max_submit_jobs: Number = None
-    max_wall_minutes_per_job: Number = None
-
-
-class Window(WireModel):
-    """A span of time to ask slurmdbd for."""
-
-    start: datetime
-    end: datetime = Field()
+    grp_tres: TresList = Field(default=(), validation_alias=AliasPath("max", "tres", "total"))
+    grp_tres_minutes: TresList = Field(
+        default=(), validation_alias=AliasPath("max", "tres", "group", "minutes")
+    )
+    max_tres_per_job: TresList = Field(default=(), validation_alias=AliasPath("max", "tres", "per", "job"))
+    grp_jobs: Number = Field(default=None, validation_alias=AliasPath("max", "jobs", "per", "count"))
+    grp_submit_jobs: Number = Field(
+        default=None, validation_alias=AliasPath("max", "jobs", "per", "submitted")
+    )
+    max_jobs: Number = Field(default=None, validation_alias=AliasPath("max", "jobs", "active"))
+    max_submit_jobs: Number = Field(default=None, validation_alias=AliasPath("max", "jobs", "total"))
+    max_wall_minutes_per_job: Number = Field(
+        default=None, validation_alias=AliasPath("max", "jobs", "per", "wall_clock")
+    )
