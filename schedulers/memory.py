@@ -17,17 +17,25 @@ from enum import StrEnum
 from uuid import UUID
 
 from schedulers import tres
+from schedulers.array_tasks import TaskSet
 from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition, check_fits
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import ResourceRequest
 from schedulers.jobstate import ExitCode, JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
 from schedulers.protocol import (
     Accepted,
+    CancelTasks,
+    Carried,
     ChangeOutcome,
     ChangeRequest,
     Feature,
+    HoldJob,
     Observation,
     Refused,
+    ReleaseJob,
+    RequeueJob,
+    SetNice,
+    SetWalltime,
     Submission,
     SubmitOutcome,
     Uncertain,
@@ -80,7 +88,18 @@ class _Job:
     live: dict[tuple[int, int], _Run] = field(default_factory=dict)
     """Those of `runs` that have not ended."""
     pending_reason: str = ""
+    held_reason: str = ""
+    """Why nothing more of it starts; "" when it is not held."""
     version: int = 0
+
+    @property
+    def rank(self) -> int:
+        """Higher starts first."""
+        return self.submission.priority - self.submission.spec.nice
+
+    @property
+    def has_ended(self) -> bool:
+        return not self.waiting and not self.live
 
 
 class MemoryScheduler:
@@ -158,8 +177,11 @@ class MemoryScheduler:
         self._start_what_fits()
 
     async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
-        """Refuse them all: this cluster cannot change a job under way."""
-        return [Refused("This cluster cannot change a job under way.") for _ in requests]
+        """Make each change at once."""
+        self._require_available()
+        outcomes = [self._change_one(request) for request in requests]
+        self._start_what_fits()
+        return outcomes
 
     async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
         """Whole snapshots, or only tasks that changed after `since`."""
@@ -295,13 +317,69 @@ class MemoryScheduler:
         self._last_id += 1
         job_id = str(self._last_id)
         waiting = deque((index, 0) for index in submission.spec.task_indices())
-        job = _Job(submission, job_id, waiting)
+        job = _Job(submission, job_id, waiting, held_reason="JobHeldUser" if submission.is_held else "")
         self._jobs[job_id] = job
         self._ids[submission.job_id] = job_id
         self._touch(job)
         if self.scenario is SubmitScenario.LOSE_ANSWER:
             return Uncertain("the connection broke while waiting for the answer")
         return Accepted(job_id)
+
+    def _change_one(self, request: ChangeRequest) -> ChangeOutcome:
+        job = self._jobs.get(request.scheduler_job_id)
+        if job is None or job.has_ended:
+            return Refused(f"Job {request.scheduler_job_id} is unknown or has ended.")
+        spec = job.submission.spec
+        match request.change:
+            case HoldJob(by_administrator):
+                job.held_reason = "JobHeldAdmin" if by_administrator else "JobHeldUser"
+            case ReleaseJob():
+                job.held_reason = ""
+            case RequeueJob(started_before):
+                self._requeue(job, started_before)
+            case SetWalltime(seconds):
+                partition = self._cluster().partition(spec.partition)
+                if partition and seconds > partition.max_walltime_seconds:
+                    return Refused(f"Partition {partition.name} allows less.")
+                resources = spec.resources.model_copy(update={"walltime_seconds": seconds})
+                longer = spec.model_copy(update={"resources": resources})
+                job.submission = replace(job.submission, spec=longer)
+            case SetNice(nice):
+                job.submission = replace(
+                    job.submission, spec=spec.model_copy(update={"nice": 0}), priority=-nice
+                )
+            case CancelTasks(tasks):
+                self._cancel_tasks(job, TaskSet([tasks]))
+        return Carried()
+
+    def _requeue(self, job: _Job, started_before: datetime | None) -> None:
+        for run in list(job.live.values()):
+            before = run.snapshot
+            if started_before and before.started_at and before.started_at >= started_before:
+                continue
+            ended = replace(
+                before,
+                state=JobState.CANCELLED,
+                reason="Requeued",
+                exit_code=ExitCode(signal=15),
+                ended_at=self.clock.now(),
+                flags=frozenset({StateFlag.REQUEUED}),
+            )
+            job.waiting.appendleft((before.task_index, before.attempt + 1))
+            self._write(job, self._metered(job, ended))
+
+    def _cancel_tasks(self, job: _Job, tasks: TaskSet) -> None:
+        for run in list(job.live.values()):
+            if run.snapshot.task_index in tasks:
+                self._end(job, run, JobState.CANCELLED, "Cancelled", ExitCode(signal=15))
+        dropped = [task for task in job.waiting if task[0] in tasks]
+        job.waiting = deque(task for task in job.waiting if task[0] not in tasks)
+        for task_index, attempt in dropped:
+            self._write_never_ran(job, task_index, attempt)
+
+    def _write_never_ran(self, job: _Job, task_index: int, attempt: int) -> None:
+        ended = TaskSnapshot(task_index, attempt, JobState.CANCELLED, ended_at=self.clock.now())
+        self._write(job, self._metered(job, ended))
 
     def _touch(self, job: _Job) -> int:
         self._version += 1
@@ -320,8 +398,7 @@ class MemoryScheduler:
     def _drop_waiting(self, job: _Job) -> None:
         for task_index, attempt in job.waiting:
             if attempt:
-                never_ran = TaskSnapshot(task_index, attempt, JobState.CANCELLED, ended_at=self.clock.now())
-                self._write(job, self._metered(job, never_ran))
+                self._write_never_ran(job, task_index, attempt)
         if job.waiting:
             job.waiting.clear()
             self._touch(job)
@@ -371,12 +448,12 @@ class MemoryScheduler:
 
     def _start_what_fits(self) -> None:
         """Strictly in order of priority and submission: whoever does not fit stops those behind it."""
-        order = sorted(self._jobs.values(), key=lambda job: -job.submission.priority)
+        order = sorted(self._jobs.values(), key=lambda job: -job.rank)
         blocked = False
         for job in order:
             spec = job.submission.spec
             throttle = (spec.array and spec.array.throttle) or math.inf
-            reason = "Priority" if blocked else ""
+            reason = job.held_reason or ("Priority" if blocked else "")
             while job.waiting and not reason:
                 reason = "JobArrayTaskLimit" if len(job.live) >= throttle else self._start_next(job)
             blocked = blocked or reason in {"Resources", "Licenses"}

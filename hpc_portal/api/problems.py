@@ -32,6 +32,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     app.FileNotInWorkspace: ProblemKind(404, "file-not-found", "File not found"),
     app.NotAllowed: ProblemKind(403, "not-allowed", "Not allowed"),
     app.InvalidSubmission: ProblemKind(422, "invalid-submission", "The job cannot run as asked"),
+    app.ChangeImpossible: ProblemKind(409, "change-impossible", "The job cannot be changed so"),
     app.InvalidEntry: ProblemKind(422, "invalid-entry", "Some fields are wrong"),
     app.NameTaken: ProblemKind(409, "name-taken", "The name is taken"),
     app.IdempotencyKeyReused: ProblemKind(409, "idempotency-key-reused", "Idempotency-Key reused"),
@@ -42,6 +43,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     auth.CrossSiteRequest: ProblemKind(403, "cross-site-request", "Not from a page of the portal"),
     auth.TooManyAttempts: ProblemKind(429, "too-many-attempts", "Too many attempts"),
     quotas.BudgetExceeded: ProblemKind(409, "budget-exceeded", "The budget is too small"),
+    quotas.NothingCovers: ProblemKind(409, "nothing-covers", "No allocation pays for it"),
     quotas.LimitExceeded: ProblemKind(409, "limit-exceeded", "A limit is reached"),
     quotas.NoPriceList: ProblemKind(503, "no-price-list", "No prices are in force"),
     quotas.UnpricedResource: ProblemKind(422, "unpriced-resource", "A resource has no price"),
@@ -126,6 +128,8 @@ def _field_problems(error: Exception) -> Sequence[dict[str, str]]:
             return [_request_problem(item) for item in error.errors()]
         case app.InvalidSubmission() | app.InvalidEntry() | workloads.InvalidParameters():
             return [{"field": problem.field, "message": problem.message} for problem in error.problems]
+        case app.ChangeImpossible():
+            return [{"field": error.problem.field, "message": error.problem.message}]
         case schedulers.InvalidJobSpec() | quotas.InvalidAmount():
             return [{"field": error.field, "message": error.problem}]
         case _:

@@ -21,6 +21,7 @@ from hpc_portal.app import cluster_views, leases
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.cancel import CancelStep
+from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
@@ -175,15 +176,16 @@ def _loops(context: ControllerContext, interval: float) -> _Loops:
         return False
 
     async def cancel() -> bool:
-        result = await cancel_step()
+        has_more = await cancel_step()
+        has_more |= await change_step()
         loops.settle.wake.set()
-        return result
+        return has_more
 
     async def report() -> bool:
         await _report_cluster(context)
         return False
 
-    cancel_step = CancelStep(context)
+    cancel_step, change_step = CancelStep(context), ChangeStep(context)
     loops = _Loops(
         dispatch=Loop("dispatch", dispatch, interval),
         cancel=Loop("cancel", cancel, interval),

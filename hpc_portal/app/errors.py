@@ -7,6 +7,7 @@
     │   └── FileNotInWorkspace
     ├── NotAllowed                 visible, but this person's role may not do that
     ├── InvalidSubmission          one or more fields are wrong; `problems` names each
+    ├── ChangeImpossible           a job under way cannot be changed so, as it stands now
     ├── InvalidEntry               the same for a person, project or other record that is not a job
     ├── NameTaken                  someone has that name already
     ├── IdempotencyKeyReused       the same key came with another request
@@ -87,6 +88,14 @@ class InvalidSubmission(PortalError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(" ".join(f"{problem.field}: {problem.message}" for problem in problems))
         self.problems = tuple(problems)
+
+
+class ChangeImpossible(PortalError):
+    """A job under way cannot be changed so, as it stands now; nothing was."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
 
 
 class InvalidEntry(PortalError):

@@ -31,6 +31,12 @@ class Action(StrEnum):
     SUBMIT = "submit"
     CANCEL_OWN = "cancel_own"
     CANCEL_ANY = "cancel_any"
+    CHANGE_OWN = "change_own"
+    """Hold, release, requeue, and change walltime and priority of one's own jobs."""
+    CHANGE_ANY = "change_any"
+    """The same of everybody's."""
+    ADMINISTER_JOBS = "administer_jobs"
+    """Hold so that only an administrator may release, release such a hold, and let a job overtake others."""
     MANAGE_MEMBERS = "manage_members"
     GRANT = "grant"
     """Create organisations, projects, users, grants and prices."""
@@ -41,11 +47,21 @@ class Action(StrEnum):
 ALLOWED: Mapping[Role, frozenset[Action]] = {
     Role.ADMINISTRATOR: frozenset(Action),
     Role.AUDITOR: frozenset({Action.VIEW, Action.AUDIT}),
-    Role.ORGANISATION_MANAGER: frozenset({Action.VIEW, Action.CANCEL_ANY, Action.MANAGE_MEMBERS}),
-    Role.PROJECT_LEAD: frozenset(
-        {Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN, Action.CANCEL_ANY, Action.MANAGE_MEMBERS}
+    Role.ORGANISATION_MANAGER: frozenset(
+        {Action.VIEW, Action.CANCEL_ANY, Action.CHANGE_ANY, Action.MANAGE_MEMBERS}
     ),
-    Role.PROJECT_MEMBER: frozenset({Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN}),
+    Role.PROJECT_LEAD: frozenset(
+        {
+            Action.VIEW,
+            Action.SUBMIT,
+            Action.CANCEL_OWN,
+            Action.CANCEL_ANY,
+            Action.CHANGE_OWN,
+            Action.CHANGE_ANY,
+            Action.MANAGE_MEMBERS,
+        }
+    ),
+    Role.PROJECT_MEMBER: frozenset({Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN, Action.CHANGE_OWN}),
 }
 
 WHO_MAY: Mapping[Action, str] = {
@@ -53,6 +69,9 @@ WHO_MAY: Mapping[Action, str] = {
     Action.SUBMIT: "the project's lead to make you a member",
     Action.CANCEL_OWN: "the project's lead",
     Action.CANCEL_ANY: "the job's owner or the project's lead",
+    Action.CHANGE_OWN: "the project's lead",
+    Action.CHANGE_ANY: "the job's owner or the project's lead",
+    Action.ADMINISTER_JOBS: "the city's administrators",
     Action.MANAGE_MEMBERS: "the project's lead or the organisation's manager",
     Action.GRANT: "the city's administrators",
     Action.AUDIT: "the city's administrators",

@@ -45,6 +45,24 @@ def require_within(
     limits.check(_demand(prepared), found, _in_use(connection, found, owners))
 
 
+def require_walltime_within(
+    connection: Connection,
+    walltime_seconds: int,
+    *,
+    user: tuple[UUID, str],
+    project: tuple[UUID, str],
+    organisation: tuple[UUID, str],
+) -> None:
+    """Let pass a walltime for a job under way that is no more than one job may have; owners by id and name.
+
+    Raises:
+        LimitExceeded: which limit, whose, and who can raise it.
+    """
+    owners = {LimitOwner.USER: user, LimitOwner.PROJECT: project, LimitOwner.ORGANISATION: organisation}
+    found = [limit for limit in read_limits(connection, owners) if limit.kind is LimitKind.WALLTIME_SECONDS]
+    limits.check(JobDemand(walltime_seconds), found, {})
+
+
 def _demand(prepared: PreparedJob) -> JobDemand:
     asked = prepared.spec.resources
     return JobDemand(

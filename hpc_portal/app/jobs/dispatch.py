@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
@@ -87,7 +87,10 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
             col(Job.scheduler) == context.scheduler.name,
             col(Job.phase).in_([Phase.ACCEPTED, Phase.DISPATCHING]),
             col(Job.waits_for_jobs).is_(False),
-            or_(col(Job.phase) == Phase.DISPATCHING, col(Job.cancel_requested_at).is_(None)),
+            or_(
+                col(Job.phase) == Phase.DISPATCHING,
+                and_(col(Job.cancel_requested_at).is_(None), col(Job.held_by).is_(None)),
+            ),
             or_(col(Job.not_before).is_(None), col(Job.not_before) <= now),
             or_(col(Job.claimed_until).is_(None), col(Job.claimed_until) <= now),
         )
@@ -135,6 +138,7 @@ SUBMISSIONS = (
         col(Job.submitted_at),
         col(Job.priority),
         col(Job.cancel_requested_at),
+        col(Job.held_by),
         col(User.cluster_user),
         col(User.cluster_number),
         col(Project.account),
@@ -159,6 +163,7 @@ def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
         workspace=str(context.workspace_root / row.workspace),
         submitted_at=row.submitted_at,
         priority=row.priority,
+        is_held=row.held_by is not None,
     )
 
 

@@ -15,6 +15,7 @@ from hpc_portal.app import leases
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.cancel import CancelStep
+from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
@@ -57,12 +58,15 @@ class Story:
         """Let every loop run until none has anything left to do."""
 
         async def steps() -> None:
-            cancel, settle = CancelStep(self.context), SettleStep(self.context)
+            cancel, change = CancelStep(self.context), ChangeStep(self.context)
+            settle = SettleStep(self.context)
             for _ in range(3):
                 await resolve_dependencies(self.context)
                 while await dispatch_once(self.context):
                     pass
                 await cancel()
+                while await change():
+                    pass
                 await track_once(self.context, self.tracker)
                 while await settle():
                     pass
