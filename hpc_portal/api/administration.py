@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query
 
 from hpc_portal.api.schemas import (
     AuditReply,
+    ClusterAccountBody,
+    ClusterAccountReply,
     CreatedReply,
     ListReply,
     MemberReply,
@@ -24,6 +26,7 @@ from hpc_portal.app.accounts import queries
 from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.create_organisation import create_organisation
 from hpc_portal.app.accounts.create_user import NewUser, create_user
+from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
 from hpc_portal.app.accounts.publish_prices import publish_prices
 from hpc_portal.app.accounts.set_membership import set_organisation_membership
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
@@ -65,6 +68,40 @@ def set_user_password(
 ) -> None:
     """Set another person's password; ends all of their browser sessions."""
     reset_password(services, actor, username=username, new=body.new)
+    identities.forget()
+
+
+@router.get("/cluster-accounts")
+def list_cluster_accounts(services: PortalServices, actor: CurrentActor) -> ListReply[ClusterAccountReply]:
+    """Who is who on clusters that give out accounts of their own; for administrators and auditors."""
+    with services.reading() as session:
+        found = queries.list_cluster_accounts(session, actor)
+    return ListReply(items=[ClusterAccountReply.model_validate(item) for item in found])
+
+
+@router.put("/users/{username}/clusters/{cluster}")
+def set_cluster_account(  # noqa: PLR0913 - who, where, what
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    identities: KnownIdentities,
+    username: str,
+    cluster: str,
+    body: ClusterAccountBody,
+) -> ClusterAccountReply:
+    """Say which account a person's jobs run as on a cluster."""
+    account = AccountThere(body.cluster_user, body.uid)
+    uid = map_cluster_user(services, actor, username, cluster=cluster, account=account)
+    identities.forget()
+    return ClusterAccountReply(cluster=cluster, username=username, cluster_user=body.cluster_user, uid=uid)
+
+
+@router.delete("/users/{username}/clusters/{cluster}", status_code=HTTPStatus.NO_CONTENT)
+def remove_cluster_account(
+    services: PortalServices, actor: CurrentActor, identities: KnownIdentities, username: str, cluster: str
+) -> None:
+    """Say that a person has no account on a cluster any more."""
+    unmap_cluster_user(services, actor, username, cluster=cluster)
     identities.forget()
 
 

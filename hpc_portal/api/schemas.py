@@ -122,6 +122,8 @@ class MeReply(Reply):
     username: str
     display_name: str
     cluster_user: str
+    cluster_accounts: dict[str, str]
+    """Your account on each cluster that gives out its own; elsewhere your jobs run as `cluster_user`."""
     locale: str
     theme: str
     global_role: GlobalRole | None
@@ -186,6 +188,23 @@ class UserReply(Reply):
     cluster_user: str
     is_active: bool
     created_at: datetime
+
+
+class ClusterAccountBody(Body):
+    """The account that a person has on a cluster."""
+
+    cluster_user: Text
+    uid: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """Its number there; null: as the portal's machine knows it."""
+
+
+class ClusterAccountReply(Reply):
+    """The account that a person has on a cluster, for administrators and auditors."""
+
+    cluster: str
+    username: str
+    cluster_user: str
+    uid: int
 
 
 class NewPasswordBody(Body):

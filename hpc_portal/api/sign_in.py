@@ -78,6 +78,7 @@ def me(services: PortalServices, actor: CurrentActor) -> MeReply:
         username=actor.username,
         display_name=actor.display_name,
         cluster_user=actor.cluster_user,
+        cluster_accounts=dict(actor.cluster_accounts),
         locale=actor.locale,
         theme=actor.theme,
         global_role=actor.global_role,

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlmodel import Session, col, select
 
 from hpc_portal.app.tables import (
+    ClusterAccount,
     GlobalRole,
     OrganisationMember,
     OrganisationRole,
@@ -33,6 +34,12 @@ class Actor:
     projects: Mapping[UUID, ProjectRole] = field(default_factory=dict)
     project_organisations: Mapping[UUID, UUID] = field(default_factory=dict)
     """The organisation of each of `projects`."""
+    cluster_accounts: Mapping[str, str] = field(default_factory=dict)
+    """The person's account on each cluster that gives out accounts of its own."""
+
+    def account_on(self, cluster: str) -> str:
+        """What their jobs run as there: their account, or the portal's own name for them."""
+        return self.cluster_accounts.get(cluster, self.cluster_user)
 
 
 def load_actor(session: Session, user_id: UUID) -> Actor | None:
@@ -48,6 +55,7 @@ def load_actor(session: Session, user_id: UUID) -> Actor | None:
         .join(Project, col(Project.id) == col(ProjectMember.project_id))
         .where(col(ProjectMember.user_id) == user_id)
     ).all()
+    accounts = session.exec(select(ClusterAccount).where(col(ClusterAccount.user_id) == user_id)).all()
     return Actor(
         user_id=user.id,
         username=user.username,
@@ -60,4 +68,5 @@ def load_actor(session: Session, user_id: UUID) -> Actor | None:
         organisations={member.organisation_id: member.role for member in organisations},
         projects={member.project_id: member.role for member, _ in projects},
         project_organisations={member.project_id: organisation for member, organisation in projects},
+        cluster_accounts={account.cluster: account.cluster_user for account in accounts},
     )

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, TypeVar
@@ -13,7 +14,9 @@ from hpc_portal.app.accounts.create_organisation import create_organisation
 from hpc_portal.app.accounts.create_project import create_project
 from hpc_portal.app.accounts.create_user import NewUser, create_user
 from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
+from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
 from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.accounts.queries import list_cluster_accounts
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.errors import InvalidEntry, PortalError
 from hpc_portal.app.services import Services
@@ -22,8 +25,9 @@ from hpc_portal.app.wiring import build_services
 from hpc_portal.cli.configuration import load_settings
 from hpc_portal.cli.errors import CliError, FieldProblem, UsageProblem
 from hpc_portal.cli.language import gettext as _
+from hpc_portal.cli.options import Json
 from hpc_portal.cli.passwords import read_password
-from hpc_portal.cli.render import err
+from hpc_portal.cli.render import err, out, print_json, table
 from hpc_portal.cli.request import parse_assignment
 from quotas.errors import QuotaError
 from quotas.money import VND
@@ -79,6 +83,56 @@ def add_user(  # noqa: PLR0913 - one argument for each option
     with _services() as services:
         create_user(services, OPERATOR, new)
     err.print(_("{name} can sign in now.", name=username))
+
+
+@user.command("map")
+def map_user(
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Whose account it is.")],
+    account: Annotated[str, typer.Option("--account", help="Its name on the cluster.")],
+    cluster: Annotated[str, typer.Option("--cluster", help="Which cluster; default: the one there is.")] = "",
+    uid: Annotated[
+        int | None, typer.Option("--uid", help="Its number there; default: as this machine knows it.")
+    ] = None,
+) -> None:
+    """Say which account a person's jobs run as on a cluster that gives out its own, such as Slurm."""
+    with _services() as services:
+        where = _cluster(services, cluster)
+        there = AccountThere(account, uid)
+        number = map_cluster_user(services, OPERATOR, username, cluster=where, account=there)
+    err.print(
+        _(
+            "On {cluster}, jobs of {name} run as {account} (uid {uid}) now.",
+            cluster=where,
+            name=username,
+            account=account,
+            uid=number,
+        )
+    )
+
+
+@user.command("unmap")
+def unmap_user(
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Who has it no more.")],
+    cluster: Annotated[str, typer.Option("--cluster", help="Which cluster; default: the one there is.")] = "",
+) -> None:
+    """Say that a person has no account on a cluster any more; what runs there goes on."""
+    with _services() as services:
+        where = _cluster(services, cluster)
+        unmap_cluster_user(services, OPERATOR, username, cluster=where)
+    err.print(_("{name} has no account on {cluster} any more.", name=username, cluster=where))
+
+
+@user.command("accounts")
+def list_accounts(*, as_json: Json = False) -> None:
+    """Show who is who on the clusters."""
+    with _services() as services, services.reading() as session:
+        found = list_cluster_accounts(session, OPERATOR)
+    if as_json:
+        print_json([asdict(item) for item in found])
+        return
+    columns = (_("Cluster"), _("Person"), _("Account"), "uid")
+    rows = [(item.cluster, item.username, item.cluster_user, item.uid) for item in found]
+    out.print(table(columns, rows, right=(3,)))
 
 
 @organisation.command("add")
@@ -181,6 +235,14 @@ def _services() -> Iterator[Services]:
     finally:
         services.commits.close()
         services.engine.dispose()
+
+
+def _cluster(services: Services, named: str) -> str:
+    """The cluster that was named, or the only one whose people need accounts."""
+    known = sorted(services.settings.clusters_with_accounts)
+    if named or len(known) != 1:
+        return named
+    return known[0]
 
 
 def _fields(error: InvalidEntry) -> Sequence[FieldProblem]:

@@ -10,6 +10,7 @@ MIN_PASSWORD_LENGTH = 12
 _MAX_PASSWORD_LENGTH = 1000
 """Hashing a megabyte on request would be a gift to whoever wants us slow."""
 _FIRST_PERSONAL_UID = 1000
+_LAST_UID = 2**32 - 2
 _SLUG = re.compile(r"^[a-z][a-z0-9-]{1,39}$")
 _USERNAME = re.compile(r"^[a-z][a-z0-9._-]{1,63}$")
 _CLUSTER_USER = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
@@ -74,6 +75,13 @@ def cluster_user_problem(text: str) -> Problem | None:
     if text in _NEVER_CLUSTER_USERS or _is_system_account(text):
         return Problem("cluster_user", f"{text} is an account of the system. Jobs must not run as it.")
     return None
+
+
+def uid_problem(uid: int) -> Problem | None:
+    """Of the number of such an account; those below belong to the system, the last two mean nobody."""
+    if _FIRST_PERSONAL_UID <= uid < _LAST_UID:
+        return None
+    return Problem("uid", f"Use a number from {_FIRST_PERSONAL_UID} to {_LAST_UID - 1}.")
 
 
 def _is_system_account(name: str) -> bool:

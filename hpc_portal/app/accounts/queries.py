@@ -16,6 +16,7 @@ from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import (
     ApiToken,
     AuditRecord,
+    ClusterAccount,
     GlobalRole,
     OrganisationMember,
     OrganisationRole,
@@ -78,6 +79,16 @@ class UserRecord:
     cluster_user: str
     is_active: bool
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterAccountRecord:
+    """The account that a person has on a cluster, for administrators."""
+
+    cluster: str
+    username: str
+    cluster_user: str
+    uid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +247,26 @@ def list_users(session: Session, actor: Actor) -> list[UserRecord]:
         col(User.created_at),
     ).order_by(col(User.username))
     return [UserRecord(*row) for row in session.connection().execute(statement)]
+
+
+def list_cluster_accounts(session: Session, actor: Actor) -> list[ClusterAccountRecord]:
+    """Everybody's accounts on clusters that give out their own, by cluster and user name.
+
+    Raises:
+        NotAllowed: only administrators and auditors may.
+    """
+    permissions.require(actor, Action.AUDIT)
+    statement = (
+        select(
+            col(ClusterAccount.cluster),
+            col(User.username),
+            col(ClusterAccount.cluster_user),
+            col(ClusterAccount.uid),
+        )
+        .join(User, col(User.id) == col(ClusterAccount.user_id))
+        .order_by(col(ClusterAccount.cluster), col(User.username))
+    )
+    return [ClusterAccountRecord(*row) for row in session.connection().execute(statement)]
 
 
 def list_tokens(session: Session, actor: Actor) -> list[TokenRecord]:

@@ -1,6 +1,6 @@
 """From what a person asks for to a complete JobSpec that some cluster can run; reads, never writes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,9 @@ from sqlmodel import col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import ClusterNotSeenYet, InvalidSubmission, Problem, ProjectNotFound
+from hpc_portal.app.errors import InvalidSubmission, Problem, ProjectNotFound
 from hpc_portal.app.files.workspace import layout_problems
+from hpc_portal.app.jobs.choose_cluster import choose_cluster
 from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
@@ -46,6 +47,8 @@ class PreparedJob:
     """Complete: partition, walltime and account are filled in."""
     parameters: dict[str, Any] | None
     """The template's parameters with defaults filled in."""
+    cluster_user: str
+    """What it runs as there."""
     walltime_is_default: bool
     cluster: ClusterSnapshot
 
@@ -58,14 +61,19 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         NotAllowed: the actor sees the project but may not submit to it.
         TenantNotActive: the project or its organisation is suspended or closed.
         TemplateNotFound, InvalidParameters: from the template.
-        InvalidSubmission: no cluster could ever run it, or a dependency is wrong; every reason is listed.
-        ClusterNotSeenYet: no controller has reported so far.
+        InvalidSubmission: the cluster could never run it, the person has no account there, or a dependency
+            is wrong; every reason is listed.
+        ClusterNotSeenYet: no controller has reported the cluster so far.
     """
     project = _project(services, actor, request.project)
     spec, parameters = _render(request)
-    cluster = _cluster_for(services.clusters.get(), spec.partition)
+    settings = services.settings
+    cluster, named = choose_cluster(services.clusters.get(), settings.cluster_names, spec.partition)
+    spec = spec.model_copy(update={"partition": named})
     complete, partition = _complete(spec, cluster, account=project.account)
     problems = [Problem(misfit.field, misfit.text, misfit.facts) for misfit in check_fits(complete, cluster)]
+    if cluster.name in settings.clusters_with_accounts and cluster.name not in actor.cluster_accounts:
+        problems.append(_no_account(cluster.name))
     problems += _dependency_problems(services, actor, complete)
     problems += layout_problems(complete)
     if problems:
@@ -77,6 +85,7 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         organisation=project.organisation,
         spec=complete,
         parameters=parameters,
+        cluster_user=actor.account_on(cluster.name),
         walltime_is_default=partition is not None and spec.resources.walltime_seconds is None,
         cluster=cluster,
     )
@@ -108,11 +117,12 @@ def _render(request: SubmitRequest) -> tuple[JobSpec, dict[str, Any] | None]:
     return template.render(parameters), parameters.model_dump(mode="json")
 
 
-def _cluster_for(clusters: Sequence[ClusterSnapshot], partition: str | None) -> ClusterSnapshot:
-    """The cluster that has the partition; the first one when none has, so that the error lists choices."""
-    if not any(cluster.nodes for cluster in clusters):
-        raise ClusterNotSeenYet
-    return next((cluster for cluster in clusters if cluster.partition(partition)), clusters[0])
+def _no_account(cluster: str) -> Problem:
+    return Problem(
+        "partition",
+        "You have no account on the cluster %(cluster)s yet. Ask the city's administrators for one.",
+        {"cluster": cluster},
+    )
 
 
 def _complete(spec: JobSpec, cluster: ClusterSnapshot, *, account: str) -> tuple[JobSpec, Partition | None]:

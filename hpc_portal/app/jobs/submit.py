@@ -144,7 +144,7 @@ class _Submission:
             "workspace": workspace_path(
                 organisation=prepared.organisation,
                 account=prepared.account,
-                cluster_user=actor.cluster_user,
+                cluster_user=prepared.cluster_user,
                 job_id=job_id,
             ),
             "partition": spec.partition,

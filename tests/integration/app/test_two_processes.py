@@ -28,7 +28,7 @@ def submit_all(url: str, folder: str, user_id: UUID) -> list[str]:
     """What each process does: submit the same keys, as close together as can be."""
     engine = create_engine(url)
     services = Services(
-        settings=Settings(state_dir=Path(folder), database_url=url),
+        settings=Settings(state_dir=Path(folder), database_url=url, cluster_name="memory"),
         engine=engine,
         commits=GroupCommit(engine),
         wake=SilentWake(),

@@ -1,0 +1,139 @@
+"""Say which account a person has on a cluster that gives out accounts of its own, such as Slurm."""
+
+import pwd
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlmodel import col
+
+from hpc_portal.app import audit, permissions
+from hpc_portal.app.accounts import checks
+from hpc_portal.app.accounts.find import find_user
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import InvalidEntry, NameTaken, NotFound, Problem
+from hpc_portal.app.permissions import Action
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import ClusterAccount
+
+
+@dataclass(frozen=True, slots=True)
+class AccountThere:
+    """An account on a cluster."""
+
+    cluster_user: str
+    """Its name there."""
+    uid: int | None = None
+    """Its number there; None: as this machine knows it."""
+
+
+def map_cluster_user(
+    services: Services, actor: Actor, username: str, *, cluster: str, account: AccountThere
+) -> int:
+    """The person's jobs on this cluster run as this account from now on; returns its uid.
+
+    Jobs that the cluster has already go on as they are. Saying the same again changes nothing.
+
+    Raises:
+        NotAllowed: only administrators may.
+        NotFound: there is no such person.
+        InvalidEntry: the cluster gives out no accounts, the account is the system's, or its uid is not known.
+        NameTaken: the account is somebody else's.
+    """
+    permissions.require(actor, Action.GRANT)
+    _require_cluster(services, cluster)
+    checks.require([checks.cluster_user_problem(account.cluster_user)])
+    uid = account.uid if account.uid is not None else _uid_here(account.cluster_user)
+    checks.require([checks.uid_problem(uid)])
+    now = services.clock.now()
+
+    def work(connection: Connection) -> None:
+        user_id = find_user(connection, username)
+        own = (col(ClusterAccount.cluster) == cluster, col(ClusterAccount.user_id) == user_id)
+        before = connection.execute(
+            select(col(ClusterAccount.cluster_user), col(ClusterAccount.uid)).where(*own)
+        ).first()
+        if before is not None and tuple(before) == (account.cluster_user, uid):
+            return
+        taken = select(col(ClusterAccount.user_id)).where(
+            col(ClusterAccount.cluster) == cluster,
+            col(ClusterAccount.cluster_user) == account.cluster_user,
+            col(ClusterAccount.user_id) != user_id,
+        )
+        if connection.execute(taken).first():
+            raise NameTaken("cluster account", account.cluster_user)
+        connection.execute(delete(ClusterAccount).where(*own))
+        connection.execute(
+            insert(ClusterAccount).values(
+                cluster=cluster,
+                user_id=user_id,
+                cluster_user=account.cluster_user,
+                uid=uid,
+                created_at=now,
+            )
+        )
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="user.cluster_account_set",
+            subject=username,
+            cluster=cluster,
+            cluster_user=account.cluster_user,
+            uid=uid,
+            was=before and before.cluster_user,
+        )
+
+    transact(services.engine, work)
+    return uid
+
+
+def unmap_cluster_user(services: Services, actor: Actor, username: str, *, cluster: str) -> None:
+    """The person has no account there any more: jobs not handed over yet are refused, later ones not taken.
+
+    Raises:
+        NotAllowed: only administrators may.
+        NotFound: there is no such person, or they have none.
+    """
+    permissions.require(actor, Action.GRANT)
+    now = services.clock.now()
+
+    def work(connection: Connection) -> None:
+        user_id = find_user(connection, username)
+        was = connection.execute(
+            delete(ClusterAccount)
+            .where(col(ClusterAccount.cluster) == cluster, col(ClusterAccount.user_id) == user_id)
+            .returning(col(ClusterAccount.cluster_user))
+        ).scalar()
+        if was is None:
+            raise NotFound("cluster account", f"of {username} on {cluster}")
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="user.cluster_account_removed",
+            subject=username,
+            cluster=cluster,
+            was=was,
+        )
+
+    transact(services.engine, work)
+
+
+def _require_cluster(services: Services, cluster: str) -> None:
+    known = services.settings.clusters_with_accounts
+    if cluster in known:
+        return
+    if not known:
+        text = "No cluster of this portal gives out accounts of its own."
+    else:
+        text = f"Choose one of: {', '.join(sorted(known))}. Other clusters need no account."
+    raise InvalidEntry([Problem("cluster", text)])
+
+
+def _uid_here(name: str) -> int:
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError as error:
+        text = "This machine knows no such account. Give its uid on the cluster."
+        raise InvalidEntry([Problem("uid", text)]) from error
