@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from schedulers import constraint, tres
+from schedulers import constraint, output_names, tres
 from schedulers.errors import InvalidJobSpec
 
 MAX_ARRAY_TASKS = 1_000_000
@@ -254,6 +254,8 @@ class JobSpec(_Frozen):
     exclude_nodes: tuple[NodeName, ...] = ()
     begin_at: AwareDatetime | None = None
     """It does not start before."""
+    hold: bool = False
+    """It does not start before somebody releases it."""
     nice: int = Field(default=0, ge=0, le=2_147_483_645)
     """Lowers the priority by so much."""
     launch: Launch = Launch.EVERY_NODE
@@ -264,8 +266,9 @@ class JobSpec(_Frozen):
     requeue: RequeuePolicy = Field(default_factory=RequeuePolicy)
     warning_signal: WarningSignal | None = None
     stdout_path: WorkspacePath | None = None
-    """May use sbatch's %j %A %a %x %u; None is `slurm-%j.out`, or `slurm-%A_%a.out` in an array.
+    """May use sbatch's %j %A %a %b %x %u, and %3a for at least 3 digits.
 
+    None is `slurm-%j.out`, or `slurm-%A_%a.out` in an array.
     %j and %A are the portal's job id here, so that a path is known before the scheduler's id is."""
     stderr_path: WorkspacePath | None = None
     """None joins stderr to stdout, as sbatch does."""
@@ -315,18 +318,25 @@ class JobSpec(_Frozen):
 
     def output_path(self, *, job_id: UUID, task_index: int, user: str = "") -> tuple[str, str]:
         """Workspace paths of stdout and stderr with sbatch's patterns filled in; equal when joined."""
-        default = "slurm-%j.out" if self.array is None else "slurm-%A_%a.out"
         values = {
-            "j": str(job_id),
-            "A": str(job_id),
+            **self.job_values(job_id=job_id, user=user),
             "a": str(task_index),
-            "x": self.name,
-            "u": user,
-            "%": "%",
+            "b": str(task_index % 10),
         }
 
         def fill(pattern: str) -> str:
-            return re.sub(r"%([jAaxu%])", lambda found: values[found[1]], pattern)
+            return output_names.render(
+                pattern, literal=str, placeholder=lambda found: found.fill(values[found.letter])
+            )
 
-        stdout = fill(self.stdout_path or default)
+        stdout = fill(self.stdout_pattern)
         return stdout, fill(self.stderr_path) if self.stderr_path else stdout
+
+    @property
+    def stdout_pattern(self) -> str:
+        """`stdout_path`, or what it is when nobody gave one."""
+        return self.stdout_path or ("slurm-%j.out" if self.array is None else "slurm-%A_%a.out")
+
+    def job_values(self, *, job_id: UUID, user: str) -> dict[str, str]:
+        """What the patterns stand for that are the same in all tasks."""
+        return {"j": str(job_id), "A": str(job_id), "x": self.name, "u": user}

@@ -4,7 +4,7 @@ import re
 
 from schedulers.errors import InvalidJobSpec
 
-_MEMORY = re.compile(r"^(\d+)([KMGT]?)$", re.IGNORECASE)
+_MEMORY = re.compile(r"^(\d+)(?:([KMGT])B?)?$", re.IGNORECASE | re.ASCII)
 _KIB_PER_UNIT = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
 
 
@@ -51,7 +51,7 @@ def format_walltime(seconds: int) -> str:
 
 
 def parse_memory_mib(text: str) -> int:
-    """MiB in an sbatch memory size: `512`, `512M`, `4G`; a fraction of a MiB is rounded up.
+    """MiB in an sbatch memory size: `512`, `512M`, `4G`, `4GB`; a fraction of a MiB is rounded up.
 
     Raises:
         InvalidJobSpec: the text is not a size.
@@ -59,7 +59,7 @@ def parse_memory_mib(text: str) -> int:
     found = _MEMORY.match(text.strip())
     if not found:
         raise InvalidJobSpec("memory", "%(text)r is not a size such as 512M or 4G", text=text)
-    kib = int(found[1]) * _KIB_PER_UNIT[found[2].upper()]
+    kib = int(found[1]) * _KIB_PER_UNIT[(found[2] or "").upper()]
     return -(-kib // 1024)
 
 

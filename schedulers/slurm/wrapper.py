@@ -1,0 +1,156 @@
+"""Writes the batch script that Slurm runs: it sets the variables that every node of the portal sets, then starts
+the job's own program, unchanged. Pure.
+
+The program sees the same HPC_* variables as on a Dask node (schedulers/dask/commands.py), derived from Slurm's.
+"""
+
+import shlex
+
+from schedulers.jobspec import Launch
+from schedulers.protocol import Submission
+from schedulers.slurm.output_files import is_opened_by_slurm, shell_path
+
+SCRIPT_NAME = "job.sh"
+"""Where the portal wrote the job's script, in its workspace."""
+
+_EVERY_JOB = """
+export HPC_RESTART_COUNT="${SLURM_RESTART_COUNT:-0}"
+export HPC_NODE_RANK=0
+export HPC_NNODES="${SLURM_JOB_NUM_NODES:-1}"
+export HPC_GPUS_ON_NODE="${SLURM_GPUS_ON_NODE:-0}"
+export HPC_GPU_INDICES="${SLURM_JOB_GPUS:-}"
+export HPC_CPUS="${SLURM_CPUS_ON_NODE:-1}"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$HPC_CPUS}"
+export CUDA_DEVICE_ORDER=PCI_BUS_ID
+"""
+_ONE_NODE = """
+export HPC_NODELIST="$SLURM_JOB_NODELIST"
+"""
+_SEVERAL_NODES = """
+export HPC_NODELIST="$(scontrol show hostnames "$SLURM_JOB_NODELIST" | paste -sd, -)"
+export MASTER_ADDR="${HPC_NODELIST%%,*}"
+hpc_hash="$(printf %s "$HPC_JOB_ID/${SLURM_ARRAY_TASK_ID:-0}/$HPC_RESTART_COUNT" | cksum)"
+export MASTER_PORT="$((20000 + ${hpc_hash%% *} % 12000))"
+"""
+_ARRAY = """
+export HPC_ARRAY_TASK_ID="$SLURM_ARRAY_TASK_ID"
+"""
+
+_RANK = """
+export HPC_NODE_RANK="$SLURM_NODEID" HPC_GPUS_ON_NODE="${SLURM_GPUS_ON_NODE:-0}"
+export HPC_CPUS="${SLURM_CPUS_ON_NODE:-1}"
+hpc_stdout="$1" hpc_stderr="$2"
+shift 2
+if [ "$HPC_NODE_RANK" -gt 0 ]; then
+    exec >>"$hpc_stdout.rank$HPC_NODE_RANK"
+    if [ "$hpc_stdout" = "$hpc_stderr" ]; then exec 2>&1; else exec 2>>"$hpc_stderr.rank$HPC_NODE_RANK"; fi
+fi
+exec "$@"
+"""
+"""One process on each node; rank 0 prints where the job does, the others beside it."""
+
+_REQUEUING = """
+set -m  # the program keeps SIGINT and a process group of its own
+{program} &
+hpc_child=$!
+for hpc_signal in HUP INT TERM USR1 USR2 CONT; do
+    trap "kill -s $hpc_signal $hpc_child 2>/dev/null" "$hpc_signal"
+done
+wait "$hpc_child"
+while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child"; done
+wait "$hpc_child"
+hpc_code=$?
+trap - HUP INT TERM USR1 USR2 CONT
+case "$hpc_code" in
+    {codes})
+        if [ "$HPC_RESTART_COUNT" -lt {most} ]; then
+            scontrol requeue "${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}}" \
+                && sleep 300  # slurmctld ends us
+        fi ;;
+esac
+if [ "$hpc_code" -gt 128 ]; then kill -s "$((hpc_code - 128))" "$$"; fi
+exit "$hpc_code"
+"""
+"""Asks for another run when the program ends with one of the job's exit codes, and ends as the program did."""
+
+
+def wrapper_script(submission: Submission) -> str:
+    """The whole batch script."""
+    spec = submission.spec
+    several = spec.resources.nodes > 1
+    parts = [
+        "#!/bin/bash\n# Written by the HPC portal. The job's own program is started at the end.\n",
+        _environment_again(submission),
+        _EVERY_JOB.lstrip(),
+        (_SEVERAL_NODES if several else _ONE_NODE).lstrip(),
+        _ARRAY.lstrip() if spec.array else "",
+        _own_redirection(submission),
+        _program(submission),
+    ]
+    return "".join(parts)
+
+
+def _environment_again(submission: Submission) -> str:
+    """The site's profile, for environment modules, and then the job's own variables, which go before it."""
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in submission.spec.environment.items()]
+    return "[ -r /etc/profile ] && . /etc/profile >/dev/null 2>&1\n" + "".join(lines)
+
+
+def _own_redirection(submission: Submission) -> str:
+    spec = submission.spec
+    lines = []
+    for redirection, pattern in ((">>", spec.stdout_pattern), ("2>>", spec.stderr_path)):
+        if pattern is not None and not is_opened_by_slurm(submission, pattern):
+            path = shell_path(submission, pattern)
+            lines.append(f'mkdir -p "$(dirname {path})" && exec {redirection}{path}\n')
+    if lines and spec.stderr_path is None:
+        lines.append("exec 2>&1\n")
+    return "".join(lines)
+
+
+def _program(submission: Submission) -> str:
+    spec = submission.spec
+    argv = shlex.join(spec.argv or (f"{submission.workspace}/{SCRIPT_NAME}",))
+    if spec.resources.nodes > 1 and spec.launch is Launch.EVERY_NODE:
+        argv = _on_every_node(submission, argv)
+    if not spec.requeue.on_exit_codes:
+        return f"exec {argv}\n"
+    codes = "|".join(map(str, spec.requeue.on_exit_codes))
+    return _REQUEUING.lstrip().format(program=argv, codes=codes, most=spec.requeue.max_requeues)
+
+
+def _on_every_node(submission: Submission, argv: str) -> str:
+    spec, asked = submission.spec, submission.spec.resources
+    stdout = shell_path(submission, spec.stdout_pattern)
+    stderr = shell_path(submission, spec.stderr_path) if spec.stderr_path else stdout
+    launcher = (
+        f"srun --nodes={asked.nodes} --ntasks={asked.nodes} --ntasks-per-node=1 "
+        f"--cpus-per-task={asked.cpus_per_node} --kill-on-bad-exit=1 --mpi=none --export=ALL"
+    )
+    return f"{launcher} /bin/bash -c {shlex.quote(_RANK.strip())} hpc-rank {stdout} {stderr} {argv}"
+
+
+def job_variables(submission: Submission) -> dict[str, str]:
+    """What is the same for every run of the job, as on a Dask node."""
+    spec, asked = submission.spec, submission.spec.resources
+    job_id = str(submission.job_id)
+    variables = {
+        "HPC_JOB_ID": job_id,
+        "HPC_JOB_NAME": spec.name,
+        "HPC_NTASKS": str(asked.ntasks),
+        "HPC_CPUS_PER_TASK": str(asked.cpus_per_task),
+        "HPC_MEM_PER_NODE": str(asked.memory_mib_per_node),
+        "HPC_MEMORY_MIB": str(asked.memory_mib_per_node),
+        "HPC_PARTITION": spec.partition or "",
+        "HPC_ACCOUNT": spec.account or submission.project,
+        "HPC_SUBMIT_DIR": submission.workspace,
+    }
+    if spec.array is None:
+        return variables
+    ranges = spec.array.ranges
+    return variables | {
+        "HPC_ARRAY_JOB_ID": job_id,
+        "HPC_ARRAY_TASK_COUNT": str(spec.task_count),
+        "HPC_ARRAY_TASK_MIN": str(ranges[0].start),
+        "HPC_ARRAY_TASK_MAX": str(ranges[-1][-1]),
+    }
