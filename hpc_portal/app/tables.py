@@ -151,6 +151,13 @@ class Job(SQLModel, table=True):
             sqlite_where=text("cancel_requested_at IS NOT NULL AND settled_at IS NULL"),
             postgresql_where=text("cancel_requested_at IS NOT NULL AND settled_at IS NULL"),
         ),
+        Index(
+            "ix_job_scheduler_job",
+            "scheduler",
+            "scheduler_job_id",
+            sqlite_where=text("scheduler_job_id IS NOT NULL"),
+            postgresql_where=text("scheduler_job_id IS NOT NULL"),
+        ),
         Index("ix_job_project_list", "project_id", "id"),
         Index("ix_job_project_state_list", "project_id", "state", "id"),
         Index("ix_job_organisation_list", "organisation_id", "id"),

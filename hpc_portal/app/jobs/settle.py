@@ -69,7 +69,10 @@ class SettleStep:
         """Ended jobs of which every run is settled."""
         open_run = exists().where(col(JobTask.job_id) == col(Job.id), col(JobTask.settled_at).is_(None))
         ended = select(col(Job.id)).where(
-            col(Job.phase) == Phase.ENDED, col(Job.scheduler) == self._context.scheduler.name, ~open_run
+            col(Job.phase) == Phase.ENDED,
+            col(Job.scheduler) == self._context.scheduler.name,
+            ~col(Job.is_external),
+            ~open_run,
         )
         if self._set_aside:
             ended = ended.where(col(Job.id).not_in(self._set_aside))
@@ -111,6 +114,7 @@ def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
             col(JobTask.ended_at).is_not(None),
             col(JobTask.settled_at).is_(None),
             col(Job.scheduler) == context.scheduler.name,
+            ~col(Job.is_external),
         )
         .limit(_BATCH)
     )

@@ -14,11 +14,19 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+_DISPATCHED = sa.text("scheduler_job_id IS NOT NULL")
 _UNCHARGED = sa.text("NOT is_charged AND elapsed_seconds > 0")
 
 
 def upgrade() -> None:
     op.add_column("job", sa.Column("is_external", sa.Boolean(), server_default=sa.false(), nullable=False))
+    op.create_index(
+        "ix_job_scheduler_job",
+        "job",
+        ["scheduler", "scheduler_job_id"],
+        sqlite_where=_DISPATCHED,
+        postgresql_where=_DISPATCHED,
+    )
     op.create_index(
         "ix_accounting_record_uncharged",
         "accounting_record",
@@ -87,4 +95,5 @@ def downgrade() -> None:
     for table in ("mirror_drift", "mirror_state", "unclaimed_run", "external_usage", "external_reader"):
         op.drop_table(table)
     op.drop_index("ix_accounting_record_uncharged", table_name="accounting_record")
+    op.drop_index("ix_job_scheduler_job", table_name="job")
     op.execute("ALTER TABLE job DROP COLUMN is_external")

@@ -1,0 +1,1 @@
+"""Has the cluster itself enforce what the portal knows: accounts, members, limits and budgets."""

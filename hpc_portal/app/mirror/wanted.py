@@ -1,0 +1,294 @@
+"""What a cluster should have: read from organisations, projects, members, limits and allocations."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+from sqlmodel import col
+
+from hpc_portal.app.mirror.budgets import (
+    AllocationFacts,
+    LowestRates,
+    budgets_of,
+    direct_qos,
+    portal_qos,
+)
+from hpc_portal.app.tables import ClusterAccount, ExternalUsage, ProjectMember, User
+from quotas.balance import AssetBalance
+from quotas.errors import NoPriceList
+from quotas.limits import LimitKind, LimitOwner
+from quotas.publish_prices import current_price_list
+from quotas.tables import (
+    AccountingRecord,
+    Allocation,
+    AllocationLine,
+    AllocationState,
+    LedgerAccount,
+    Organisation,
+    PriceItemRow,
+    PriceListRow,
+    PriceListState,
+    Project,
+    QuotaLimit,
+    TenantState,
+    table_of,
+)
+from schedulers import tres
+from schedulers.mirror import MARK, Account, Budget, ClusterAccounts, Limits, Member
+from schedulers.tres import Tres, add
+
+_KEPT_AFTER_EXPIRY = timedelta(days=60)
+"""So long the QOS of an ended period is still kept at what was used, so that nothing more starts in it."""
+_SECONDS_PER_MINUTE = 60
+
+_ACCOUNTS = table_of(LedgerAccount)
+_AVAILABLE, _HELD, _CONSUMED = (_ACCOUNTS.alias(name) for name in ("available", "held", "consumed"))
+
+
+def organisation_account(slug: str) -> str:
+    """The account of an organisation; no project's name has an underscore, so they never clash."""
+    return f"org_{slug}"
+
+
+def read_wanted(
+    connection: Connection, cluster: str, *, known: AbstractSet[Tres], at: datetime
+) -> ClusterAccounts:
+    """All accounts, members and budgets that this cluster should have at this instant.
+
+    `known` are the resources that the cluster can limit. Members are people who have an account on it.
+    """
+    limits = _limits(connection)
+    allocations = _allocations(connection, cluster, at)
+    rates = _rates(connection, at)
+    budgets: dict[str, Budget] = {}
+    for facts in allocations:
+        budgets |= {budget.name: budget for budget in budgets_of(facts, rates, known)}
+    by_account: dict[str, list[AllocationFacts]] = defaultdict(list)
+    for facts in allocations:
+        by_account[facts.account].append(facts)
+    accounts = {account.name: account for account in _organisations(connection, limits)}
+    members: dict[tuple[str, str], Member] = {}
+    people = _members(connection, cluster)
+    for row in _projects(connection):
+        account = _project_account(row, by_account[row.account], limits)
+        accounts[account.name] = account
+        inherited = _inherited(limits, row.organisation_id, row.id)
+        for person in people[row.id]:
+            member = _member(account, person, inherited, limits[LimitOwner.USER, person.id])
+            members[account.name, member.user] = member
+    return ClusterAccounts(budgets, accounts, members)
+
+
+_LimitRows = Mapping[tuple[LimitOwner, UUID], Mapping[tuple[LimitKind, str], int]]
+
+
+def _limits(connection: Connection) -> _LimitRows:
+    found: dict[tuple[LimitOwner, UUID], dict[tuple[LimitKind, str], int]] = defaultdict(dict)
+    for row in connection.execute(select(table_of(QuotaLimit))):
+        found[row.owner_kind, row.owner_id][row.kind, row.gpu_type] = row.value
+    return found
+
+
+def _organisations(connection: Connection, limits: _LimitRows) -> Iterable[Account]:
+    rows = connection.execute(select(col(Organisation.id), col(Organisation.slug), col(Organisation.state)))
+    for row in rows:
+        own = _group_limits(limits[LimitOwner.ORGANISATION, row.id])
+        yield Account(
+            organisation_account(row.slug),
+            f"{MARK}{row.id}",
+            organisation=row.slug,
+            limits=own if row.state is TenantState.ACTIVE else replace(own, grp_submit_jobs=0),
+        )
+
+
+def _projects(connection: Connection) -> Iterable[Any]:
+    return connection.execute(
+        select(
+            col(Project.id),
+            col(Project.account),
+            col(Project.state),
+            col(Project.organisation_id),
+            col(Organisation.slug),
+        ).join(Organisation, col(Organisation.id) == col(Project.organisation_id))
+    ).all()
+
+
+def _members(connection: Connection, cluster: str) -> Mapping[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    rows = connection.execute(
+        select(
+            col(ProjectMember.project_id),
+            col(User.id),
+            col(User.is_active),
+            col(ClusterAccount.cluster_user),
+        )
+        .join(User, col(User.id) == col(ProjectMember.user_id))
+        .join(ClusterAccount, col(ClusterAccount.user_id) == col(User.id))
+        .where(col(ClusterAccount.cluster) == cluster)
+    )
+    for row in rows:
+        found[row.project_id].append(row)
+    return found
+
+
+def _project_account(row: Any, allocations: list[AllocationFacts], limits: _LimitRows) -> Account:  # noqa: ANN401 - a row
+    """A project without anything to spend, or whose submissions are suspended, submits nothing."""
+    usable = [facts for facts in allocations if facts.is_usable]
+    open_ones = usable + [facts for facts in allocations if not facts.is_usable and facts.has_holds]
+    own = _group_limits(limits[LimitOwner.PROJECT, row.id])
+    if row.state is not TenantState.ACTIVE or not open_ones:
+        own = replace(own, grp_submit_jobs=0)
+    names = [name(row.account, facts.id) for facts in open_ones for name in (portal_qos, direct_qos)]
+    paying = [facts for facts in usable if _has_any_left(facts)] or open_ones
+    return Account(
+        row.account,
+        f"{MARK}{row.id}",
+        parent=organisation_account(row.slug),
+        organisation=row.slug,
+        budgets=frozenset(names) if names else None,
+        default_budget=direct_qos(row.account, paying[0].id) if paying else "",
+        limits=own,
+    )
+
+
+def _has_any_left(facts: AllocationFacts) -> bool:
+    """As holds do, jobs that name no budget use the one that expires first of those with something left."""
+    return all(
+        amounts.available + facts.overdraft.get(asset, 0) > 0 for asset, amounts in facts.by_asset.items()
+    )
+
+
+_PER_JOB = {LimitKind.WALLTIME_SECONDS, LimitKind.GPUS_PER_JOB}
+
+
+def _inherited(
+    limits: _LimitRows, organisation_id: UUID, project_id: UUID
+) -> Mapping[tuple[LimitKind, str], int]:
+    """Limits on single jobs: the project's, else the organisation's."""
+    both = {
+        **limits[LimitOwner.ORGANISATION, organisation_id],
+        **limits[LimitOwner.PROJECT, project_id],
+    }
+    return {key: value for key, value in both.items() if key[0] in _PER_JOB}
+
+
+def _member(
+    account: Account,
+    person: Any,  # noqa: ANN401 - a row
+    inherited: Mapping[tuple[LimitKind, str], int],
+    own: Mapping[tuple[LimitKind, str], int],
+) -> Member:
+    effective = {**inherited, **own}
+    walltime = effective.get((LimitKind.WALLTIME_SECONDS, ""))
+    limits = replace(
+        _group_limits(own),
+        max_tres_per_job=_gpu_limits(effective, LimitKind.GPUS_PER_JOB),
+        max_wall_minutes=None if walltime is None else -(-walltime // _SECONDS_PER_MINUTE),
+    )
+    member = Member(account.name, person.cluster_user, account.budgets, account.default_budget, limits)
+    return member if person.is_active else member.blocked()
+
+
+def _group_limits(own: Mapping[tuple[LimitKind, str], int]) -> Limits:
+    return Limits(
+        grp_tres=_gpu_limits(own, LimitKind.GPUS_RUNNING),
+        grp_jobs=own.get((LimitKind.JOBS_RUNNING, "")),
+        grp_submit_jobs=own.get((LimitKind.JOBS_QUEUED, "")),
+    )
+
+
+def _gpu_limits(own: Mapping[tuple[LimitKind, str], int], kind: LimitKind) -> dict[Tres, int]:
+    return {tres.gpu_tres(gpu_type): value for (of, gpu_type), value in own.items() if of is kind}
+
+
+def _allocations(connection: Connection, cluster: str, at: datetime) -> list[AllocationFacts]:
+    """Those that have begun, the one that expires first in front; ended ones for a while."""
+    rows = connection.execute(
+        select(
+            col(Allocation.id),
+            col(Allocation.state),
+            col(Allocation.valid_to),
+            col(Project.account),
+            col(AllocationLine.asset),
+            _AVAILABLE.c.balance.label("available"),
+            _AVAILABLE.c.overdraft,
+            _HELD.c.balance.label("held"),
+            _CONSUMED.c.balance.label("consumed"),
+        )
+        .join_from(Allocation, Project, col(Project.id) == col(Allocation.project_id))
+        .join(AllocationLine, col(AllocationLine.allocation_id) == col(Allocation.id))
+        .join(_AVAILABLE, _AVAILABLE.c.id == col(AllocationLine.available_id))
+        .join(_HELD, _HELD.c.id == col(AllocationLine.held_id))
+        .join(_CONSUMED, _CONSUMED.c.id == col(AllocationLine.consumed_id))
+        .where(
+            col(Allocation.valid_from) <= at,
+            (col(Allocation.valid_to) > at - _KEPT_AFTER_EXPIRY) | (_HELD.c.balance > 0),
+        )
+        .order_by(col(Allocation.valid_to), col(Allocation.id))
+    ).all()
+    lines: dict[UUID, list[Any]] = defaultdict(list)
+    for row in rows:
+        lines[row.id].append(row)
+    uncharged = _uncharged(connection, lines)
+    directly = _used_directly(connection, cluster)
+    return [
+        AllocationFacts(
+            allocation_id,
+            group[0].account,
+            is_usable=group[0].state is AllocationState.ACTIVE and at < group[0].valid_to,
+            by_asset={row.asset: AssetBalance(row.available, row.held, row.consumed) for row in group},
+            overdraft={row.asset: row.overdraft for row in group},
+            uncharged=uncharged[allocation_id],
+            used_directly=directly[allocation_id],
+        )
+        for allocation_id, group in lines.items()
+    ]
+
+
+def _uncharged(connection: Connection, allocations: Iterable[UUID]) -> Mapping[UUID, Mapping[Tres, int]]:
+    found: dict[UUID, dict[Tres, int]] = defaultdict(dict)
+    wanted = set(allocations)
+    rows = connection.execute(
+        select(col(AccountingRecord.allocation_id), col(AccountingRecord.tres_seconds)).where(
+            ~col(AccountingRecord.is_charged), col(AccountingRecord.elapsed_seconds) > 0
+        )
+    )
+    for allocation_id, used in rows:
+        if allocation_id in wanted:
+            found[allocation_id] = add(found[allocation_id], used)
+    return found
+
+
+def _used_directly(connection: Connection, cluster: str) -> Mapping[UUID, Mapping[Tres, int]]:
+    found: dict[UUID, dict[Tres, int]] = defaultdict(dict)
+    rows = connection.execute(
+        select(col(ExternalUsage.allocation_id), col(ExternalUsage.asset), col(ExternalUsage.amount)).where(
+            col(ExternalUsage.cluster) == cluster
+        )
+    )
+    for allocation_id, asset, amount in rows:
+        found[allocation_id][asset] = amount
+    return found
+
+
+def _rates(connection: Connection, at: datetime) -> LowestRates:
+    """Without a price list nothing can be bought with money."""
+    ever = connection.execute(
+        select(col(PriceItemRow.tres), func.min(col(PriceItemRow.rate_vnd_per_hour)))
+        .join(PriceListRow, col(PriceListRow.id) == col(PriceItemRow.price_list_id))
+        .where(col(PriceListRow.state) != PriceListState.DRAFT)
+        .group_by(col(PriceItemRow.tres))
+    ).all()
+    now: dict[Tres, int] = {}
+    try:
+        items = current_price_list(connection, at).items
+    except NoPriceList:
+        items = ()
+    for item in items:
+        now[item.tres] = min(now.get(item.tres, item.rate_vnd_per_hour), item.rate_vnd_per_hour)
+    return LowestRates(now, {name: rate for name, rate in ever})  # noqa: C416 - rows are no plain pairs
