@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from schedulers.cluster import Partition
+from schedulers.cluster import Node, NodeState, Partition
 from schedulers.dask.backend import DaskScheduler
 from schedulers.dask.link import EmbeddedCluster
 from schedulers.dask.node import NodeConfig, declared_gpus
@@ -20,7 +20,8 @@ from schedulers.jobstate import JobSnapshot
 from schedulers.memory import MemoryScheduler
 from schedulers.protocol import Accepted, Scheduler, Submission
 
-PATIENCE_SECONDS = 120.0
+N1 = Node("n1", NodeState.UP, cpus=4, memory_mib=4096, gpus={"h100": 2})
+LICENSES = {"vcs": 1}
 
 
 class Behaviour(Enum):
@@ -36,11 +37,15 @@ class Behaviour(Enum):
 
 @dataclass
 class Bench:
-    """One started backend with four CPUs and two H100 on node `n1`, and the jobs that a test gave it."""
+    """One started backend, the node that its jobs run on, and the jobs that a test gave it."""
 
     scheduler: Scheduler
     workspaces: Path
     behaviours: dict[UUID, Behaviour] = field(default_factory=dict)
+    node: Node = N1
+    other_nodes: frozenset[str] = frozenset()
+    licenses: Mapping[str, int] = field(default_factory=lambda: LICENSES)
+    patience_seconds: float = 120.0
 
     async def submit(self, behaviour: Behaviour, **facts: Any) -> str:  # noqa: ANN401 - fields of JobSpec
         """Hand a job over; its scheduler_job_id."""
@@ -54,8 +59,7 @@ class Bench:
         letters = job_id.hex.translate(str.maketrans("0123456789", "ghijklmnop"))
         facts.setdefault("name", f"contract-{letters}")  # alike in nothing, not even without its numbers
         facts.setdefault("resources", ResourceRequest(memory_mib_per_node=64, walltime_seconds=600))
-        workspace = self.workspaces / "uni" / "lab" / "an" / str(job_id)
-        workspace.mkdir(parents=True)
+        workspace = self.workspace(job_id)
         self.behaviours[job_id] = behaviour
         return Submission(
             job_id=job_id,
@@ -68,13 +72,24 @@ class Bench:
             cluster_uid=20_001,
         )
 
+    def workspace(self, job_id: UUID) -> Path:
+        """A new folder for a job."""
+        made = self.workspaces / "uni" / "lab" / "an" / str(job_id)
+        made.mkdir(parents=True)
+        return made
+
+    @property
+    def whole_node(self) -> ResourceRequest:
+        """All CPUs of the node."""
+        return ResourceRequest(ntasks=self.node.cpus, memory_mib_per_node=64, walltime_seconds=600)
+
     async def snapshot(self, job_id: str) -> JobSnapshot:
         """All that is known of one job."""
         return (await self.scheduler.observe([job_id])).jobs[job_id]
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         """Wait for real processes, or let the memory scheduler go on."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while not await condition():
             if time.monotonic() > deadline:
                 known = await self.scheduler.find(list(self.behaviours))
@@ -142,18 +157,17 @@ class MemoryBench(Bench):
 
 
 MAIN = Partition("main", ("*",), max_walltime_seconds=3600, default_walltime_seconds=600, is_default=True)
-LICENSES = {"vcs": 1}
 
 
-def node_config(folder: Path, *, name: str = "n1", cpus: int = 4) -> NodeConfig:
+def node_config(folder: Path, *, name: str = N1.name, cpus: int = N1.cpus) -> NodeConfig:
     """A node of this machine, isolated as well as whoever runs the tests can."""
     return NodeConfig(
         name=name,
         state_dir=str(folder / f"state-{name}"),
         workspace_root=str(folder / "workspaces"),
         cpus=cpus,
-        memory_mib=4096,
-        gpus=declared_gpus({"h100": 2}),
+        memory_mib=N1.memory_mib,
+        gpus=declared_gpus(N1.gpus),
         isolation="auto",
         allow_unisolated_tenants=True,
         idle_exit_seconds=5.0,

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from schedulers.cluster import Node, NodeState
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.memory import MemoryScheduler
-from tests.contract.benches import LICENSES, MAIN, Bench, MemoryBench, embedded_scheduler
+from scripts.slurm_cluster.instance import Instance
+from tests.contract.benches import LICENSES, MAIN, N1, Bench, MemoryBench, embedded_scheduler
+from tests.contract.slurm_bench import SlurmBench, slurm_scheduler
+from tests.slurm import settle
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +30,33 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture(scope="module", params=["memory", "dask"])
+_SLURM = pytest.mark.xdist_group("slurm")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "memory",
+        "dask",
+        pytest.param("slurm-tcp", marks=_SLURM),
+        pytest.param("slurm-unix", marks=_SLURM),
+    ],
+)
 async def module_bench(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Bench]:
     workspaces = folder / "workspaces"
     if request.param == "memory":
-        nodes = [Node("n1", NodeState.UP, cpus=4, memory_mib=4096, gpus={"h100": 2})]
         scheduler = MemoryScheduler(
-            "danang", nodes=nodes, partitions=[replace(MAIN, nodes=("n1",))], licenses=LICENSES
+            "danang", nodes=[N1], partitions=[replace(MAIN, nodes=(N1.name,))], licenses=LICENSES
         )
         yield MemoryBench(scheduler, workspaces)
+        return
+    if request.param.startswith("slurm-"):
+        instance: Instance = request.getfixturevalue("slurm_cluster")
+        settle(instance)
+        slurm = slurm_scheduler(instance, folder, over_tcp=request.param == "slurm-tcp")
+        await slurm.start()
+        yield SlurmBench(slurm, instance.workspace / folder.name)
+        await slurm.close()
         return
     dask = embedded_scheduler(folder, MemoryPlacementStore())
     await dask.start()

@@ -12,15 +12,13 @@ from tests.contract.benches import Behaviour, Bench
 
 pytestmark = pytest.mark.anyio
 
-WHOLE_NODE = ResourceRequest(ntasks=4, memory_mib_per_node=64, walltime_seconds=600)
-
 
 async def test_a_job_completes_with_exit_code_zero(bench: Bench) -> None:
     job_id = await bench.submit(Behaviour.SUCCEEDS)
     (task,) = (await bench.ended(job_id)).tasks
     assert (task.task_index, task.attempt, task.state) == (0, 0, JobState.COMPLETED)
     assert task.exit_code == ExitCode(0, 0)
-    assert task.nodes == ("n1",)
+    assert task.nodes == (bench.node.name,)
     assert task.started_at
     assert task.ended_at
     assert task.started_at <= task.ended_at
@@ -122,7 +120,7 @@ async def test_a_throttled_array_says_why_it_waits(bench: Bench) -> None:
 
 
 async def test_a_job_that_waits_is_cancelled_without_ever_running(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
     waiting = await bench.submit(Behaviour.SUCCEEDS, array=ArraySpec(expression="0-9999"))
     await bench.scheduler.cancel([waiting])
@@ -132,7 +130,7 @@ async def test_a_job_that_waits_is_cancelled_without_ever_running(bench: Bench) 
 
 
 async def test_a_job_that_waits_says_why(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
     waiting = await bench.submit(Behaviour.SUCCEEDS)
 
@@ -217,11 +215,19 @@ async def test_the_cluster_shows_what_jobs_hold(bench: Bench) -> None:
     job_id = await bench.submit(Behaviour.STAYS, resources=asked)
     await bench.running(job_id)
     cluster = await bench.scheduler.cluster()
-    (node,) = cluster.nodes
-    assert (cluster.name, node.name, node.state) == ("danang", "n1", NodeState.UP)
-    assert (node.cpus, node.memory_mib, node.gpus) == (4, 4096, {"h100": 2})
+    nodes = {node.name: node for node in cluster.nodes}
+    assert nodes.keys() == {bench.node.name, *bench.other_nodes}
+    node = nodes[bench.node.name]
+    assert (cluster.name, node.state) == ("danang", NodeState.UP)
+    assert (node.cpus, node.memory_mib, node.gpus) == (
+        bench.node.cpus,
+        bench.node.memory_mib,
+        bench.node.gpus,
+    )
     assert (node.allocated_cpus, node.allocated_memory_mib, node.allocated_gpus) == (3, 64, {"h100": 1})
-    assert [(item.feature, item.total, item.used) for item in cluster.licenses] == [("vcs", 1, 1)]
+    assert {item.feature: (item.total, item.used) for item in cluster.licenses} == {
+        feature: (total, int(feature == "vcs")) for feature, total in bench.licenses.items()
+    }
     default = cluster.partition(None)
     assert default
-    assert "n1" in default.nodes or default.nodes == ("*",)
+    assert bench.node.name in default.nodes or default.nodes == ("*",)

@@ -1,0 +1,110 @@
+"""Changes of jobs under way: hold, release, requeue, walltime, nice, cancelled tasks."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+
+from schedulers.array_tasks import compact
+from schedulers.errors import SchedulerRefused, SchedulerUnavailable, SubmitUncertain
+from schedulers.protocol import (
+    CancelTasks,
+    Carried,
+    ChangeOutcome,
+    ChangeRequest,
+    HoldJob,
+    JobChange,
+    Refused,
+    ReleaseJob,
+    RequeueJob,
+    SetNice,
+    SetWalltime,
+)
+from schedulers.slurm.client import SlurmClient
+from schedulers.slurm.read_jobs import Record, read_record
+
+_SECONDS_PER_MINUTE = 60
+_UPDATES_AT_ONCE = 8
+_OVER = "The job is not in the queue any more."
+
+
+@dataclass(frozen=True, slots=True)
+class Changer:
+    """Acts as the job's own user where Slurm lets users do a thing, and as the administrator where it must.
+
+    Users may not give a running job more time, nor undo an administrator's hold: what the portal has allowed
+    beyond that needs `admin_user`, an operator of the cluster.
+    """
+
+    client: SlurmClient
+    admin_user: str | None
+
+    async def change(self, request: ChangeRequest) -> ChangeOutcome:
+        """Make one change.
+
+        Raises:
+            SchedulerUnavailable: it may have been made.
+        """
+        job_id = request.scheduler_job_id
+        records = [read_record(job) for job in await self.client.job(job_id)] if job_id.isdecimal() else []
+        alive = [record for record in records if record.job_id == job_id and not record.state.has_ended]
+        if not alive:
+            return Refused(_OVER)
+        try:
+            await self._make(job_id, alive, request.change)
+        except SchedulerRefused as no:
+            return Refused(no.reason)
+        except SubmitUncertain as problem:
+            raise SchedulerUnavailable(str(problem)) from problem
+        return Carried()
+
+    async def _make(self, job_id: str, alive: list[Record], change: JobChange) -> None:
+        user = alive[0].user
+        waiting = [record for record in alive if record.state.waits]
+        match change:
+            case HoldJob(by_administrator):
+                await self._update(waiting, {"hold": True}, self._admin(user) if by_administrator else user)
+            case ReleaseJob():
+                held = [record for record in waiting if record.reason.startswith("JobHeld")]
+                is_admins = any(record.reason == "JobHeldAdmin" for record in held)
+                await self._update(held, {"hold": False}, self._admin(user) if is_admins else user)
+            case RequeueJob(started_before):
+                raw_ids = [record.raw_id for record in alive if _started(record, before=started_before)]
+                if raw_ids:
+                    await self.client.requeue(raw_ids, user=user)
+            case SetWalltime(walltime_seconds):
+                await self._set_walltime(alive, -(-walltime_seconds // _SECONDS_PER_MINUTE), user)
+            case SetNice(nice):
+                await self._update(waiting, {"nice": nice}, user)
+            case CancelTasks(tasks):
+                await self.client.cancel([f"{job_id}_[{compact(tasks.indices())}]"], user=user)
+            case _:
+                assert_never(change)
+
+    def _admin(self, user: str) -> str:
+        return self.admin_user or user
+
+    async def _update(self, records: Iterable[Record], changes: dict[str, object], user: str) -> None:
+        """Record by record: Slurm applies a change of an array to what of it never started only."""
+        slots = asyncio.Semaphore(_UPDATES_AT_ONCE)
+
+        async def update(raw_id: str) -> None:
+            async with slots:
+                await self.client.update(raw_id, changes, user=user)
+
+        await asyncio.gather(*(update(record.raw_id) for record in records))
+
+    async def _set_walltime(self, records: list[Record], minutes: int, user: str) -> None:
+        changes: dict[str, object] = {"time_limit": {"set": True, "infinite": False, "number": minutes}}
+        try:
+            await self._update(records, changes, user)
+        except SchedulerRefused:
+            if self.admin_user is None:
+                raise
+            await self._update(records, changes, self.admin_user)
+
+
+def _started(record: Record, *, before: datetime | None) -> bool:
+    at = record.run.started_at if record.run else None
+    return at is not None and (before is None or at < before)

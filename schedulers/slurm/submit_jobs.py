@@ -1,0 +1,135 @@
+"""Hands jobs to Slurm, several at once and each exactly once, as the cluster user they belong to."""
+
+import asyncio
+import time
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+import structlog
+
+from schedulers.errors import SchedulerRefused, SchedulerUnavailable, SubmitUncertain
+from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.slurm.client import SlurmClient
+from schedulers.slurm.translate import job_request
+
+log = structlog.get_logger()
+
+QUIET_SECONDS = 30.0
+"""How long a request whose answer got lost may still be on its way to slurmctld, so that nobody can say yet
+that it does not have the job."""
+_ANOTHER_USER = (
+    "Slurm took the job for the user %(actual)s instead of %(asked)s: the cluster does not know that user. "
+    "The job was cancelled."
+)
+
+
+class Submitter:
+    """Remembers what Slurm has accepted, so that a repeat is answered without asking."""
+
+    def __init__(
+        self, client: SlurmClient, *, at_once: int = 8, quiet_seconds: float = QUIET_SECONDS
+    ) -> None:
+        self.accepted: dict[UUID, str] = {}
+        self._client = client
+        self._slots = asyncio.Semaphore(at_once)
+        self._quiet_seconds = quiet_seconds
+        self._unanswered: dict[UUID, float] = {}
+        """When the answer of a request got lost."""
+        self._users: dict[str, asyncio.Lock] = {}
+        self._checked_users: set[str] = set()
+
+    def maybe_under_way(self, job_id: UUID) -> bool:
+        """Whether a request for this job may still reach slurmctld."""
+        return time.monotonic() - self._unanswered.get(job_id, -self._quiet_seconds) < self._quiet_seconds
+
+    def accept(self, job_id: UUID, scheduler_job_id: str) -> None:
+        """Slurm has this job."""
+        self.accepted[job_id] = scheduler_job_id
+        self._unanswered.pop(job_id, None)
+
+    def forget(self, scheduler_job_ids: Collection[str]) -> None:
+        """These ended for good."""
+        self.accepted = {
+            job_id: known for job_id, known in self.accepted.items() if known not in scheduler_job_ids
+        }
+
+    async def submit(self, submissions: Sequence[Submission]) -> list[SubmitOutcome]:
+        """One outcome each, in order.
+
+        A job that was accepted before is accepted again with the same number. Nothing is looked up for a job
+        that was never sent: after a crash, or an Uncertain, `find` comes first.
+
+        Raises:
+            SchedulerUnavailable: nothing was sent.
+        """
+        once = {submission.job_id: submission for submission in submissions}
+        answers = await asyncio.gather(*map(self._submit_one, once.values()))
+        unsent = [answer for answer in answers if isinstance(answer, SchedulerUnavailable)]
+        if unsent and len(unsent) == len(answers):
+            raise unsent[0]
+        outcomes = {
+            # It was not sent, but others were: so it is looked for before all are submitted again.
+            job_id: Uncertain(str(answer)) if isinstance(answer, SchedulerUnavailable) else answer
+            for job_id, answer in zip(once, answers, strict=True)
+        }
+        return [outcomes[submission.job_id] for submission in submissions]
+
+    async def _submit_one(self, submission: Submission) -> SubmitOutcome | SchedulerUnavailable:
+        job_id = submission.job_id
+        if known := self.accepted.get(job_id):
+            return Accepted(known)
+        if self.maybe_under_way(job_id):
+            return Uncertain("an earlier request may still reach the scheduler")
+        try:
+            return await self._send_in_turn(submission)
+        except SchedulerRefused as no:
+            return Refused(_with_facts(no.reason, submission))
+        except SubmitUncertain as problem:
+            self._unanswered[job_id] = time.monotonic()
+            return Uncertain(str(problem))
+        except SchedulerUnavailable as problem:
+            return problem
+
+    async def _send_in_turn(self, submission: Submission) -> SubmitOutcome:
+        user = submission.cluster_user
+        if user not in self._checked_users:
+            async with self._users.setdefault(user, asyncio.Lock()):
+                if user not in self._checked_users:
+                    return await self._send_and_check(submission)
+        async with self._slots:
+            return await self._send(submission)
+
+    async def _send(self, submission: Submission) -> Accepted:
+        done = await self._client.submit(job_request(submission), user=submission.cluster_user)
+        if done.warnings:
+            log.info("slurm.submit_warnings", job_id=str(submission.job_id), warnings=done.warnings)
+        self.accept(submission.job_id, str(done.job_id))
+        return Accepted(str(done.job_id))
+
+    async def _send_and_check(self, submission: Submission) -> SubmitOutcome:
+        """The first job of a user shows whether Slurm knows them: those of others it takes for `nobody`."""
+        accepted = await self._send(submission)
+        user = submission.cluster_user
+        try:
+            records = await self._client.job(accepted.scheduler_job_id)
+        except SchedulerUnavailable:
+            return accepted  # the job is there; the user's next one is checked
+        actual = records[0].user_name if records else user
+        if actual == user:
+            self._checked_users.add(user)
+            return accepted
+        del self.accepted[submission.job_id]
+        await self._client.cancel([accepted.scheduler_job_id], user=None)
+        return Refused(_ANOTHER_USER % {"actual": actual, "asked": user})
+
+
+def _with_facts(reason: str, submission: Submission) -> str:
+    """Slurm's own words, and what it was asked for, since it names neither partition nor account."""
+    spec = submission.spec
+    named = {
+        "partition": spec.partition,
+        "account": spec.account or submission.project,
+        "QOS": spec.qos,
+        "user": submission.cluster_user,
+    }
+    return f"{reason} ({', '.join(f'{name} {value}' for name, value in named.items() if value)})"
