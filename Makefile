@@ -21,6 +21,18 @@ help: ## List what can be made
 demo: setup-demo ## Seed a small city, run a simulation and a training, keep the portal open (EXIT=1: stop after)
 	@$(BIN)/hpc-portal demo $(if $(filter-out 0,$(EXIT)),--exit)
 
+.PHONY: slurm-up
+slurm-up: setup-test ## Start a real Slurm cluster on this machine (BIND="folder ...": jobs may write there too)
+	@$(BIN)/python -m scripts.slurm_cluster up $(foreach folder,$(BIND),--bind $(folder))
+
+.PHONY: slurm-status
+slurm-status: ## Where is the Slurm cluster, and what runs in it?
+	@$(BIN)/python -m scripts.slurm_cluster status || [[ $$? == 3 ]]
+
+.PHONY: slurm-down
+slurm-down: ## Stop the Slurm cluster; nothing of it is left
+	@$(BIN)/python -m scripts.slurm_cluster down
+
 ##@ Test it
 
 .PHONY: test

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Makes this checkout ready: `setup.sh demo` to run the portal, `setup.sh test` to develop and test it too.
 #
-# Installs Debian packages that are missing and fills .venv from requirements/*.lock. Safe to repeat: when
-# nothing changed since the last time it only looks, which takes a few hundredths of a second.
+# Installs Debian packages that are missing, fills .venv from requirements/*.lock, and for tests builds the Debian
+# root that the Slurm cluster runs in (scripts/slurm_cluster). Safe to repeat: when nothing changed since the last
+# time it only looks, which takes a tenth of a second.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +19,7 @@ test_packages=(
     "libatomic1=/usr/lib/*/libatomic.so.1" # for the driver that playwright ships
     wrk=wrk
     fonts-noto-core=/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
+    debootstrap=/usr/sbin/debootstrap # for the Slurm cluster, which is built from a newer Debian
 )
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -136,6 +138,11 @@ need_venv() {
     fi
 }
 
+need_slurm_root() {
+    three_tries .venv/bin/python -m scripts.slurm_cluster build-root >&2 ||
+        fail "The Debian root for the Slurm cluster could not be built. What went wrong is above."
+}
+
 main() {
     case ${1:-} in
         demo)
@@ -145,6 +152,7 @@ main() {
         test)
             need_debian "${demo_packages[@]}" "${test_packages[@]}"
             need_venv dev
+            need_slurm_root
             ;;
         *) fail "Usage: scripts/setup.sh demo|test" ;;
     esac

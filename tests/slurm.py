@@ -6,15 +6,17 @@ A machine where no cluster can start fails: what the portal promises about Slurm
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
 
 from scripts.slurm_cluster import daemons
+from scripts.slurm_cluster.binds import Bind, checkout_and_python
 from scripts.slurm_cluster.instance import Instance
-from scripts.slurm_cluster.lifecycle import bring_up, take_down, wait_until_idle
+from scripts.slurm_cluster.lifecycle import bring_up, wait_until_idle
+from scripts.slurm_cluster.namespaces import take_down
 
 _GROUP = "slurm"
 _FIXTURE = "slurm_cluster"
@@ -28,11 +30,16 @@ def put_in_one_process(items: list[pytest.Item]) -> None:
 
 
 @contextmanager
-def running_cluster(purpose: str = "test") -> Iterator[Instance]:
-    """A cluster of our own, with a name nobody else has; it dies with this process, whatever ends that."""
+def running_cluster(binds: Sequence[Bind] = ()) -> Iterator[Instance]:
+    """A cluster of our own, with a name nobody else has; it dies with this process, whatever ends that.
+
+    Its jobs see this checkout and our Python, and `binds` besides.
+    """
     lifeline, owner = os.pipe()
     try:
-        instance = bring_up(f"{purpose}-{uuid4().hex[:8]}", lifeline=lifeline)
+        instance = bring_up(
+            f"test-{uuid4().hex[:8]}", binds=[*checkout_and_python(), *binds], lifeline=lifeline
+        )
         try:
             yield instance
         finally:

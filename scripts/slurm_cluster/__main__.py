@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.slurm_cluster import daemons, lifecycle
+from scripts.slurm_cluster import daemons, lifecycle, namespaces
+from scripts.slurm_cluster.binds import Bind, checkout_and_python
 from scripts.slurm_cluster.errors import SlurmClusterError
-from scripts.slurm_cluster.instance import Instance, find_instance, folder_of, running_instance
-from scripts.slurm_cluster.lifecycle import Bind
+from scripts.slurm_cluster.instance import Instance, find_instance, running_instance
 from scripts.slurm_cluster.people import Person, add_person
 from scripts.slurm_cluster.privilege import as_root
 from scripts.slurm_cluster.root import need_root
@@ -71,6 +71,7 @@ def build_root(_: argparse.Namespace) -> int:
 def up(arguments: argparse.Namespace) -> int:
     """Also when it is up already: then it only says where."""
     binds = [
+        *checkout_and_python(),
         *(Bind(path.resolve(), is_writable=True) for path in arguments.bind),
         *(Bind(path.resolve()) for path in arguments.bind_ro),
     ]
@@ -82,9 +83,9 @@ def down(arguments: argparse.Namespace) -> int:
     """Also when it is not up: then it removes what a crashed one may have left."""
     instance = find_instance(arguments.name)
     if instance is None:
-        lifecycle.remove_folder(folder_of(arguments.name))
+        namespaces.remove_leftovers(arguments.name)
     else:
-        lifecycle.take_down(instance)
+        namespaces.take_down(instance)
     return 0
 
 

@@ -10,6 +10,8 @@ GPUS_PER_NODE = 8
 PORTS_PER_INSTANCE = 1 + 3 + len(NODES)
 """A guard that marks the block as taken, slurmctld, slurmdbd, slurmrestd, and one slurmd for each node."""
 
+CGROUPS = "/run/cgroup"
+"""Where the nodes find the memory controller: a cgroup of the instance's own, mounted by the keeper."""
 JWT_KEY = "/etc/slurm/jwt_hs256.key"
 REST_SOCKET = "/run/slurmrestd/slurmrestd.sock"
 
@@ -40,8 +42,21 @@ class Ports:
         return self.guard + 4 + NODES.index(node)
 
 
-def slurm_conf(ports: Ports) -> str:
-    """slurm.conf(5). Nodes claim more than the machine has, and nothing needs cgroups or systemd."""
+_LIMIT_BY_CGROUP = """\
+TaskPlugin=task/cgroup
+"""
+_LIMIT_BY_SAMPLING = """\
+TaskPlugin=task/none
+JobAcctGatherParams=OverMemoryKill
+"""
+
+
+def slurm_conf(ports: Ports, *, has_memory_cgroup: bool) -> str:
+    """slurm.conf(5). Nodes claim more than the machine has, and nothing needs systemd.
+
+    Without a memory cgroup Slurm samples and kills, which it does not call OUT_OF_MEMORY but FAILED (0:9).
+    """
+    memory_limit = _LIMIT_BY_CGROUP if has_memory_cgroup else _LIMIT_BY_SAMPLING
     return f"""\
 ClusterName={CLUSTER}
 SlurmctldHost={HOST}(127.0.0.1)
@@ -67,13 +82,11 @@ AccountingStorageTRES=gres/gpu,gres/gpu:h100,gres/gpu:l40s,license/vcs,license/p
 AccountingStoreFlags=job_comment,job_script
 
 ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
 MpiDefault=none
 MailProg=/bin/true
-# Sampled every second, so that a job over its memory is ended (OUT_OF_MEMORY) while a test still watches.
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=1
-JobAcctGatherParams=OverMemoryKill
+{memory_limit}
 
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
@@ -106,6 +119,17 @@ RealMemory=1024000 Feature=eda,genoa
 PartitionName=short Nodes=ALL Default=YES DefaultTime=00:30:00 MaxTime=04:00:00
 PartitionName=gpu Nodes=gpu[01-02] DefaultTime=01:00:00 MaxTime=2-00:00:00
 PartitionName=eda Nodes=eda[01-02] DefaultTime=01:00:00 MaxTime=7-00:00:00
+"""
+
+
+def cgroup_conf(*, has_memory_cgroup: bool) -> str:
+    """cgroup.conf(5)."""
+    if not has_memory_cgroup:
+        return "CgroupPlugin=disabled\n"
+    return f"""\
+CgroupPlugin=cgroup/v1
+CgroupMountpoint={CGROUPS}
+ConstrainRAMSpace=yes
 """
 
 

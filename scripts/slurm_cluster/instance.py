@@ -18,8 +18,11 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 class Instance:
     """Facts that stay the same from start to stop.
 
-    `keeper_started` is the keeper's start time in clock ticks since boot: with it a process id names one
-    process for ever, not whoever has the number later.
+    Attributes:
+        keeper_started: The keeper's start time in clock ticks since boot: with it a process id names one
+            process for ever, not whoever has the number later.
+        tells_out_of_memory: A job over its memory ends as OUT_OF_MEMORY; else as FAILED (0:9), since this
+            machine has no memory controller of cgroup v1.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Instance:
     keeper_pid: int
     keeper_started: int
     guard_port: int
+    tells_out_of_memory: bool
 
     @property
     def ports(self) -> config.Ports:
@@ -97,6 +101,7 @@ class Instance:
             "keeper_pid": self.keeper_pid,
             "keeper_started": self.keeper_started,
             "guard_port": self.guard_port,
+            "tells_out_of_memory": self.tells_out_of_memory,
         }
         (self.folder / _DESCRIPTION).write_text(json.dumps(facts))
 

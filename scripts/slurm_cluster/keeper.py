@@ -33,13 +33,17 @@ def main() -> None:
     mount_root(root, Path(wish["root"]))
     mount_system(root)
     mount_shared(folder, root, wish["binds"])
-    write_configuration(root, ports)
+    has_memory_cgroup = mount_memory_cgroup(folder.name, root)
+    write_settings(root, ports, has_memory_cgroup=has_memory_cgroup)
+    write_keys(root)
+    make_folders(root)
     signal.signal(
         signal.SIGCHLD, signal.SIG_IGN
     )  # orphans of the instance end up here; nobody waits for them
     # /proc is still the machine's own, so this is our process id as the machine counts.
     pid = int(Path("/proc/self").readlink().name)
-    print(json.dumps({"pid": pid, "guard": ports.guard}), flush=True)
+    facts = {"keeper_pid": pid, "guard_port": ports.guard, "tells_out_of_memory": has_memory_cgroup}
+    print(json.dumps(facts), flush=True)
     detach()
     if wish["has_lifeline"]:
         os.read(0, 1)  # returns when nobody is left who could write: our owner is gone, and so are we
@@ -130,30 +134,51 @@ def mount_shared(folder: Path, root: Path, binds: list[list[str]]) -> None:
             mount("-o", "remount,bind,ro", inside)
 
 
-def write_configuration(root: Path, ports: config.Ports) -> None:
-    """Settings, keys, and the folders that Debian's start scripts would make."""
-    slurm, munge, mysql, rest = (account_of(root, name) for name in ("slurm", "munge", "mysql", "slurmrestd"))
+def mount_memory_cgroup(name: str, root: Path) -> bool:
+    """A cgroup of our own for the jobs' memory; False: this machine has none to give (cgroup v2 only)."""
+    controller = Path("/sys/fs/cgroup/memory")
+    if not (controller / "memory.limit_in_bytes").exists() or not os.access(controller, os.W_OK):
+        return False
+    (controller / name).mkdir(exist_ok=True)
+    place = root / config.CGROUPS[1:] / "memory"
+    place.mkdir(parents=True)
+    mount("--bind", controller / name, place)
+    return True
+
+
+def write_settings(root: Path, ports: config.Ports, *, has_memory_cgroup: bool) -> None:
+    """The files of `config.py`."""
+    slurm = account_of(root, "slurm")
     etc = root / "etc"
-    write(etc / "hosts", config.hosts().encode(), 0o644)
-    write(etc / "hostname", f"{config.HOST}\n".encode(), 0o644)
-    write(etc / "slurm/slurm.conf", config.slurm_conf(ports).encode(), 0o644)
-    write(etc / "slurm/gres.conf", config.gres_conf().encode(), 0o644)
-    write(etc / "slurm/slurmdbd.conf", config.slurmdbd_conf(ports).encode(), 0o600, slurm)
-    write(root / config.JWT_KEY[1:], secrets.token_bytes(32), 0o600, slurm)
-    write(etc / "munge/munge.key", secrets.token_bytes(128), 0o400, munge)
+    write(etc / "hosts", config.hosts(), 0o644)
+    write(etc / "hostname", f"{config.HOST}\n", 0o644)
+    write(etc / "slurm/slurm.conf", config.slurm_conf(ports, has_memory_cgroup=has_memory_cgroup), 0o644)
+    write(etc / "slurm/cgroup.conf", config.cgroup_conf(has_memory_cgroup=has_memory_cgroup), 0o644)
+    write(etc / "slurm/gres.conf", config.gres_conf(), 0o644)
+    write(etc / "slurm/slurmdbd.conf", config.slurmdbd_conf(ports), 0o600, slurm)
+
+
+def write_keys(root: Path) -> None:
+    """New ones for each instance."""
+    write(root / config.JWT_KEY[1:], secrets.token_bytes(32), 0o600, account_of(root, "slurm"))
+    write(root / "etc/munge/munge.key", secrets.token_bytes(128), 0o400, account_of(root, "munge"))
+
+
+def make_folders(root: Path) -> None:
+    """What Debian's start scripts would make."""
     folders = {
-        "run/munge": munge,
-        "run/mysqld": mysql,
-        "run/slurm": slurm,
-        "run/slurmrestd": rest,
-        "var/lib/munge": munge,
-        "var/log/munge": munge,
-        "var/lib/slurm/slurmctld": slurm,
-        "var/log/slurm": slurm,
-    } | {f"var/spool/slurmd/{node}": (0, 0) for node in config.NODES}
+        "run/munge": "munge",
+        "run/mysqld": "mysql",
+        "run/slurm": "slurm",
+        "run/slurmrestd": "slurmrestd",
+        "var/lib/munge": "munge",
+        "var/log/munge": "munge",
+        "var/lib/slurm/slurmctld": "slurm",
+        "var/log/slurm": "slurm",
+    } | {f"var/spool/slurmd/{node}": "root" for node in config.NODES}
     for path, owner in folders.items():
         (root / path).mkdir(parents=True, exist_ok=True)
-        os.chown(root / path, *owner)
+        os.chown(root / path, *account_of(root, owner))
 
 
 def account_of(root: Path, name: str) -> tuple[int, int]:
@@ -165,11 +190,11 @@ def account_of(root: Path, name: str) -> tuple[int, int]:
     sys.exit(f"The root has no user {name}.")
 
 
-def write(path: Path, content: bytes, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
+def write(path: Path, content: str | bytes, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
     """A file that is never readable by more people than it should be."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
+        file.write(content.encode() if isinstance(content, str) else content)
     os.chown(path, *owner)
     path.chmod(mode)
 

@@ -1,22 +1,17 @@
 """Bring an instance up and take it down."""
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
 from scripts.slurm_cluster import config, daemons
+from scripts.slurm_cluster.binds import CHECKOUT, Bind
 from scripts.slurm_cluster.errors import ClusterFailed, CommandFailed
-from scripts.slurm_cluster.instance import Instance, find_instance, folder_of, started_at
+from scripts.slurm_cluster.instance import Instance, find_instance
+from scripts.slurm_cluster.namespaces import start_keeper, take_down
 from scripts.slurm_cluster.people import EVERYBODY, Person, add_person, administer
-from scripts.slurm_cluster.privilege import as_root, run_as_root
 from scripts.slurm_cluster.root import need_root
 
-_CHECKOUT = Path(__file__).resolve().parents[2]
 _READY_SECONDS = 60
 _POLL_SECONDS = 0.05
 _GRANT = """\
@@ -24,14 +19,6 @@ CREATE DATABASE slurm_acct_db;
 CREATE USER slurm@localhost IDENTIFIED VIA unix_socket;
 GRANT ALL ON slurm_acct_db.* TO slurm@localhost;
 """
-
-
-@dataclass(frozen=True)
-class Bind:
-    """A folder of the machine that is inside at the same path."""
-
-    path: Path
-    is_writable: bool = False
 
 
 def bring_up(
@@ -55,76 +42,12 @@ def bring_up(
     """
     if running := find_instance(name):
         return running
-    folder = make_folder(name)
-    try:
-        instance = start_keeper(name, folder, need_root(), binds, lifeline)
-    except ClusterFailed:
-        remove_folder(folder)
-        raise
+    instance = start_keeper(name, need_root(), binds, lifeline)
     try:
         start_everything(instance, people)
     except BaseException:
         take_down(instance)
         raise
-    return instance
-
-
-def make_folder(name: str) -> Path:
-    """Empty; what a dead instance of the same name left is removed."""
-    folder = folder_of(name)
-    remove_folder(folder)
-    folder.mkdir(mode=0o755)
-    for part in ("root", "log", "pids", "socket", "workspace"):
-        (folder / part).mkdir()
-    (folder / "workspace").chmod(0o1777)
-    return folder
-
-
-def remove_folder(folder: Path) -> None:
-    """With what Slurm's users wrote into it."""
-    if folder.exists():
-        run_as_root("rm", "-rf", "--one-file-system", str(folder))
-
-
-def start_keeper(
-    name: str, folder: Path, root: Path, binds: Sequence[Bind], lifeline: int | None
-) -> Instance:
-    """The namespaces with their mounts and settings; no daemon yet."""
-    wish = {
-        "folder": str(folder),
-        "root": str(root),
-        "binds": [
-            [str(folder / "workspace"), "rw"],
-            *([str(bind.path), "rw" if bind.is_writable else "ro"] for bind in binds),
-        ],
-        "has_lifeline": lifeline is not None,
-    }
-    # setsid --fork: nobody has to wait for the keeper, and no Ctrl-C reaches it.
-    command = as_root(
-        *("setsid", "--fork", "unshare", "--mount", "--pid", "--uts", "--fork", "--kill-child=KILL"),
-        *(sys.executable, "-m", "scripts.slurm_cluster.keeper", json.dumps(wish)),
-    )
-    log = folder / "log" / "keeper.log"
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(  # noqa: S603 - our own command line
-            command,
-            cwd=_CHECKOUT,
-            stdin=subprocess.DEVNULL if lifeline is None else lifeline,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-        ) as keeper,
-    ):
-        assert keeper.stdout is not None  # noqa: S101 - we asked for a pipe
-        ready = keeper.stdout.readline()
-    if not ready:
-        raise ClusterFailed("The namespaces of the Slurm cluster could not be set up.", log)
-    facts = json.loads(ready)
-    started = started_at(facts["pid"])
-    if started is None:
-        raise ClusterFailed("The keeper of the Slurm cluster died.", log)
-    instance = Instance(name, folder, facts["pid"], started, facts["guard"])
-    instance.save()
     return instance
 
 
@@ -176,19 +99,6 @@ def node_states(instance: Instance) -> dict[str, str]:
     return dict(line.split() for line in lines)
 
 
-def take_down(instance: Instance) -> None:
-    """End its keeper, with which every process and mount of it ends; then remove its folder. Idempotent."""
-    deadline = time.monotonic() + _READY_SECONDS
-    if instance.is_alive:
-        with suppress(CommandFailed):
-            run_as_root("kill", "-KILL", str(instance.keeper_pid))
-    while instance.is_alive:
-        if time.monotonic() > deadline:
-            raise ClusterFailed(f"Process {instance.keeper_pid} does not end.")
-        time.sleep(_POLL_SECONDS)
-    remove_folder(instance.folder)
-
-
 def default_name() -> str:
     """Of the developer's own instance: one for each checkout."""
-    return f"dev-{_CHECKOUT.stat().st_ino:x}"
+    return f"dev-{CHECKOUT.stat().st_ino:x}"

@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -113,14 +114,13 @@ def mirror() -> str:
     """The Debian mirror that this machine's apt uses already."""
     if chosen := os.environ.get(_MIRROR_SETTING):
         return chosen
-    listing = ask_apt(
-        "apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN)/$(LABEL)", "Created-By: Packages"
-    )
-    sources = [line.split(maxsplit=1) for line in listing.splitlines() if line.strip()]
-    of_debian = [uri for uri, *origin in sources if origin == ["Debian/Debian"]]
-    # Before the first `apt-get update` apt does not know whose a source is.
-    lookalikes = [uri for uri, *_ in sources if uri.rstrip("/").endswith("/debian")]
-    for uri in of_debian + lookalikes:
+    # Without release information, so that it also works before the first `apt-get update`.
+    fields = "--format=$(REPO_URI) $(RELEASE) $(COMPONENT)"
+    sources = map(str.split, ask_apt("apt-get", "indextargets", "--no-release-info", fields).splitlines())
+    here = platform.freedesktop_os_release().get("VERSION_CODENAME")
+    candidates = [uri for uri, release, component in sources if (release, component) == (here, "main")]
+    # Others may publish for this release too; theirs seldom end like Debian's own.
+    for uri in sorted(candidates, key=lambda uri: not uri.rstrip("/").endswith("/debian")):
         return in_mirror_list(uri.removeprefix("mirror+file:")) if uri.startswith("mirror+file:") else uri
     raise RootNotBuilt(f"apt knows no Debian mirror here: name one in {_MIRROR_SETTING}.")
 

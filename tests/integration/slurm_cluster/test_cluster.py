@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import sys
 import time
 from collections.abc import Callable
 
@@ -130,9 +131,16 @@ def test_a_new_person_can_submit_at_once(slurm: Instance) -> None:
 
 
 def test_the_portals_two_workloads_find_their_programs(slurm: Instance) -> None:
-    job = submit(slurm, "iverilog -V | head -1; python3 -c 'print(6 * 7)'")
+    training = f"{sys.executable} -c 'import torch; print(torch.ones(42).sum().int().item())'"
+    job = submit(slurm, f"iverilog -V | head -1; {training}")
     assert "Icarus Verilog" in output_of(slurm, job)
     assert output_of(slurm, job).endswith("42\n")
+
+
+def test_a_job_over_its_memory_is_ended(slurm: Instance) -> None:
+    job = submit(slurm, "exec tail /dev/zero", "--mem=50")
+    expected = "OUT_OF_MEMORY" if slurm.tells_out_of_memory else "FAILED"
+    wait_for(lambda: job_state(slurm, job) == expected, f"the job is {expected}")
 
 
 def test_a_stopped_controller_comes_back_with_its_jobs(slurm: Instance) -> None:
