@@ -9,8 +9,14 @@ from schedulers.jobspec import ArraySpec
 class TaskSet:
     """Membership in any number of arrays' ranges, without listing their tasks."""
 
-    def __init__(self, arrays: Iterable[ArraySpec]) -> None:
+    def __init__(self, arrays: Iterable[ArraySpec] = ()) -> None:
         self._arrays = [(ranges, [members.start for members in ranges]) for ranges in _ranges(arrays)]
+
+    def plus(self, other: "TaskSet") -> "TaskSet":
+        """What is in one of them or in both."""
+        union = TaskSet()
+        union._arrays = [*self._arrays, *other._arrays]  # noqa: SLF001 - of the same class
+        return union
 
     def __contains__(self, task_index: int) -> bool:
         return any(_is_in(task_index, ranges, starts) for ranges, starts in self._arrays)

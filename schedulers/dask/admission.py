@@ -1,10 +1,13 @@
 """Makes the in-memory record of a job, from a new submission or from the store after a restart. Pure."""
 
+from collections import deque
 from collections.abc import Iterator
 
+from schedulers.array_tasks import TaskSet
 from schedulers.cluster import Partition
 from schedulers.dask.book import Job, Run
 from schedulers.dask.commands import command_of
+from schedulers.dask.placement import HELD_BY_USER, PRIORITY
 from schedulers.dask.pool import Pool, Slot
 from schedulers.dask.queue import Demand, Entry
 from schedulers.dask.store import Share, StoredJob
@@ -48,7 +51,7 @@ def new_job(submission: Submission, pool: Pool, *, sequence: int, grace_seconds:
         sequence=sequence,
         waiting=spec.task_count,
         throttle=spec.array.throttle if spec.array else None,
-        priority=submission.priority,
+        priority=submission.priority - spec.nice,
     )
     return Job(
         submission=submission,
@@ -56,6 +59,8 @@ def new_job(submission: Submission, pool: Pool, *, sequence: int, grace_seconds:
         entry=entry,
         command=command_of(submission, walltime_seconds=walltime, grace_seconds=grace_seconds),
         upcoming=spec.task_indices(),
+        held_reason=HELD_BY_USER if submission.is_held else "",
+        reason=HELD_BY_USER if submission.is_held else PRIORITY,
     )
 
 
@@ -71,18 +76,36 @@ def restored_job(stored: StoredJob, pool: Pool, *, sequence: int, grace_seconds:
         successor = kept.task_index, kept.attempt + 1
         if not kept.has_ended:
             share = Share.from_json(kept.placement)
-            run = Run(job, kept.task_index, kept.attempt, share, state=kept.state)
+            run = Run(job, kept.task_index, kept.attempt, share, state=kept.state, placed_at=kept.placed_at)
+            run.is_to_requeue = kept.is_to_requeue
             job.runs[run.key] = job.live[run.key] = run
             continue
-        if kept.is_requeued and kept.state is JobState.CANCELLED:
+        if kept.is_requeued and kept.state is JobState.CANCELLED and not kept.has_started:
             job.recalled[kept.task_index] = job.recalled.get(kept.task_index, 0) + 1
         if kept.is_requeued and successor not in placed:
             job.returned.append(successor)
     job.upcoming = _without(stored.submission.spec, begun)
+    job.has_new_walltime = stored.has_new_walltime
     job.entry.waiting = stored.submission.spec.task_count - len(begun) + len(job.returned)
     if stored.cancel_requested:
         cancel_waiting(job)
     return job
+
+
+def drop_waiting(job: Job, tasks: TaskSet) -> list[tuple[int, int]]:
+    """Of these tasks none starts any more; the attempts that were to come."""
+    job.dropped = job.dropped.plus(tasks)
+    owed = [key for key in job.returned if key[0] in tasks]
+    job.returned = deque(key for key in job.returned if key[0] not in tasks)
+    kept: list[int] = []
+    for task_index in job.upcoming:
+        if task_index in tasks:
+            owed.append((task_index, 0))
+        else:
+            kept.append(task_index)
+    job.upcoming = iter(kept)
+    job.entry.waiting -= len(owed)
+    return owed
 
 
 def cancel_waiting(job: Job) -> list[tuple[int, int]]:

@@ -12,6 +12,7 @@ import structlog
 
 from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
 from schedulers.dask import plugin
+from schedulers.dask.change import change_job
 from schedulers.dask.foreman import MOMENT_SECONDS, Foreman
 from schedulers.dask.link import EmbeddedCluster, ExternalCluster, Link
 from schedulers.dask.messages import NodeEvent, NodeHello
@@ -27,7 +28,6 @@ from schedulers.protocol import (
     ChangeRequest,
     Feature,
     Observation,
-    Refused,
     Submission,
     SubmitOutcome,
 )
@@ -179,8 +179,11 @@ class DaskScheduler:
         self._after_change()
 
     async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
-        """Refuse them all: this cluster cannot change a job under way."""
-        return [Refused("This cluster cannot change a job under way.") for _ in requests]
+        """Change the queue at once; what runs is told by its nodes' outboxes."""
+        self._require_ready()
+        outcomes = [change_job(self._foreman, request, now=self._seconds()) for request in requests]
+        self._after_change()
+        return outcomes
 
     async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
         """From memory. After a restart, runs whose end the store has recorded already are left out."""

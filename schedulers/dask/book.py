@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from schedulers.array_tasks import TaskSet
 from schedulers.dask.messages import Command, RunReport
 from schedulers.dask.queue import Entry
 from schedulers.dask.store import Share
@@ -34,6 +35,10 @@ class Run:
     max_rss_mib: int = 0
     is_recalled: bool = False
     """Its node was asked to give it back, should it not have started."""
+    placed_at: float = 0.0
+    """On the portal's clock, as all that the portal compares it with."""
+    is_to_requeue: bool = False
+    """It is told to end, and goes back to the queue then."""
     ranks: dict[int, RunReport] | None = None
     """Ends of single ranks, when it spans several nodes and some of them have ended."""
     version: int = 0
@@ -108,6 +113,12 @@ class Job:
     recalled: dict[int, int] = field(default_factory=dict)
     """How many attempts of a task never started, by task; they count as no restart."""
     is_cancelled: bool = False
+    dropped: TaskSet = field(default_factory=TaskSet)
+    """Tasks that are cancelled while the others go on."""
+    held_reason: str = ""
+    """Why nothing more of it starts, in the words of squeue(1); "" when it is not held."""
+    has_new_walltime: bool = False
+    """Its walltime was changed: nodes may have runs of it that were started with another one."""
     reason: str = ""
     version: int = 0
 
@@ -127,6 +138,15 @@ class Job:
     def restarts(self, task_index: int, attempt: int) -> int:
         """How often the task had been started before this attempt."""
         return attempt - self.recalled.get(task_index, 0)
+
+    def is_unwanted(self, task_index: int) -> bool:
+        """Whether the task, or the whole job, was cancelled."""
+        return self.is_cancelled or task_index in self.dropped
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing of it runs or waits."""
+        return not self.entry.waiting and not self.live
 
     @property
     def is_closed(self) -> bool:

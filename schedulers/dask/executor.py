@@ -74,8 +74,8 @@ class Running:
     started_at: float
     started: float
     """Monotonic, as every instant below."""
-    warn: float | None
-    time_out: float
+    warn: float | None = None
+    time_out: float = 0.0
     kill: float | None = None
     """When SIGKILL follows the SIGTERM that was sent."""
     verdict: str = ""
@@ -102,6 +102,8 @@ class Executor:
         self._slots: dict[str, deque[LaneQueue]] = {}
         """Lanes that take turns: the first of each slot is at work."""
         self._active: dict[int, Running] = {}
+        self._walltimes: dict[str, int] = {}
+        """Of runs whose limit was changed after their lane had come."""
         self._received = b""
         self._unsent: list[list[Any]] = []
         self._flushed = 0.0
@@ -156,6 +158,8 @@ class Executor:
             command = json.loads(line)
             if "lane" in command:
                 self._open_lane(Lane.from_json(command["lane"]))
+            elif "walltimes" in command:
+                self._set_walltimes(command["walltimes"])
             elif "recall" in command:
                 self._drop_waiting(frozenset(command["recall"]))
                 self._close_empty_lanes()
@@ -181,6 +185,20 @@ class Executor:
         for running in doomed:
             self._end(running, "CANCELLED", "", grace_seconds)
         self._close_empty_lanes()
+
+    def _set_walltimes(self, walltimes: dict[str, int]) -> None:
+        self._walltimes.update(walltimes)
+        for running in self._active.values():
+            if running.run.key in walltimes:
+                self._set_limits(running)
+
+    def _set_limits(self, running: Running) -> None:
+        """When it is warned and when it is out of time, by the latest word on its walltime."""
+        command = running.queue.lane.command
+        walltime = self._walltimes.get(running.run.key, command.walltime_seconds)
+        running.time_out = running.started + walltime
+        if command.warning_signal:
+            running.warn = running.time_out - command.warning_seconds_before_end
 
     def _drop_waiting(self, keys: frozenset[str]) -> None:
         for queue in self._lanes.values():
@@ -239,20 +257,15 @@ class Executor:
                 os.close(descriptor)
         process.returncode = 0  # we reap it ourselves; Popen must not wait for it again
         started = time.monotonic()
-        self._active[process.pid] = Running(
+        running = self._active[process.pid] = Running(
             run=run,
             queue=queue,
             pid=process.pid,
             started_at=started_at,
             started=started,
-            warn=(
-                started + command.walltime_seconds - command.warning_seconds_before_end
-                if command.warning_signal
-                else None
-            ),
-            time_out=started + command.walltime_seconds,
             usage=Usage(last_sample_at=started_at),
         )
+        self._set_limits(running)
         if len(self._active) == 1:
             self._next_look = started + LOOK_SECONDS
         self._report("start", run.key, started_at)
@@ -289,6 +302,7 @@ class Executor:
 
     def _finish(self, running: Running, status: int, cpu_seconds: float, max_rss_mib: int) -> None:
         ended_at = time.time()
+        self._walltimes.pop(running.run.key, None)
         self._kill_leftovers(running)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         code = None if number else os.WEXITSTATUS(status)

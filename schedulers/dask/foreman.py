@@ -6,8 +6,16 @@ from uuid import uuid4
 
 import structlog
 
+from schedulers.array_tasks import TaskSet
 from schedulers.cluster import NodeState, Partition
-from schedulers.dask.admission import cancel_waiting, new_job, refusal, restored_job, restored_slot
+from schedulers.dask.admission import (
+    cancel_waiting,
+    drop_waiting,
+    new_job,
+    refusal,
+    restored_job,
+    restored_slot,
+)
 from schedulers.dask.book import Book, Job, Run
 from schedulers.dask.commands import Task, lanes_of
 from schedulers.dask.ends import RunEnd, end_of_gang, end_of_report
@@ -24,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 _REFUSED_PAUSE_SECONDS = 5.0
 """How long a job rests whose placement the store refused."""
+REQUEUED = "Requeued"
+"""The reason of a run that was ended so that the job runs again."""
 MOMENT_SECONDS = 0.2
 """How long a job rests that the store cannot place yet, but soon."""
 _BOOT_FAIL_PAUSE_SECONDS = 1.0
@@ -38,10 +48,13 @@ class Parcel:
     cancel_jobs: set[str] = field(default_factory=set)
     cancel_keys: set[str] = field(default_factory=set)
     recall_keys: set[str] = field(default_factory=set)
+    walltimes: dict[str, int] = field(default_factory=dict)
+    """New limits of runs, in seconds since their start."""
     forget_keys: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return any((self.lanes, self.cancel_jobs, self.cancel_keys, self.recall_keys, self.forget_keys))
+        parts = (self.lanes, self.cancel_jobs, self.cancel_keys, self.recall_keys, self.walltimes)
+        return any((*parts, self.forget_keys))
 
 
 @dataclass(slots=True)
@@ -77,7 +90,7 @@ class Foreman:
         self.book = Book()
         self.pool = Pool(partitions, licenses)
         self.floor = Floor()
-        self._queue = PendingQueue(policy)
+        self.queue = PendingQueue(policy)
         self._grace_seconds = grace_seconds
         self._sequence = 0
         self._instance = uuid4().hex[:8]
@@ -99,9 +112,8 @@ class Foreman:
             return Refused(reason)
         self._sequence += 1
         job = new_job(submission, self.pool, sequence=self._sequence, grace_seconds=self._grace_seconds)
-        job.reason = PRIORITY
-        self._queue.add(job.entry)
         self.book.add(job)
+        self.enqueue(job)
         return Accepted(job_id)
 
     def restore(self, stored: Iterable[StoredJob], *, now: float) -> None:
@@ -111,10 +123,10 @@ class Foreman:
                 continue
             self._sequence += 1
             job = restored_job(item, self.pool, sequence=self._sequence, grace_seconds=self._grace_seconds)
-            job.reason = PRIORITY
             self.book.add(job)
-            if job.entry.waiting:
-                self._queue.add(job.entry)
+            if item.cancelled_tasks:
+                self.drop_tasks(job, TaskSet(item.cancelled_tasks), now=now)
+            self.enqueue(job)
             for run in job.live.values():
                 self._restore_work(run, now=now)
 
@@ -124,15 +136,33 @@ class Foreman:
             job = self.book.jobs.get(job_id)
             if job is None or job.is_cancelled:
                 continue
-            self._queue.remove(job.entry)
+            self.queue.remove(job.entry)
             for task_index, attempt in cancel_waiting(job):
-                never_ran = Run(job, task_index, attempt, Share("", "", (), 0, 0), ended_at=now)
-                never_ran.state, never_ran.reason = JobState.CANCELLED, "Cancelled"
-                job.runs[never_ran.key] = never_ran
-                self.book.show(never_ran)
+                self._show_never_ran(job, task_index, attempt, now=now)
             for node in {node for run in job.live.values() for node in run.share.nodes}:
-                self._parcel(node).cancel_jobs.add(job_id)
+                self.parcel(node).cancel_jobs.add(job_id)
             self.book.touch(job)
+
+    def drop_tasks(self, job: Job, tasks: TaskSet, *, now: float) -> None:
+        """Cancel some tasks of an array: what waits ends at once, what runs is told to end."""
+        for task_index, attempt in drop_waiting(job, tasks):
+            self._show_never_ran(job, task_index, attempt, now=now)
+        if not job.entry.waiting:
+            self.queue.remove(job.entry)
+        for run in job.live.values():
+            if run.task_index in tasks:
+                self.tell_to_end(run)
+        self.book.touch(job)
+
+    def tell_to_end(self, run: Run) -> None:
+        """Have its nodes cancel a run; what becomes of it then is decided when they report its end."""
+        for rank, node in enumerate(run.share.nodes):
+            self.parcel(node).cancel_keys.add(run_key(run, rank))
+
+    def enqueue(self, job: Job) -> None:
+        """Let what of a job waits be planned, unless it is held."""
+        if job.entry.waiting and not job.held_reason:
+            self.queue.add(job.entry)
 
     def forget(self, job_ids: Iterable[str]) -> None:
         """Drop jobs that have ended, here and on the nodes; jobs that have not ended stay."""
@@ -143,15 +173,15 @@ class Foreman:
             self.book.forget(job_id)
             for run in job.runs.values():
                 for rank, node in enumerate(run.share.nodes):
-                    self._parcel(node).forget_keys.add(_key(run, rank))
+                    self.parcel(node).forget_keys.add(run_key(run, rank))
 
     # Planning
 
     def draw_orders(self, limits: Mapping[str, ConcurrentLimits], *, now: float) -> list[PlacedOrder]:
         """Decide what starts now. Nothing may be launched before `confirm`."""
-        drawn = plan(self._queue, self.pool, now=now, new_slot_id=self._new_name, limits=limits)
+        drawn = plan(self.queue, self.pool, now=now, new_slot_id=self._new_name, limits=limits)
         orders = self.floor.first_orders(drawn, self.book.jobs)
-        orders += self.floor.spare_orders(self._queue, drawn, self.book.jobs)
+        orders += self.floor.spare_orders(self.queue, drawn, self.book.jobs)
         self._note_reasons(drawn.reasons)
         return [self._book_order(order, now=now) for order in orders if order.tasks]
 
@@ -165,11 +195,12 @@ class Foreman:
             live = [run for run in item.runs if not run.has_ended]  # others went with their node meanwhile
             stands = [run for run in live if (job_id, *run.key) in accepted]
             refused = [run for run in live if (job_id, *run.key) not in accepted]
-            if job.is_cancelled:
-                for run in stands:
+            kept = [run for run in stands if not job.held_reason and not job.is_unwanted(run.task_index)]
+            for run in stands:
+                if run not in kept:
                     self._end(run, RunEnd(JobState.CANCELLED, "Cancelled", ended_at=now))
-            elif stands:
-                self._launch(job, item.share, stands, item.share.nodes)
+            if kept:
+                self._launch(job, item.share, kept, item.share.nodes)
             if refused:
                 self._take_back(job, item.order.work, refused, answer.waiting.get(job_id), now=now)
 
@@ -202,16 +233,17 @@ class Foreman:
         run = job.runs.get((key.task_index, key.attempt)) if job else None
         if job is None or run is None or run.has_ended:
             if not report.has_ended:
-                self._parcel(node).cancel_keys.add(report.key)
+                self.parcel(node).cancel_keys.add(report.key)
             elif job is None:
-                self._parcel(node).forget_keys.add(report.key)
+                self.parcel(node).forget_keys.add(report.key)
             return
         if report.has_ended:
             self._hear_end(run, key.rank, report)
             return
         is_doomed = any(end.state != JobState.COMPLETED for end in (run.ranks or {}).values())
-        if job.is_cancelled or is_doomed or (run.task_index, run.attempt + 1) in job.runs:
-            self._parcel(node).cancel_keys.add(report.key)
+        is_doomed = is_doomed or run.is_to_requeue or job.is_unwanted(run.task_index)
+        if is_doomed or (run.task_index, run.attempt + 1) in job.runs:
+            self.parcel(node).cancel_keys.add(report.key)
         if report.started_at is not None and run.started_at is None:
             run.state = JobState.RUNNING
             run.started_at = report.started_at
@@ -241,13 +273,16 @@ class Foreman:
         on_their_way = self._unconfirmed.union(unsent)
         for run in self._live_on(node):
             rank = run.share.nodes.index(node)
-            if _key(run, rank) in known or run.share.lane_id in on_their_way or rank in (run.ranks or ()):
+            if run_key(run, rank) in known and run.job.has_new_walltime:
+                self.parcel(node).walltimes[run_key(run, rank)] = run.job.command.walltime_seconds
+            if run_key(run, rank) in known or run.share.lane_id in on_their_way or rank in (run.ranks or ()):
                 continue
             if run.share.supervisors.get(node) != supervisor_id:
                 self._lose(run, rank, now=now)
-            elif run.job.is_cancelled:
+            elif run.job.is_unwanted(run.task_index):
                 self._hear_end(run, rank, _verdict(run, rank, JobState.CANCELLED, "Cancelled", now))
             else:
+                run.is_to_requeue = False  # it never started, and so it need not end first
                 again.setdefault(run.share.lane_id, []).append(run)
         for runs in again.values():
             self._launch(runs[0].job, runs[0].share, runs, (node,))
@@ -278,7 +313,7 @@ class Foreman:
                 if run.started_at is None and not run.is_recalled:
                     run.is_recalled = True
                     for rank, node in enumerate(run.share.nodes):
-                        self._parcel(node).recall_keys.add(_key(run, rank))
+                        self.parcel(node).recall_keys.add(run_key(run, rank))
 
     def take_parcels(self) -> dict[str, Parcel]:
         """What nodes are to be told since the last call."""
@@ -287,7 +322,8 @@ class Foreman:
 
     # Inside
 
-    def _parcel(self, node: str) -> Parcel:
+    def parcel(self, node: str) -> Parcel:
+        """What this node will be told next; add to it."""
         return self._parcels.setdefault(node, Parcel())
 
     def _new_name(self) -> str:
@@ -303,14 +339,14 @@ class Foreman:
 
     def _note_reason(self, job_id: str, reason: str) -> None:
         job = self.book.jobs.get(job_id)
-        if job and job.reason != reason and job.entry.waiting:
+        if job and job.reason != reason and job.entry.waiting and not job.held_reason:
             job.reason = reason
             self.book.touch(job)
 
     def _book_order(self, order: Order, *, now: float) -> PlacedOrder:
         job, work = order.job, order.work
         if not job.entry.waiting:
-            self._queue.remove(job.entry)
+            self.queue.remove(job.entry)
         slot = work.slot
         hellos = self._hellos
         share = Share(
@@ -323,7 +359,7 @@ class Foreman:
             supervisors={node: hellos[node].supervisor_id for node in slot.nodes},
         )
         self._unconfirmed.add(share.lane_id)
-        runs = [Run(job, task_index, attempt, share) for task_index, attempt in order.tasks]
+        runs = [Run(job, task_index, attempt, share, placed_at=now) for task_index, attempt in order.tasks]
         for run in runs:
             job.runs[run.key] = job.live[run.key] = run
             work.runs[job.job_id, *run.key] = run
@@ -340,7 +376,7 @@ class Foreman:
         hosts = {node: _host(self._hellos[node]) for node in share.nodes if node in self._hellos}
         lanes = lanes_of(job.submission, job.command, share, tasks, hosts=hosts)
         for node in nodes:
-            self._parcel(node).lanes.append(lanes[node])
+            self.parcel(node).lanes.append(lanes[node])
 
     def _take_back(self, job: Job, work: Work, runs: list[Run], reason: str | None, *, now: float) -> None:
         for run in runs:
@@ -348,11 +384,15 @@ class Foreman:
         if job.is_cancelled:
             self.book.touch(job)  # it may be closed by this
         else:
-            job.returned.extendleft(run.key for run in reversed(runs))
-            job.entry.waiting += len(runs)
+            for run in runs:
+                if job.is_unwanted(run.task_index):
+                    self._show_never_ran(job, *run.key, now=now)
+            back = [run.key for run in runs if not job.is_unwanted(run.task_index)]
+            job.returned.extendleft(reversed(back))
+            job.entry.waiting += len(back)
             job.entry.not_before = now + (MOMENT_SECONDS if reason == "" else _REFUSED_PAUSE_SECONDS)
             job.entry.rests_for = reason or BEGIN_TIME
-            self._queue.add(job.entry)
+            self.enqueue(job)
         self._close_if_done(work)
 
     def _restore_work(self, run: Run, *, now: float) -> None:
@@ -382,7 +422,7 @@ class Foreman:
         elif report.state != JobState.COMPLETED:
             for other, node in enumerate(nodes):
                 if other not in run.ranks:
-                    self._parcel(node).cancel_keys.add(_key(run, other))
+                    self.parcel(node).cancel_keys.add(run_key(run, other))
 
     def _lose(self, run: Run, rank: int, *, now: float) -> None:
         if rank not in (run.ranks or ()):
@@ -394,7 +434,8 @@ class Foreman:
             return
         job = run.job
         never_started = run.started_at is None and end.started_at is None
-        if end.state is JobState.CANCELLED and not job.is_cancelled and not never_started:
+        is_ours = job.is_unwanted(run.task_index) or run.is_to_requeue
+        if end.state is JobState.CANCELLED and not is_ours and not never_started:
             # Nobody asked for it: we did, when we gave up its node, and a crash made us forget.
             end = replace(end, state=JobState.NODE_FAIL, reason="NodeDown")
         run.state, run.reason, run.exit_code = end.state, end.reason, end.exit_code
@@ -421,7 +462,7 @@ class Foreman:
             run.is_requeued = True
             return
         is_exhausted = job.restarts(*run.key) >= policy.max_requeues
-        if run.state is JobState.CANCELLED:  # it was recalled before it started
+        if run.state is JobState.CANCELLED:  # recalled before it started, or requeued
             is_wanted, is_exhausted = True, False
         elif run.state in {JobState.NODE_FAIL, JobState.BOOT_FAIL}:
             is_wanted = policy.on_node_fail
@@ -429,17 +470,26 @@ class Foreman:
             is_wanted = bool(
                 run.state is JobState.FAILED and run.exit_code and run.exit_code.code in policy.on_exit_codes
             )
-        if job.is_cancelled or not is_wanted or is_exhausted:
+        if job.is_unwanted(run.task_index) or not is_wanted or is_exhausted:
             return
         run.is_requeued = True
-        if run.state is JobState.CANCELLED:
+        if run.state is JobState.CANCELLED and run.started_at is not None:
+            run.reason = REQUEUED
+        elif run.state is JobState.CANCELLED:
             job.recalled[run.task_index] = job.recalled.get(run.task_index, 0) + 1
         if run.state is JobState.BOOT_FAIL and run.ended_at is not None:
             job.entry.not_before = run.ended_at + _BOOT_FAIL_PAUSE_SECONDS
             job.entry.rests_for = BEGIN_TIME
         job.returned.append(successor)
         job.entry.waiting += 1
-        self._queue.add(job.entry)
+        self.enqueue(job)
+
+    def _show_never_ran(self, job: Job, task_index: int, attempt: int, *, now: float) -> None:
+        """An attempt that the portal waits for ends without a start."""
+        run = Run(job, task_index, attempt, Share("", "", (), 0, 0), ended_at=now)
+        run.state, run.reason = JobState.CANCELLED, "Cancelled"
+        job.runs[run.key] = run
+        self.book.show(run)
 
     def _close_if_done(self, work: Work) -> None:
         if not work.outstanding and work.slot.slot_id in self.floor.works:
@@ -448,14 +498,15 @@ class Foreman:
             work.entry.holding -= 1
 
 
-def _key(run: Run, rank: int) -> str:
+def run_key(run: Run, rank: int) -> str:
+    """What nodes call one rank of a run."""
     return str(RunKey(run.job.job_id, run.task_index, run.attempt, rank))
 
 
 def _verdict(run: Run, rank: int, state: JobState, reason: str, now: float) -> RunReport:
     """An end that we conclude, for a rank that its node will not report."""
     return RunReport(
-        _key(run, rank), run.share.lane_id, state, reason, started_at=run.started_at, ended_at=now
+        run_key(run, rank), run.share.lane_id, state, reason, started_at=run.started_at, ended_at=now
     )
 
 

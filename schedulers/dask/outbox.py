@@ -74,6 +74,7 @@ class Outbox:
         self._parcel.cancel_jobs |= parcel.cancel_jobs
         self._parcel.cancel_keys |= parcel.cancel_keys
         self._parcel.recall_keys |= parcel.recall_keys
+        self._parcel.walltimes |= parcel.walltimes
         self._parcel.forget_keys |= parcel.forget_keys
         self._wake.set()
 
@@ -125,6 +126,8 @@ class Outbox:
             )
         if parcel.recall_keys:
             await self._call(self.address, plugin.recall, sorted(parcel.recall_keys))
+        if parcel.walltimes:
+            await self._call(self.address, plugin.set_walltimes, parcel.walltimes)
         if parcel.forget_keys:
             await self._call(self.address, plugin.forget, sorted(parcel.forget_keys))
         if self._wants_list:

@@ -28,6 +28,8 @@ PRIORITY = "Priority"
 JOB_ARRAY_TASK_LIMIT = "JobArrayTaskLimit"
 PARTITION_DOWN = "PartitionDown"
 NODE_NOT_AVAILABLE = "ReqNodeNotAvail"
+HELD_BY_USER = "JobHeldUser"
+HELD_BY_ADMINISTRATOR = "JobHeldAdmin"
 """Reasons in the words of squeue(1)."""
 
 _LIMIT_REASONS = {tres.CPU: "AssocGrpCpuLimit", tres.MEM: "AssocGrpMemLimit", tres.NODE: "AssocGrpNodeLimit"}

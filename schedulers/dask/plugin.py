@@ -216,6 +216,11 @@ async def recall(keys: Sequence[str], *, dask_worker: Worker) -> None:
     await _plugin(dask_worker).request("recall", keys=list(keys))
 
 
+async def set_walltimes(walltimes: Mapping[str, int], *, dask_worker: Worker) -> None:
+    """Give these runs other limits, in seconds since their start; one that is past it ends as TIMEOUT."""
+    await _plugin(dask_worker).request("walltimes", walltimes=dict(walltimes))
+
+
 async def list_runs(*, dask_worker: Worker) -> dict[str, Any]:
     """Every run that the node remembers (queued, running, ended and not forgotten): a `NodeEvent` as JSON."""
     plugin = _plugin(dask_worker)

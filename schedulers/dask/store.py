@@ -11,6 +11,7 @@ from uuid import UUID
 
 from schedulers import tres
 from schedulers.dask.placement import ConcurrentLimits
+from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
 
@@ -115,6 +116,11 @@ class StoredRun:
     has_ended: bool
     placement: Mapping[str, Any]
     """`Share.to_json` as it was written."""
+    placed_at: float = 0.0
+    """Unix seconds on the portal's clock."""
+    has_started: bool = False
+    is_to_requeue: bool = False
+    """It was to be requeued, whether or not its node was told before the portal stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +131,10 @@ class StoredJob:
     runs: tuple[StoredRun, ...] = ()
     """Every run ever placed, in any order; tasks without one are still waiting."""
     cancel_requested: bool = False
+    cancelled_tasks: tuple[ArraySpec, ...] = ()
+    """Tasks that were cancelled one by one, also those that were never placed."""
+    has_new_walltime: bool = False
+    """Its walltime was changed after it was submitted."""
 
 
 class PlacementStore(Protocol):

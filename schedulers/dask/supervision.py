@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -254,6 +254,13 @@ class Supervision:
             queued = wanted & self._runs.unfinished(executor.lanes)
             if queued:
                 executor.send({"recall": sorted(queued)})
+
+    def set_walltimes(self, walltimes: Mapping[str, int]) -> None:
+        """Give these runs other limits, in seconds since their start; unknown ones are passed over."""
+        for executor in self._all_executors:
+            mine = walltimes.keys() & self._runs.unfinished(executor.lanes)
+            if mine:
+                executor.send({"walltimes": {key: walltimes[key] for key in sorted(mine)}})
 
     def forget(self, keys: Iterable[str]) -> None:
         """Drop those of these runs that have ended."""

@@ -114,6 +114,8 @@ class Server:
                 )
             case "recall":
                 supervision.recall(request["keys"])
+            case "walltimes":
+                supervision.set_walltimes(request["walltimes"])
             case "list":
                 return [report.to_json() for report in supervision.reports()]
             case "forget":

@@ -98,6 +98,10 @@ class Bench:
                 raise AssertionError(message)
             await self.let_pass()
 
+    def now(self) -> datetime:
+        """The backend's own time: what runs already started before it."""
+        return datetime.now(UTC)
+
     async def let_pass(self) -> None:
         """Real time passes."""
         await asyncio.sleep(0.02)
@@ -134,6 +138,13 @@ class Bench:
 @dataclass
 class MemoryBench(Bench):
     """Acts the behaviours out on a memory scheduler; its time passes only while a test waits."""
+
+    def now(self) -> datetime:
+        """A second later."""
+        memory = self.scheduler
+        assert isinstance(memory, MemoryScheduler)
+        memory.advance(1)
+        return memory.clock.now()
 
     async def let_pass(self) -> None:
         """Half a minute passes, and programs that end by themselves end."""

@@ -6,12 +6,13 @@ run impossible, and pending tasks of an array have no rows: 100,000 of them cost
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, exists, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, exists, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -20,14 +21,16 @@ from hpc_portal.app import events, leases
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dispatch import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.wish import ChangeKind, ChangeState
 from hpc_portal.app.leases import LeaseLost
-from hpc_portal.app.tables import Job, JobTask
+from hpc_portal.app.tables import Job, JobChange, JobTask
 from quotas.errors import QuotaError
 from quotas.limits import LimitKind, LimitOwner
 from quotas.tables import Project, QuotaLimit
 from quotas.top_up import top_up_hold
 from schedulers.dask.placement import BUDGET, ConcurrentLimits
 from schedulers.dask.store import Placed, Placement, StoredJob, StoredRun
+from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState
 from schedulers.tres import gpu_tres
 
@@ -87,6 +90,7 @@ def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]
         col(Job.scheduler) == context.scheduler.name,
         or_(col(Job.phase) == Phase.TRACKED, (col(Job.phase) == Phase.DISPATCHING) & has_runs),
     )
+    changes = _load_changes(connection, under_way)
     runs: dict[UUID, list[StoredRun]] = defaultdict(list)
     for row in connection.execute(
         select(
@@ -97,10 +101,13 @@ def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]
             col(JobTask.is_requeued),
             col(JobTask.ended_at),
             col(JobTask.placement),
+            col(JobTask.placed_at),
+            col(JobTask.started_at),
         )
         .join(Job, col(Job.id) == col(JobTask.job_id))
         .where(*under_way)
     ):
+        requeued_at = changes.requeued_at.get(row.job_id)
         runs[row.job_id].append(
             StoredRun(
                 task_index=row.task_index,
@@ -109,6 +116,9 @@ def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]
                 is_requeued=row.is_requeued,
                 has_ended=row.ended_at is not None,
                 placement=row.placement,
+                placed_at=row.placed_at.timestamp(),
+                has_started=row.started_at is not None,
+                is_to_requeue=requeued_at is not None and row.placed_at < requeued_at,
             )
         )
     stored: list[StoredJob] = []
@@ -119,8 +129,47 @@ def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]
             log.exception("placements.unreadable_job", job_id=str(row.id))
             continue
         is_unwanted = row.cancel_requested_at is not None
-        stored.append(StoredJob(submission, tuple(runs[row.id]), cancel_requested=is_unwanted))
+        stored.append(
+            StoredJob(
+                submission,
+                tuple(runs[row.id]),
+                cancel_requested=is_unwanted,
+                cancelled_tasks=tuple(changes.cancelled_tasks[row.id]),
+                has_new_walltime=row.id in changes.new_walltime,
+            )
+        )
     return stored
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What was asked of jobs under way, by job, whether or not the scheduler had heard of it."""
+
+    cancelled_tasks: dict[UUID, list[ArraySpec]] = field(default_factory=lambda: defaultdict(list))
+    requeued_at: dict[UUID, datetime] = field(default_factory=dict)
+    """The latest wish."""
+    new_walltime: set[UUID] = field(default_factory=set)
+
+
+def _load_changes(connection: Connection, under_way: Sequence[ColumnElement[bool]]) -> _Changes:
+    found = _Changes()
+    rows = connection.execute(
+        select(col(JobChange.job_id), col(JobChange.kind), col(JobChange.facts), col(JobChange.requested_at))
+        .join(Job, col(Job.id) == col(JobChange.job_id))
+        .where(*under_way, col(JobChange.state) != ChangeState.REFUSED)
+        .order_by(col(JobChange.sequence))
+    )
+    for row in rows:
+        match row.kind:
+            case ChangeKind.CANCEL_TASKS:
+                found.cancelled_tasks[row.job_id].append(ArraySpec(expression=row.facts["tasks"]))
+            case ChangeKind.REQUEUE:
+                found.requeued_at[row.job_id] = row.requested_at
+            case ChangeKind.WALLTIME:
+                found.new_walltime.add(row.job_id)
+            case _:
+                pass  # it stands in the job's own row
+    return found
 
 
 def _place(connection: Connection, placements: Sequence[Placement], context: ControllerContext) -> Placed:
