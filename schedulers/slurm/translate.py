@@ -7,7 +7,7 @@ real cluster. Mail is left out: the portal's own business.
 import re
 from uuid import UUID
 
-from schedulers.jobspec import JobSpec, Launch, ResourceRequest, SignalTarget
+from schedulers.jobspec import JobSpec, Launch, SignalTarget
 from schedulers.protocol import Submission
 from schedulers.slurm.output_files import is_opened_by_slurm, slurm_path
 from schedulers.slurm.wrapper import job_variables, wrapper_script
@@ -52,7 +52,7 @@ def job_request(submission: Submission) -> dict[str, object]:
         "reservation": spec.reservation,
         "shared": ["none"] if spec.exclusive else [],
         **_dependencies(submission),
-        **_resources(spec.resources),
+        **_resources(spec),
         **_warning(spec),
     }
     return {
@@ -71,28 +71,46 @@ def job_request(submission: Submission) -> dict[str, object]:
 
 
 def environment_of(submission: Submission) -> list[str]:
-    """`NAME=value` each; never empty, for slurmrestd refuses a job without, and never a secret of the portal."""
+    """`NAME=value` each; never empty, which slurmrestd refuses, and no secret of the portal among them."""
     variables = {
         "PATH": _PATH,
         "LANG": "C.UTF-8",
-        "SLURM_SUBMIT_DIR": submission.workspace,
+        **_as_sbatch_sets(submission),
         **submission.spec.environment,
         **job_variables(submission),
     }
     return [f"{name}={value}" for name, value in variables.items()]
 
 
-def _resources(asked: ResourceRequest) -> dict[str, object]:
+def _as_sbatch_sets(submission: Submission) -> dict[str, str]:
+    """Variables that sbatch itself adds, which slurmctld does not; srun takes some as its options."""
+    spec, asked = submission.spec, submission.spec.resources
+    variables = {"SLURM_SUBMIT_DIR": submission.workspace}
+    if asked.cpus_per_task > 1:
+        variables["SLURM_CPUS_PER_TASK"] = str(asked.cpus_per_task)
+    if asked.cpus_per_task > 1 and spec.launch is Launch.FIRST_NODE:
+        variables["SLURM_TRES_PER_TASK"] = f"cpu={asked.cpus_per_task}"
+    if asked.ntasks_per_node:
+        variables["SLURM_NTASKS_PER_NODE"] = str(asked.ntasks_per_node)
+    return variables
+
+
+def _resources(spec: JobSpec) -> dict[str, object]:
+    """Slurm may put 3 of 4 tasks on one node and 1 on the other; here each gets the same, as it was priced.
+
+    A script for sbatch gets what it gets there.
+    """
+    asked = spec.resources
+    even = -(-asked.ntasks // asked.nodes) if asked.nodes > 1 and spec.launch is Launch.EVERY_NODE else None
+    walltime = asked.walltime_seconds
     return {
         "minimum_nodes": asked.nodes,
         "maximum_nodes": asked.nodes,
         "tasks": asked.ntasks,
-        "tasks_per_node": asked.ntasks_per_node,
+        "tasks_per_node": asked.ntasks_per_node or even,
         "cpus_per_task": asked.cpus_per_task,
         "memory_per_node": _number(asked.memory_mib_per_node),
-        "time_limit": _number(-(-asked.walltime_seconds // _SECONDS_PER_MINUTE))
-        if asked.walltime_seconds
-        else None,
+        "time_limit": _number(-(-walltime // _SECONDS_PER_MINUTE)) if walltime else None,
         "tres_per_node": ",".join(
             f"gres/gpu:{gpu_type}:{count}" if gpu_type else f"gres/gpu:{count}"
             for gpu_type, count in asked.gpus_per_node.items()

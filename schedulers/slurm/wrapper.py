@@ -1,7 +1,6 @@
-"""Writes the batch script that Slurm runs: it sets the variables that every node of the portal sets, then starts
-the job's own program, unchanged. Pure.
+"""Writes the batch script that Slurm runs: the portal's variables, then the job's own program. Pure.
 
-The program sees the same HPC_* variables as on a Dask node (schedulers/dask/commands.py), derived from Slurm's.
+The program sees the same HPC_* variables as on a Dask node (schedulers/dask/commands.py), taken from Slurm's.
 """
 
 import shlex
@@ -13,6 +12,12 @@ from schedulers.slurm.output_files import is_opened_by_slurm, shell_path
 SCRIPT_NAME = "job.sh"
 """Where the portal wrote the job's script, in its workspace."""
 
+_LOGIN = """
+export USER="${USER:-$(id -un)}" LOGNAME="${LOGNAME:-$(id -un)}" SHELL="${SHELL:-/bin/bash}"
+[ -n "${HOME:-}" ] || export HOME=~
+[ -r /etc/profile ] && . /etc/profile >/dev/null 2>&1
+"""
+"""What sbatch copies from the shell it is called in: slurmrestd sets none of it."""
 _EVERY_JOB = """
 export HPC_RESTART_COUNT="${SLURM_RESTART_COUNT:-0}"
 export HPC_NODE_RANK=0
@@ -43,7 +48,10 @@ hpc_stdout="$1" hpc_stderr="$2"
 shift 2
 if [ "$HPC_NODE_RANK" -gt 0 ]; then
     exec >>"$hpc_stdout.rank$HPC_NODE_RANK"
-    if [ "$hpc_stdout" = "$hpc_stderr" ]; then exec 2>&1; else exec 2>>"$hpc_stderr.rank$HPC_NODE_RANK"; fi
+    if [ "$hpc_stdout" = "$hpc_stderr" ]
+    then exec 2>&1
+    else exec 2>>"$hpc_stderr.rank$HPC_NODE_RANK"
+    fi
 fi
 exec "$@"
 """
@@ -64,14 +72,16 @@ trap - HUP INT TERM USR1 USR2 CONT
 case "$hpc_code" in
     {codes})
         if [ "$HPC_RESTART_COUNT" -lt {most} ]; then
-            scontrol requeue "${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}}" \
-                && sleep 300  # slurmctld ends us
+            hpc_self="${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}}"
+            trap '' TERM  # slurmctld ends us with it; our exit code tells slurmdbd why
+            scontrol requeue "$hpc_self" && exit "$hpc_code"
+            trap - TERM
         fi ;;
 esac
 if [ "$hpc_code" -gt 128 ]; then kill -s "$((hpc_code - 128))" "$$"; fi
 exit "$hpc_code"
 """
-"""Asks for another run when the program ends with one of the job's exit codes, and ends as the program did."""
+"""Asks for another run after one of the job's exit codes, and ends as the program did."""
 
 
 def wrapper_script(submission: Submission) -> str:
@@ -93,7 +103,7 @@ def wrapper_script(submission: Submission) -> str:
 def _environment_again(submission: Submission) -> str:
     """The site's profile, for environment modules, and then the job's own variables, which go before it."""
     lines = [f"export {name}={shlex.quote(value)}\n" for name, value in submission.spec.environment.items()]
-    return "[ -r /etc/profile ] && . /etc/profile >/dev/null 2>&1\n" + "".join(lines)
+    return _LOGIN.lstrip() + "".join(lines)
 
 
 def _own_redirection(submission: Submission) -> str:
@@ -125,7 +135,7 @@ def _on_every_node(submission: Submission, argv: str) -> str:
     stderr = shell_path(submission, spec.stderr_path) if spec.stderr_path else stdout
     launcher = (
         f"srun --nodes={asked.nodes} --ntasks={asked.nodes} --ntasks-per-node=1 "
-        f"--cpus-per-task={asked.cpus_per_node} --kill-on-bad-exit=1 --mpi=none --export=ALL"
+        "--cpu-bind=none --kill-on-bad-exit=1 --mpi=none --export=ALL"
     )
     return f"{launcher} /bin/bash -c {shlex.quote(_RANK.strip())} hpc-rank {stdout} {stderr} {argv}"
 
