@@ -20,7 +20,7 @@ from schedulers import tres
 from schedulers.array_tasks import TaskSet
 from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition, check_fits
 from schedulers.errors import SchedulerUnavailable
-from schedulers.jobspec import ResourceRequest
+from schedulers.jobspec import DependencyKind, ResourceRequest
 from schedulers.jobstate import ExitCode, JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
 from schedulers.protocol import (
     Accepted,
@@ -106,7 +106,7 @@ class MemoryScheduler:
     """Implements the whole contract; public beyond it are the hands of the test.
 
     `started` lists every (job_id, task_index, attempt) that ever started, in order: the proof that
-    nothing ran twice. Dependencies are not looked at. Not thread-safe: use it from one event loop.
+    nothing ran twice. Not thread-safe: use it from one event loop.
     """
 
     def __init__(  # noqa: PLR0913 - a test names the one or two that it cares about
@@ -453,13 +453,27 @@ class MemoryScheduler:
         for job in order:
             spec = job.submission.spec
             throttle = (spec.array and spec.array.throttle) or math.inf
-            reason = job.held_reason or ("Priority" if blocked else "")
+            reason = job.held_reason or self._unmet_dependency(job) or ("Priority" if blocked else "")
             while job.waiting and not reason:
                 reason = "JobArrayTaskLimit" if len(job.live) >= throttle else self._start_next(job)
             blocked = blocked or reason in {"Resources", "Licenses"}
             if job.waiting and reason != job.pending_reason:
                 job.pending_reason = reason
                 self._touch(job)
+
+    def _unmet_dependency(self, job: _Job) -> str:
+        """Why the job waits for others; "" when it does not. Jobs that were forgotten are over and done."""
+        known = [
+            (dependency.kind, self._jobs[dependency.scheduler_job_id])
+            for dependency in job.submission.dependencies
+            if dependency.scheduler_job_id in self._jobs
+        ]
+        for kind, other in known:
+            completed = all(run.snapshot.state is JobState.COMPLETED for run in other.runs.values())
+            unwanted = {DependencyKind.AFTEROK: not completed, DependencyKind.AFTERNOTOK: completed}
+            if other.has_ended and unwanted.get(kind):
+                return "DependencyNeverSatisfied"
+        return "" if all(other.has_ended for _, other in known) else "Dependency"
 
     def _start_next(self, job: _Job) -> str:
         """Start the job's next task; the reason when it has to wait."""

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -17,22 +17,24 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from hpc_portal.app import cluster_views, leases
+from hpc_portal.app import cluster_views, leases, outages
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.cancel import CancelStep
 from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.context import ControllerContext
-from hpc_portal.app.jobs.dependencies import resolve_dependencies
+from hpc_portal.app.jobs.dependencies import give_up_hopeless, resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.settle import SettleStep
 from hpc_portal.app.jobs.track import Tracker, track_once
 from hpc_portal.app.leases import HeldLease, LeaseLost
 from hpc_portal.app.loops import Loop, run_loop
+from hpc_portal.app.outages import OutageWatch
 from hpc_portal.app.settings import Settings
+from hpc_portal.app.tables import ClusterPart
 from hpc_portal.app.wake import WakeListener
 from schedulers.errors import SchedulerUnavailable
-from schedulers.protocol import Scheduler
+from schedulers.protocol import Feature, Scheduler
 
 log = structlog.get_logger()
 
@@ -42,22 +44,36 @@ _PAUSE_SECONDS = 1.0
 """Between two turns, and between two tries for the lease."""
 _WATCH_SECONDS = 30.0
 _TRACK_REST_SECONDS = 0.01
+_REPORT_EVERY = 5
+"""Intervals between two looks at the nodes of a cluster that has to be asked for each of them."""
 _SETTLE_REST_SECONDS = 0.1
 """Money may be a moment late; a hundred runs settled at once cost little more than one."""
+
+
+def _attach_nothing(_context: ControllerContext) -> None:
+    """For backends that keep nothing in the portal's database."""
+
+
+def _no_loops(_context: ControllerContext) -> Sequence[Loop]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class ControllerParts:
     """What controller_wiring.py builds a controller from."""
 
+    cluster: str
+    """Its name."""
     settings: Settings
     engine: Engine
     clock: Clock
     wake: WakeListener
     make_scheduler: Callable[[], Scheduler]
     """A fresh backend, not started; asked for each time the lease is won."""
-    attach: Callable[[ControllerContext], None]
+    attach: Callable[[ControllerContext], None] = _attach_nothing
     """Tells the backend's store under which lease it writes."""
+    more_loops: Callable[[ControllerContext], Sequence[Loop]] = _no_loops
+    """What only this kind of cluster has to have done; they run beside the others."""
 
 
 async def run_controller(
@@ -71,13 +87,13 @@ async def run_controller(
         lease = await _win_lease(parts, stop)
         if lease is None:
             return
-        log.info("controller.active", cluster=parts.settings.cluster_name)
+        log.info("controller.active", cluster=parts.cluster)
         try:
             await _serve(parts, lease, stop, on_ready)
         except* LeaseLost:
-            log.warning("controller.lease_lost", cluster=parts.settings.cluster_name)
+            log.warning("controller.lease_lost", cluster=parts.cluster)
         except* SchedulerUnavailable as problems:
-            log.warning("controller.scheduler_unavailable", problem=str(problems.exceptions[0]))
+            await _note_outage(parts, str(problems.exceptions[0]))
         except* OperationalError as problems:
             log.warning("controller.database_unavailable", problem=str(problems.exceptions[0]))
         finally:
@@ -88,7 +104,7 @@ async def run_controller(
 
 async def _win_lease(parts: ControllerParts, stop: asyncio.Event) -> HeldLease | None:
     """Wait for the lease; None when `stop` came first."""
-    name = f"controller:{parts.settings.cluster_name}"
+    name = f"controller:{parts.cluster}"
     holder = f"{socket.gethostname()}:{os.getpid()}"
     seconds = parts.settings.lease_seconds
 
@@ -117,20 +133,25 @@ async def _serve(
         lease=lease,
         workspace_root=parts.settings.effective_workspace_root,
         cluster_uid_base=parts.settings.cluster_uid_base,
+        needs_accounts=parts.cluster in parts.settings.clusters_with_accounts,
     )
     parts.attach(context)
-    loops = _loops(context, parts.settings.track_interval_seconds)
+    watch = OutageWatch(context)
+    loops = _loops(context, watch, parts.settings.track_interval_seconds)
     try:
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(_keep_lease(parts, lease))]
             await scheduler.start()
-            await _report_cluster(context)
+            await loops.report.step()
             helpers.append(group.create_task(_pass_on_changes(scheduler, loops)))
             helpers.append(group.create_task(_pass_on_wake_ups(parts.wake, loops)))
             if on_ready:
                 on_ready()
             await asyncio.gather(
-                *(group.create_task(run_loop(loop, stop), name=loop.name) for loop in loops.all)
+                *(
+                    group.create_task(run_loop(loop, stop), name=loop.name)
+                    for loop in (*loops.all, *parts.more_loops(context))
+                )
             )
             for helper in helpers:
                 helper.cancel()
@@ -153,13 +174,15 @@ class _Loops:
         return self.dispatch, self.cancel, self.track, self.settle, self.report
 
 
-def _loops(context: ControllerContext, interval: float) -> _Loops:
+def _loops(context: ControllerContext, watch: OutageWatch, interval: float) -> _Loops:
     """The loops of one turn, waking each other."""
     tracker = Tracker()
 
     async def dispatch() -> bool:
         has_more = await resolve_dependencies(context)
         has_more |= await dispatch_once(context)
+        if await give_up_hopeless(context):
+            loops.cancel.wake.set()
         if context.tracked.has_fresh:
             loops.track.wake.set()
         return has_more
@@ -185,13 +208,16 @@ def _loops(context: ControllerContext, interval: float) -> _Loops:
         await _report_cluster(context)
         return False
 
+    settle = watch.decides(ClusterPart.ACCOUNTING, SettleStep(context))
+    pushes = Feature.PUSHES_CHANGES in context.scheduler.features
+    report_interval = interval if pushes else interval * _REPORT_EVERY
     cancel_step, change_step = CancelStep(context), ChangeStep(context)
     loops = _Loops(
-        dispatch=Loop("dispatch", dispatch, interval),
-        cancel=Loop("cancel", cancel, interval),
-        track=Loop("track", track, interval, rest_seconds=_TRACK_REST_SECONDS),
-        settle=Loop("settle", SettleStep(context), interval, rest_seconds=_SETTLE_REST_SECONDS),
-        report=Loop("report", report, interval),
+        dispatch=Loop("dispatch", watch.endures(dispatch), interval),
+        cancel=Loop("cancel", watch.endures(cancel), interval),
+        track=Loop("track", watch.endures(track), interval, rest_seconds=_TRACK_REST_SECONDS),
+        settle=Loop("settle", settle, interval, rest_seconds=_SETTLE_REST_SECONDS),
+        report=Loop("report", watch.decides(ClusterPart.SCHEDULER, report), report_interval),
         looked=asyncio.Event(),
     )
     return loops
@@ -237,6 +263,19 @@ async def _pass_on_wake_ups(wake: WakeListener, loops: _Loops) -> None:
             event.clear()
             loops.dispatch.wake.set()
             loops.cancel.wake.set()
+
+
+async def _note_outage(parts: ControllerParts, problem: str) -> None:
+    """The scheduler did not even let us start."""
+    log.warning("controller.scheduler_unavailable", cluster=parts.cluster, problem=problem)
+    now = parts.clock.now()
+    with contextlib.suppress(OperationalError):  # the pages then say that nothing was heard for long
+        await _write(
+            parts,
+            lambda connection: outages.begin(
+                connection, parts.cluster, ClusterPart.SCHEDULER, problem, at=now
+            ),
+        )
 
 
 async def _write(parts: ControllerParts, work: Callable[[Connection], T]) -> T:

@@ -1,15 +1,22 @@
-"""Builds a controller from settings: the only file of the portal that names a scheduler backend.
+"""Builds the controllers from settings: the only file of the portal that names a scheduler backend.
 
 Apart from wiring.py, so that web processes and commands start without Dask.
 """
 
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
 import structlog
 from distributed import Security
+from sqlalchemy import Engine
 
 from hpc_portal.app.clock import Clock, SystemClock
 from hpc_portal.app.controller import ControllerParts
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
-from hpc_portal.app.settings import Settings
+from hpc_portal.app.settings import Settings, SlurmSettings
+from hpc_portal.app.wake import SharedWake
 from hpc_portal.app.wiring import build_engine, build_wake
 from schedulers.cluster import Partition
 from schedulers.dask.backend import DaskScheduler
@@ -22,20 +29,81 @@ from schedulers.dask.node import (
     machine_cpus,
     machine_memory_mib,
 )
+from schedulers.slurm.backend import SlurmScheduler
+from schedulers.slurm.client import SlurmClient
+from schedulers.slurm.tokens import MintedTokens, ProxyToken, TokenFile, TokenSource
 
 log = structlog.get_logger()
 
 
-def build_controller(settings: Settings, *, clock: Clock | None = None) -> ControllerParts:
-    """The parts of a controller of the cluster that settings describe."""
+def build_controllers(settings: Settings, *, clock: Clock | None = None) -> list[ControllerParts]:
+    """The parts of one controller for each cluster that settings describe; they share the database."""
     engine = build_engine(settings)
+    shared = _Shared(settings, engine, clock or SystemClock(), SharedWake(build_wake(settings, engine)))
+    found = [_slurm_controller(shared, settings.slurm)] if settings.slurm else []
+    return [*found, _dask_controller(shared)] if settings.dask_enabled else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all controllers of a process have in common."""
+
+    settings: Settings
+    engine: Engine
+    clock: Clock
+    wake: SharedWake
+
+
+def _slurm_controller(shared: _Shared, slurm: SlurmSettings) -> ControllerParts:
+    trusted = ssl.create_default_context(cafile=str(slurm.tls_ca)) if slurm.tls_ca else None
+    return ControllerParts(
+        cluster=slurm.cluster_name,
+        settings=shared.settings,
+        engine=shared.engine,
+        clock=shared.clock,
+        wake=shared.wake,
+        make_scheduler=lambda: SlurmScheduler(
+            slurm.cluster_name, _slurm_client(slurm, trusted), admin_user=slurm.admin_user
+        ),
+    )
+
+
+def _slurm_client(slurm: SlurmSettings, trusted: ssl.SSLContext | None) -> SlurmClient:
+    return SlurmClient(
+        slurm.url,
+        _tokens(slurm),
+        polling_user=slurm.polling_user,
+        ssl_context=trusted,
+        allow_unknown_version=slurm.allow_unknown_api_version,
+    )
+
+
+def _tokens(slurm: SlurmSettings) -> TokenSource:
+    match slurm.auth:
+        case "jwt_key":
+            return MintedTokens(_given(slurm.jwt_key))
+        case "token_file":
+            return TokenFile(_given(slurm.token_file))
+        case "proxy_token":
+            return ProxyToken(_given(slurm.token_file))
+        case _:
+            assert_never(slurm.auth)
+
+
+def _given(path: Path | None) -> Path:
+    assert path  # noqa: S101 - SlurmSettings has checked it
+    return path
+
+
+def _dask_controller(shared: _Shared) -> ControllerParts:
     store = DatabasePlacementStore()
     return ControllerParts(
-        settings=settings,
-        engine=engine,
-        clock=clock or SystemClock(),
-        wake=build_wake(settings, engine),
-        make_scheduler=lambda: _dask_scheduler(settings, store),
+        cluster=shared.settings.cluster_name,
+        settings=shared.settings,
+        engine=shared.engine,
+        clock=shared.clock,
+        wake=shared.wake,
+        make_scheduler=lambda: _dask_scheduler(shared.settings, store),
         attach=store.attach,
     )
 

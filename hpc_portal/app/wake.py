@@ -98,6 +98,37 @@ class PostgresWake:
             await asyncio.sleep(1)
 
 
+class SharedWake:
+    """One listener for all controllers of a process: a socket has one reader, and a database one LISTEN."""
+
+    def __init__(self, listener: WakeListener) -> None:
+        self._listener = listener
+        self._events: set[asyncio.Event] = set()
+        self._relaying: asyncio.Task[None] | None = None
+
+    async def listen(self, event: asyncio.Event) -> None:
+        """Set this event, too, for each wake-up; the last one that leaves ends the listening."""
+        self._events.add(event)
+        if self._relaying is None or self._relaying.done():
+            self._relaying = asyncio.create_task(self._relay())
+        try:
+            await asyncio.shield(self._relaying)
+        finally:
+            self._events.discard(event)
+            if not self._events:
+                self._relaying.cancel()
+
+    async def _relay(self) -> None:
+        heard = asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listener.listen(heard))
+            while True:
+                await heard.wait()
+                heard.clear()
+                for event in self._events:
+                    event.set()
+
+
 def _short(path: Path) -> str:
     """A spelling of the path that fits into a socket address (108 bytes)."""
     absolute = str(path.absolute())

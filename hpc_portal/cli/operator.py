@@ -137,10 +137,10 @@ async def _control(settings: Settings, parent_fd: int | None) -> None:
         loop.add_signal_handler(number, stop.set)
     if parent_fd is not None:
         end_with_parent(parent_fd)
-    from hpc_portal.app.controller import run_controller  # noqa: PLC0415 - as above
-    from hpc_portal.app.controller_wiring import build_controller  # noqa: PLC0415 - as above
+    from hpc_portal.app.controller_wiring import build_controllers  # noqa: PLC0415 - as above
+    from hpc_portal.app.controllers import run_controllers  # noqa: PLC0415 - as above
 
-    await run_controller(build_controller(settings), stop)
+    await run_controllers(build_controllers(settings), stop)
 
 
 @contextlib.contextmanager

@@ -19,6 +19,8 @@ _MOST_NAME_BYTES = 230
 _SHARED_MODE = 0o711
 """Folders above a job's own: another cluster user may pass through, but not list them."""
 _OWN_MODE = 0o700
+_GIVEN_MODE = 0o2770
+"""A folder that is given to a job's account: what appears in it keeps the portal's group."""
 _FILE_MODE, _PROGRAM_MODE = 0o640, 0o750
 """A node gives the files to the job's own account; the group stays the portal's, which can go on reading."""
 
@@ -60,7 +62,7 @@ def layout_problems(spec: JobSpec) -> list[Problem]:
     return found
 
 
-def prepare_workspace(root: Path, relative: str, spec: JobSpec) -> Path:
+def prepare_workspace(root: Path, relative: str, spec: JobSpec, *, owner: int | None = None) -> Path:
     """Make the job's folder with its script and inputs; returns its absolute path.
 
     Idempotent, also while the job is running: a file that is there already is complete (files appear under
@@ -71,23 +73,28 @@ def prepare_workspace(root: Path, relative: str, spec: JobSpec) -> Path:
         root: the workspace root; made when missing.
         relative: the folder as `workspace_path` gave it.
         spec: what to write there.
+        owner: uid that the folder and all in it shall belong to; the group stays the portal's, which so can
+            go on reading. None: a node sees to that itself.
 
     Raises:
-        OSError: a part of the path is a link or no folder, or the disk is full.
+        OSError: a part of the path is a link or no folder, the disk is full, or the portal may not give
+            files away (CAP_CHOWN).
     """
     root.mkdir(parents=True, exist_ok=True)
     parents, name = PurePosixPath(relative).parent, PurePosixPath(relative).name
     with contextlib.ExitStack() as stack:
         above = stack.enter_context(_descend(root, parents, mode=_SHARED_MODE))
-        home = stack.enter_context(_enter(above, name, mode=_OWN_MODE))
+        mode = _OWN_MODE if owner is None else _GIVEN_MODE
+        home = stack.enter_context(_enter(above, name, mode=mode, owner=owner))
         if spec.script is not None:
-            _write(home, SCRIPT_NAME, spec.script, mode=_PROGRAM_MODE)
+            _write(home, SCRIPT_NAME, spec.script, mode=_PROGRAM_MODE, owner=owner)
         for item in spec.inputs:
             path = PurePosixPath(item.path)
-            with _descend_from(home, path.parent, mode=_OWN_MODE) as folder:
-                _write(folder, path.name, item.content, mode=_PROGRAM_MODE if item.executable else _FILE_MODE)
+            file_mode = _PROGRAM_MODE if item.executable else _FILE_MODE
+            with _descend_from(home, path.parent, mode=mode, owner=owner) as folder:
+                _write(folder, path.name, item.content, mode=file_mode, owner=owner)
         for folder_path in _folders_named_by(spec):
-            with _descend_from(home, folder_path, mode=_OWN_MODE):
+            with _descend_from(home, folder_path, mode=mode, owner=owner):
                 pass
     return root / relative
 
@@ -109,31 +116,36 @@ def _descend(root: Path, relative: PurePosixPath, *, mode: int) -> Iterator[int]
 
 
 @contextlib.contextmanager
-def _descend_from(start: int, relative: PurePosixPath, *, mode: int) -> Iterator[int]:
+def _descend_from(
+    start: int, relative: PurePosixPath, *, mode: int, owner: int | None = None
+) -> Iterator[int]:
     """A descriptor of the folder `relative` to `start`, whose missing parts are made."""
     with contextlib.ExitStack() as stack:
         current = start
         for part in relative.parts:
-            current = stack.enter_context(_enter(current, part, mode=mode))
+            current = stack.enter_context(_enter(current, part, mode=mode, owner=owner))
         yield current
 
 
 @contextlib.contextmanager
-def _enter(parent: int, name: str, *, mode: int) -> Iterator[int]:
+def _enter(parent: int, name: str, *, mode: int, owner: int | None = None) -> Iterator[int]:
     made = False
     with contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=parent)
         made = True
     folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
-        if made:
-            os.fchmod(folder, mode)  # the umask may have taken bits away
+        is_still_ours = owner is not None and os.fstat(folder).st_uid == os.geteuid() != owner
+        if owner is not None and is_still_ours:  # just made, or whoever made it died right after
+            os.fchown(folder, owner, -1)
+        if made or is_still_ours:
+            os.fchmod(folder, mode)  # the umask may have taken bits away, and so does chown
         yield folder
     finally:
         os.close(folder)
 
 
-def _write(folder: int, name: str, content: str, *, mode: int) -> None:
+def _write(folder: int, name: str, content: str, *, mode: int, owner: int | None) -> None:
     """Make a file appear complete under its name; one that exists (or a link planted there) stays."""
     with contextlib.suppress(FileNotFoundError):
         os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -144,6 +156,8 @@ def _write(folder: int, name: str, content: str, *, mode: int) -> None:
     )
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+            if owner is not None:
+                os.fchown(descriptor, owner, -1)
             os.fchmod(descriptor, mode)
             file.write(content)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)

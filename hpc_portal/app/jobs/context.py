@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
@@ -23,6 +24,8 @@ class Tracked:
 
     def __init__(self) -> None:
         self.jobs: dict[str, UUID] = {}
+        self.looked_at: datetime | None = None
+        """When the scheduler last told how they stand."""
         self._fresh: set[str] = set()
 
     def add(self, jobs: Mapping[str, UUID]) -> None:
@@ -67,6 +70,8 @@ class ControllerContext:
     lease: HeldLease
     workspace_root: Path
     cluster_uid_base: int = 0
+    needs_accounts: bool = False
+    """The site gives out the accounts that jobs run as; a job's folder is its account's before it starts."""
     tracked: Tracked = field(default_factory=Tracked)
 
     async def write(self, work: Callable[[Connection], T]) -> T:

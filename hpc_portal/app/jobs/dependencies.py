@@ -4,24 +4,27 @@ import functools
 import itertools
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Any, assert_never
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, exists, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.lifecycle import NEVER, Phase
 from hpc_portal.app.tables import Job, JobTask
 from schedulers.jobspec import ArraySpec, Dependency, DependencyKind, JobSpec
 from schedulers.jobstate import JobState
+from schedulers.protocol import Feature, SchedulerDependency
 
 _BATCH = 1000
+_KNOWN_FOR = timedelta(seconds=60)
+"""How old the last look at the scheduler may be; Slurm keeps ended jobs for longer (MinJobAge)."""
 _OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
 
 
@@ -72,6 +75,58 @@ def _as_ranges(rising: Sequence[int]) -> str:
     return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Where a job stands that another one waits for."""
+
+    has_ended: bool
+    state: JobState
+    phase: Phase = Phase.SETTLED
+    scheduler: str = ""
+    scheduler_job_id: str | None = None
+
+
+_GONE = Other(has_ended=True, state=JobState.UNKNOWN)
+
+
+def answer(dependencies: Sequence[Dependency], others: Mapping[UUID, Other]) -> Answer:
+    """All must allow it; one that never will decides at once."""
+    answers = set()
+    for dependency in dependencies:
+        other = others.get(dependency.job_id, _GONE)
+        answers.add(ask(dependency, has_ended=other.has_ended, state=other.state))
+    if Answer.NEVER in answers:
+        return Answer.NEVER
+    return Answer.WAIT if Answer.WAIT in answers else Answer.GO
+
+
+def hand_over(
+    dependencies: Sequence[Dependency], others: Mapping[UUID, Other], context: ControllerContext
+) -> tuple[SchedulerDependency, ...] | None:
+    """What is left to wait for, as the scheduler itself can keep it; None when it cannot.
+
+    It can when the other jobs are under way on the same scheduler. After a while without tracking they may
+    have ended there long ago and be forgotten, so that then they are looked at first. `aftercorr` is never
+    handed over: its tasks that can never start would wait for ever beside those that did.
+    """
+    looked_at = context.tracked.looked_at
+    is_known = looked_at is not None and context.clock.now() - looked_at < _KNOWN_FOR
+    if not is_known or Feature.KEEPS_DEPENDENCIES not in context.scheduler.features:
+        return None
+    left: list[SchedulerDependency] = []
+    for dependency in dependencies:
+        other = others.get(dependency.job_id, _GONE)
+        if dependency.kind is DependencyKind.AFTERCORR:
+            return None
+        if other.has_ended:
+            continue
+        is_there = other.phase is Phase.TRACKED and other.scheduler == context.scheduler.name
+        if not is_there or other.scheduler_job_id is None:
+            return None
+        left.append(SchedulerDependency(dependency.kind, other.scheduler_job_id))
+    return tuple(left)
+
+
 async def resolve_dependencies(context: ControllerContext) -> bool:
     """Look once at all jobs that wait for others; True when some of them wait no more.
 
@@ -82,7 +137,8 @@ async def resolve_dependencies(context: ControllerContext) -> bool:
     after: UUID | None = None
     while True:
         waiting = await context.read(functools.partial(_waiting, context=context, after=after))
-        if waiting and (verdicts := await context.read(functools.partial(_verdicts, waiting=waiting))):
+        judge = functools.partial(_verdicts, waiting=waiting, context=context)
+        if waiting and (verdicts := await context.read(judge)):
             await context.write(functools.partial(_write, verdicts=verdicts, at=context.clock.now()))
             has_changed = True
         if len(waiting) < _BATCH:
@@ -96,13 +152,17 @@ class _Verdict:
 
     row: AnyRow
     may_start: bool
+    is_handed_over: bool = False
+    """It goes to the scheduler now, and waits there."""
     narrowed: JobSpec | None = None
     """The part of an array that may start, when it is not all of it."""
     left_out: int = 0
     """Tasks that never will."""
 
 
-def _verdicts(connection: Connection, *, waiting: Sequence[AnyRow]) -> list[_Verdict]:
+def _verdicts(
+    connection: Connection, *, waiting: Sequence[AnyRow], context: ControllerContext
+) -> list[_Verdict]:
     readable: dict[UUID, list[Dependency]] = {}
     verdicts: list[_Verdict] = []
     for row in waiting:
@@ -110,17 +170,18 @@ def _verdicts(connection: Connection, *, waiting: Sequence[AnyRow]) -> list[_Ver
             readable[row.id] = [Dependency.model_validate(item) for item in row.dependencies]
         except (ValueError, TypeError):  # dispatch cannot read such a job either, and refuses it
             verdicts.append(_Verdict(row, may_start=True))
-    others = _others(connection, readable.values())
+    others = find_others(connection, readable.values())
     for row in waiting:
         if row.id not in readable:
             continue
-        match _answer(readable[row.id], others):
+        match answer(readable[row.id], others):
             case Answer.GO:
                 verdicts.append(_narrowed(connection, row, readable[row.id]))
             case Answer.NEVER:
                 verdicts.append(_Verdict(row, may_start=False))
             case Answer.WAIT:
-                pass
+                if hand_over(readable[row.id], others, context) is not None:
+                    verdicts.append(_Verdict(row, may_start=True, is_handed_over=True))
     return verdicts
 
 
@@ -175,28 +236,25 @@ def _waiting(connection: Connection, *, context: ControllerContext, after: UUID 
     ).all()
 
 
-def _others(
-    connection: Connection, dependencies: Iterable[Sequence[Dependency]]
-) -> dict[UUID, tuple[bool, JobState]]:
+def find_others(connection: Connection, dependencies: Iterable[Sequence[Dependency]]) -> dict[UUID, Other]:
+    """Where the jobs stand that these wait for, on whichever cluster; those that are gone are left out."""
     wanted = list({item.job_id for of_one_job in dependencies for item in of_one_job})
-    found: dict[UUID, tuple[bool, JobState]] = {}
+    found: dict[UUID, Other] = {}
     for start in range(0, len(wanted), _BATCH):
-        some = select(col(Job.id), col(Job.phase), col(Job.state)).where(
-            col(Job.id).in_(wanted[start : start + _BATCH])
-        )
-        found |= {row.id: (row.phase in _OVER, row.state) for row in connection.execute(some)}
+        some = select(
+            col(Job.id), col(Job.phase), col(Job.state), col(Job.scheduler), col(Job.scheduler_job_id)
+        ).where(col(Job.id).in_(wanted[start : start + _BATCH]))
+        found |= {
+            row.id: Other(
+                has_ended=row.phase in _OVER,
+                state=row.state,
+                phase=row.phase,
+                scheduler=row.scheduler,
+                scheduler_job_id=row.scheduler_job_id,
+            )
+            for row in connection.execute(some)
+        }
     return found
-
-
-def _answer(dependencies: Sequence[Dependency], others: Mapping[UUID, tuple[bool, JobState]]) -> Answer:
-    """All must allow it; one that never will decides at once."""
-    answers = set()
-    for dependency in dependencies:
-        has_ended, state = others.get(dependency.job_id, (True, JobState.UNKNOWN))
-        answers.add(ask(dependency, has_ended=has_ended, state=state))
-    if Answer.NEVER in answers:
-        return Answer.NEVER
-    return Answer.WAIT if Answer.WAIT in answers else Answer.GO
 
 
 def _write(connection: Connection, *, verdicts: Sequence[_Verdict], at: datetime) -> None:
@@ -208,17 +266,52 @@ def _write(connection: Connection, *, verdicts: Sequence[_Verdict], at: datetime
             values |= {
                 "phase": Phase.ENDED,
                 "state": JobState.CANCELLED,
-                "state_reason": "DependencyNeverSatisfied",
+                "state_reason": NEVER,
                 "ended_at": at,
                 "tasks_cancelled": col(Job.tasks_total),
             }
-        else:
+        elif not verdict.is_handed_over:
             values |= {"state_reason": "", "tasks_cancelled": verdict.left_out}
         if verdict.narrowed:
             values["spec"] = verdict.narrowed.model_dump(mode="json", exclude_defaults=True)
         still_waiting = (col(Job.phase) == Phase.ACCEPTED, col(Job.waits_for_jobs))
         written = connection.execute(update(Job).where(col(Job.id) == job_id, *still_waiting).values(values))
         if written.rowcount and not verdict.may_start:
-            facts = {"state": JobState.CANCELLED, "reason": "DependencyNeverSatisfied"}
+            facts = {"state": JobState.CANCELLED, "reason": NEVER}
             told.append(Event(job_id, verdict.row.project_id, "job.state", facts))
     events.record(connection, told, at=at)
+
+
+async def give_up_hopeless(context: ControllerContext) -> bool:
+    """Wish for the end of jobs that wait in the scheduler for what can never come; True when there were any.
+
+    Raises:
+        LeaseLost: another controller is active; nothing was written.
+    """
+    if Feature.KEEPS_DEPENDENCIES not in context.scheduler.features:
+        return False
+    hopeless = (
+        col(Job.scheduler) == context.scheduler.name,
+        col(Job.phase) == Phase.TRACKED,
+        col(Job.state) == JobState.PENDING,
+        col(Job.state_reason) == NEVER,
+        col(Job.cancel_requested_at).is_(None),
+    )
+    if not await context.read(
+        lambda connection: connection.execute(select(exists().where(*hopeless))).scalar()
+    ):
+        return False
+    now = context.clock.now()
+
+    def wish(connection: Connection) -> None:
+        wished = connection.execute(
+            update(Job)
+            .where(*hopeless)
+            .values(cancel_requested_at=now)
+            .returning(col(Job.id), col(Job.project_id))
+        ).all()
+        told = [Event(row.id, row.project_id, "job.cancel_requested", {"reason": NEVER}) for row in wished]
+        events.record(connection, told, at=now)
+
+    await context.write(wish)
+    return True

@@ -7,9 +7,9 @@ scheduler before it is submitted again.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, assert_never
 from uuid import UUID, uuid4
 
 import structlog
@@ -17,24 +17,25 @@ from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
-from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.files.workspace import prepare_workspace
 from hpc_portal.app.jobs.context import ControllerContext
-from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.tables import Job, User
+from hpc_portal.app.jobs.dependencies import Answer, Other, answer, find_others, hand_over
+from hpc_portal.app.jobs.lifecycle import NEVER, Phase
+from hpc_portal.app.jobs.submissions import SUBMISSIONS, submission_of
+from hpc_portal.app.tables import Job
 from quotas.release import close_hold
-from quotas.tables import Organisation, Project
 from schedulers.errors import SchedulerUnavailable
-from schedulers.jobspec import JobSpec
 from schedulers.jobstate import JobState
-from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.protocol import Accepted, Feature, Refused, Submission, SubmitOutcome, Uncertain
 
 log = structlog.get_logger()
 
 BATCH = 256
 _CLAIM = timedelta(seconds=60)
 _BACKOFF = timedelta(seconds=2)
+NO_ACCOUNT = "NoClusterAccount"
+"""Why a job is refused whose person has no account on the cluster any more."""
 _UNREADABLE = "The portal cannot read this job any more. Please submit it again."
 
 
@@ -47,14 +48,23 @@ class _Claimed:
     """It was claimed before, by a step that did not finish: the scheduler may have it."""
     is_unwanted: bool
     """Its cancellation was asked for meanwhile."""
+    decided: "_Outcome | None" = None
+    """What becomes of it, unless the scheduler has it already; None: it is submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _NeverSent:
     """Cancelled, and the scheduler does not have it: there is nothing to submit."""
 
+    reason: str = ""
 
-_Outcome: TypeAlias = SubmitOutcome | _NeverSent
+
+@dataclass(frozen=True, slots=True)
+class _WaitsAgain:
+    """It waits for jobs that the scheduler cannot wait for."""
+
+
+_Outcome: TypeAlias = SubmitOutcome | _NeverSent | _WaitsAgain
 
 
 async def dispatch_once(context: ControllerContext) -> bool:
@@ -117,6 +127,7 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
                 refused = Event(row.id, row.project_id, "job.refused", {"reason": _UNREADABLE})
                 events.record(connection, [refused], at=now)
             continue
+        lacks_account = context.needs_accounts and row.account_user is None
         claimed.append(
             _Claimed(
                 submission,
@@ -124,47 +135,38 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
                 token=token,
                 maybe_there=was_claimed,
                 is_unwanted=row.cancel_requested_at is not None,
+                decided=Refused(NO_ACCOUNT) if lacks_account else None,
             )
         )
-    return claimed
+    return _with_dependencies(connection, context, claimed)
 
 
-SUBMISSIONS = (
-    select(
-        col(Job.id),
-        col(Job.project_id),
-        col(Job.spec),
-        col(Job.workspace),
-        col(Job.submitted_at),
-        col(Job.priority),
-        col(Job.cancel_requested_at),
-        col(Job.held_by),
-        col(User.cluster_user),
-        col(User.cluster_number),
-        col(Project.account),
-        col(Organisation.slug),
-    )
-    .join(User, col(User.id) == col(Job.user_id))
-    .join(Project, col(Project.id) == col(Job.project_id))
-    .join(Organisation, col(Organisation.id) == col(Job.organisation_id))
-)
-"""What a Submission is made of; add a WHERE."""
+def _with_dependencies(
+    connection: Connection, context: ControllerContext, claimed: Sequence[_Claimed]
+) -> list[_Claimed]:
+    """The same, with what each job still has to wait for; others may have ended since it was let go."""
+    if Feature.KEEPS_DEPENDENCIES not in context.scheduler.features:
+        return list(claimed)
+    others = find_others(connection, [claim.submission.spec.dependencies for claim in claimed])
+    return [_with_its_dependencies(claim, others, context) for claim in claimed]
 
 
-def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
-    """The Submission in a row of SUBMISSIONS."""
-    return Submission(
-        job_id=row.id,
-        spec=JobSpec.model_validate(row.spec),
-        cluster_user=row.cluster_user,
-        cluster_uid=context.cluster_uid_base + row.cluster_number if context.cluster_uid_base else None,
-        organisation=row.slug,
-        project=row.account,
-        workspace=str(context.workspace_root / row.workspace),
-        submitted_at=row.submitted_at,
-        priority=row.priority,
-        is_held=row.held_by is not None,
-    )
+def _with_its_dependencies(
+    claim: _Claimed, others: Mapping[UUID, Other], context: ControllerContext
+) -> _Claimed:
+    dependencies = claim.submission.spec.dependencies
+    if claim.decided or not dependencies:
+        return claim
+    match answer(dependencies, others):
+        case Answer.GO:
+            return claim
+        case Answer.NEVER:
+            return replace(claim, decided=_NeverSent(NEVER))
+        case Answer.WAIT:
+            left = hand_over(dependencies, others, context)
+            if left is None:
+                return replace(claim, decided=_WaitsAgain())
+            return replace(claim, submission=replace(claim.submission, dependencies=left))
 
 
 async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> list[_Outcome]:
@@ -173,6 +175,9 @@ async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> li
     found: Mapping[UUID, str] = await context.scheduler.find(suspects) if suspects else {}
     outcomes: dict[UUID, _Outcome] = {
         claim.submission.job_id: _NeverSent() for claim in claimed if claim.is_unwanted
+    }
+    outcomes |= {
+        claim.submission.job_id: claim.decided for claim in claimed if claim.decided and not claim.is_unwanted
     }
     outcomes |= {job_id: Accepted(known) for job_id, known in found.items()}
     new = [claim.submission for claim in claimed if claim.submission.job_id not in outcomes]
@@ -192,7 +197,8 @@ def _prepare_workspaces(
     for submission in submissions:
         relative = submission.workspace.removeprefix(f"{context.workspace_root}/")
         try:
-            prepare_workspace(context.workspace_root, relative, submission.spec)
+            owner = submission.cluster_uid if context.needs_accounts else None
+            prepare_workspace(context.workspace_root, relative, submission.spec, owner=owner)
         except OSError as error:
             log.warning("dispatch.workspace_failed", job_id=str(submission.job_id), problem=str(error))
             problems[submission.job_id] = Uncertain(f"the workspace cannot be written: {error}")
@@ -249,28 +255,50 @@ def _apply(
     told: list[Event] = []
     accepted: list[dict[str, Any]] = []
     for claim, outcome in zip(claimed, outcomes, strict=True):
-        job_id = claim.submission.job_id
-        match outcome:
-            case Accepted(scheduler_job_id):
-                accepted.append(
-                    {"job": job_id, "token": claim.token, "scheduler_id": scheduler_job_id, "now": now}
-                )
-                told.append(
-                    Event(job_id, claim.project_id, "job.dispatched", {"scheduler_job_id": scheduler_job_id})
-                )
-            case Refused(reason):
-                if _refuse(connection, job_id, claim.token, reason, at=now):
-                    told.append(Event(job_id, claim.project_id, "job.refused", {"reason": reason}))
-            case _NeverSent():
-                if _end_unsent(connection, claim, at=now):
-                    told.append(Event(job_id, claim.project_id, "job.state", {"state": JobState.CANCELLED}))
-            case Uncertain(problem):
-                log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
-                _wait(connection, claim, problem, until=now + _BACKOFF)
+        if isinstance(outcome, Accepted):
+            facts = {"scheduler_job_id": outcome.scheduler_job_id}
+            accepted.append(
+                {
+                    "job": claim.submission.job_id,
+                    "token": claim.token,
+                    "scheduler_id": outcome.scheduler_job_id,
+                    "now": now,
+                }
+            )
+            told.append(Event(claim.submission.job_id, claim.project_id, "job.dispatched", facts))
+        else:
+            told += _apply_other(connection, claim, outcome, at=now)
     if accepted:
         connection.execute(_TRACKED, accepted)
     events.record(connection, told, at=now)
     return {values["scheduler_id"]: values["job"] for values in accepted}
+
+
+def _apply_other(
+    connection: Connection,
+    claim: _Claimed,
+    outcome: Refused | Uncertain | _NeverSent | _WaitsAgain,
+    *,
+    at: datetime,
+) -> list[Event]:
+    """Write what became of a job that the scheduler does not have, as far as is known; what is to be told."""
+    job_id = claim.submission.job_id
+    match outcome:
+        case Refused(reason):
+            if _refuse(connection, job_id, claim.token, reason, at=at):
+                return [Event(job_id, claim.project_id, "job.refused", {"reason": reason})]
+        case _NeverSent(reason):
+            if _end_unsent(connection, claim, reason, at=at):
+                facts = {"state": JobState.CANCELLED, "reason": reason}
+                return [Event(job_id, claim.project_id, "job.state", facts)]
+        case _WaitsAgain():
+            _hold_back(connection, claim)
+        case Uncertain(problem):
+            log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
+            _wait(connection, claim, problem, until=at + _BACKOFF)
+        case _:
+            assert_never(outcome)
+    return []
 
 
 def _refuse(connection: Connection, job_id: UUID, token: UUID, reason: str, *, at: datetime) -> bool:
@@ -291,15 +319,15 @@ def _refuse(connection: Connection, job_id: UUID, token: UUID, reason: str, *, a
     return bool(refused.rowcount)
 
 
-def _end_unsent(connection: Connection, claim: _Claimed, *, at: datetime) -> bool:
-    """End a cancelled job that no scheduler has; its budget is released when it is settled."""
+def _end_unsent(connection: Connection, claim: _Claimed, reason: str, *, at: datetime) -> bool:
+    """End a job that no scheduler has; its budget is released when it is settled."""
     ended = connection.execute(
         update(Job)
         .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
         .values(
             phase=Phase.ENDED,
             state=JobState.CANCELLED,
-            state_reason="",
+            state_reason=reason,
             ended_at=at,
             tasks_cancelled=col(Job.tasks_total),
             claim_token=None,
@@ -307,6 +335,21 @@ def _end_unsent(connection: Connection, claim: _Claimed, *, at: datetime) -> boo
         )
     )
     return bool(ended.rowcount)
+
+
+def _hold_back(connection: Connection, claim: _Claimed) -> None:
+    """The scheduler does not have it: back to those that wait for others."""
+    connection.execute(
+        update(Job)
+        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
+        .values(
+            phase=Phase.ACCEPTED,
+            waits_for_jobs=True,
+            state_reason="Dependency",
+            claim_token=None,
+            claimed_until=None,
+        )
+    )
 
 
 def _wait(connection: Connection, claim: _Claimed, problem: str, *, until: datetime) -> None:

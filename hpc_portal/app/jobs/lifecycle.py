@@ -26,6 +26,9 @@ class Phase(StrEnum):
     """The scheduler said no; the hold was released."""
 
 
+NEVER = "DependencyNeverSatisfied"
+"""The reason of a job whose dependencies can never be met (squeue(1))."""
+
 RunId: TypeAlias = tuple[int, int]
 """(task_index, attempt)"""
 
@@ -96,7 +99,11 @@ def apply(progress: Progress, known: Mapping[RunId, KnownRun], snapshot: JobSnap
         elif task.has_ended:
             progress = _count_end(progress, task)
         runs.append(task)
-    progress = replace(progress, state=_state_under_way(progress), state_reason=snapshot.pending_reason)
+    progress = replace(
+        progress,
+        state=_state_under_way(progress),
+        state_reason=snapshot.pending_reason or _reason_that_stays(progress),
+    )
     if progress.tasks_ended == progress.tasks_total:
         progress = _end(progress, runs, at=_latest_end(runs, progress))
     return Change(progress, tuple(runs), requeued)
@@ -135,11 +142,12 @@ def _end(progress: Progress, runs: list[TaskSnapshot], *, at: datetime) -> Progr
     """The end state: a single job's own; of an array, the worst kind of end that any task met."""
     last = next((run for run in reversed(runs) if run.has_ended), None)
     if not progress.is_array and last:
-        state, reason = last.state, last.reason
+        state = last.state
+        reason = (state is JobState.CANCELLED and _reason_that_stays(progress)) or last.reason
     elif progress.tasks_failed:
         state, reason = JobState.FAILED, f"{progress.tasks_failed} of {progress.tasks_total} tasks failed"
     elif progress.tasks_cancelled:
-        state, reason = JobState.CANCELLED, ""
+        state, reason = JobState.CANCELLED, _reason_that_stays(progress)
     else:
         state, reason = JobState.COMPLETED, ""
     succeeded = state is JobState.COMPLETED
@@ -151,6 +159,11 @@ def _end(progress: Progress, runs: list[TaskSnapshot], *, at: datetime) -> Progr
         exit_signal=0 if succeeded else progress.exit_signal,
         ended_at=at,
     )
+
+
+def _reason_that_stays(progress: Progress) -> str:
+    """That a job could never start is why it ends, too, although then nothing of it waits any more."""
+    return NEVER if progress.state_reason == NEVER and not progress.started_at else ""
 
 
 def _earliest(first: datetime | None, second: datetime | None) -> datetime | None:

@@ -19,8 +19,8 @@ from sqlmodel import col
 
 from hpc_portal.app import events, leases
 from hpc_portal.app.jobs.context import ControllerContext
-from hpc_portal.app.jobs.dispatch import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.submissions import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState
 from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job, JobChange, JobTask

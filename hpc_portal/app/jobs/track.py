@@ -81,6 +81,7 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
         for part in written:
             result |= part
     tracker.cursor = observation.cursor
+    tracked.looked_at = now
     tracked.recorded(fresh)
     if result.jobs_ended:
         await context.scheduler.forget(tracked.drop(result.jobs_ended))
@@ -90,7 +91,9 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
 def _jobs_under_way(connection: Connection, context: ControllerContext) -> dict[str, UUID]:
     rows = connection.execute(
         select(col(Job.scheduler_job_id), col(Job.id)).where(
-            col(Job.phase) == Phase.TRACKED, col(Job.scheduler) == context.scheduler.name
+            col(Job.phase) == Phase.TRACKED,
+            col(Job.scheduler) == context.scheduler.name,
+            ~col(Job.is_external),
         )
     )
     return {scheduler_job_id: job_id for scheduler_job_id, job_id in rows if scheduler_job_id}

@@ -24,12 +24,12 @@ async def controller(city: City, folder: Path) -> AsyncIterator[asyncio.Event]:
     """A running one, and an event that says when it became active."""
     stop, ready = asyncio.Event(), asyncio.Event()
     parts = ControllerParts(
+        cluster="memory",
         settings=Settings(state_dir=folder, lease_seconds=0.6),
         engine=city.services.engine,
         clock=SystemClock(),
         wake=SocketWake(folder / "wake.sock"),
         make_scheduler=MemoryScheduler,
-        attach=lambda _: None,
     )
     running = asyncio.create_task(run_controller(parts, stop, on_ready=ready.set))
     try:

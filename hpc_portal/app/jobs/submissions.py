@@ -1,0 +1,58 @@
+"""From a stored job to the Submission that a scheduler is given."""
+
+from sqlalchemy import and_, select
+from sqlmodel import col
+
+from hpc_portal.app.db import AnyRow
+from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.tables import ClusterAccount, Job, User
+from quotas.tables import Organisation, Project
+from schedulers.jobspec import JobSpec
+from schedulers.protocol import Submission
+
+SUBMISSIONS = (
+    select(
+        col(Job.id),
+        col(Job.project_id),
+        col(Job.spec),
+        col(Job.workspace),
+        col(Job.submitted_at),
+        col(Job.priority),
+        col(Job.cancel_requested_at),
+        col(Job.held_by),
+        col(User.cluster_user),
+        col(User.cluster_number),
+        col(ClusterAccount.cluster_user).label("account_user"),
+        col(ClusterAccount.uid).label("account_uid"),
+        col(Project.account),
+        col(Organisation.slug),
+    )
+    .join(User, col(User.id) == col(Job.user_id))
+    .join(Project, col(Project.id) == col(Job.project_id))
+    .join(Organisation, col(Organisation.id) == col(Job.organisation_id))
+    .join(
+        ClusterAccount,
+        and_(
+            col(ClusterAccount.user_id) == col(Job.user_id), col(ClusterAccount.cluster) == col(Job.scheduler)
+        ),
+        isouter=True,
+    )
+)
+"""What a Submission is made of; add a WHERE."""
+
+
+def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
+    """The Submission in a row of SUBMISSIONS."""
+    numbered = context.cluster_uid_base + row.cluster_number if context.cluster_uid_base else None
+    return Submission(
+        job_id=row.id,
+        spec=JobSpec.model_validate(row.spec),
+        cluster_user=row.account_user or row.cluster_user,
+        cluster_uid=row.account_uid if row.account_user else numbered,
+        organisation=row.slug,
+        project=row.account,
+        workspace=str(context.workspace_root / row.workspace),
+        submitted_at=row.submitted_at,
+        priority=row.priority,
+        is_held=row.held_by is not None,
+    )
