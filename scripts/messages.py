@@ -21,6 +21,7 @@ _KEYWORDS = {
     "Problem": (2,),
     "Misfit": (2,),
     "InvalidJobSpec": (2,),
+    "DirectiveProblem": (3,),
 }
 """Functions and errors that take a text to translate, and which of their arguments it is."""
 _SOURCES = (
@@ -28,6 +29,7 @@ _SOURCES = (
     ("hpc_portal/web", "*.py", "python"),
     ("workloads", "**.py", "python"),
     ("schedulers", "*.py", "python"),
+    ("schedulers/directives", "*.py", "python"),
     ("hpc_portal/app/jobs", "*.py", "python"),
     ("hpc_portal/app/files", "*.py", "python"),
 )

@@ -82,8 +82,13 @@ def _whole_script(script: str, dialect: Dialect) -> list[DirectiveProblem]:
     found = []
     if "\r\n" in script:
         number = script[: script.index("\r\n")].count("\n") + 1
-        text = "The lines end as on Windows (CR LF), which no shell reads: convert the file with dos2unix."
-        found.append(DirectiveProblem(number, "", text))
+        found.append(
+            DirectiveProblem(
+                number,
+                "",
+                "The lines end as on Windows (CR LF), which no shell reads: convert the file with dos2unix.",
+            )
+        )
     if dialect is Dialect.NONE:
         found += [
             DirectiveProblem(number, line.strip(), "The portal reads #SBATCH and #BSUB lines, not #PBS.")
