@@ -1,0 +1,349 @@
+"""The sentences of `reasons`: what each code means, and what helps."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One sentence in both languages."""
+
+    en: str
+    vi: str
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Who can change it, and how."""
+
+    who: str
+    text: Text
+
+
+Meaning: TypeAlias = tuple[Text, str]
+"""What a code means, and the name of the advice that goes with it."""
+
+ADVICE = {
+    "wait": Advice(
+        "nobody",
+        Text("It starts by itself as soon as it can.", "Tác vụ sẽ tự chạy ngay khi có thể."),
+    ),
+    "ask_less": Advice(
+        "you",
+        Text(
+            "Nothing to do; a job that asks for less, or for less time, often starts sooner.",
+            "Không cần làm gì; tác vụ xin ít tài nguyên hoặc ít thời gian hơn thường được chạy sớm hơn.",
+        ),
+    ),
+    "release": Advice("you", Text("Release it when it may start.", "Hãy thả giữ khi tác vụ có thể chạy.")),
+    "administrator_release": Advice(
+        "administrator",
+        Text(
+            "Ask the administrators of the cluster why, and to release it.",
+            "Hãy hỏi quản trị viên cụm máy lý do và đề nghị thả giữ.",
+        ),
+    ),
+    "submit_anew": Advice(
+        "you",
+        Text(
+            "It will not start like this: cancel it, correct the request and submit it again.",
+            "Tác vụ sẽ không chạy được như hiện tại: hãy hủy, sửa yêu cầu rồi gửi lại.",
+        ),
+    ),
+    "shorter": Advice(
+        "you",
+        Text(
+            "Shorten its walltime, or submit it to another partition.",
+            "Hãy giảm thời gian chạy, hoặc gửi tác vụ vào phân vùng khác.",
+        ),
+    ),
+    "own_limit": Advice(
+        "project",
+        Text(
+            "It starts when other jobs of your project end; your project's lead can ask for a higher limit.",
+            "Tác vụ sẽ chạy khi tác vụ khác của dự án kết thúc; trưởng dự án có thể xin nâng giới hạn.",
+        ),
+    ),
+    "throttle": Advice(
+        "you",
+        Text(
+            "The next task starts when one of them ends; the number after % in the array sets how many.",
+            "Tác vụ con tiếp theo chạy khi có tác vụ con kết thúc; số sau dấu % của mảng là số lượng tối đa.",
+        ),
+    ),
+    "more_quota": Advice(
+        "project",
+        Text(
+            "Your project's lead can request more quota; a shorter walltime needs less.",
+            "Trưởng dự án có thể xin thêm hạn mức; thời gian chạy ngắn hơn thì cần ít hơn.",
+        ),
+    ),
+    "administrator": Advice(
+        "administrator",
+        Text(
+            "Ask the administrators of the cluster; the job stays in the queue.",
+            "Hãy báo quản trị viên cụm máy; tác vụ vẫn ở trong hàng chờ.",
+        ),
+    ),
+    "other_job": Advice(
+        "you",
+        Text(
+            "Look at the jobs that it comes after; cancel it if they cannot end as required.",
+            "Hãy xem các tác vụ đứng trước nó; hủy tác vụ này nếu chúng không thể kết thúc như yêu cầu.",
+        ),
+    ),
+}
+
+TEXTS: dict[str, Meaning] = {
+    # Nothing is wrong
+    "Priority": (
+        Text(
+            "Jobs ahead of it in the queue start first.", "Các tác vụ xếp trước trong hàng chờ sẽ chạy trước."
+        ),
+        "wait",
+    ),
+    "Resources": (
+        Text(
+            "Waiting until enough CPUs, memory or GPUs are free.", "Đang chờ đủ CPU, bộ nhớ hoặc GPU trống."
+        ),
+        "ask_less",
+    ),
+    "Licenses": (
+        Text("Waiting for a free licence.", "Đang chờ giấy phép phần mềm trống."),
+        "wait",
+    ),
+    "None": (
+        Text("The scheduler has not looked at it yet.", "Bộ lập lịch chưa xét tới tác vụ này."),
+        "wait",
+    ),
+    "SchedDefer": (
+        Text("The scheduler will look at it in its next round.", "Bộ lập lịch sẽ xét tác vụ ở lượt sau."),
+        "wait",
+    ),
+    "BeginTime": (Text("It may start only later.", "Tác vụ chỉ được bắt đầu sau."), "wait"),
+    "Cleaning": (
+        Text("Its last run is still being cleaned up.", "Lần chạy trước đang được dọn dẹp."),
+        "wait",
+    ),
+    "Prolog": (
+        Text("Its nodes are being prepared for it.", "Các nút đang được chuẩn bị cho tác vụ."),
+        "wait",
+    ),
+    "BurstBufferResources": (
+        Text("Waiting for space on the fast storage.", "Đang chờ chỗ trống trên bộ lưu trữ nhanh."),
+        "wait",
+    ),
+    "BurstBufferStageIn": (
+        Text(
+            "Its input is being copied to the fast storage.",
+            "Dữ liệu vào đang được chép lên bộ lưu trữ nhanh.",
+        ),
+        "wait",
+    ),
+    "BurstBufferOperation": (
+        Text("Copying from or to the fast storage failed.", "Chép dữ liệu với bộ lưu trữ nhanh bị lỗi."),
+        "administrator",
+    ),
+    "Reservation": (
+        Text("Waiting for its reservation to begin.", "Đang chờ đến lúc phần đặt trước bắt đầu."),
+        "wait",
+    ),
+    "JobArrayTaskLimit": (
+        Text(
+            "As many of its tasks run at once as it allows.",
+            "Số tác vụ con chạy cùng lúc đã đạt mức mà tác vụ cho phép.",
+        ),
+        "throttle",
+    ),
+    "Dependency": (
+        Text("Waiting for other jobs to end.", "Đang chờ các tác vụ khác kết thúc."),
+        "wait",
+    ),
+    # Somebody holds it
+    "JobHeldUser": (
+        Text("It is held and starts only when released.", "Tác vụ đang bị giữ, chỉ chạy khi được thả."),
+        "release",
+    ),
+    "JobHeldAdmin": (
+        Text("An administrator of the cluster holds it.", "Quản trị viên cụm máy đang giữ tác vụ này."),
+        "administrator_release",
+    ),
+    "JobHoldMaxRequeue": (
+        Text(
+            "It was put back into the queue too often, and is held now.",
+            "Tác vụ bị đưa lại hàng chờ quá nhiều lần nên đang bị giữ.",
+        ),
+        "administrator_release",
+    ),
+    "JobLaunchFailure": (
+        Text("A node could not start it.", "Một nút không khởi động được tác vụ."),
+        "administrator_release",
+    ),
+    "launch failed requeued held": (
+        Text(
+            "A node could not start it; it is back in the queue, and held.",
+            "Một nút không khởi động được tác vụ; tác vụ trở lại hàng chờ và đang bị giữ.",
+        ),
+        "administrator_release",
+    ),
+    # It cannot start like this
+    "DependencyNeverSatisfied": (
+        Text(
+            "A job that it depends on did not end as required: it can never start.",
+            "Một tác vụ mà nó phụ thuộc không kết thúc như yêu cầu: tác vụ sẽ không bao giờ chạy.",
+        ),
+        "other_job",
+    ),
+    "BadConstraints": (
+        Text("No node has what it asks for.", "Không có nút nào đáp ứng yêu cầu của tác vụ."),
+        "submit_anew",
+    ),
+    "PartitionNodeLimit": (
+        Text(
+            "It asks for more or fewer nodes than its partition gives a job.",
+            "Tác vụ xin số nút nằm ngoài mức phân vùng cho phép.",
+        ),
+        "submit_anew",
+    ),
+    "PartitionTimeLimit": (
+        Text(
+            "Its walltime is longer than its partition allows.",
+            "Thời gian chạy dài hơn mức phân vùng cho phép.",
+        ),
+        "shorter",
+    ),
+    "PartitionConfig": (
+        Text("Its partition does not take jobs like this one.", "Phân vùng không nhận loại tác vụ này."),
+        "submit_anew",
+    ),
+    "AssociationTimeLimit": (
+        Text(
+            "Its walltime is longer than your project may ask for.",
+            "Thời gian chạy dài hơn mức dự án được xin.",
+        ),
+        "shorter",
+    ),
+    "QOSTimeLimit": (
+        Text("Its walltime is longer than its QOS allows.", "Thời gian chạy dài hơn mức QOS cho phép."),
+        "shorter",
+    ),
+    "MaxMemPerLimit": (
+        Text(
+            "It asks for more memory than one job may have.",
+            "Tác vụ xin nhiều bộ nhớ hơn mức cho một tác vụ.",
+        ),
+        "submit_anew",
+    ),
+    "DeadLine": (
+        Text("It cannot finish before its deadline any more.", "Tác vụ không còn kịp xong trước hạn chót."),
+        "submit_anew",
+    ),
+    "InvalidAccount": (
+        Text("The cluster does not know the project that pays.", "Cụm máy không biết dự án trả phí."),
+        "administrator",
+    ),
+    "AccountNotAllowed": (
+        Text("Your project may not use this partition.", "Dự án của bạn không được dùng phân vùng này."),
+        "submit_anew",
+    ),
+    "InvalidQOS": (
+        Text("Its QOS does not exist or is not yours to use.", "QOS không tồn tại hoặc bạn không được dùng."),
+        "submit_anew",
+    ),
+    "QOSNotAllowed": (
+        Text("Its QOS may not be used in this partition.", "QOS này không được dùng trong phân vùng."),
+        "submit_anew",
+    ),
+    "ReservationDeleted": (
+        Text("The reservation that it names is gone.", "Phần đặt trước mà tác vụ nêu không còn nữa."),
+        "submit_anew",
+    ),
+    "InactiveLimit": (
+        Text("It showed no activity for too long.", "Tác vụ không hoạt động quá lâu."),
+        "submit_anew",
+    ),
+    # Something is down
+    "ReqNodeNotAvail": (
+        Text(
+            "The nodes that it needs are down or reserved.",
+            "Các nút cần dùng đang ngừng hoạt động hoặc đã được đặt trước.",
+        ),
+        "administrator",
+    ),
+    "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions": (
+        Text(
+            "The nodes that it needs are down or reserved.",
+            "Các nút cần dùng đang ngừng hoạt động hoặc đã được đặt trước.",
+        ),
+        "administrator",
+    ),
+    "NodeDown": (
+        Text("The nodes that it needs are down.", "Các nút cần dùng đang ngừng hoạt động."),
+        "administrator",
+    ),
+    "PartitionDown": (
+        Text("Its partition takes no jobs now.", "Phân vùng của tác vụ hiện không nhận tác vụ."),
+        "administrator",
+    ),
+    "PartitionInactive": (
+        Text("Its partition is switched off.", "Phân vùng của tác vụ đang bị tắt."),
+        "administrator",
+    ),
+    "FrontEndDown": (
+        Text("A machine that starts jobs is down.", "Máy khởi động tác vụ đang ngừng hoạt động."),
+        "administrator",
+    ),
+    "SystemFailure": (
+        Text("The cluster had a failure of its own.", "Cụm máy gặp sự cố."),
+        "administrator",
+    ),
+    "SchedulerUnavailable": (
+        Text(
+            "The scheduler does not answer; the portal keeps trying.",
+            "Bộ lập lịch không trả lời; cổng vẫn tiếp tục thử.",
+        ),
+        "wait",
+    ),
+    # Limits without a resource in their name; the others are in limit_reasons.py
+    "AccountingPolicy": (
+        Text("A limit of your project or QOS is reached.", "Đã chạm một giới hạn của dự án hoặc QOS."),
+        "own_limit",
+    ),
+    "AssocGrpLimit": (
+        Text(
+            "Your project already uses as much at once as it may.",
+            "Dự án của bạn đã dùng đủ mức được phép cùng lúc.",
+        ),
+        "own_limit",
+    ),
+    "AssociationJobLimit": (
+        Text(
+            "Your project already runs as many jobs as it may.",
+            "Dự án của bạn đã chạy đủ số tác vụ được phép.",
+        ),
+        "own_limit",
+    ),
+    "AssociationResourceLimit": (
+        Text(
+            "Your project already uses as much at once as it may.",
+            "Dự án của bạn đã dùng đủ mức được phép cùng lúc.",
+        ),
+        "own_limit",
+    ),
+    "QOSJobLimit": (
+        Text("Its QOS already runs as many jobs as it may.", "QOS này đã chạy đủ số tác vụ được phép."),
+        "own_limit",
+    ),
+    "QOSResourceLimit": (
+        Text("Its QOS already uses as much at once as it may.", "QOS này đã dùng đủ mức được phép cùng lúc."),
+        "own_limit",
+    ),
+    "QOSUsageThreshold": (
+        Text(
+            "Your project has used the cluster too much lately for this QOS.",
+            "Gần đây dự án đã dùng cụm máy quá nhiều so với mức của QOS này.",
+        ),
+        "wait",
+    ),
+}
+"""By code. The advice is a key of ADVICE."""
