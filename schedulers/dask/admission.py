@@ -11,7 +11,7 @@ from schedulers.dask.placement import HELD_BY_USER, PRIORITY
 from schedulers.dask.pool import Pool, Slot
 from schedulers.dask.queue import Demand, Entry
 from schedulers.dask.store import Share, StoredJob
-from schedulers.jobspec import JobSpec
+from schedulers.jobspec import JobSpec, Launch
 from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
 from schedulers.units import format_walltime
@@ -25,6 +25,14 @@ def refusal(spec: JobSpec, pool: Pool) -> str:
     partition = _partition(spec, pool)
     if partition is None:
         return f"There is no partition {spec.partition!r}."
+    for what, asked in (
+        ("QOS", spec.qos),
+        ("node features", spec.constraint),
+        ("reservations", spec.reservation),
+        ("srun", spec.launch is Launch.FIRST_NODE and spec.resources.nodes > 1),
+    ):
+        if asked:
+            return f"This cluster has no {what}."
     walltime = spec.resources.walltime_seconds or 0
     if walltime > partition.max_walltime_seconds:
         return f"Partition {partition.name} allows {format_walltime(partition.max_walltime_seconds)}."
@@ -47,11 +55,12 @@ def new_job(submission: Submission, pool: Pool, *, sequence: int, grace_seconds:
         organisation=submission.organisation,
         project=submission.project,
         partition=partition.name if partition else spec.partition or "",
-        demand=Demand.of(spec.resources, walltime_seconds=walltime),
+        demand=Demand.of(spec, walltime_seconds=walltime),
         sequence=sequence,
         waiting=spec.task_count,
         throttle=spec.array.throttle if spec.array else None,
         priority=submission.priority - spec.nice,
+        not_before=spec.begin_at.timestamp() if spec.begin_at else 0.0,
     )
     return Job(
         submission=submission,
@@ -128,6 +137,7 @@ def restored_slot(job: Job, share: Share, *, now: float) -> Slot:
         demand=entry.demand,
         gpus={node: share.gpus.get(node, {}) for node in share.nodes},
         ends_at=now + entry.demand.walltime_seconds,
+        whole_cpus=share.whole_cpus,
     )
 
 

@@ -78,7 +78,9 @@ class Run:
             started_at=_instant(self.started_at),
             ended_at=datetime.fromtimestamp(self.ended_at, UTC),
             elapsed_seconds=0 if self.started_at is None else max(1, math.ceil(held)),
-            allocated_tres=self.job.entry.demand.tres(self.share.gpu_types),
+            allocated_tres=self.job.entry.demand.tres(
+                self.share.gpu_types, sum(self.share.whole_cpus.values()) or None
+            ),
             cpu_seconds=self.cpu_seconds,
             max_rss_mib=self.max_rss_mib,
         )

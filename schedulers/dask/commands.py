@@ -72,7 +72,7 @@ def lanes_of(
             lane_id=share.lane_id,
             command=replace(command, environment=command.environment | _node_variables(share, rank)),
             runs=tuple(_run(submission, share, task, rank, hosts) for task in tasks),
-            cpus=share.cpus,
+            cpus=share.whole_cpus.get(node, share.cpus),
             memory_mib=share.memory_mib,
             gpu_indices=tuple(share.gpu_indices.get(node, ())),
             slot=share.slot,

@@ -356,6 +356,7 @@ class Foreman:
             cpus=slot.demand.cpus,
             memory_mib=slot.demand.memory_mib,
             gpus=slot.gpus,
+            whole_cpus=slot.whole_cpus,
             supervisors={node: hellos[node].supervisor_id for node in slot.nodes},
         )
         self._unconfirmed.add(share.lane_id)

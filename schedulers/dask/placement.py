@@ -167,7 +167,13 @@ class _Cycle:
         holding = self._pool.holdings.get(entry.project, Holding())
         if limits.max_running_tasks is not None and holding.tasks >= limits.max_running_tasks:
             return "AssocGrpJobsLimit"
-        wanted = entry.demand.tres()
+        return self._over_limit(entry, entry.demand.tres())
+
+    def _over_limit(self, entry: Entry, wanted: Mapping[Tres, int]) -> str:
+        limits = self._limits.get(entry.project)
+        if limits is None:
+            return ""
+        holding = self._pool.holdings.get(entry.project, Holding())
         for name, limit in limits.max_tres.items():
             if wanted.get(name, 0) and holding.tres.get(name, 0) + wanted[name] > limit:
                 return _limit_reason(name)
@@ -179,7 +185,7 @@ class _Cycle:
         if not allowed and key in self._failed:
             return self._failed[key]
         reason = self._place(entry, allowed)
-        if reason and not allowed:
+        if reason and not allowed and not reason.startswith("Assoc"):
             self._failed[key] = reason
         return reason
 
@@ -190,16 +196,15 @@ class _Cycle:
             return NODE_NOT_AVAILABLE if is_up else PARTITION_DOWN
         ends_at = self._now + demand.walltime_seconds
         outlasted = [r for r in self._reservations.values() if r and ends_at > r.at]
-        for feature, count in demand.licenses:
-            free = [self._pool.free_licenses.get(feature, 0)]
-            free += [r.spare_licenses.get(feature, 0) for r in outlasted]
-            if count > min(free):
-                return LICENSES
+        if self._lacks_license(demand, outlasted):
+            return LICENSES
         chosen = self._choose_nodes(entry, dict(allowed), outlasted)
         if chosen is None:
             return (
                 RESOURCES if not allowed or self._choose_nodes(entry, {}, outlasted) is None else _GPU_LIMIT
             )
+        if demand.is_exclusive and (reason := self._over_limit(entry, self._whole_tres(demand, chosen))):
+            return reason
         slot = self._pool.new_slot(
             self._new_slot_id(),
             organisation=entry.organisation,
@@ -211,7 +216,8 @@ class _Cycle:
         for reservation in outlasted:
             for name, gpus in chosen.items():
                 if name in reservation.spare:
-                    reservation.spare[name].take(demand, gpus)
+                    cpus = self._pool.nodes[name].cpus_for(demand)
+                    reservation.spare[name].take(demand, gpus, cpus=cpus)
             for feature, count in demand.licenses:
                 reservation.spare_licenses[feature] -= count
         if any(self._pool.nodes[name].free.cpus <= 0 for name in chosen):
@@ -226,19 +232,33 @@ class _Cycle:
     ) -> dict[str, dict[str, int]] | None:
         """GPUs by type for each of as many nodes as the job needs; None when there are too few."""
         chosen: dict[str, dict[str, int]] = {}
+        missing = set(entry.demand.required_nodes)
         for node in self.candidates(entry.partition):
-            if not node.takes(entry.organisation):
+            is_open = node.name in missing or len(chosen) + len(missing) < entry.demand.nodes
+            if not is_open or not node.takes(entry.organisation):
                 continue
             room = _common_room(node, outlasted)
-            gpus = room.fit(entry.demand, allowed)
+            gpus = node.fit(room, entry.demand, allowed)
             if gpus is None:
                 continue
             chosen[node.name] = gpus
+            missing.discard(node.name)
             for gpu_type in allowed:
                 allowed[gpu_type] -= gpus.get(gpu_type, 0)
             if len(chosen) == entry.demand.nodes:
                 return chosen
         return None
+
+    def _lacks_license(self, demand: Demand, outlasted: Sequence[_Reservation]) -> bool:
+        supplies = [self._pool.free_licenses, *(reservation.spare_licenses for reservation in outlasted)]
+        return any(
+            supply.get(feature, 0) < count for feature, count in demand.licenses for supply in supplies
+        )
+
+    def _whole_tres(self, demand: Demand, chosen: Mapping[str, Mapping[str, int]]) -> dict[Tres, int]:
+        """What an exclusive job would hold on these nodes, which is more than it asked for."""
+        cpus = sum(self._pool.nodes[name].cpus for name in chosen)
+        return demand.tres(tres.add(*chosen.values()), cpus)
 
     def _allowed_gpu_types(self, entry: Entry) -> dict[str, int]:
         """How many more GPUs of each limited type the project may get, when "any type" is asked for."""
@@ -258,20 +278,22 @@ class _Cycle:
         pool, demand = self._pool, entry.demand
         rooms = {n.name: n.free.copy() for n in pool.members(entry.partition) if n.takes(entry.organisation)}
         licenses = dict(pool.free_licenses)
-        fitting = {name for name, room in rooms.items() if room.fit(demand) is not None}
+        fitting = {name for name, room in rooms.items() if pool.nodes[name].fit(room, demand) is not None}
         ending = sorted(pool.slots.values(), key=lambda slot: slot.ends_at)
         for place, slot in enumerate(ending):
             for name, gpus in slot.gpus.items():
                 if room := rooms.get(name):
-                    room.take(slot.demand, {t: len(indices) for t, indices in gpus.items()}, sign=-1)
-                    if room.fit(demand) is not None:
+                    counts = {gpu_type: len(indices) for gpu_type, indices in gpus.items()}
+                    room.take(slot.demand, counts, cpus=slot.whole_cpus.get(name), sign=-1)
+                    if pool.nodes[name].fit(room, demand) is not None:
                         fitting.add(name)
             for feature, count in slot.demand.licenses:
                 licenses[feature] = licenses.get(feature, 0) + count
             at = max(slot.ends_at, self._now)
             if place + 1 < len(ending) and ending[place + 1].ends_at <= at:
                 continue
-            if len(fitting) >= demand.nodes and all(licenses.get(f, 0) >= n for f, n in demand.licenses):
+            has_nodes = len(fitting) >= demand.nodes and demand.required_nodes <= fitting
+            if has_nodes and all(licenses.get(f, 0) >= n for f, n in demand.licenses):
                 return self._reservation(at, demand, rooms, fitting, licenses)
         return None
 
@@ -284,10 +306,13 @@ class _Cycle:
         licenses: dict[str, int],
     ) -> _Reservation:
         """Reserve the nodes that are busiest now, so that the idle ones stay free for the others."""
-        by_use = sorted(fitting, key=lambda name: (self._pool.nodes[name].free.cpus, name))
+        nodes = self._pool.nodes
+        required = demand.required_nodes
+        by_use = sorted(fitting, key=lambda name: (name not in required, nodes[name].free.cpus, name))
         spare = {name: rooms[name] for name in by_use[: demand.nodes]}
-        for room in spare.values():
-            room.take(demand, room.fit(demand) or {})
+        for name, room in spare.items():
+            gpus = nodes[name].fit(room, demand) or {}
+            room.take(demand, gpus, cpus=nodes[name].cpus_for(demand))
         for feature, count in demand.licenses:
             licenses[feature] -= count
         return _Reservation(at, spare, licenses)

@@ -34,9 +34,11 @@ class Room:
             free = {name: min(count, allowed.get(name, count)) for name, count in free.items()}
         return choose_gpu_types(free, demand.gpus)
 
-    def take(self, demand: Demand, gpus: Mapping[str, int], *, sign: int = 1) -> None:
-        """Hold a share; with sign -1, give it back."""
-        self.cpus -= sign * demand.cpus
+    def take(
+        self, demand: Demand, gpus: Mapping[str, int], *, cpus: int | None = None, sign: int = 1
+    ) -> None:
+        """Hold a share; with sign -1, give it back. `cpus` are those given where they are not those asked."""
+        self.cpus -= sign * (demand.cpus if cpus is None else cpus)
         self.memory_mib -= sign * demand.memory_mib
         for gpu_type, count in gpus.items():
             self.gpus[gpu_type] = self.gpus.get(gpu_type, 0) - sign * count
@@ -85,6 +87,31 @@ class PoolNode:
     free_gpus: dict[str, list[int]] = field(default_factory=dict)
     """Free indices by type, rising."""
 
+    @property
+    def whole(self) -> Room:
+        """All that it has."""
+        return Room(self.cpus, self.memory_mib, {name: len(ids) for name, ids in self.gpus.items()})
+
+    def fit(
+        self, room: Room, demand: Demand, allowed: Mapping[str, int] | None = None
+    ) -> dict[str, int] | None:
+        """The GPUs by concrete type that the demand would get in a room of this node; None when it may not.
+
+        An exclusive one gets every GPU, and needs all of the node's CPUs and GPUs.
+        """
+        if self.name in demand.excluded_nodes:
+            return None
+        gpus = room.fit(demand, allowed)
+        if gpus is None or not demand.is_exclusive:
+            return gpus
+        whole = {name: count for name, count in self.whole.gpus.items() if count}
+        is_idle = room.cpus >= self.cpus and all(room.gpus.get(name, 0) >= n for name, n in whole.items())
+        return whole if is_idle else None
+
+    def cpus_for(self, demand: Demand) -> int:
+        """The CPUs that the demand would hold here."""
+        return self.cpus if demand.is_exclusive else demand.cpus
+
     def takes(self, organisation: str) -> bool:
         """Whether new jobs of this organisation may start here."""
         return self.state is NodeState.UP and (self.is_shared or self.organisation in {None, organisation})
@@ -102,6 +129,8 @@ class Slot:
     """Held indices by node and type; its keys are the nodes, by rank."""
     ends_at: float
     """Unix seconds when it will be free at the latest, as far as walltimes tell."""
+    whole_cpus: Mapping[str, int] = field(default_factory=dict)
+    """CPUs by node where it holds whole nodes; {} where it holds what was asked for."""
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -111,7 +140,7 @@ class Slot:
     @property
     def tres(self) -> dict[Tres, int]:
         """What it holds, with the concrete types of an untyped GPU request."""
-        return self.demand.tres(self.gpu_types)
+        return self.demand.tres(self.gpu_types, sum(self.whole_cpus.values()) or None)
 
     @property
     def gpu_types(self) -> dict[str, int]:
@@ -144,9 +173,7 @@ class Pool:
 
     def put_node(self, node: PoolNode) -> None:
         """Add a node or replace what is known of it; what slots hold there stays held."""
-        node.free = Room(
-            node.cpus, node.memory_mib, {name: len(indices) for name, indices in node.gpus.items()}
-        )
+        node.free = node.whole
         node.free_gpus = {name: sorted(indices) for name, indices in node.gpus.items()}
         self.nodes[node.name] = node
         for slot in self.slots.values():
@@ -174,12 +201,12 @@ class Pool:
         """Whether the nodes that are up could run it if nothing else ran."""
         key = partition, demand
         if key not in self._capable:
-            whole = (
-                Room(node.cpus, node.memory_mib, {name: len(ids) for name, ids in node.gpus.items()})
+            fitting = {
+                node.name
                 for node in self.members(partition)
-                if node.state is NodeState.UP
-            )
-            self._capable[key] = sum(room.fit(demand) is not None for room in whole) >= demand.nodes
+                if node.state is NodeState.UP and node.fit(node.whole, demand) is not None
+            }
+            self._capable[key] = len(fitting) >= demand.nodes and demand.required_nodes <= fitting
         return self._capable[key]
 
     def take(self, slot: Slot) -> None:
@@ -203,7 +230,8 @@ class Pool:
                 gpu_type: [index for index in indices if index in node.gpus.get(gpu_type, ())]
                 for gpu_type, indices in gpus.items()
             }
-            node.free.take(slot.demand, {t: len(indices) for t, indices in given_back.items()}, sign=-1)
+            counts = {gpu_type: len(indices) for gpu_type, indices in given_back.items()}
+            node.free.take(slot.demand, counts, cpus=slot.whole_cpus.get(name), sign=-1)
             for gpu_type, indices in given_back.items():
                 node.free_gpus[gpu_type] = sorted([*node.free_gpus.get(gpu_type, ()), *indices])
         self._count(slot, sign=-1)
@@ -232,6 +260,7 @@ class Pool:
                 for name, chosen in gpu_types.items()
             },
             ends_at=ends_at,
+            whole_cpus={name: self.nodes[name].cpus for name in gpu_types} if demand.is_exclusive else {},
         )
         self.take(slot)
         return slot
@@ -242,7 +271,7 @@ class Pool:
             gpu_type: sum(index in node.gpus.get(gpu_type, ()) for index in indices)
             for gpu_type, indices in gpus.items()
         }
-        node.free.take(slot.demand, present)
+        node.free.take(slot.demand, present, cpus=slot.whole_cpus.get(node.name))
         for gpu_type, indices in gpus.items():
             free = node.free_gpus.get(gpu_type, [])
             node.free_gpus[gpu_type] = [index for index in free if index not in indices]

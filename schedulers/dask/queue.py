@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from schedulers import tres
-from schedulers.jobspec import ResourceRequest
+from schedulers.jobspec import JobSpec
 from schedulers.tres import Tres
 
 Rank: TypeAlias = tuple[float, ...]
@@ -30,10 +30,15 @@ class Demand:
     """On each node, by type; "" is any type and comes last."""
     licenses: tuple[tuple[str, int], ...]
     walltime_seconds: int
+    is_exclusive: bool = False
+    """Whole nodes: every CPU and GPU of them, whatever the numbers above; memory as above."""
+    required_nodes: frozenset[str] = frozenset()
+    excluded_nodes: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, asked: ResourceRequest, *, walltime_seconds: int) -> "Demand":
-        """The demand of a request whose walltime is known by now."""
+    def of(cls, spec: JobSpec, *, walltime_seconds: int) -> "Demand":
+        """The demand of a job whose walltime is known by now."""
+        asked = spec.resources
         return cls(
             nodes=asked.nodes,
             cpus=asked.cpus_per_node,
@@ -41,18 +46,22 @@ class Demand:
             gpus=tuple(sorted(asked.gpus_per_node.items(), reverse=True)),
             licenses=tuple(sorted(asked.licenses.items())),
             walltime_seconds=walltime_seconds,
+            is_exclusive=spec.exclusive,
+            required_nodes=frozenset(spec.nodelist),
+            excluded_nodes=frozenset(spec.exclude_nodes),
         )
 
-    def tres(self, gpu_types: Mapping[str, int] | None = None) -> dict[Tres, int]:
+    def tres(self, gpu_types: Mapping[str, int] | None = None, cpus: int | None = None) -> dict[Tres, int]:
         """What it counts for on all its nodes together.
 
         Args:
             gpu_types: the GPUs it was given, by concrete type; None counts untyped ones as `gres/gpu` only.
+            cpus: those it was given on all nodes together; None is what it asked for.
         """
         if gpu_types is None:
             gpu_types = {gpu_type: count * self.nodes for gpu_type, count in self.gpus}
         held = {
-            tres.CPU: self.cpus * self.nodes,
+            tres.CPU: self.cpus * self.nodes if cpus is None else cpus,
             tres.MEM: self.memory_mib * self.nodes,
             tres.NODE: self.nodes,
         }
@@ -81,7 +90,7 @@ class Entry:
     throttle: int | None = None
     priority: int = 0
     not_before: float = 0.0
-    """Unix seconds; set after a start that did not go well."""
+    """Unix seconds; from the job's begin_at, and set after a start that did not go well."""
     rests_for: str = "BeginTime"
     """Why it waits until `not_before`, in the words of squeue(1)."""
     rank: Rank = field(default=(), repr=False)

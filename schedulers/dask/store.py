@@ -30,6 +30,8 @@ class Share:
     """On each node."""
     gpus: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
     """Indices by node and type; an untyped request got concrete ones."""
+    whole_cpus: Mapping[str, int] = field(default_factory=dict)
+    """CPUs by node where whole nodes are held; {} where `cpus` are held on each."""
     supervisors: Mapping[str, str] = field(default_factory=dict)
     """By node: the supervisor that was to start it. Another one there means that the run is lost."""
 
@@ -58,6 +60,7 @@ class Share:
                 for node, by_type in self.gpus.items()
             },
             "supervisors": dict(self.supervisors),
+            **({"whole_cpus": dict(self.whole_cpus)} if self.whole_cpus else {}),
         }
 
     @classmethod
@@ -74,6 +77,7 @@ class Share:
                 for node, by_type in fields["gpus"].items()
             },
             supervisors=dict(fields["supervisors"]),
+            whole_cpus=dict(fields.get("whole_cpus", {})),
         )
 
 

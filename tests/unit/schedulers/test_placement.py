@@ -2,7 +2,7 @@
 
 import itertools
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -424,3 +424,60 @@ def test_the_queue_walks_in_the_order_of_a_plain_sort(moves: list[tuple[int, str
             queue.remove(gone)
     assert list(queue) == sorted(inside, key=lambda entry: (-entry.priority, entry.sequence))
     assert len(queue) == len(inside)
+
+
+def exclusive(cpus: int = 1, **facts: int) -> Demand:
+    return replace(demand(cpus, **facts), is_exclusive=True)  # type: ignore[arg-type]
+
+
+def test_an_exclusive_job_waits_for_an_idle_node_and_holds_all_of_it() -> None:
+    place = world({"n1": (8, {"h100": 2})})
+    add(place, job("small", demand(1)), job("whole", exclusive(2)), job("next", demand(1, walltime=2 * HOUR)))
+    assert place.started() == ["small"]
+    place.pool.release("0")
+    start = place.plan().starts[0]
+    assert start.entry.job_id == "whole"
+    assert start.slot.tres == {"cpu": 8, "mem": 10, "node": 1, "gres/gpu": 2, "gres/gpu:h100": 2}
+    assert place.pool.nodes["n1"].free.cpus == 0
+
+
+def test_an_exclusive_job_gives_back_all_that_it_held() -> None:
+    place = world({"n1": (8, {"h100": 2}), "n2": (4, {})})
+    add(place, job("whole", exclusive(2, nodes=2)))
+    slot = place.plan().starts[0].slot
+    assert slot.tres["cpu"] == 12
+    place.pool.release(slot.slot_id)
+    assert {name: node.free for name, node in place.pool.nodes.items()} == {
+        name: node.whole for name, node in place.pool.nodes.items()
+    }
+
+
+def test_a_job_behind_an_exclusive_one_may_not_delay_it() -> None:
+    place = world({"n1": (8, {})})
+    add(place, job("running", demand(4, walltime=HOUR)))
+    assert place.started() == ["running"]
+    add(place, job("whole", exclusive()), job("long", demand(1, walltime=2 * HOUR)), job("short", demand(1)))
+    assert place.started() == ["short"]
+
+
+def test_an_exclusive_job_counts_whole_against_its_projects_limits() -> None:
+    place = world({"n1": (8, {})})
+    add(place, job("whole", exclusive(1)))
+    planned = place.plan(limits={"lab": ConcurrentLimits(max_tres={"cpu": 4})})
+    assert (planned.starts, planned.reasons) == ([], {"whole": "AssocGrpCpuLimit"})
+
+
+def test_a_job_gets_the_nodes_that_it_names_and_none_that_it_excludes() -> None:
+    place = world({"n1": (4, {}), "n2": (4, {}), "n3": (4, {})})
+    named = replace(demand(nodes=2), required_nodes=frozenset({"n3"}))
+    avoiding = replace(demand(), excluded_nodes=frozenset({"n1", "n3"}))
+    add(place, job("named", named), job("avoiding", avoiding))
+    assert [start.slot.nodes for start in place.plan().starts] == [("n1", "n3"), ("n2",)]
+
+
+def test_a_job_waits_for_the_nodes_that_it_names() -> None:
+    place = world({"n1": (4, {}), "n2": (4, {})})
+    add(place, job("filler", replace(demand(4), required_nodes=frozenset({"n2"}))))
+    assert place.started() == ["filler"]
+    add(place, job("named", replace(demand(4), required_nodes=frozenset({"n2"}))), job("other", demand(4)))
+    assert place.started() == ["other"]
