@@ -6,7 +6,7 @@ member away: on a real cluster that would cancel the jobs that run under it.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar, assert_never
 
 from schedulers.tres import Tres
 
@@ -121,6 +121,9 @@ class Difference:
     found: str
 
 
+_Associated = TypeVar("_Associated", Account, Member)
+
+
 class QuotaMirror(Protocol):
     """A cluster that enforces accounts and budgets itself. Every method may raise a SchedulerError."""
 
@@ -178,6 +181,29 @@ def _is_so(wanted: Account | Member, found: Account | Member) -> bool:
     if wanted.budgets is None:
         found = replace(found, budgets=None, default_budget=wanted.default_budget)
     return wanted == found
+
+
+def after(seen: ClusterAccounts, changes: Iterable[Change]) -> ClusterAccounts:
+    """What is there once these changes are made."""
+    budgets, accounts, members = dict(seen.budgets), dict(seen.accounts), dict(seen.members)
+    for change in changes:
+        match change:
+            case PutBudget(wanted):
+                budgets[wanted.name] = wanted
+            case PutAccount(wanted, found):
+                accounts[wanted.name] = wanted if found is None else _with_kept_budgets(wanted, found)
+            case PutMember(wanted, found):
+                key = (wanted.account, wanted.user)
+                members[key] = wanted if found is None else _with_kept_budgets(wanted, found)
+            case _:
+                assert_never(change)
+    return replace(seen, budgets=budgets, accounts=accounts, members=members)
+
+
+def _with_kept_budgets(wanted: _Associated, found: _Associated) -> _Associated:
+    if wanted.budgets is not None:
+        return wanted
+    return replace(wanted, budgets=found.budgets, default_budget=found.default_budget)
 
 
 def in_the_way(wanted: ClusterAccounts, seen: ClusterAccounts) -> list[tuple[str, str]]:

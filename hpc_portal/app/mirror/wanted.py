@@ -22,6 +22,7 @@ from hpc_portal.app.tables import ClusterAccount, ExternalUsage, ProjectMember, 
 from quotas.balance import AssetBalance
 from quotas.errors import NoPriceList
 from quotas.limits import LimitKind, LimitOwner
+from quotas.money import VND
 from quotas.publish_prices import current_price_list
 from quotas.tables import (
     AccountingRecord,
@@ -39,7 +40,7 @@ from quotas.tables import (
     table_of,
 )
 from schedulers import tres
-from schedulers.mirror import MARK, Account, Budget, ClusterAccounts, Limits, Member
+from schedulers.mirror import MARK, Account, Budget, ClusterAccounts, Difference, Limits, Member
 from schedulers.tres import Tres, add
 
 _KEPT_AFTER_EXPIRY = timedelta(days=60)
@@ -82,6 +83,26 @@ def read_wanted(
             member = _member(account, person, inherited, limits[LimitOwner.USER, person.id])
             members[account.name, member.user] = member
     return ClusterAccounts(budgets, accounts, members)
+
+
+def read_untracked(connection: Connection, *, known: AbstractSet[Tres], at: datetime) -> list[Difference]:
+    """Resources that are granted and that the cluster cannot limit: it does not count them."""
+    assets = connection.execute(
+        select(col(AllocationLine.asset))
+        .join(Allocation, col(Allocation.id) == col(AllocationLine.allocation_id))
+        .where(
+            col(Allocation.state) == AllocationState.ACTIVE,
+            col(Allocation.valid_from) <= at,
+            col(Allocation.valid_to) > at,
+        )
+        .distinct()
+        .order_by(col(AllocationLine.asset))
+    ).scalars()
+    return [
+        Difference("cluster", "AccountingStorageTRES", asset, "not tracked")
+        for asset in assets
+        if asset != VND and asset not in known
+    ]
 
 
 _LimitRows = Mapping[tuple[LimitOwner, UUID], Mapping[tuple[LimitKind, str], int]]

@@ -16,6 +16,7 @@ from schedulers.mirror import (
     PutAccount,
     PutBudget,
     PutMember,
+    after,
     all_differences,
     diff,
     differences,
@@ -68,64 +69,59 @@ def worlds(draw: st.DrawFn, marks: st.SearchStrategy[str]) -> ClusterAccounts:
 
 
 def applied(seen: ClusterAccounts, changes: list[Change]) -> ClusterAccounts:
-    """A cluster that does what it is told, and refuses what Slurm would: members without an account."""
-    budgets, accounts, members = dict(seen.budgets), dict(seen.accounts), dict(seen.members)
+    """One change after the other, on a cluster that refuses what Slurm would: members without an account."""
     for change in changes:
         match change:
             case PutBudget(wanted, found):
-                assert found == budgets.get(wanted.name)
-                budgets[wanted.name] = wanted
+                assert found == seen.budgets.get(wanted.name)
             case PutAccount(account, old):
-                assert old == accounts.get(account.name)
-                assert account.parent == "root" or account.parent in accounts
-                kept = old.budgets if old and account.budgets is None else account.budgets
-                accounts[account.name] = replace(account, budgets=kept)
+                assert old == seen.accounts.get(account.name)
+                assert account.parent == "root" or account.parent in seen.accounts
             case PutMember(member, before):
-                assert before == members.get((member.account, member.user))
-                assert member.account in accounts
-                kept = before.budgets if before and member.budgets is None else member.budgets
-                members[member.account, member.user] = replace(member, budgets=kept)
-    return ClusterAccounts(budgets, accounts, members)
+                assert before == seen.members.get((member.account, member.user))
+                assert member.account in seen.accounts
+        seen = after(seen, [change])
+    return seen
 
 
 @given(worlds(marks), worlds(any_marks))
 def test_what_is_made_so_is_so_and_the_second_difference_is_empty(
     wanted: ClusterAccounts, seen: ClusterAccounts
 ) -> None:
-    after = applied(seen, diff(wanted, seen))
-    assert diff(wanted, after) == []
-    assert in_the_way(wanted, after) == in_the_way(wanted, seen)
+    then = applied(seen, diff(wanted, seen))
+    assert diff(wanted, then) == []
+    assert in_the_way(wanted, then) == in_the_way(wanted, seen)
 
 
 @given(worlds(marks), worlds(any_marks))
 def test_nothing_that_is_there_ever_goes_away(wanted: ClusterAccounts, seen: ClusterAccounts) -> None:
-    after = applied(seen, diff(wanted, seen))
-    assert seen.budgets.keys() <= after.budgets.keys()
-    assert seen.accounts.keys() <= after.accounts.keys()
-    assert seen.members.keys() <= after.members.keys()
+    then = applied(seen, diff(wanted, seen))
+    assert seen.budgets.keys() <= then.budgets.keys()
+    assert seen.accounts.keys() <= then.accounts.keys()
+    assert seen.members.keys() <= then.members.keys()
 
 
 @given(worlds(marks), worlds(any_marks))
 def test_what_others_made_stays_as_it_is(wanted: ClusterAccounts, seen: ClusterAccounts) -> None:
-    after = applied(seen, diff(wanted, seen))
+    then = applied(seen, diff(wanted, seen))
     for name, account in seen.accounts.items():
         if not account.mark.startswith(MARK) or name not in wanted.accounts:
-            assert after.accounts[name] == account
-            assert {k: v for k, v in after.members.items() if k[0] == name} == {
+            assert then.accounts[name] == account
+            assert {k: v for k, v in then.members.items() if k[0] == name} == {
                 k: v for k, v in seen.members.items() if k[0] == name
             }
     for name, budget in seen.budgets.items():
         if not budget.mark.startswith(MARK) or name not in wanted.budgets:
-            assert after.budgets[name] == budget
+            assert then.budgets[name] == budget
 
 
 @given(worlds(marks), worlds(any_marks))
 def test_who_is_not_wanted_in_our_accounts_starts_nothing_more(
     wanted: ClusterAccounts, seen: ClusterAccounts
 ) -> None:
-    after = applied(seen, diff(wanted, seen))
+    then = applied(seen, diff(wanted, seen))
     foreign = {name for _, name in in_the_way(wanted, seen)}
-    for (account, user), member in after.members.items():
+    for (account, user), member in then.members.items():
         if account in wanted.accounts.keys() - foreign and (account, user) not in wanted.members:
             assert (member.limits.max_jobs, member.limits.max_submit_jobs) == (0, 0)
 
