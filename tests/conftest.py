@@ -10,8 +10,9 @@ from tests.postgres import PostgresServer, running_server
 from tests.slurm import put_in_one_process, running_cluster, settle
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One Slurm cluster is enough for all."""
+    """One Slurm cluster is enough for all. First: xdist reads the marks in this same hook."""
     put_in_one_process(items)
 
 
