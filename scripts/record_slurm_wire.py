@@ -244,7 +244,12 @@ def all_in(*states: str) -> Callable[[list[dict[str, Any]]], bool]:
 def reads(facts: Mapping[str, int]) -> Iterator[Scene]:
     """What changes nothing."""
     now = int(time.time())
-    window = {"start_time": f"uts{now - 3600}", "end_time": f"uts{now + 3600}", "show_duplicates": "true"}
+    window = {
+        "start_time": f"uts{now - 3600}",
+        "end_time": f"uts{now + 3600}",
+        "show_duplicates": "true",
+        "disable_truncate_usage_time": "true",
+    }
     yield Scene("ping", "GET", "/slurm/API/ping")
     yield Scene("jobs_state", "GET", "/slurm/API/jobs/state")
     yield Scene("jobs_state_of_array", "GET", "/slurm/API/jobs/state", query={"job_id": str(facts["array"])})

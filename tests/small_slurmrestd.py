@@ -42,7 +42,8 @@ class HalfAReply:
     """The answer's head and the beginning of its body; then the connection ends."""
 
 
-Answer = Callable[[Asked], Reply | HangUp | Silence | HalfAReply]
+Fate = Reply | HangUp | Silence | HalfAReply
+Answer = Callable[[Asked], Fate]
 
 
 @dataclass
@@ -50,7 +51,7 @@ class SmallSlurmrestd:
     """What it was asked, and how to reach it."""
 
     url: str
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[Asked] = field(default_factory=list, repr=False)
     at_once: int = 0
     """Requests that wait for their answer now."""
     most_at_once: int = 0
@@ -125,7 +126,7 @@ async def _read(reader: asyncio.StreamReader) -> Asked | None:
     )
 
 
-async def _answer(what: Reply | HangUp | Silence | HalfAReply, writer: asyncio.StreamWriter) -> bool:
+async def _answer(what: Fate, writer: asyncio.StreamWriter) -> bool:
     match what:
         case Reply(body, status):
             content = body.encode() if isinstance(body, str) else json.dumps(body).encode()

@@ -260,6 +260,8 @@ class SlurmClient:
             "start_time": f"uts{int(start.timestamp())}",
             "end_time": f"uts{int(end.timestamp())}",
             "show_duplicates": "true",
+            # Or starts and ends outside the window would be told as the window's own.
+            "disable_truncate_usage_time": "true",
         }
         if job_ids:
             params["step"] = job_ids  # repeated in the URL: slurmrestd refuses an encoded comma

@@ -124,12 +124,17 @@ class _WatchedFile:
 
     def token(self) -> str:
         """Its one word; `SLURM_JWT=...`, as `scontrol token` prints it, is understood, too."""
-        text = self.content().decode("ascii", errors="replace").strip().removeprefix("SLURM_JWT=")
-        if not _TOKEN.fullmatch(text):
-            # A header with other characters would be quoted in an error of the HTTP library.
+        word = _token_in(self.content())
+        if word is None:
             message = f"{self._path} does not hold a token"
             raise SchedulerUnavailable(message)
-        return text
+        return word
+
+
+def _token_in(content: bytes) -> str | None:
+    """None for anything else than a token: in a header, the HTTP library would quote it in its error."""
+    text = content.decode("ascii", errors="replace").strip().removeprefix("SLURM_JWT=")
+    return text if _TOKEN.fullmatch(text) else None
 
 
 def _mint(key: bytes, user: str, *, issued_at: int, expires_at: int) -> str:

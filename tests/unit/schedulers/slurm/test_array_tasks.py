@@ -115,7 +115,10 @@ def test_numbers_of_arrays_that_are_gone_are_forgotten() -> None:
 
 
 def test_v0_0_40_tells_the_array_itself() -> None:
-    lines = [{"job_id": "37_0", "array_job_id": "37", "state": ["RUNNING"]}, {"job_id": "12", "state": []}]
+    lines: list[dict[str, Any]] = [
+        {"job_id": "37_0", "array_job_id": "37", "state": ["RUNNING"]},
+        {"job_id": "12", "state": []},
+    ]
     slurmctld = Slurmctld({})
     entries = asyncio.run(ArrayTasks().entries(lines, slurmctld.of_array))
     assert [entry.job_id for entry in entries] == ["37_0", "12"]
@@ -123,7 +126,11 @@ def test_v0_0_40_tells_the_array_itself() -> None:
 
 
 def test_a_line_that_is_no_number_is_left_out() -> None:
-    lines = [{"job_id": ""}, {"job_id": "x_1"}, {"job_id": "44+0", "state": ["PENDING"]}]
+    lines: list[dict[str, Any]] = [
+        {"job_id": ""},
+        {"job_id": "x_1"},
+        {"job_id": "44+0", "state": ["PENDING"]},
+    ]
     slurmctld = Slurmctld({})
     entries = asyncio.run(ArrayTasks().entries(lines, slurmctld.of_array))
     assert [(entry.job_id, entry.record_id) for entry in entries] == [("44+0", 44)]
