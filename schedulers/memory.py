@@ -469,7 +469,8 @@ class MemoryScheduler:
             if dependency.scheduler_job_id in self._jobs
         ]
         for kind, other in known:
-            completed = all(run.snapshot.state is JobState.COMPLETED for run in other.runs.values())
+            states = [run.snapshot.state for run in other.runs.values()]
+            completed = states.count(JobState.COMPLETED) == other.submission.spec.task_count
             unwanted = {DependencyKind.AFTEROK: not completed, DependencyKind.AFTERNOTOK: completed}
             if other.has_ended and unwanted.get(kind):
                 return "DependencyNeverSatisfied"

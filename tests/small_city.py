@@ -15,7 +15,7 @@ from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.services import Services
-from hpc_portal.app.settings import Settings
+from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole, User
 from quotas.append_only import append_only_ddl
 from quotas.grant import grant
@@ -70,16 +70,17 @@ def cluster(name: str = "memory") -> ClusterSnapshot:
     return ClusterSnapshot(name, GRANTED_AT, (partition,), (node,))
 
 
-def build_city(
+def build_city(  # noqa: PLR0913 - a test names the one or two that it cares about
     url: str,
     folder: Path,
     *,
     clock: Clock,
     budget: dict[str, int] | None = None,
     cluster_name: str = "memory",
+    slurm: SlurmSettings | None = None,
 ) -> City:
-    """Create the tables and the city in an empty database."""
-    settings = Settings(state_dir=folder, database_url=url, cluster_name=cluster_name)
+    """Create the tables and the city in an empty database; `slurm` adds a cluster that looks the same."""
+    settings = Settings(state_dir=folder, database_url=url, cluster_name=cluster_name, slurm=slurm)
     engine = create_engine(url)
 
     def create(connection: Connection) -> list[tuple[UUID, UUID, UUID, UUID]]:
@@ -87,7 +88,8 @@ def build_city(
         for statement in append_only_ddl(connection.dialect.name):
             connection.execute(text(statement))
         publish_price_list(connection, PRICES, valid_from=GRANTED_AT, actor_id=None, at=GRANTED_AT)
-        cluster_views.save(connection, cluster(cluster_name))
+        for name in settings.cluster_names:
+            cluster_views.save(connection, cluster(name))
         return [_tenant(connection, name, number, budget or BUDGET) for number, name in enumerate(_NAMES)]
 
     tenants = transact(engine, create)

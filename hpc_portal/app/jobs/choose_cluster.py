@@ -38,7 +38,7 @@ def choose_cluster(
         case []:
             if len(known) < len(configured) or not any(snapshot.nodes for snapshot in known.values()):
                 raise ClusterNotSeenYet
-            raise InvalidSubmission([_no_partition(partition, list(known.values()))])
+            raise InvalidSubmission([_no_partition(partition, [known[name] for name in configured])])
         case _:
             raise InvalidSubmission([_ambiguous(partition, having)])
 

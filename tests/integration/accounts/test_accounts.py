@@ -19,7 +19,9 @@ from hpc_portal.app.accounts.create_project import create_project
 from hpc_portal.app.accounts.create_user import NewUser, create_user
 from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
 from hpc_portal.app.accounts.issue_token import issue_token
+from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
 from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.accounts.queries import ClusterAccountRecord
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.clock import SystemClock
@@ -33,6 +35,7 @@ from hpc_portal.app.errors import (
     WrongCredentials,
 )
 from hpc_portal.app.services import Services
+from hpc_portal.app.settings import SlurmSettings
 from hpc_portal.app.tables import AuditRecord, OrganisationRole, ProjectRole, User
 from quotas.errors import InvalidAmount
 from quotas.tables import OrganisationKind
@@ -253,3 +256,70 @@ def test_secrets_are_neither_stored_nor_logged(city: City) -> None:
         [kept] = queries.list_tokens(session, city.chips.lead)
     assert kept.name == "laptop"
     assert not any(token.secret in text for text in facts)
+
+
+@pytest.fixture
+def slurm_city(database_url: str, tmp_path: Path) -> Iterator[City]:
+    slurm = SlurmSettings(url="http://127.0.0.1:1", jwt_key=Path("/nowhere"))
+    city = build_city(database_url, tmp_path, clock=SystemClock(), slurm=slurm)
+    yield city
+    city.services.commits.close()
+    city.services.engine.dispose()
+
+
+def test_an_account_on_a_cluster_is_given_changed_and_taken_away_on_the_record(slurm_city: City) -> None:
+    services = slurm_city.services
+    lan = person(services)
+
+    def accounts() -> dict[str, str]:
+        with services.reading() as session:
+            actor = load_actor(session, lan.user_id)
+        assert actor
+        return dict(actor.cluster_accounts)
+
+    for account in (AccountThere("lan_tt", 5001), AccountThere("lan_tt", 5001), AccountThere("lan", 5002)):
+        map_cluster_user(services, OPERATOR, "lan", cluster="slurm", account=account)
+    assert accounts() == {"slurm": "lan"}
+    with services.reading() as session:
+        listed = queries.list_cluster_accounts(session, OPERATOR)
+    assert listed == [ClusterAccountRecord("slurm", "lan", "lan", 5002)]
+    unmap_cluster_user(services, OPERATOR, "lan", cluster="slurm")
+    assert accounts() == {}
+    with pytest.raises(NotFound):
+        unmap_cluster_user(services, OPERATOR, "lan", cluster="slurm")
+    assert deeds(services)[:3] == [
+        ("user.cluster_account_removed", "lan"),
+        ("user.cluster_account_set", "lan"),
+        ("user.cluster_account_set", "lan"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "account", "field"),
+    [
+        ("slurm", AccountThere("root", 5001), "cluster_user"),
+        ("slurm", AccountThere("lan", 0), "uid"),
+        ("slurm", AccountThere("lan", 999), "uid"),
+        ("slurm", AccountThere("nobody_knows_me"), "uid"),
+        ("memory", AccountThere("lan", 5001), "cluster"),
+    ],
+)
+def test_an_account_that_must_not_be_is_refused(
+    slurm_city: City, cluster: str, account: AccountThere, field: str
+) -> None:
+    with pytest.raises(InvalidEntry) as error:
+        map_cluster_user(slurm_city.services, OPERATOR, "chips-member", cluster=cluster, account=account)
+    assert [problem.field for problem in error.value.problems] == [field]
+
+
+def test_an_account_is_one_persons_and_only_administrators_say_whose(slurm_city: City) -> None:
+    services, account = slurm_city.services, AccountThere("shared", 5001)
+    map_cluster_user(services, OPERATOR, "chips-member", cluster="slurm", account=account)
+    with pytest.raises(NameTaken, match="cluster account 'shared'"):
+        map_cluster_user(services, OPERATOR, "rivals-member", cluster="slurm", account=account)
+    with pytest.raises(NotAllowed):
+        map_cluster_user(
+            services, slurm_city.chips.lead, "chips-lead", cluster="slurm", account=AccountThere("x", 5002)
+        )
+    with pytest.raises(NotAllowed):
+        unmap_cluster_user(services, slurm_city.chips.lead, "chips-member", cluster="slurm")

@@ -17,7 +17,7 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.cancel import CancelStep
 from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.context import ControllerContext
-from hpc_portal.app.jobs.dependencies import resolve_dependencies
+from hpc_portal.app.jobs.dependencies import give_up_hopeless, resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.settle import SettleStep
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
@@ -26,7 +26,8 @@ from hpc_portal.app.tables import Job, JobTask
 from quotas.balance import balance
 from quotas.verify import verify
 from schedulers.jobspec import JobSpec
-from schedulers.memory import ManualClock, MemoryScheduler
+from schedulers.memory import DEFAULT_FEATURES, ManualClock, MemoryScheduler
+from schedulers.protocol import Feature
 from tests.small_city import City, build_city
 
 LEASE_SECONDS = 10_000.0
@@ -64,6 +65,7 @@ class Story:
                 await resolve_dependencies(self.context)
                 while await dispatch_once(self.context):
                     pass
+                await give_up_hopeless(self.context)
                 await cancel()
                 while await change():
                     pass
@@ -96,8 +98,14 @@ class Story:
 
 
 @pytest.fixture
-def story(database_url: str, tmp_path: Path) -> Iterator[Story]:
-    scheduler = MemoryScheduler()
+def features() -> frozenset[Feature]:
+    """What the scheduler can do; tests that need more have a fixture of this name of their own."""
+    return DEFAULT_FEATURES
+
+
+@pytest.fixture
+def story(database_url: str, tmp_path: Path, features: frozenset[Feature]) -> Iterator[Story]:
+    scheduler = MemoryScheduler(features=features)
     city = build_city(database_url, tmp_path, clock=scheduler.clock)
     services = city.services
     lease = transact(

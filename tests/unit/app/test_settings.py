@@ -1,6 +1,7 @@
 """Settings that contradict each other are refused at start, by name."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -21,3 +22,40 @@ def test_a_tls_scheduler_needs_authority_certificate_and_key(missing: str) -> No
 def test_certificates_with_a_scheduler_in_the_clear_are_refused_instead_of_left_unused() -> None:
     with pytest.raises(ValidationError, match="must start with tls://"):
         Settings.model_validate({"dask_scheduler": "tcp://scheduler:8786", "dask_tls_ca": PEM})
+
+
+SLURM = {"url": "http://slurm:6820", "jwt_key": PEM}
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ({"slurm": {**SLURM, "url": "slurm:6820"}}, "must start with http"),
+        ({"slurm": {"url": "http://slurm:6820"}}, "jwt_key: needed"),
+        ({"slurm": {**SLURM, "auth": "proxy_token"}}, "token_file: needed"),
+        ({"slurm": {**SLURM, "tls_ca": PEM}}, "must start with https"),
+        ({"slurm": {**SLURM, "cluster_name": "danang"}}, "must differ"),
+        ({"slurm": SLURM, "default_cluster": "nowhere"}, "must be one of slurm, danang"),
+        ({"dask_enabled": False}, "needs a cluster"),
+    ],
+)
+def test_a_slurm_cluster_that_cannot_work_is_refused_by_name(given: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ValidationError, match=complaint):
+        Settings.model_validate(given)
+
+
+def test_the_default_cluster_comes_first() -> None:
+    assert Settings().cluster_names == ("danang",)
+    assert Settings.model_validate({"slurm": SLURM}).cluster_names == ("slurm", "danang")
+    chosen = Settings.model_validate({"slurm": SLURM, "default_cluster": "danang"})
+    assert chosen.cluster_names == ("danang", "slurm")
+    alone = Settings.model_validate({"slurm": SLURM, "dask_enabled": False})
+    assert alone.cluster_names == ("slurm",)
+
+
+def test_a_slurm_cluster_is_described_by_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HPC_PORTAL_SLURM__URL", "unix:///run/slurmrestd.sock")
+    monkeypatch.setenv("HPC_PORTAL_SLURM__JWT_KEY", str(PEM))
+    slurm = Settings().slurm
+    assert slurm
+    assert (slurm.url, slurm.jwt_key, slurm.auth) == ("unix:///run/slurmrestd.sock", PEM, "jwt_key")
