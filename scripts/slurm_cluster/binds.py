@@ -17,15 +17,18 @@ class Bind:
 
 
 def checkout_and_python() -> list[Bind]:
-    """This checkout and the Python that runs us, to read: enough for a job to run the portal's workloads.
+    """This checkout and the Python that runs us, to read: enough for a job to run the portal's workloads."""
+    environment = [] if sys.prefix == sys.base_prefix else [Path(sys.prefix)]
+    return [Bind(path) for path in (CHECKOUT, *environment, *base_python())]
 
-    A Python below /usr (Debian's own) comes as its program and its library only: the rest of /usr is the
-    root's, whose newer C libraries it runs with as well.
+
+def base_python() -> list[Path]:
+    """What a virtual environment stands on.
+
+    Of a Python below /usr (Debian's own) its program and its library only: the rest of /usr is the root's,
+    whose newer C libraries it runs with as well.
     """
     base = Path(sys.base_prefix)
     if base == Path("/usr"):
-        program = Path(sys.executable).resolve()
-        python = [program, Path(sysconfig.get_path("stdlib"))]
-    else:
-        python = [base]
-    return [Bind(path) for path in (CHECKOUT, Path(sys.prefix), *python)]
+        return [Path(sys.executable).resolve(), Path(sysconfig.get_path("stdlib"))]
+    return [base]

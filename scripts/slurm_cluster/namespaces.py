@@ -36,7 +36,9 @@ def start_keeper(name: str, root: Path, binds: Sequence[Bind], lifeline: int | N
 
     Raises:
         ClusterFailed: with what the keeper said; nothing of it is left then.
+        NotPrivileged: we are not root and there is no sudo.
     """
+    as_root()  # before anything is made: whoever cannot become root hears of it now
     folder = make_folder(name)
     every_bind = {bind.path: bind for bind in (*binds, Bind(folder / "workspace", is_writable=True))}
     wish = {

@@ -55,6 +55,11 @@ def token(slurm: Instance, user: str) -> str:
     return f"{signed}.{encode(hmac.digest(slurm.jwt_key(), signed.encode(), hashlib.sha256))}"
 
 
+def test_tests_of_the_cluster_share_one_process(slurm: Instance, request: pytest.FixtureRequest) -> None:
+    is_grouped = request.config.getoption("loadgroup", default=False)
+    assert request.node.nodeid.endswith("@slurm") == is_grouped
+
+
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
 def test_slurmrestd_answers_on_both_transports(slurm: Instance, transport: str) -> None:
     wire = httpx.HTTPTransport(uds=str(slurm.rest_socket) if transport == "unix" else None)
