@@ -6,7 +6,7 @@ scheduler before it is submitted again.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias, assert_never
@@ -17,12 +17,14 @@ from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
+from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.files.workspace import prepare_workspace
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import Answer, Other, answer, find_others, hand_over
 from hpc_portal.app.jobs.lifecycle import NEVER, Phase
-from hpc_portal.app.jobs.submissions import SUBMISSIONS, submission_of
+from hpc_portal.app.jobs.submissions import SUBMISSIONS, is_budget_in_force, submission_of
+from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.tables import Job
 from quotas.release import close_hold
 from schedulers.errors import SchedulerUnavailable
@@ -127,7 +129,6 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
                 refused = Event(row.id, row.project_id, "job.refused", {"reason": _UNREADABLE})
                 events.record(connection, [refused], at=now)
             continue
-        lacks_account = context.needs_accounts and row.account_user is None
         claimed.append(
             _Claimed(
                 submission,
@@ -135,10 +136,17 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
                 token=token,
                 maybe_there=was_claimed,
                 is_unwanted=row.cancel_requested_at is not None,
-                decided=Refused(NO_ACCOUNT) if lacks_account else None,
+                decided=_decide(row, context),
             )
         )
     return _with_dependencies(connection, context, claimed)
+
+
+def _decide(row: AnyRow, context: ControllerContext) -> "_Outcome | None":
+    """What becomes of a job whose person or budget the cluster does not know."""
+    if context.needs_accounts and row.account_user is None:
+        return Refused(NO_ACCOUNT)
+    return None if is_budget_in_force(row, context) else Uncertain(NOT_IN_FORCE)
 
 
 def _with_dependencies(
@@ -172,14 +180,14 @@ def _with_its_dependencies(
 async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> list[_Outcome]:
     """One outcome for each claimed job, in order; jobs that the scheduler already has are not sent again."""
     suspects = [claim.submission.job_id for claim in claimed if claim.maybe_there]
-    found: Mapping[UUID, str] = await context.scheduler.find(suspects) if suspects else {}
+    found = await _look_for(context, suspects, is_alone=len(suspects) == len(claimed)) if suspects else {}
     outcomes: dict[UUID, _Outcome] = {
         claim.submission.job_id: _NeverSent() for claim in claimed if claim.is_unwanted
     }
     outcomes |= {
         claim.submission.job_id: claim.decided for claim in claimed if claim.decided and not claim.is_unwanted
     }
-    outcomes |= {job_id: Accepted(known) for job_id, known in found.items()}
+    outcomes |= found
     new = [claim.submission for claim in claimed if claim.submission.job_id not in outcomes]
     problems = await asyncio.to_thread(_prepare_workspaces, context, new)
     outcomes.update(problems)
@@ -187,6 +195,19 @@ async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> li
     answers = await context.scheduler.submit(ready) if ready else []
     outcomes.update({submission.job_id: answer for submission, answer in zip(ready, answers, strict=True)})
     return [outcomes[claim.submission.job_id] for claim in claimed]
+
+
+async def _look_for(
+    context: ControllerContext, suspects: Collection[UUID], *, is_alone: bool
+) -> Mapping[UUID, SubmitOutcome]:
+    """Those that the scheduler has. While it cannot say, they wait; jobs that were never sent need not."""
+    try:
+        found = await context.scheduler.find(suspects)
+    except SchedulerUnavailable as problem:
+        if is_alone:
+            raise
+        return {job_id: Uncertain(str(problem)) for job_id in suspects}
+    return {job_id: Accepted(known) for job_id, known in found.items()}
 
 
 def _prepare_workspaces(

@@ -105,6 +105,8 @@ def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
             col(JobTask.ended_at),
             col(JobTask.elapsed_seconds),
             col(JobTask.allocated_tres),
+            col(JobTask.cpu_seconds),
+            col(JobTask.max_rss_mib),
             col(Job.project_id),
             col(Job.user_id),
             col(Job.scheduler_job_id),
@@ -144,7 +146,12 @@ _SETTLED_RUN = (
         col(JobTask.attempt) == bindparam("b_attempt"),
     )
     .values(
-        settled_at=bindparam("b_at"), charged_vnd=bindparam("b_vnd"), elapsed_seconds=bindparam("b_elapsed")
+        settled_at=bindparam("b_at"),
+        charged_vnd=bindparam("b_vnd"),
+        elapsed_seconds=bindparam("b_elapsed"),
+        allocated_tres=bindparam("b_tres"),
+        cpu_seconds=bindparam("b_cpu_seconds"),
+        max_rss_mib=bindparam("b_max_rss_mib"),
     )
 )
 _ADD_CHARGE = (
@@ -178,6 +185,9 @@ def _settle(
                 "b_at": at,
                 "b_vnd": cost.get(_run_key(row), 0),
                 "b_elapsed": usages[_run_key(row)].elapsed_seconds,
+                "b_tres": dict(usages[_run_key(row)].allocated_tres),
+                "b_cpu_seconds": usages[_run_key(row)].cpu_seconds,
+                "b_max_rss_mib": usages[_run_key(row)].max_rss_mib,
             }
             for row in by_job[job_id]
         ]
@@ -200,6 +210,8 @@ def _usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
         ended_at=row.ended_at,
         elapsed_seconds=row.elapsed_seconds,
         allocated_tres=row.allocated_tres or {},
+        cpu_seconds=row.cpu_seconds,
+        max_rss_mib=row.max_rss_mib,
     )
 
 

@@ -13,6 +13,7 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
 from hpc_portal.app.tables import Job
 from quotas.tables import QuotaHold
+from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import Dependency, DependencyKind
 from schedulers.jobstate import JobState
 from schedulers.memory import SubmitScenario
@@ -103,6 +104,33 @@ def test_a_cancelled_job_whose_answer_was_lost_is_found_and_cancelled(story: Sto
     story.step()
     assert (story.job(job_id).phase, story.job(job_id).state) == (Phase.SETTLED, JobState.CANCELLED)
     assert story.scheduler.started == [(job_id, 0, 0)]
+
+
+def test_a_job_in_doubt_waits_for_an_answer_and_holds_up_no_new_one(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.scheduler.scenario = SubmitScenario.LOSE_ANSWER
+    in_doubt = story.submit(spec("in-doubt"))
+    story.step()
+    story.scheduler.scenario = SubmitScenario.ACCEPT
+
+    async def cannot_say(_: object) -> dict[UUID, str]:
+        raise SchedulerUnavailable("the accounting is down")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(story.scheduler, "find", cannot_say)
+        new = story.submit(spec("new"))
+        story.clock.advance(3)
+        story.step()
+    assert story.job(new).phase is Phase.TRACKED
+    assert (story.job(in_doubt).phase, story.job(in_doubt).state_reason) == (
+        Phase.DISPATCHING,
+        "the accounting is down",
+    )
+    story.clock.advance(3)
+    story.step()
+    assert story.job(in_doubt).phase is Phase.TRACKED
+    assert sorted(story.scheduler.started) == sorted([(in_doubt, 0, 0), (new, 0, 0)])
 
 
 def test_a_job_that_cannot_be_closed_stops_nobody_else(story: Story) -> None:
