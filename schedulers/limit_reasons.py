@@ -1,7 +1,7 @@
 """Slurm's reasons that name a limit by its parts, such as `QOSMaxGRESPerUser`: 150 codes, six sentences.
 
 Pure. See "resource limits" in Slurm's documentation: an association is a person in a project, a QOS a class
-of jobs; Grp limits count what all jobs hold together, Max limits one job, one node, one person or one account.
+of jobs; Grp limits count what all jobs hold together, Max limits one job, node, person or account.
 """
 
 import re
@@ -65,7 +65,7 @@ def _at_once(what: Text, rest: str) -> Text:
     owner, many = _owner(rest), "many" if what.en.endswith("s") else "much"
     return Text(
         f"{owner.en} already {'use' if rest == 'peruser' else 'uses'} as {many} {what.en} as {_may(rest)}.",
-        f"{owner.vi} đã dùng đủ số {what.vi} được phép.",
+        f"{owner.vi} đã dùng đủ {'số' if many == 'many' else 'mức'} {what.vi} được phép.",
     )
 
 
@@ -79,7 +79,7 @@ def _may(rest: str) -> str:
 
 def _promised(what: Text) -> Text:
     return Text(
-        f"What runs for your project may still use as much {what.en} time as it is allowed.",
+        f"What runs for your project may still use as much {what.en.removesuffix('s')} time as it may.",
         f"Các tác vụ đang chạy của dự án đã chiếm hết thời gian {what.vi} được phép.",
     )
 

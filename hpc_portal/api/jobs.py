@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
@@ -15,6 +15,7 @@ from hpc_portal.api.schemas import (
     JobDetailReply,
     JobReply,
     PageReply,
+    PendingReasonReply,
     SubmitBody,
     SubmittedReply,
     TaskReply,
@@ -23,12 +24,16 @@ from hpc_portal.app.jobs import queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.app.jobs.waiting import why_waiting
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from schedulers.jobstate import JobState
+
+AnyJobReply = TypeVar("AnyJobReply", bound=JobReply)
 
 router = APIRouter(tags=["jobs"])
 
 Limit = Annotated[int, Query(ge=1, le=500)]
+AcceptLanguage = Annotated[str, Header(max_length=200)]
 IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
 
 
@@ -81,6 +86,7 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
     submitted_after: datetime | None = None,
     cursor: UUID | None = None,
     limit: Limit = 50,
+    accept_language: AcceptLanguage = "",
 ) -> PageReply[JobReply]:
     """The jobs that you may see, newest first. A time without a zone is UTC."""
     wanted = queries.JobFilter(
@@ -93,15 +99,18 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
     with services.reading() as session:
         page = queries.list_jobs(session, actor, wanted, cursor=cursor, limit=limit)
     return PageReply(
-        items=[JobReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
+        items=[_job_reply(JobReply, item, accept_language) for item in page.items],
+        next_cursor=page.next_cursor,
     )
 
 
 @router.get("/jobs/{job_id}")
-def show(services: PortalServices, actor: CurrentActor, job_id: UUID) -> JobDetailReply:
+def show(
+    services: PortalServices, actor: CurrentActor, job_id: UUID, accept_language: AcceptLanguage = ""
+) -> JobDetailReply:
     """One job with what was asked."""
     with services.reading() as session:
-        return JobDetailReply.model_validate(queries.get_job(session, actor, job_id))
+        return _job_reply(JobDetailReply, queries.get_job(session, actor, job_id), accept_language)
 
 
 @router.post("/jobs/{job_id}/cancel")
@@ -142,6 +151,15 @@ def list_events(
     return PageReply(
         items=[EventReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
     )
+
+
+def _job_reply(kind: type[AnyJobReply], job: queries.JobSummary, accept_language: str) -> AnyJobReply:
+    """The job with its pending reason in words."""
+    reply = kind.model_validate(job)
+    waiting = why_waiting(job, accept_language[:2].lower())
+    if waiting:
+        reply.pending_reason = PendingReasonReply.model_validate(waiting)
+    return reply
 
 
 def _request(body: SubmitBody, idempotency_key: str | None) -> SubmitRequest:

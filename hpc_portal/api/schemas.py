@@ -2,17 +2,18 @@
 
 import math
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hpc_portal.app.files.list_files import EntryKind
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
 from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole
 from quotas.tables import OrganisationKind, TenantState
 from schedulers.cluster import NodeState
-from schedulers.jobspec import JobSpec
+from schedulers.jobspec import ArraySpec, JobSpec
 from schedulers.jobstate import JobState
 from workloads.template import Verdict
 
@@ -25,6 +26,18 @@ Number = Annotated[
     BeforeValidator(lambda value: value if value is not None and math.isfinite(value) else None),
 ]
 """A measured number; null where it is infinite or not a number, which JSON cannot say."""
+
+
+MOST_NICE = 2_147_483_645
+"""As in sbatch."""
+
+
+def _array(tasks: object) -> object:
+    return {"expression": tasks} if isinstance(tasks, str) else tasks
+
+
+TaskList = Annotated[ArraySpec, BeforeValidator(_array, json_schema_input_type=str)]
+"""Tasks of an array as text: `3-7,12`."""
 
 
 class Body(BaseModel):
@@ -334,6 +347,21 @@ class SubmittedReply(Reply):
     is_new: bool
 
 
+class PendingReasonReply(Reply):
+    """Why what waits of a job waits, in the language of your Accept-Language header (en, vi)."""
+
+    raw: str
+    """The scheduler's own word, or the portal's."""
+    text: str
+    """The reason in words; the raw one where it is not known."""
+    who: str
+    """Who can change it: nobody, you, project, administrator; empty where it is not known."""
+    advice: str
+    tasks_waiting: int
+    tasks_running: int
+    """Not 0: only part of the job waits."""
+
+
 class JobReply(Reply):
     """A job in a list. `phase` is where the portal stands, `state` what the scheduler says."""
 
@@ -348,6 +376,9 @@ class JobReply(Reply):
     phase: Phase
     state: JobState
     state_reason: str
+    pending_reason: PendingReasonReply | None = None
+    """Null when nothing of the job waits, or nobody has said why."""
+    held_by: HeldBy | None
     exit_code: int | None
     exit_signal: int | None
     submitted_at: datetime
@@ -373,6 +404,7 @@ class JobDetailReply(JobReply):
     scheduler: str
     scheduler_job_id: str | None
     dispatched_at: datetime | None
+    nice: int
 
 
 class TaskReply(Reply):
@@ -409,6 +441,95 @@ class CancelBody(Body):
     """Jobs to cancel: all of them or, when one may not be, none."""
 
     job_ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)]
+
+
+class HoldBody(Body):
+    """What of the job waits shall not start. An administrator's hold only an administrator releases."""
+
+    change: Literal["hold"]
+
+
+class ReleaseBody(Body):
+    """Undo a hold."""
+
+    change: Literal["release"]
+
+
+class RequeueBody(Body):
+    """End what runs, and put it back into the queue; the runs that end are charged."""
+
+    change: Literal["requeue"]
+
+
+class WalltimeBody(Body):
+    """Another time limit, also for what runs. A longer one is held from the budget at once."""
+
+    change: Literal["walltime"]
+    walltime_seconds: Annotated[int, Field(ge=1, le=366 * 86_400)]
+
+
+class NiceBody(Body):
+    """How much later than others the job starts; below 0, for administrators, how much sooner."""
+
+    change: Literal["nice"]
+    nice: Annotated[int, Field(ge=-MOST_NICE, le=MOST_NICE)]
+
+
+class CancelTasksBody(Body):
+    """Cancel some tasks of an array, as sbatch writes them: `3-7,12`; the others go on."""
+
+    change: Literal["cancel_tasks"]
+    tasks: TaskList
+
+
+ChangeBody = Annotated[
+    HoldBody | ReleaseBody | RequeueBody | WalltimeBody | NiceBody | CancelTasksBody,
+    Field(discriminator="change"),
+]
+
+
+class ChangesBody(Body):
+    """The same change of several jobs; when you may not change one of them, none is changed."""
+
+    job_ids: Annotated[list[UUID], Field(min_length=1, max_length=1000)]
+    change: ChangeBody
+
+
+class ChangeReply(Reply):
+    """A wish to change a job, and what became of it."""
+
+    id: int
+    job_id: UUID
+    change: ChangeKind
+    facts: dict[str, Any]
+    """`walltime_seconds`, `nice`, `tasks` or `by_administrator`, as far as the change has them."""
+    requested_by: str
+    requested_at: datetime
+    state: ChangeState
+    decided_at: datetime | None
+    refusal: str
+    """Why not, in the scheduler's words."""
+
+
+class LeftOutReply(Reply):
+    """A job that cannot be changed so, as it stands, and why."""
+
+    job_id: UUID
+    problem: str
+
+
+class RecordedChangeReply(Reply):
+    """The number of the change recorded for one job."""
+
+    job_id: UUID
+    id: int
+
+
+class ChangesReply(Reply):
+    """For which jobs the wish was recorded, and for which it makes no sense."""
+
+    changes: list[RecordedChangeReply]
+    left_out: list[LeftOutReply]
 
 
 class CancelReply(Reply):

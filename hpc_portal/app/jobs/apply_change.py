@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, case, select, update
 from sqlmodel import col
 
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -36,7 +36,9 @@ def apply_change(connection: Connection, job_id: UUID, change: protocol.JobChang
             held_by = HeldBy.ADMINISTRATOR if by_administrator else HeldBy.USER
             _write(connection, job_id, held_by=held_by)
         case protocol.ReleaseJob():
-            _write(connection, job_id, held_by=None)
+            spec = _spec(connection, job_id).model_copy(update={"hold": False})
+            _write(connection, job_id, held_by=None, spec=_json(spec))
+            _forget_held_reason(connection, job_id)
         case protocol.SetNice(nice):
             # A spec cannot ask to overtake others: what an administrator gives is the job's priority.
             spec = _spec(connection, job_id).model_copy(update={"nice": max(nice, 0)})
@@ -103,6 +105,15 @@ def _set_walltime(connection: Connection, job_id: UUID, seconds: int) -> None:
         unit = price(times(spec.resources.tres, seconds), line.partition, price_list)
         values["estimated_vnd"] = unit.total * row.tasks_total
     _write(connection, job_id, **values)
+
+
+def _forget_held_reason(connection: Connection, job_id: UUID) -> None:
+    """Until the scheduler gives another one."""
+    connection.execute(
+        update(Job)
+        .where(col(Job.id) == job_id, col(Job.state_reason).startswith("JobHeld"))
+        .values(state_reason=case((col(Job.waits_for_jobs).is_(True), "Dependency"), else_=""))
+    )
 
 
 def _spec(connection: Connection, job_id: UUID) -> JobSpec:

@@ -15,8 +15,9 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
 from hpc_portal.app.permissions import Action
-from hpc_portal.app.tables import Job, JobEvent, JobTask, User
+from hpc_portal.app.tables import Job, JobChange, JobEvent, JobTask, User
 from quotas.tables import Organisation, Project
 from schedulers.jobspec import JobSpec
 from schedulers.jobstate import JobState
@@ -82,6 +83,7 @@ class JobSummary:
     ended_at: datetime | None
     settled_at: datetime | None
     cancel_requested_at: datetime | None
+    held_by: HeldBy | None
     tasks_total: int
     tasks_running: int
     tasks_completed: int
@@ -120,6 +122,12 @@ class JobDetail(JobSummary):
     scheduler: str
     scheduler_job_id: str | None
     dispatched_at: datetime | None
+    priority: int
+
+    @property
+    def nice(self) -> int:
+        """How much later than others it starts, as it was asked for last; negative: it overtakes them."""
+        return self.spec.nice - self.priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +160,22 @@ class JobEventRecord:
     at: datetime
     kind: str
     facts: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRecord:
+    """A wish to change a job under way, and what became of it."""
+
+    sequence: int
+    job_id: UUID
+    kind: ChangeKind
+    facts: dict[str, Any]
+    requested_by: str
+    """User name."""
+    requested_at: datetime
+    state: ChangeState
+    decided_at: datetime | None
+    refusal: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +311,15 @@ def require_visible(session: Session, actor: Actor, job_id: UUID) -> UUID:
     return found
 
 
+def may_change(actor: Actor, job: JobSummary) -> bool:
+    """Whether buttons to hold, release and the like make sense: the role allows them, and it goes on."""
+    action = Action.CHANGE_OWN if job.user_id == actor.user_id else Action.CHANGE_ANY
+    is_allowed = permissions.may(
+        actor, action, organisation_id=job.organisation_id, project_id=job.project_id
+    )
+    return is_allowed and not job.is_over and job.cancel_requested_at is None
+
+
 def may_cancel(actor: Actor, job: JobSummary) -> bool:
     """Whether a button to cancel makes sense: the role allows it, and there is something left to cancel."""
     action = Action.CANCEL_OWN if job.user_id == actor.user_id else Action.CANCEL_ANY
@@ -397,6 +430,30 @@ def job_events(
     rows = session.connection().execute(statement).all()
     items = tuple(JobEventRecord(row.sequence, row.at, row.kind, row.facts) for row in rows[:limit])
     return Page(items, str(items[-1].sequence) if len(rows) > limit else None)
+
+
+def list_changes(session: Session, actor: Actor, job_id: UUID, *, limit: int = 100) -> list[ChangeRecord]:
+    """What was asked of a job under way, newest first.
+
+    Raises:
+        JobNotFound: there is none, or the actor may not see it.
+    """
+    require_visible(session, actor, job_id)
+    statement = (
+        select(
+            *(
+                col(User.username).label("requested_by")
+                if field.name == "requested_by"
+                else getattr(JobChange, field.name)
+                for field in fields(ChangeRecord)
+            )
+        )
+        .join(User, col(User.id) == col(JobChange.requested_by))
+        .where(col(JobChange.job_id) == job_id)
+        .order_by(col(JobChange.sequence).desc())
+        .limit(limit)
+    )
+    return [ChangeRecord(**row._mapping) for row in session.connection().execute(statement)]  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def count_jobs(session: Session, actor: Actor, *, only_own: bool = False) -> JobNumbers:

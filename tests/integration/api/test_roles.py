@@ -30,6 +30,12 @@ DEEDS: dict[str, Deed] = {
     "see a balance": lambda client, _: client.get("/api/v1/projects/chips/balance"),
     "submit": lambda client, _: submit(client),
     "cancel another's job": lambda client, job: client.post(f"/api/v1/jobs/{job}/cancel"),
+    "hold another's job": lambda client, job: client.post(
+        f"/api/v1/jobs/{job}/changes", json={"change": "hold"}
+    ),
+    "let a job overtake others": lambda client, job: client.post(
+        f"/api/v1/jobs/{job}/changes", json={"change": "nice", "nice": -5}
+    ),
     "add a member": lambda client, _: client.put(
         "/api/v1/projects/chips/members/chips-lead", json={"role": "lead"}
     ),
@@ -56,6 +62,8 @@ EXPECTED = {
     "see a balance":                  (200,  200,   200,   200,   200,   404),
     "submit":                         (201,  403,   403,   201,   201,   404),
     "cancel another's job":           (200,  403,   200,   200,   403,   404),
+    "hold another's job":             (202,  403,   202,   202,   403,   404),
+    "let a job overtake others":      (202,  403,   403,   403,   403,   404),
     "add a member":                   (204,  403,   204,   204,   403,   404),
     "see the organisation's members": (200,  200,   200,   403,   403,   404),
     "grant":                          (201,  403,   403,   403,   403,   403),

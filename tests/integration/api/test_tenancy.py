@@ -46,6 +46,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/jobs": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/estimate": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/cancel": {"job_ids": ["{job_id}"]},
+    "/api/v1/jobs/changes": {"job_ids": ["{job_id}"], "change": {"change": "hold"}},
+    "/api/v1/jobs/{job_id}/changes": {"change": "hold"},
     "/api/v1/projects": {"organisation": "chips-org", "account": "mine", "name": "Mine"},
     "/api/v1/projects/{account}/members/{username}": {"role": "lead"},
     "/api/v1/projects/{account}/grants": {
@@ -161,7 +163,7 @@ def request_of(route: Route, victim: Victim) -> dict[str, Any]:
                 f"{route} reads JSON. Add a body that names the first tenant to BODIES in {__file__}."
             )
         body = BODIES[route.path]
-        request["json"] = {"job_ids": [victim.job_id]} if "job_ids" in body else body
+        request["json"] = {**body, "job_ids": [victim.job_id]} if "job_ids" in body else body
     elif not route.is_api:
         request["data"] = {
             "project": "chips",
