@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from schedulers import constraint
-from schedulers.jobspec import JobSpec, Launch
+from schedulers.jobspec import JobSpec, Launch, WholeNode
 from schedulers.units import format_memory, format_walltime
 
 
@@ -184,6 +184,22 @@ def eligible_nodes(spec: JobSpec, nodes: Iterable[Node]) -> list[Node]:
         if node.name not in spec.exclude_nodes
         and (spec.constraint is None or constraint.is_met(spec.constraint, node.features))
     ]
+
+
+def whole_node_of(spec: JobSpec, cluster: ClusterSnapshot) -> WholeNode | None:
+    """What an exclusive job would hold on each node at most: of each kind the largest node's; else None."""
+    partition = cluster.partition(spec.partition)
+    if not spec.exclusive or partition is None:
+        return None
+    members = (node for node in cluster.nodes if node.name in partition.nodes)
+    nodes = [node for node in eligible_nodes(spec, members) if _fits_node(spec, node)]
+    if not nodes:
+        return None
+    kinds = {kind for node in nodes for kind, count in node.gpus.items() if count}
+    return WholeNode(
+        cpus=max(node.cpus for node in nodes),
+        gpus={kind: max(node.gpus.get(kind, 0) for node in nodes) for kind in sorted(kinds)},
+    )
 
 
 def _unable(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:

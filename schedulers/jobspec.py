@@ -43,6 +43,13 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class WholeNode(_Frozen):
+    """The most that an exclusive job may come to hold on each of its nodes."""
+
+    cpus: int = Field(ge=1)
+    gpus: dict[str, int] = Field(default_factory=dict)
+
+
 class ResourceRequest(_Frozen):
     """What one job, or each task of an array, needs while it runs."""
 
@@ -59,6 +66,8 @@ class ResourceRequest(_Frozen):
     """Licence features for the whole job; they are counted over the cluster."""
     walltime_seconds: int | None = Field(default=None, ge=1, le=366 * 86_400)
     """None takes the partition's default, which submit fills in before pricing."""
+    whole_node: WholeNode | None = None
+    """Of an exclusive job; submit fills it in before pricing, whatever stands here."""
 
     @model_validator(mode="after")
     def _counts_make_sense(self) -> Self:
@@ -92,14 +101,16 @@ class ResourceRequest(_Frozen):
     @property
     def tres(self) -> dict[tres.Tres, int]:
         """What the whole job (or one array task) holds, as Slurm would account it."""
+        whole = self.whole_node
+        gpus = whole.gpus if whole else self.gpus_per_node
         amounts = {
-            tres.CPU: self.cpus_per_node * self.nodes,
+            tres.CPU: (whole.cpus if whole else self.cpus_per_node) * self.nodes,
             tres.MEM: self.memory_mib_per_node * self.nodes,
             tres.NODE: self.nodes,
         }
-        if self.gpus_per_node:
-            amounts[tres.GPU] = sum(self.gpus_per_node.values()) * self.nodes
-        for gpu_type, count in self.gpus_per_node.items():
+        if gpus:
+            amounts[tres.GPU] = sum(gpus.values()) * self.nodes
+        for gpu_type, count in gpus.items():
             if gpu_type:
                 amounts[tres.gpu_tres(gpu_type)] = count * self.nodes
         for feature, count in self.licenses.items():

@@ -170,6 +170,8 @@ def _start_of(start: Mapping[str, Any]) -> str:
         "Priority": _("after the jobs that wait before it"),
         "Licenses": _("when a licence is returned"),
         "NodesDown": _("when the nodes are back"),
+        "BeginTime": _("not before its begin time"),
+        "Held": _("when somebody releases it"),
     }
     told = reasons.get(start["reason"], str(start["reason"]))
     if start["reason"] == "Free" or not start["latest"]:

@@ -50,6 +50,8 @@ _STARTS = {
     "Priority": N_("Jobs ahead of it in the queue start first."),
     "Licenses": N_("Waiting for a free licence."),
     "NodesDown": N_("The nodes that it needs are down."),
+    "BeginTime": N_("It is to begin later."),
+    "Held": N_("Somebody has to release it first."),
 }
 
 

@@ -45,7 +45,7 @@ def job_request(submission: Submission) -> dict[str, object]:
         "begin_time": _number(int(spec.begin_at.timestamp())) if spec.begin_at else None,
         "constraints": spec.constraint and spec.constraint.replace(",", "&").replace(" ", ""),
         "excluded_nodes": list(spec.exclude_nodes),
-        "hold": spec.hold or submission.is_held,
+        "hold": submission.is_held,
         "nice": spec.nice,
         "qos": spec.qos,
         "required_nodes": list(spec.nodelist),

@@ -65,10 +65,11 @@ def require_walltime_within(
 
 def _demand(prepared: PreparedJob) -> JobDemand:
     asked = prepared.spec.resources
+    gpus = asked.whole_node.gpus if asked.whole_node else asked.gpus_per_node
     return JobDemand(
         walltime_seconds=asked.walltime_seconds or 0,
         array_tasks=prepared.spec.task_count,
-        gpus={kind: count * asked.nodes for kind, count in asked.gpus_per_node.items()},
+        gpus={kind: count * asked.nodes for kind, count in gpus.items()},
     )
 
 

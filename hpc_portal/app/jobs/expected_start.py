@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from schedulers.cluster import ClusterSnapshot, Node, NodeState
+from schedulers.cluster import ClusterSnapshot, Node, NodeState, eligible_nodes
 from schedulers.jobspec import JobSpec
 from schedulers.tres import CPU, GPU, MEM, Tres
 
@@ -28,7 +28,7 @@ class ExpectedStart:
     latest: datetime | None
     """None when nothing bounds it."""
     reason: str
-    """`Free`, `Resources`, `Priority`, `Licenses`, `NodesDown`: a word that pages translate."""
+    """`Free`, `Resources`, `Priority`, `Licenses`, `NodesDown`, `BeginTime`, `Held`: pages translate them."""
 
 
 def expected_start(
@@ -41,7 +41,16 @@ def expected_start(
     """
     partition = cluster.partition(spec.partition)
     members = partition.nodes if partition else ()
-    up = [node for node in cluster.nodes if node.name in members and node.state is NodeState.UP]
+    up = [
+        node
+        for node in eligible_nodes(spec, cluster.nodes)
+        if node.name in members and node.state is NodeState.UP
+    ]
+    if spec.hold:
+        return ExpectedStart(max(now, spec.begin_at or now), None, "Held")
+    if spec.begin_at and spec.begin_at > now:
+        latest = spec.begin_at + timedelta(seconds=_latest_seconds(spec, up, ahead))
+        return ExpectedStart(spec.begin_at, latest if up else None, "BeginTime")
     if not up:
         return ExpectedStart(now, None, "NodesDown")
     fitting = sum(_has_free(spec, node) for node in up)
@@ -78,6 +87,7 @@ def _has_free(spec: JobSpec, node: Node) -> bool:
         and node.memory_mib - node.allocated_memory_mib >= asked.memory_mib_per_node
         and all(free.get(name, 0) >= count for name, count in asked.gpus_per_node.items() if name)
         and sum(free.values()) >= sum(asked.gpus_per_node.values())
+        and not (spec.exclusive and node.allocated_cpus)
     )
 
 

@@ -17,7 +17,7 @@ from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
-from schedulers.cluster import ClusterSnapshot, Partition, check_fits
+from schedulers.cluster import ClusterSnapshot, Partition, check_fits, whole_node_of
 from schedulers.jobspec import JobSpec
 from workloads import catalog
 
@@ -72,6 +72,8 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
     spec = spec.model_copy(update={"partition": named})
     complete, partition = _complete(spec, cluster, account=project.account)
     problems = [Problem(misfit.field, misfit.text, misfit.facts) for misfit in check_fits(complete, cluster)]
+    if spec.account not in {None, project.account}:
+        problems.append(_other_account(spec.account or "", project.account))
     if cluster.name in settings.clusters_with_accounts and cluster.name not in actor.cluster_accounts:
         problems.append(_no_account(cluster.name))
     problems += _dependency_problems(services, actor, complete)
@@ -125,12 +127,21 @@ def _no_account(cluster: str) -> Problem:
     )
 
 
+def _other_account(asked: str, paying: str) -> Problem:
+    return Problem(
+        "account",
+        "The job names the account %(asked)s, but %(paying)s pays. Choose that project, or leave it out.",
+        {"asked": asked, "paying": paying},
+    )
+
+
 def _complete(spec: JobSpec, cluster: ClusterSnapshot, *, account: str) -> tuple[JobSpec, Partition | None]:
     partition = cluster.partition(spec.partition)
     if partition is None:
         return spec, None
     walltime = spec.resources.walltime_seconds or partition.default_walltime_seconds
-    resources = spec.resources.model_copy(update={"walltime_seconds": walltime})
+    known = {"walltime_seconds": walltime, "whole_node": whole_node_of(spec, cluster)}
+    resources = spec.resources.model_copy(update=known)
     changes = {"partition": partition.name, "account": account, "resources": resources}
     return spec.model_copy(update=changes), partition
 

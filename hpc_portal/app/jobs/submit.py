@@ -20,11 +20,13 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
+from hpc_portal.app.jobs.wish import HeldBy
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import IdempotencyKey, Job
 from quotas import pricing
 from quotas.hold import hold
 from quotas.pricing import Estimate, PriceList
+from schedulers.jobspec import JobSpec
 
 __all__ = ["SubmitRequest", "SubmittedJob", "submit_job"]
 
@@ -150,7 +152,8 @@ class _Submission:
             "partition": spec.partition,
             "is_array": spec.array is not None,
             "phase": Phase.ACCEPTED,
-            "state_reason": "Dependency" if spec.dependencies else "",
+            "state_reason": _first_reason(spec),
+            "held_by": HeldBy.USER if spec.hold else None,
             "waits_for_jobs": bool(spec.dependencies),
             "scheduler": prepared.cluster.name,
             "submitted_at": self.services.clock.now(),
@@ -179,6 +182,13 @@ class _Submission:
         )
         if stored.first() is None:
             raise _KeyTaken(key)
+
+
+def _first_reason(spec: JobSpec) -> str:
+    """Why it does not start at once, in the words of squeue(1); "" when nothing is in its way yet."""
+    if spec.hold:
+        return "JobHeldUser"
+    return "Dependency" if spec.dependencies else ""
 
 
 def _hash(request: SubmitRequest) -> str:

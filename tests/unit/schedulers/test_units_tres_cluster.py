@@ -47,7 +47,7 @@ def test_a_memory_size_reads_as_in_sbatch_and_rounds_up(text: str, mib: int) -> 
     assert parse_memory_mib(text) == mib
 
 
-@pytest.mark.parametrize("text", ["", "G", "-1", "1.5G", "4GB"])
+@pytest.mark.parametrize("text", ["", "G", "-1", "1.5G", "4GiB"])
 def test_what_is_no_memory_size_is_refused(text: str) -> None:
     with pytest.raises(InvalidJobSpec):
         parse_memory_mib(text)
