@@ -61,7 +61,7 @@ def key_file(tmp_path: Path) -> Path:
 
 
 @asynccontextmanager
-async def client_of(
+async def client_of(  # noqa: PLR0913 - what a test may choose
     url: str,
     key_file: Path,
     now: Now,
