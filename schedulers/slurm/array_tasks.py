@@ -9,8 +9,7 @@ call for each array of which tasks have started since the last look.
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from schedulers.slurm.wire import JobStateEntry
 
@@ -18,13 +17,12 @@ FetchArray = Callable[[int], Awaitable[list[Mapping[str, Any]]]]
 """The lines of one array; of one task, when the number is a started task's own."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     record_id: int
     task_index: int | None
     """None for a job that is no array."""
-    array_id: int | None
-    """Where the API version tells."""
+    array_id: str | None
+    """Where the API version tells; then `text` names the array, too."""
     text: str
     state: tuple[str, ...]
 
@@ -84,18 +82,19 @@ class ArrayTasks:
                     self._array_of.setdefault(line.record_id, array)
 
     def _entry(self, line: _Line) -> JobStateEntry:
-        if line.task_index is None:
+        if line.task_index is None or line.array_id is not None:
             return JobStateEntry(line.text, line.state, line.record_id)
-        array = line.array_id or self._array_of[line.record_id]
-        return JobStateEntry(f"{array}_{line.task_index}", line.state, line.record_id)
+        array = self._array_of[line.record_id]
+        name = line.text if array == line.record_id else f"{array}_{line.task_index}"
+        return JobStateEntry(name, line.state, line.record_id)
 
 
 def _read_line(line: Mapping[str, Any]) -> _Line | None:
-    text = str(line.get("job_id") or "")
+    """None for what is no job's number; tens of thousands are read each second, so it does little."""
+    text = str(line.get("job_id", ""))
+    state = tuple(line.get("state") or ())
     number, _, task = text.partition("_")
-    array = line.get("array_job_id")
-    state = tuple(map(str, line.get("state") or ()))
     if task.isdecimal() and number.isdecimal():
-        return _Line(int(number), int(task), int(array) if array else None, text, state)
+        return _Line(int(number), int(task), line.get("array_job_id"), text, state)
     number = number.partition("+")[0]
     return _Line(int(number), None, None, text, state) if number.isdecimal() else None
