@@ -12,7 +12,7 @@ from scripts.slurm_cluster.errors import SlurmClusterError
 from scripts.slurm_cluster.instance import Instance, find_instance, running_instance
 from scripts.slurm_cluster.people import Person, add_person
 from scripts.slurm_cluster.privilege import as_root
-from scripts.slurm_cluster.root import need_root
+from scripts.slurm_cluster.root import cache_folder, locked, need_root
 
 
 def main() -> int:
@@ -75,7 +75,9 @@ def up(arguments: argparse.Namespace) -> int:
         *(Bind(path.resolve(), is_writable=True) for path in arguments.bind),
         *(Bind(path.resolve()) for path in arguments.bind_ro),
     ]
-    print(describe(lifecycle.bring_up(arguments.name, binds=binds)))
+    with locked(cache_folder() / "up.lock"):  # twice at once would be two of one name
+        instance = lifecycle.bring_up(arguments.name, binds=binds)
+    print(describe(instance))
     return 0
 
 

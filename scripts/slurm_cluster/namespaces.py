@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from scripts.slurm_cluster.instance import Instance, folder_of, started_at
 from scripts.slurm_cluster.privilege import as_root, run_as_root
 
 _END_SECONDS = 60
+_CLEAN_SECONDS = 30
 _POLL_SECONDS = 0.05
 _CLEAN = """
 cgroup=/sys/fs/cgroup/memory/"${1##*/}"
@@ -92,16 +93,29 @@ def read_answer(name: str, folder: Path, answer: str) -> Instance:
 
 
 def take_down(instance: Instance) -> None:
-    """End the keeper, and with it every process and mount of the instance; then clean up. Idempotent."""
-    deadline = time.monotonic() + _END_SECONDS
+    """End the keeper, with it every process and mount, and wait until all is clean. Idempotent.
+
+    Raises:
+        ClusterFailed: a process of it does not end, not even by SIGKILL.
+    """
     if instance.is_alive:
         with suppress(CommandFailed):  # it may end by itself first
             run_as_root("kill", "-KILL", str(instance.keeper_pid))
-    while instance.is_alive:
-        if time.monotonic() > deadline:
-            raise ClusterFailed(f"Process {instance.keeper_pid} does not end.")
-        time.sleep(_POLL_SECONDS)
+    if not becomes_true(lambda: not instance.is_alive, _END_SECONDS):
+        raise ClusterFailed(f"Process {instance.keeper_pid} does not end.")
+    # The shell of _KEEP is about to clean up. Only if it was killed as well, we must.
+    becomes_true(lambda: not instance.folder.exists(), _CLEAN_SECONDS)
     remove_leftovers(instance.name)
+
+
+def becomes_true(is_so: Callable[[], bool], seconds: float) -> bool:
+    """Look again and again; False when time is up."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
+    return True
 
 
 def remove_leftovers(name: str) -> None:

@@ -64,7 +64,6 @@ def need_root() -> Path:
     root = root_folder()
     if root.exists():
         return root
-    root.parent.mkdir(parents=True, exist_ok=True)
     with locked(root.parent / "lock"):
         if not root.exists():
             build(root)
@@ -74,6 +73,7 @@ def need_root() -> Path:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """One process at a time; the lock goes with its holder, however that ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
