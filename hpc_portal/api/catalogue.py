@@ -1,9 +1,11 @@
 """What there is to run, and where: templates and clusters."""
 
+from datetime import datetime
+
 from fastapi import APIRouter
 
+from hpc_portal.api.cluster_schemas import ClusterReply, GpuCountReply, OutageReply, ReservationReply
 from hpc_portal.api.schemas import (
-    ClusterReply,
     LicenseReply,
     ListReply,
     NodeReply,
@@ -11,6 +13,8 @@ from hpc_portal.api.schemas import (
     TemplateDetailReply,
     TemplateReply,
 )
+from hpc_portal.app import clusters
+from hpc_portal.app.clusters import SeenCluster
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from workloads import catalog
 
@@ -40,19 +44,24 @@ def show_template(actor: CurrentActor, name: str) -> TemplateDetailReply:
 
 @router.get("/clusters")
 def list_clusters(services: PortalServices, actor: CurrentActor) -> ListReply[ClusterReply]:
-    """Every cluster as its controller last reported it; look at the age."""
-    del actor  # the same for everybody who signs in
+    """Every cluster as its controller last reported it, the default one first; look at the age."""
     now = services.clock.now()
-    return ListReply(
-        items=[
-            ClusterReply(
-                name=cluster.name,
-                as_of=cluster.as_of,
-                age_seconds=max(0, int((now - cluster.as_of).total_seconds())),
-                partitions=[PartitionReply.model_validate(item) for item in cluster.partitions],
-                nodes=[NodeReply.model_validate(item) for item in cluster.nodes],
-                licenses=[LicenseReply.model_validate(item) for item in cluster.licenses],
-            )
-            for cluster in services.clusters.get()
-        ]
+    return ListReply(items=[_cluster_reply(found, now) for found in clusters.list_clusters(services, actor)])
+
+
+def _cluster_reply(found: SeenCluster, now: datetime) -> ClusterReply:
+    seen = found.snapshot
+    return ClusterReply(
+        name=found.name,
+        is_default=found.is_default,
+        needs_account=found.needs_account,
+        account=found.account,
+        as_of=seen.as_of if seen else None,
+        age_seconds=max(0, int((now - seen.as_of).total_seconds())) if seen else None,
+        partitions=[PartitionReply.model_validate(item) for item in seen.partitions] if seen else [],
+        nodes=[NodeReply.model_validate(item) for item in seen.nodes] if seen else [],
+        licenses=[LicenseReply.model_validate(item) for item in seen.licenses] if seen else [],
+        gpus=[GpuCountReply.model_validate(item) for item in found.gpus],
+        reservations=[ReservationReply.model_validate(item) for item in seen.reservations] if seen else [],
+        outages=[OutageReply.model_validate(item) for item in found.outages],
     )

@@ -723,14 +723,3 @@ class LicenseReply(Reply):
     feature: str
     total: int
     used: int
-
-
-class ClusterReply(Reply):
-    """A cluster as its controller last reported it."""
-
-    name: str
-    as_of: datetime
-    age_seconds: int
-    partitions: list[PartitionReply]
-    nodes: list[NodeReply]
-    licenses: list[LicenseReply]

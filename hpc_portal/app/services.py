@@ -6,11 +6,12 @@ from uuid import UUID
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from hpc_portal.app import cluster_views, paying_projects
+from hpc_portal.app import cluster_views, outages, paying_projects
 from hpc_portal.app.cached import Cached
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import writing
 from hpc_portal.app.group_commit import GroupCommit
+from hpc_portal.app.outages import Outage
 from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wake import WakeSender
@@ -31,6 +32,8 @@ class Services:
     clock: Clock
     clusters: Cached[list[ClusterSnapshot]] = field(init=False)
     """The clusters as their controllers last reported them."""
+    outages: Cached[list[Outage]] = field(init=False)
+    """What of them does not answer now."""
     projects: Cached[dict[str, PayingProject]] = field(init=False)
     """Every project by its account name."""
     limited: Cached[frozenset[UUID]] = field(init=False)
@@ -42,6 +45,7 @@ class Services:
         clusters = Cached(self.engine, cluster_views.load)
         prices = Cached(self.engine, lambda connection: current_price_list(connection, self.clock.now()))
         object.__setattr__(self, "clusters", clusters)
+        object.__setattr__(self, "outages", Cached(self.engine, outages.load))
         object.__setattr__(self, "projects", Cached(self.engine, paying_projects.load))
         object.__setattr__(self, "limited", Cached(self.engine, limited_owners))
         object.__setattr__(self, "price_list", prices)

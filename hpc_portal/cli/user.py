@@ -4,7 +4,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hpc_portal.cli import cancel, cluster, jobs, login, logs, quota, results, submit, templates
+from hpc_portal.cli import (
+    cancel,
+    change,
+    clusters,
+    jobs,
+    login,
+    logs,
+    quota,
+    results,
+    submit,
+    templates,
+    translate,
+)
 from hpc_portal.cli.command_line import run
 
 app = typer.Typer(
@@ -33,15 +45,22 @@ app.command()(login.logout)
 app.command()(login.whoami)
 app.command()(templates.templates)
 app.add_typer(templates.template, name="template")
-app.command()(submit.submit)
+_SBATCH_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
+app.command(context_settings=_SBATCH_OPTIONS)(submit.submit)
+app.command(context_settings=_SBATCH_OPTIONS)(translate.translate)
 app.command()(jobs.jobs)
 app.command()(jobs.show)
 app.command()(jobs.tasks)
 app.command()(results.results)
 app.command()(logs.logs)
 app.command()(cancel.cancel)
+app.command("hold")(change.hold)
+app.command("release")(change.release)
+app.command("requeue")(change.requeue)
+app.command()(change.change)
+app.command()(change.changes)
 app.command()(quota.quota)
-app.command()(cluster.cluster)
+app.command()(clusters.clusters)
 
 
 def main() -> NoReturn:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import JobSummary, may_cancel
 from hpc_portal.app.permissions import Action, may
@@ -31,7 +32,7 @@ _NAVIGATION = (
     ("/submit", "rocket", N_("New job")),
     ("/jobs", "list-details", N_("Jobs")),
     ("/quota", "wallet", N_("Quota")),
-    ("/cluster", "server-2", N_("Cluster")),
+    ("/clusters", "server-2", N_("Clusters")),
 )
 
 
@@ -87,6 +88,7 @@ class Pages:
             "csrf_token": csrf_token(request),
             "here": here if request.method == "GET" else "/",
             "navigation": _navigation(actor, request.url.path) if actor else (),
+            "troubles": list_troubles(request.app.state.services) if actor else (),
             "stream": False,
             **(facts or {}),
         }

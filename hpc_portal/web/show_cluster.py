@@ -1,14 +1,18 @@
 """A cluster in the words of its page: what each node has, what is free, how old the knowledge is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from hpc_portal.app.clusters import GpuCount, SeenCluster
+from hpc_portal.app.jobs.choose_cluster import SEPARATOR
+from hpc_portal.app.tables import ClusterPart
 from hpc_portal.web.language import Language
 from hpc_portal.web.words import NODE_STATES, Word
-from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
+from schedulers.cluster import License, Node, NodeState, Partition, Reservation
 from workloads.template import N_
 
-STALE_AFTER = timedelta(minutes=2)
+_MOST_NODES_OPEN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,27 +45,65 @@ class ShownNode:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPartition:
+    """A partition under the name that a job must give."""
+
+    name: str
+    partition: Partition
+
+
+@dataclass(frozen=True, slots=True)
 class ShownCluster:
     """A cluster as its page shows it."""
 
     name: str
-    as_of: datetime
-    is_stale: bool
+    is_default: bool
+    lacks_account: bool
+    account: str
+    """What the person's jobs run as there, where the site gives out accounts; "" elsewhere."""
+    as_of: datetime | None
+    is_out: bool
+    gpus: tuple[GpuCount, ...]
     nodes: tuple[ShownNode, ...]
-    partitions: tuple[Partition, ...]
+    partitions: tuple[ShownPartition, ...]
     licenses: tuple[License, ...]
+    reservations: tuple[Reservation, ...]
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its nodes are better folded away at first."""
+        return len(self.nodes) > _MOST_NODES_OPEN
 
 
-def show_cluster(snapshot: ClusterSnapshot, language: Language, *, now: datetime) -> ShownCluster:
-    """A snapshot in the page's words."""
+def show_cluster(seen: SeenCluster, language: Language, *, every_partition: Sequence[str]) -> ShownCluster:
+    """A cluster in the page's words.
+
+    Args:
+        seen: what there is to show.
+        language: the reader's.
+        every_partition: names of the partitions of all clusters; one that is there twice needs its cluster's.
+    """
+    snapshot = seen.snapshot
     return ShownCluster(
-        name=snapshot.name,
-        as_of=snapshot.as_of,
-        is_stale=now - snapshot.as_of > STALE_AFTER,
-        nodes=tuple(_show_node(node, language) for node in snapshot.nodes),
-        partitions=snapshot.partitions,
-        licenses=snapshot.licenses,
+        name=seen.name,
+        is_default=seen.is_default,
+        lacks_account=seen.account is None,
+        account=(seen.needs_account and seen.account) or "",
+        as_of=snapshot.as_of if snapshot else None,
+        is_out=any(outage.part is ClusterPart.SCHEDULER for outage in seen.outages),
+        gpus=seen.gpus,
+        nodes=tuple(_show_node(node, language) for node in snapshot.nodes) if snapshot else (),
+        partitions=tuple(
+            ShownPartition(_written(seen.name, item.name, every_partition), item)
+            for item in (snapshot.partitions if snapshot else ())
+        ),
+        licenses=snapshot.licenses if snapshot else (),
+        reservations=snapshot.reservations if snapshot else (),
     )
+
+
+def _written(cluster: str, partition: str, every: Sequence[str]) -> str:
+    return partition if every.count(partition) == 1 else f"{cluster}{SEPARATOR}{partition}"
 
 
 def meters_of(nodes: tuple[Node, ...], language: Language) -> tuple[Meter, ...]:

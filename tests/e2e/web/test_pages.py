@@ -15,7 +15,7 @@ from tests.e2e.web.city import PASSWORD, City
 pytestmark = pytest.mark.xdist_group("browser")
 """One server, one city and one browser for all of them."""
 
-EVERY_PAGE = ("/", "/jobs", "/submit", "/submit/script", "/quota", "/cluster", "/settings")
+EVERY_PAGE = ("/", "/jobs", "/submit", "/submit/script", "/quota", "/clusters", "/settings")
 
 
 def _cancel_wish(city: City, job: str) -> object:

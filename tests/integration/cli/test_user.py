@@ -184,10 +184,10 @@ def test_quota_tells_what_is_left(designer: Person) -> None:
     assert "150.000.000 ₫" in designer.hpc("quota").stdout
 
 
-def test_the_cluster_is_shown_with_its_licences(designer: Person) -> None:
-    [cluster] = designer.hpc("cluster", "--json").json
+def test_the_clusters_are_shown_with_its_licences(designer: Person) -> None:
+    [cluster] = designer.hpc("clusters", "--json").json
     assert [node["cpus"] for node in cluster["nodes"]] == [4]
-    assert "vcs" in designer.hpc("cluster").stdout
+    assert "vcs" in designer.hpc("clusters").stdout
 
 
 def test_another_tenants_job_does_not_exist(designer: Person, rival: Person) -> None:

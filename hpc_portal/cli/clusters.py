@@ -1,4 +1,4 @@
-"""The cluster as it is now: nodes, GPUs, licences."""
+"""The clusters as they are now: GPUs, partitions, nodes, licences, reservations, and what does not answer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +11,8 @@ from hpc_portal.cli.render import out, print_json
 from schedulers.units import format_memory, format_walltime
 
 
-def cluster(*, as_json: Json = False) -> None:
-    """Show partitions, nodes, GPUs and licences, and what of them is in use."""
+def clusters(*, as_json: Json = False) -> None:
+    """Show what the clusters have, what of it is in use, and what of them does not answer."""
     with open_portal() as portal:
         found = portal.get("/clusters")["items"]
     if as_json:
@@ -20,10 +20,52 @@ def cluster(*, as_json: Json = False) -> None:
         return
     for one in found:
         out.print(f"[bold]{one['name']}[/bold]  {render.instant(one['as_of'])}")
+        for notice in _notices(one):
+            out.print(f"[yellow]{notice}[/yellow]")
+        if one["as_of"] is None:
+            continue
+        if one["gpus"]:
+            out.print(_gpus(one))
         out.print(_partitions(one))
         out.print(_nodes(one))
         if one["licenses"]:
             out.print(_licenses(one))
+        if one["reservations"]:
+            out.print(_reservations(one))
+
+
+def _notices(one: Mapping[str, Any]) -> list[str]:
+    """What a person should know before they read the tables."""
+    found = []
+    for outage in one["outages"]:
+        since = render.instant(outage["since"])
+        if outage["part"] == "scheduler":
+            found.append(_("It has not answered since {time}: jobs are taken, and start later.", time=since))
+        else:
+            found.append(_("Its accounting has not answered since {time}: charges come later.", time=since))
+    if one["as_of"] is None and not found:
+        found.append(_("It has not reported yet."))
+    if one["account"] is None:
+        found.append(_("You have no account there. Ask the city's administrators for one."))
+    return found
+
+
+def _gpus(one: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that rich prints
+    rows = [(item["type"] or "gpu", f"{item['free']}/{item['total']}") for item in one["gpus"]]
+    return render.table((_("GPU"), _("Free")), rows, right=(1,))
+
+
+def _reservations(one: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that rich prints
+    rows = [
+        (
+            item["name"] or _("Reserved for others"),
+            len(item["nodes"]),
+            render.instant(item["start_at"]),
+            render.instant(item["end_at"]),
+        )
+        for item in one["reservations"]
+    ]
+    return render.table((_("Reservation"), _("Nodes"), _("From"), _("To")), rows, right=(1,))
 
 
 def _partitions(one: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that rich prints

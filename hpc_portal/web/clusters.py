@@ -1,8 +1,9 @@
-"""The cluster's page."""
+"""The clusters' page."""
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hpc_portal.app.clusters import list_clusters
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_cluster import show_cluster
@@ -10,12 +11,12 @@ from hpc_portal.web.show_cluster import show_cluster
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/cluster")
+@router.get("/clusters")
 def show(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Every cluster as its controller last reported it."""
-    del actor  # everybody who is signed in may see how full the cluster is
     pages = pages_of(request)
     language = pages.language(request)
-    now = services.clock.now()
-    clusters = [show_cluster(snapshot, language, now=now) for snapshot in services.clusters.get()]
-    return pages.render(request, "cluster.html", {"clusters": clusters})
+    seen = list_clusters(services, actor)
+    shared = [partition.name for one in seen if one.snapshot for partition in one.snapshot.partitions]
+    clusters = [show_cluster(one, language, every_partition=shared) for one in seen]
+    return pages.render(request, "clusters.html", {"clusters": clusters})
