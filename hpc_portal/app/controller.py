@@ -29,6 +29,7 @@ from hpc_portal.app.jobs.settle import SettleStep
 from hpc_portal.app.jobs.track import Tracker, track_once
 from hpc_portal.app.leases import HeldLease, LeaseLost
 from hpc_portal.app.loops import Loop, run_loop
+from hpc_portal.app.mirror.in_force import BudgetsInForce
 from hpc_portal.app.outages import OutageWatch
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.tables import ClusterPart
@@ -72,6 +73,8 @@ class ControllerParts:
     """A fresh backend, not started; asked for each time the lease is won."""
     attach: Callable[[ControllerContext], None] = _attach_nothing
     """Tells the backend's store under which lease it writes."""
+    enforces_budgets: bool = False
+    """The cluster itself is told budgets; a job goes there once its own is known there."""
     more_loops: Callable[[ControllerContext], Sequence[Loop]] = _no_loops
     """What only this kind of cluster has to have done; they run beside the others."""
 
@@ -134,6 +137,7 @@ async def _serve(
         workspace_root=parts.settings.effective_workspace_root,
         cluster_uid_base=parts.settings.cluster_uid_base,
         needs_accounts=parts.cluster in parts.settings.clusters_with_accounts,
+        budgets=BudgetsInForce() if parts.enforces_budgets else None,
     )
     parts.attach(context)
     watch = OutageWatch(context)

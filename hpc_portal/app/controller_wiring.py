@@ -14,7 +14,11 @@ from sqlalchemy import Engine
 
 from hpc_portal.app.clock import Clock, SystemClock
 from hpc_portal.app.controller import ControllerParts
+from hpc_portal.app.external.find import FindExternalStep
+from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
+from hpc_portal.app.loops import Loop
+from hpc_portal.app.mirror.reconcile import MirrorStep
 from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.wake import SharedWake
 from hpc_portal.app.wiring import build_engine, build_wake
@@ -31,6 +35,8 @@ from schedulers.dask.node import (
 )
 from schedulers.slurm.backend import SlurmScheduler
 from schedulers.slurm.client import SlurmClient
+from schedulers.slurm.external import SlurmExternalJobs
+from schedulers.slurm.mirror import SlurmMirror
 from schedulers.slurm.tokens import MintedTokens, ProxyToken, TokenFile, TokenSource
 
 log = structlog.get_logger()
@@ -55,20 +61,48 @@ class _Shared:
 
 
 def _slurm_controller(shared: _Shared, slurm: SlurmSettings) -> ControllerParts:
-    trusted = ssl.create_default_context(cafile=str(slurm.tls_ca)) if slurm.tls_ca else None
+    turn = _SlurmTurn(slurm)
     return ControllerParts(
         cluster=slurm.cluster_name,
         settings=shared.settings,
         engine=shared.engine,
         clock=shared.clock,
         wake=shared.wake,
-        make_scheduler=lambda: SlurmScheduler(
-            slurm.cluster_name, _slurm_client(slurm, trusted), admin_user=slurm.admin_user
-        ),
+        make_scheduler=turn.scheduler,
+        enforces_budgets=slurm.mirror_quotas,
+        more_loops=turn.loops,
     )
 
 
-def _slurm_client(slurm: SlurmSettings, trusted: ssl.SSLContext | None) -> SlurmClient:
+class _SlurmTurn:
+    """One turn of a Slurm cluster's controller: its scheduler and its own loops share a client."""
+
+    def __init__(self, slurm: SlurmSettings) -> None:
+        self._slurm = slurm
+        self._client: SlurmClient | None = None
+
+    def scheduler(self) -> SlurmScheduler:
+        """A fresh backend on a fresh client, which it closes at the end of the turn."""
+        self._client = slurm_client(self._slurm)
+        return SlurmScheduler(self._slurm.cluster_name, self._client, admin_user=self._slurm.admin_user)
+
+    def loops(self, context: ControllerContext) -> list[Loop]:
+        """The mirror of budgets and the search for jobs from outside, where settings ask for them."""
+        assert self._client  # noqa: S101 - the turn's scheduler was made before
+        found = []
+        if self._slurm.mirror_quotas and context.budgets is not None:
+            mirror = MirrorStep(context, SlurmMirror(self._client, admin_user=self._slurm.admin_user))
+            interval = self._slurm.mirror_interval_seconds
+            found.append(Loop("mirror", mirror, interval, wake=context.budgets.missed))
+        if self._slurm.import_external:
+            finder = FindExternalStep(context, SlurmExternalJobs(self._client))
+            found.append(Loop("external", finder, self._slurm.import_interval_seconds))
+        return found
+
+
+def slurm_client(slurm: SlurmSettings) -> SlurmClient:
+    """A client of the slurmrestd that settings name."""
+    trusted = ssl.create_default_context(cafile=str(slurm.tls_ca)) if slurm.tls_ca else None
     return SlurmClient(
         slurm.url,
         _tokens(slurm),

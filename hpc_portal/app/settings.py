@@ -43,7 +43,9 @@ class SlurmSettings(BaseModel):
     jwt_key: Path | None = None
     """For `jwt_key`: the site's `jwt_hs256.key`. Whoever can read it is root on the cluster."""
     token_file: Path | None = None
-    """For `token_file` and `proxy_token`: read again whenever it changes."""
+    """For `token_file` and `proxy_token`: read again whenever it changes.
+
+    With `{user}` in it, as in `/run/slurm-tokens/{user}.jwt`, there is one file for each cluster user."""
     polling_user: str = "slurm"
     """The cluster user that the portal looks at jobs and nodes as."""
     admin_user: str = "slurm"
@@ -52,8 +54,12 @@ class SlurmSettings(BaseModel):
     """Submit also to a slurmrestd newer than this portal knows."""
     mirror_quotas: bool = False
     """Create accounts, users and limits in Slurm from the portal's organisations, projects and budgets."""
+    mirror_interval_seconds: float = Field(default=5.0, gt=0)
+    """Longest pause before Slurm is told that a budget changed; sbatch may use the old one until then."""
     import_external: bool = False
     """Show and charge jobs that people submitted with sbatch themselves."""
+    import_interval_seconds: float = Field(default=60.0, gt=0)
+    """Pause between two looks for them in slurmdbd, which tells of every job under way each time."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -14,6 +14,7 @@ from hpc_portal.app import leases
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import transact
 from hpc_portal.app.leases import HeldLease
+from hpc_portal.app.mirror.in_force import BudgetsInForce
 from schedulers.protocol import Scheduler
 
 T = TypeVar("T")
@@ -72,6 +73,8 @@ class ControllerContext:
     cluster_uid_base: int = 0
     needs_accounts: bool = False
     """The site gives out the accounts that jobs run as; a job's folder is its account's before it starts."""
+    budgets: BudgetsInForce | None = None
+    """Where the cluster enforces budgets itself: those that it knows already."""
     tracked: Tracked = field(default_factory=Tracked)
 
     async def write(self, work: Callable[[Connection], T]) -> T:

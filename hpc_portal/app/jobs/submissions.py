@@ -6,7 +6,7 @@ from sqlmodel import col
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.tables import ClusterAccount, Job, User
-from quotas.tables import Organisation, Project
+from quotas.tables import Organisation, Project, QuotaHold
 from schedulers.jobspec import JobSpec
 from schedulers.protocol import Submission
 
@@ -26,6 +26,12 @@ SUBMISSIONS = (
         col(ClusterAccount.uid).label("account_uid"),
         col(Project.account),
         col(Organisation.slug),
+        select(col(QuotaHold.allocation_id))
+        .where(col(QuotaHold.job_id) == col(Job.id))
+        .limit(1)
+        .correlate(Job)
+        .scalar_subquery()
+        .label("allocation_id"),
     )
     .join(User, col(User.id) == col(Job.user_id))
     .join(Project, col(Project.id) == col(Job.project_id))
@@ -42,11 +48,11 @@ SUBMISSIONS = (
 
 
 def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
-    """The Submission in a row of SUBMISSIONS."""
+    """The Submission in a row of SUBMISSIONS, on the budget that is held for it; see `is_budget_in_force`."""
     numbered = context.cluster_uid_base + row.cluster_number if context.cluster_uid_base else None
     return Submission(
         job_id=row.id,
-        spec=JobSpec.model_validate(row.spec),
+        spec=_on_its_budget(JobSpec.model_validate(row.spec), row, context),
         cluster_user=row.account_user or row.cluster_user,
         cluster_uid=row.account_uid if row.account_user else numbered,
         organisation=row.slug,
@@ -56,3 +62,19 @@ def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
         priority=row.priority,
         is_held=row.held_by is not None,
     )
+
+
+def is_budget_in_force(row: AnyRow, context: ControllerContext) -> bool:
+    """Whether the cluster would let the job use what is held for it; yes where it enforces no budgets."""
+    return context.budgets is None or _budget(row, context) is not None
+
+
+def _on_its_budget(spec: JobSpec, row: AnyRow, context: ControllerContext) -> JobSpec:
+    qos = _budget(row, context)
+    return spec if qos is None or spec.qos else spec.model_copy(update={"qos": qos})
+
+
+def _budget(row: AnyRow, context: ControllerContext) -> str | None:
+    if context.budgets is None or row.allocation_id is None or row.account_user is None:
+        return None
+    return context.budgets.qos_of(row.account, row.account_user, row.allocation_id)

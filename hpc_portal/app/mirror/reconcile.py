@@ -11,7 +11,6 @@ from sqlalchemy import Connection, insert, select, update
 from sqlmodel import col
 
 from hpc_portal.app.jobs.context import ControllerContext
-from hpc_portal.app.mirror.in_force import BudgetsInForce
 from hpc_portal.app.mirror.wanted import read_untracked, read_wanted
 from hpc_portal.app.tables import MirrorDrift, MirrorState
 from schedulers.errors import SchedulerRefused, SchedulerUnavailable, SubmitUncertain
@@ -67,10 +66,9 @@ async def reconcile(mirror: QuotaMirror, wanted: ClusterAccounts, seen: ClusterA
 class MirrorStep:
     """The controller's mirror of one cluster."""
 
-    def __init__(self, context: ControllerContext, mirror: QuotaMirror, in_force: BudgetsInForce) -> None:
+    def __init__(self, context: ControllerContext, mirror: QuotaMirror) -> None:
         self._context = context
         self._mirror = mirror
-        self._in_force = in_force
         self._cluster = context.scheduler.name
         self._left: ClusterAccounts | None = None
         """As the last pass left it."""
@@ -83,7 +81,6 @@ class MirrorStep:
             LeaseLost: another controller is active.
         """
         now = self._context.clock.now()
-        self._in_force.missed.clear()
         try:
             await self._pass(now)
         except (SchedulerUnavailable, SubmitUncertain) as problem:
@@ -108,7 +105,8 @@ class MirrorStep:
         if done.changes:
             log.info("mirror.applied", cluster=self._cluster, changes=len(done.changes))
         self._left = done.seen if not done.refused else None
-        self._in_force.note(done.seen)
+        if self._context.budgets is not None:
+            self._context.budgets.note(done.seen)
         if has_looked or done.changes or done.refused:
             untracked = await self._context.read(functools.partial(read_untracked, known=seen.tres, at=now))
             standing = [*standing_differences(wanted, done.seen), *untracked]

@@ -16,13 +16,17 @@ from hpc_portal.app import leases
 from hpc_portal.app.db import transact
 from hpc_portal.app.external.find import FindExternalStep
 from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.dispatch import dispatch_once
+from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.mirror.in_force import BudgetsInForce
 from hpc_portal.app.mirror.reconcile import MirrorStep
 from hpc_portal.app.tables import ClusterAccount, Job, JobTask
 from quotas.balance import balance
 from quotas.verify import Discrepancy, verify
+from schedulers.cluster import Ability, ClusterSnapshot
 from schedulers.errors import SchedulerRefused, SchedulerUnavailable
 from schedulers.external import ExternalRun
+from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
 from schedulers.memory import ManualClock, MemoryScheduler
 from schedulers.mirror import Account, Change, ClusterAccounts, PutMember, after
@@ -31,6 +35,13 @@ from tests.small_city import City, build_city
 CLUSTER = "memory"
 AN, BINH = "an", "binh"
 """Accounts of the lead and the member of the chips project."""
+
+
+class MemorySchedulerWithQos(MemoryScheduler):
+    """As Slurm: a job may name the budget that it uses."""
+
+    def _cluster(self) -> ClusterSnapshot:
+        return replace(super()._cluster(), abilities=frozenset({Ability.QOS}))
 
 
 @dataclass
@@ -89,6 +100,7 @@ class Outside:
     """One city and one cluster that people also reach past the portal."""
 
     city: City
+    scheduler: MemoryScheduler
     clock: ManualClock
     context: ControllerContext
     cluster: ClusterInMemory
@@ -105,9 +117,22 @@ class Outside:
         self.clock.advance(after.total_seconds())
         asyncio.run(self.finder())
 
+    def submit(self, **resources: Any) -> UUID:  # noqa: ANN401 - any of its fields
+        """A job of the member's, submitted in the portal and handed over if it can be."""
+        spec = JobSpec(name="own", argv=("/bin/true",), resources=ResourceRequest(**resources))
+        request = SubmitRequest(project="chips", spec=spec)
+        submitted = asyncio.run(submit_job(self.city.services, self.city.chips.member, request))
+        self.dispatch()
+        return submitted.job_id
+
+    def dispatch(self) -> None:
+        """Hand over what may be, a little later."""
+        self.clock.advance(3)
+        asyncio.run(dispatch_once(self.context))
+
     def restart(self) -> None:
         """A new controller: it remembers nothing but what the database has."""
-        self.mirror = MirrorStep(self.context, self.cluster, BudgetsInForce())
+        self.mirror = MirrorStep(self.context, self.cluster)
         self.finder = FindExternalStep(self.context, self.accounting)
 
     def run(self, number: str = "812", **facts: Any) -> ExternalRun:  # noqa: ANN401 - any of its fields
@@ -189,7 +214,7 @@ class Outside:
 
 @pytest.fixture
 def outside(database_url: str, tmp_path: Path) -> Iterator[Outside]:
-    scheduler = MemoryScheduler()
+    scheduler = MemorySchedulerWithQos()
     city = build_city(database_url, tmp_path, clock=scheduler.clock)
     lease = transact(
         city.services.engine,
@@ -204,17 +229,20 @@ def outside(database_url: str, tmp_path: Path) -> Iterator[Outside]:
         scheduler=scheduler,
         lease=lease,
         workspace_root=tmp_path / "workspaces",
+        needs_accounts=True,
+        budgets=BudgetsInForce(),
     )
     known = ("cpu", "mem", "node", "gres/gpu", "gres/gpu:h100", "license/vcs")
     cluster = ClusterInMemory(ClusterAccounts(tres=frozenset(known)))
     accounting = AccountingInMemory()
     world = Outside(
         city,
+        scheduler,
         scheduler.clock,
         context,
         cluster,
         accounting,
-        MirrorStep(context, cluster, BudgetsInForce()),
+        MirrorStep(context, cluster),
         FindExternalStep(context, accounting),
     )
     world.map_user(city.chips.lead.user_id, AN)

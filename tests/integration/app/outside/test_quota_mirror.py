@@ -8,12 +8,12 @@ from sqlalchemy import delete, update
 from sqlmodel import Session, col
 
 from hpc_portal.app.errors import NotAllowed
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.mirror.queries import MirrorReport, mirror_report
 from hpc_portal.app.tables import GlobalRole, ProjectMember, User
 from quotas.grant import grant
-from quotas.hold import hold
 from quotas.limits import LimitKind, LimitOwner
-from quotas.publish_prices import current_price_list
 from quotas.set_limit import set_limit
 from quotas.tables import Allocation, AllocationState, Organisation, Project, TenantState
 from schedulers.mirror import Budget, Limits, PutAccount, PutBudget, PutMember
@@ -60,20 +60,32 @@ def test_a_second_pass_changes_nothing_also_after_a_restart(outside: Outside) ->
 def test_what_the_portal_holds_is_taken_from_direct_jobs_at_once(outside: Outside) -> None:
     outside.reflect()
     before, looks = direct(outside).tres_minutes["cpu"], outside.cluster.looks
-    with outside.city.services.engine.begin() as connection:
-        hold(
-            connection,
-            project_id=outside.city.chips.project_id,
-            job_id=outside.city.chips.lead.user_id,
-            unit={"cpu": 3600},
-            units=10,
-            partition="main",
-            price_list=current_price_list(connection, outside.clock.now()),
-            at=outside.clock.now(),
-        )
+    outside.submit(cpus_per_task=10, walltime_seconds=3600)
     outside.reflect()
-    assert before - direct(outside).tres_minutes["cpu"] == 600
+    # Ten CPU-hours at 360 đồng and a GiB-hour at 36 could have been 606 minutes of a CPU.
+    assert before - direct(outside).tres_minutes["cpu"] == 606
     assert outside.cluster.looks == looks, "the cluster need not be read for that"
+
+
+def test_the_portals_jobs_run_under_the_qos_of_the_budget_that_is_held_for_them(outside: Outside) -> None:
+    outside.reflect()
+    outside.submit(walltime_seconds=3600)
+    (job,) = outside.jobs
+    assert job.phase is Phase.TRACKED
+    submission = outside.scheduler._jobs[job.scheduler_job_id].submission
+    default = outside.cluster.has.accounts["chips"].default_budget
+    assert submission.spec.qos == default.removesuffix("_direct")
+
+
+def test_a_job_waits_until_the_cluster_knows_its_budget(outside: Outside) -> None:
+    outside.submit(walltime_seconds=3600)
+    (job,) = outside.jobs
+    assert (job.phase, job.state_reason) == (Phase.DISPATCHING, NOT_IN_FORCE)
+    assert outside.context.budgets is not None
+    assert outside.context.budgets.missed.is_set(), "the mirror looks at once"
+    outside.reflect()
+    outside.dispatch()
+    assert outside.jobs[0].phase is Phase.TRACKED
 
 
 def test_who_left_is_blocked_and_never_deleted_and_who_returns_is_let_in(outside: Outside) -> None:
