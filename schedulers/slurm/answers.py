@@ -1,6 +1,7 @@
 """What a reply of slurmrestd means: data, a no, or nothing learned. Statuses alone do not tell."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +38,10 @@ _NOTHING_DONE = frozenset(
 _LOST = frozenset({1002, 1003, 1004, 1022, 1023, 1024, 1801, 1802, 1803, 5003, 5004, 5005})
 """Sent to slurmctld or slurmdbd, and no answer of it came."""
 _UNKNOWN_URL = frozenset({9006, 9007})
+_ADDRESS = re.compile(r"\(0x[0-9a-f]+\)")
+"""In some texts Slurm names its own memory, which helps nobody: `slurmdb_qos_add(0x7f9254031) failed`."""
+_NOTHING_TO_CHANGE = 304
+"""HTTP's "not modified": what was asked for is so already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class Complaint:
     description: str
 
     def __str__(self) -> str:
-        texts = [text for text in (self.description, self.error) if text]
+        texts = [_ADDRESS.sub("", text) for text in (self.description, self.error) if text]
         return ": ".join(dict.fromkeys(texts)) or f"error {self.number}"
 
 
@@ -99,6 +104,8 @@ def problem_of(  # noqa: PLR0911 - one line for each meaning
 
     SubmitUncertain here means that Slurm's daemons lost each other after the request was passed on.
     """
+    if answer.status == _NOTHING_TO_CHANGE:
+        return None
     is_success = 200 <= answer.status < 300  # noqa: PLR2004 - HTTP's own range
     if is_success and not answer.complaints:
         return None if answer.body is not None else SubmitUncertain(f"unreadable answer: {answer.text}")

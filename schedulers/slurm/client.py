@@ -326,11 +326,19 @@ class SlurmClient:
         """Remove a QOS; one that is not there is no error."""
         await self._delete(["qos", name], user)
 
+    async def delete_account(self, name: str, *, user: str) -> None:
+        """Remove an account with its associations; one that is not there is no error.
+
+        Raises:
+            SlurmRefused: also while jobs of it run.
+        """
+        await self._delete(["account", name], user)
+
     async def delete_association(
-        self, *, account: str, member: str | None, cluster: str, partition: str | None = None, user: str
+        self, *, account: str, member: str, cluster: str, partition: str | None = None, user: str
     ) -> None:
-        """Remove one association (`member` None: the account's own); one that is not there is no error."""
-        named = {"account": account, "user": member or "", "cluster": cluster, "partition": partition}
+        """Remove a user from an account; who is not in it is no error."""
+        named = {"account": account, "user": member, "cluster": cluster, "partition": partition}
         params = {key: value for key, value in named.items() if value is not None}
         await self._delete(["association"], user, params)
 

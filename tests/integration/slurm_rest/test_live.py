@@ -192,6 +192,50 @@ async def test_a_held_job_is_changed_released_and_cancelled_by_its_user(
     await client.cancel([job_id], user="alice")
 
 
+async def test_budgets_accounts_and_members_are_made_changed_and_removed_and_twice_does_no_harm(
+    tcp_client: SlurmClient,
+) -> None:
+    name = f"rest-{uuid4().hex[:8]}"
+    minutes = [{"type": "cpu", "count": 600}, {"type": "gres", "name": "gpu", "count": 120}]
+    qos = {
+        "name": name,
+        "flags": ["DENY_LIMIT", "NO_DECAY"],
+        "limits": {"max": {"tres": {"minutes": {"total": minutes}}}},
+    }
+    account = {
+        "association_condition": {"accounts": [name], "clusters": ["danang"]},
+        "account": {"description": name, "organization": "city"},
+    }
+    member = {
+        "association_condition": {
+            "users": ["bob"],
+            "accounts": [name],
+            "clusters": ["danang"],
+            "association": {"qoslevel": [name], "defaultqos": name},
+        },
+        "user": {},
+    }
+    for _ in range(2):
+        await tcp_client.put_qos([qos], user="slurm")
+        await tcp_client.add_account_associations(account, user="slurm")
+        await tcp_client.add_user_associations(member, user="slurm")
+    (made,) = (one for one in await tcp_client.qos() if one.name == name)
+    assert {(one.type, one.name, one.count) for one in made.grp_tres_minutes} == {
+        ("cpu", "", 600),
+        ("gres", "gpu", 120),
+    }
+    (bob,) = (one for one in await tcp_client.associations(account=name) if one.user == "bob")
+    assert (bob.qos, bob.default_qos) == ((name,), name)
+    with pytest.raises(SlurmRefused, match="permission denied"):
+        await tcp_client.put_qos([qos], user="alice")
+    for _ in range(2):
+        await tcp_client.delete_association(account=name, member="bob", cluster="danang", user="slurm")
+        await tcp_client.delete_account(name, user="slurm")
+        await tcp_client.delete_qos(name, user="slurm")
+    assert await tcp_client.associations(account=name) == []
+    assert name not in {one.name for one in await tcp_client.qos()}
+
+
 async def test_a_key_of_another_cluster_is_told_apart_from_a_refusal(
     slurm: Instance, tmp_path: Path, job: dict[str, object]
 ) -> None:

@@ -23,12 +23,23 @@ def test_data_without_errors_is_no_problem() -> None:
     assert judged(200, {"jobs": [], "errors": [], "warnings": [{"description": "Zero jobs"}]}) is None
 
 
+def test_a_change_that_was_made_already_is_no_problem() -> None:
+    assert judged(304, "") is None
+
+
 @pytest.mark.parametrize("status", [200, 404, 422, 500, 511])
 def test_an_error_of_slurm_is_a_no_in_its_own_words_whatever_the_status(status: int) -> None:
     problem = judged(status, error(2000, "Invalid partition name specified"))
     assert isinstance(problem, SlurmRefused)
     assert problem.reason == "Batch job submission failed: Invalid partition name specified"
     assert problem.numbers == {2000}
+
+
+def test_addresses_in_slurms_memory_are_left_out_of_its_words() -> None:
+    complaint = {"error_number": 2002, "description": "slurmdb_qos_add(0x7f92540311c0) failed", "error": "No"}
+    problem = judged(500, {"errors": [complaint]})
+    assert isinstance(problem, SlurmRefused)
+    assert problem.reason == "slurmdb_qos_add failed: No"
 
 
 @pytest.mark.parametrize("number", [1007, 6000, 6001, 9008])
