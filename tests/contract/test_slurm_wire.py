@@ -7,6 +7,7 @@ in the files, and scripts/record_slurm_wire.py.
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ class Recording:
         return path.rpartition("/")[2]
 
 
+@cache
+def recording_in(folder: Path) -> Recording:
+    return Recording(folder)
+
+
 @pytest.fixture(scope="module")
 def anyio_backend() -> str:
     return "asyncio"
@@ -71,8 +77,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: f"{folder.parent.name}-{folder.name}")
 def recording(request: pytest.FixtureRequest) -> Recording:
-    folder: Path = request.param
-    return Recording(folder)
+    return recording_in(request.param)
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ async def test_a_submit_without_an_answer_in_time_is_uncertain(key_file: Path, n
     answer = speaking(45, then=always(Silence()))
     async with (
         small_slurmrestd(answer) as server,
-        client_of(server.url, key_file, now, timeout_seconds=1.0) as client,
+        client_of(server.url, key_file, now, timeout_seconds=2.0) as client,
     ):
         with pytest.raises(SubmitUncertain, match="gave no answer"):
             await client.submit(JOB, user="alice")
