@@ -36,6 +36,8 @@ class FieldProblem:
     kind: str
     text: str = ""
     facts: Mapping[str, object] = attribute(default_factory=dict)
+    place: str = ""
+    """Where in the field's text, in no language: `3: --hint=x`."""
 
 
 class InvalidParameters(WorkloadError):

@@ -1,12 +1,19 @@
 """A script run as it is: what sbatch users know, with every resource as a parameter."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import ConfigDict, Field
 
+from schedulers.directives.problems import DirectiveProblem
+from schedulers.directives.script import dialect_of, translate_script
+from schedulers.directives.translation import Dialect, Translation
 from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
+from schedulers.units import format_walltime
+from workloads.errors import FieldProblem, InvalidParameters
 from workloads.resources import JobName, Resources
 from workloads.template import N_, Artefact, Parameters, Results, TaskResult, Template, Verdict
 from workloads.workspace import list_files
@@ -65,7 +72,10 @@ class ScriptParameters(Parameters):
         min_length=3,
         max_length=1024 * 1024,
         title=N_("Script"),
-        description=N_("The whole script; its first line names the interpreter, such as #!/bin/bash."),
+        description=N_(
+            "The whole script; its first line names the interpreter, such as #!/bin/bash. #SBATCH and #BSUB "
+            "lines count; what you change in the fields below goes before them."
+        ),
         json_schema_extra={"widget": "textarea"},
     )
     array: str | None = Field(
@@ -102,7 +112,28 @@ class Script(Template[ScriptParameters]):
     parameters = ScriptParameters
 
     def render(self, params: ScriptParameters) -> JobSpec:
-        """The script with its resources; see Template.render."""
+        """The script with its resources; see Template.render.
+
+        Where the script has #SBATCH or #BSUB lines, they count, and parameters that are not their defaults
+        go before them; what neither says keeps the parameter's default. Only a begin time relative to now
+        makes equal parameters give different jobs.
+        """
+        translation = header_of(params)
+        if translation is None:
+            return self._plain(params)
+        if translation.spec is None:
+            raise InvalidParameters(self.name, [_field_problem(item) for item in translation.problems])
+        facts = translation.spec.model_dump()
+        facts["environment"] |= params.environment
+        facts["resources"]["walltime_seconds"] = (
+            facts["resources"]["walltime_seconds"] or params.resources.walltime_seconds
+        )
+        if params.requeue_exit_codes:
+            facts["requeue"]["on_exit_codes"] = params.requeue_exit_codes
+        with self._refusing(_FIELDS):
+            return JobSpec.model_validate(facts)
+
+    def _plain(self, params: ScriptParameters) -> JobSpec:
         with self._refusing(_FIELDS):
             return JobSpec(
                 name=params.name,
@@ -124,6 +155,48 @@ class Script(Template[ScriptParameters]):
             return Results()
         return Results(tasks=(TaskResult(0, self.name, Verdict.NO_VERDICT, artefacts=logs),))
 
+
+def header_of(params: ScriptParameters) -> Translation | None:
+    """What the script's #SBATCH or #BSUB lines ask for, with the parameters on top; None when it has none."""
+    if dialect_of(params.script) is Dialect.NONE:
+        return None
+    return translate_script(
+        params.script,
+        name=params.name,
+        now=datetime.now(UTC).astimezone(_CITY_TIME),
+        options=_options_of(params),
+    )
+
+
+def _options_of(params: ScriptParameters) -> list[str]:
+    """The parameters that are not their defaults, as options of sbatch."""
+    asked, usual = params.resources, ScriptResources()
+    said: dict[str, tuple[object, object, str]] = {
+        "job-name": (params.name, ScriptParameters().name, params.name),
+        "array": (params.array, None, params.array or ""),
+        "nodes": (asked.nodes, usual.nodes, str(asked.nodes)),
+        "ntasks": (asked.ntasks, usual.ntasks, str(asked.ntasks)),
+        "cpus-per-task": (asked.cpus, usual.cpus, str(asked.cpus)),
+        "mem": (asked.memory_mib, usual.memory_mib, f"{asked.memory_mib}M"),
+        "time": (asked.walltime_seconds, usual.walltime_seconds, format_walltime(asked.walltime_seconds)),
+        "partition": (asked.partition, usual.partition, asked.partition or ""),
+        "gpus-per-node": (asked.gpus_per_node, usual.gpus_per_node, _counts(asked.gpus_per_node)),
+        "licenses": (asked.licenses, usual.licenses, _counts(asked.licenses)),
+    }
+    return [f"--{name}={text}" for name, (value, default, text) in said.items() if value != default]
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ",".join(str(count) if name == "any" else f"{name}:{count}" for name, count in counts.items())
+
+
+def _field_problem(problem: DirectiveProblem) -> FieldProblem:
+    place = ": ".join(filter(None, (str(problem.line or ""), problem.option)))
+    return FieldProblem("script", str(problem), "directive", problem.text, problem.facts, place)
+
+
+_CITY_TIME = timezone(timedelta(hours=7), "ICT")
+"""Scripts mean their begin times in the city's time."""
 
 _FIELDS = {
     "tres": "resources",

@@ -2,8 +2,18 @@
 
 from fastapi import APIRouter
 
-from hpc_portal.api import administration, catalogue, job_changes, job_files, jobs, projects, sign_in, streams
+from hpc_portal.api import (
+    administration,
+    catalogue,
+    job_changes,
+    job_files,
+    jobs,
+    projects,
+    scripts,
+    sign_in,
+    streams,
+)
 
 router = APIRouter(prefix="/api/v1")
-for module in (sign_in, jobs, job_changes, job_files, streams, projects, administration, catalogue):
+for module in (sign_in, jobs, job_changes, job_files, scripts, streams, projects, administration, catalogue):
     router.include_router(module.router)

@@ -2,13 +2,13 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from hpc_portal.cli import render
+from hpc_portal.cli.batch_script import ScriptOptions, spec_of, translate_file, view_of
 from hpc_portal.cli.errors import Refused, UsageProblem
 from hpc_portal.cli.follow import follow_job, require_success
 from hpc_portal.cli.job_ids import resolve_job
@@ -18,12 +18,16 @@ from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json, Project
 from hpc_portal.cli.portal import Portal
 from hpc_portal.cli.render import err, is_interactive, out, print_json
-from hpc_portal.cli.request import ScriptOptions, script_body, template_body
+from hpc_portal.cli.request import template_body
 from quotas.money import format_vnd
 
 
 def submit(  # noqa: PLR0913 - one argument for each option
-    script: Annotated[Path | None, typer.Argument(metavar="SCRIPT", help="A script with a #! line.")] = None,
+    context: typer.Context,
+    script: Annotated[
+        Path | None,
+        typer.Argument(metavar="SCRIPT", help="A script with a #! line; #SBATCH and #BSUB lines count."),
+    ] = None,
     *,
     template: Annotated[str, typer.Option("--template", "-t", help="A template instead of a script.")] = "",
     parameters: Annotated[
@@ -35,9 +39,9 @@ def submit(  # noqa: PLR0913 - one argument for each option
     ] = None,
     project: Project = "",
     name: Annotated[str, typer.Option("--name", "-J", help="The job's name.")] = "",
-    nodes: Annotated[int, typer.Option("--nodes", "-N", min=1, help="Nodes.")] = 1,
+    nodes: Annotated[int | None, typer.Option("--nodes", "-N", min=1, help="Nodes.")] = None,
     ntasks: Annotated[int | None, typer.Option("--ntasks", min=1, help="MPI tasks over all nodes.")] = None,
-    cpus: Annotated[int, typer.Option("--cpus", "-c", min=1, help="CPUs of each task.")] = 1,
+    cpus: Annotated[int | None, typer.Option("--cpus", "-c", min=1, help="CPUs of each task.")] = None,
     memory: Annotated[str, typer.Option("--memory", "--mem", help="Memory of each node, such as 4G.")] = "",
     gpus: Annotated[str, typer.Option("--gpus", help="GPUs of each node, such as h100:2.")] = "",
     licenses: Annotated[str, typer.Option("--licenses", "-L", help="Licences, such as vcs:1.")] = "",
@@ -50,6 +54,10 @@ def submit(  # noqa: PLR0913 - one argument for each option
     after: Annotated[
         list[str] | None, typer.Option("--after", metavar="ID", help="Start after this job completed.")
     ] = None,
+    every_node: Annotated[
+        bool,
+        typer.Option("--every-node", help="Start the script on each of its nodes, not only on the first."),
+    ] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Follow until the job has ended.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the price only; submit nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -57,26 +65,33 @@ def submit(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Submit a job from a script, or from a template.
 
+    Behind the script any option of sbatch may follow by its long name: hpc submit job.sh --qos=high. Options
+    go before the script's #SBATCH or #BSUB lines; hpc translate shows what comes of them.
+
     Price, balance and expected start are shown first; on a terminal you are asked. With --wait the exit code
     is 0 only when the job completed.
     """
     if bool(script) == bool(template):
         raise UsageProblem(_("Give either a script or --template."))
     options = ScriptOptions(
-        name=name,
-        nodes=nodes,
-        ntasks=ntasks,
-        cpus=cpus,
-        memory=memory,
-        gpus=gpus,
-        licenses=licenses,
-        time=time,
-        array=array,
-        partition=partition,
+        {
+            "job-name": name,
+            "nodes": nodes,
+            "ntasks": ntasks,
+            "cpus-per-task": cpus,
+            "mem": memory,
+            "gpus-per-node": gpus,
+            "licenses": licenses,
+            "time": time,
+            "array": array,
+            "partition": partition,
+            "dependency": f"afterok:{':'.join(after)}" if after else "",
+        },
+        more=context.args,
         environment=environment or (),
-        after_ok=after or (),
+        on_every_node=every_node,
     )
-    if template and options != ScriptOptions():
+    if template and (options.words or options.environment or every_node):
         raise UsageProblem(
             _(
                 "Options such as --cpus describe a script. Tell a template with -p, "
@@ -86,11 +101,10 @@ def submit(  # noqa: PLR0913 - one argument for each option
     if script and (parameters or file):
         raise UsageProblem(_("-p and --file are parameters of a template; a script has none."))
     with open_portal() as portal:
-        payer = project or only_project(portal)
         if script:
-            found = [resolve_job(portal, text) for text in options.after_ok]
-            body = script_body(payer, script, replace(options, after_ok=found))
+            body = _script_body(portal, script, options, project=project, show=not as_json)
         else:
+            payer = project or only_project(portal)
             schema = portal.get(f"/templates/{template}")["parameters_schema"]
             body = template_body(payer, template, schema, file, parameters or ())
         estimate = portal.post("/jobs/estimate", body, changes_nothing=True)
@@ -104,6 +118,23 @@ def submit(  # noqa: PLR0913 - one argument for each option
         if not yes and is_interactive() and not typer.confirm(_("Submit?"), default=True, err=True):
             return
         _submit(portal, body, wait=wait, as_json=as_json)
+
+
+def _script_body(
+    portal: Portal, script: Path, options: ScriptOptions, *, project: str, show: bool
+) -> dict[str, Any]:
+    """The body that submits a script; the account that its header names pays, unless --project says who."""
+
+    def resolve(text: str) -> uuid.UUID:
+        return uuid.UUID(resolve_job(portal, text))
+
+    translation = translate_file(script, options, resolve=resolve)
+    spec = spec_of(translation, options)
+    payer = project or spec.account or only_project(portal)
+    if show and translation.options:
+        err.print(view_of(translation))
+    spec = spec.model_copy(update={"account": None})
+    return {"project": payer, "spec": spec.model_dump(mode="json", exclude_defaults=True)}
 
 
 def _submit(portal: Portal, body: Mapping[str, Any], *, wait: bool, as_json: bool) -> None:

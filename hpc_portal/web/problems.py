@@ -80,7 +80,9 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
     """Everything that an error asks the reader to mend."""
     match error:
         case InvalidParameters():
-            return [ShownProblem(problem.field, _field_text(problem, language)) for problem in error.problems]
+            return [
+                ShownProblem(problem.field, _placed_text(problem, language)) for problem in error.problems
+            ]
         case app.InvalidSubmission() | app.InvalidEntry():
             return [
                 ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))
@@ -151,6 +153,11 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
         case app.NotFound() | TemplateNotFound():
             return say(N_("There is nothing here that you can see. It may never have existed."))
     return str(error)
+
+
+def _placed_text(problem: FieldProblem, language: Language) -> str:
+    text = _field_text(problem, language)
+    return f"{problem.place} – {text}" if problem.place else text  # noqa: RUF001 - a dash between the two
 
 
 def _field_text(problem: FieldProblem, language: Language) -> str:

@@ -36,9 +36,11 @@ from hpc_portal.web.show_form import (
 )
 from hpc_portal.web.show_quota import asset_label, show_asset
 from quotas.errors import QuotaError
-from workloads import catalog
+from schedulers.directives.translation import TranslatedOption
+from workloads import catalog, script
 from workloads.errors import WorkloadError
 from workloads.forms import FormField, form_fields
+from workloads.script import Script
 from workloads.template import N_, Template
 
 router = APIRouter(include_in_schema=False)
@@ -221,7 +223,16 @@ def _estimate(request: Request, actor: Actor, services: Services, filled: _Fille
             for problem in shown
         ]
         return {"estimate": None, "no_estimate": " ".join(texts)}
-    return {"estimate": found, "no_estimate": "", **_around(found, language)}
+    return {"estimate": found, "no_estimate": "", **_around(found, language), "header": _header(filled)}
+
+
+def _header(filled: _Filled) -> Sequence[TranslatedOption]:
+    """What the header lines of a script come to; nothing for other templates."""
+    if not isinstance(filled.template, Script):
+        return ()
+    parameters = filled.template.validate(read_parameters(filled.fields, filled.pairs))
+    translation = script.header_of(parameters)
+    return translation.options if translation else ()
 
 
 def _around(found: JobEstimate, language: Language) -> Mapping[str, Any]:

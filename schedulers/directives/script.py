@@ -35,7 +35,7 @@ def translate_script(  # noqa: PLR0913 - the script, and what a person may say b
             was written for sbatch or bsub, and every node for one without.
         resolve: from what a person calls a job to its id; None takes whole ids only.
     """
-    dialect = _dialect(script)
+    dialect = dialect_of(script)
     given, problems = _READERS[dialect](script)
     on_top, wrong = sbatch.read_options(options)
     default = Launch.EVERY_NODE if dialect is Dialect.NONE else Launch.FIRST_NODE
@@ -71,7 +71,8 @@ def _overlooked(script: str, dialect: Dialect) -> list[TranslatedOption]:
     return [TranslatedOption(lines[number - 1].strip(), number, "", "", LATE) for number in late]
 
 
-def _dialect(script: str) -> Dialect:
+def dialect_of(script: str) -> Dialect:
+    """Whose header lines the script has; #SBATCH goes before #BSUB."""
     lines = script.split("\n")
     if any(line.startswith(sbatch.MAGIC) for line in lines):
         return Dialect.SBATCH

@@ -89,6 +89,7 @@ def translate(
     if not found:
         spec = _assembled(asked, script, winners, circumstances, found)
     everything = [given for source in sources for given in source if not given.option.refusal]
+    everything.sort(key=lambda given: (not given.line, given.line))
     rows = tuple(_row(given, winners, spec) for given in everything)
     found.sort(key=lambda problem: problem.line)
     return Translation(dialect, rows, tuple(found), spec)

@@ -1,4 +1,4 @@
-"""Options as sbatch users write them."""
+"""A template's parameters, from files and options."""
 
 from pathlib import Path
 from typing import Any
@@ -6,14 +6,7 @@ from typing import Any
 import pytest
 
 from hpc_portal.cli.errors import UsageProblem
-from hpc_portal.cli.request import (
-    ScriptOptions,
-    coerce,
-    parse_counts,
-    read_parameters,
-    script_body,
-    template_body,
-)
+from hpc_portal.cli.request import coerce, read_parameters, template_body
 
 SCHEMA: dict[str, Any] = {
     "properties": {
@@ -28,59 +21,6 @@ SCHEMA: dict[str, Any] = {
     },
     "$defs": {"Optimiser": {"type": "object", "properties": {"momentum": {"type": "number"}}}},
 }
-
-
-@pytest.fixture
-def script(tmp_path: Path) -> Path:
-    path = tmp_path / "sim.sh"
-    path.write_text("#!/bin/bash\ntrue\n")
-    return path
-
-
-def test_a_script_becomes_a_job_specification(script: Path) -> None:
-    options = ScriptOptions(
-        cpus=4, memory="2G", gpus="h100:2", time="1:00:00", array="0-99%10", environment=["SEED=1=2"]
-    )
-    assert script_body("vlsi", script, options) == {
-        "project": "vlsi",
-        "spec": {
-            "name": "sim",
-            "script": "#!/bin/bash\ntrue\n",
-            "environment": {"SEED": "1=2"},
-            "resources": {
-                "cpus_per_task": 4,
-                "memory_mib_per_node": 2048,
-                "gpus_per_node": {"h100": 2},
-                "walltime_seconds": 3600,
-            },
-            "array": {"expression": "0-99%10"},
-        },
-    }
-
-
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        (ScriptOptions(memory="2Q"), "--memory"),
-        (ScriptOptions(time="soon"), "--time"),
-        (ScriptOptions(gpus="h100:two"), "--gpus"),
-        (ScriptOptions(environment=["SEED"]), "--env"),
-    ],
-)
-def test_an_option_that_cannot_be_read_is_named(script: Path, options: ScriptOptions, named: str) -> None:
-    with pytest.raises(UsageProblem, match=named):
-        script_body("vlsi", script, options)
-
-
-def test_a_specification_that_contradicts_itself_names_the_field(script: Path) -> None:
-    with pytest.raises(UsageProblem) as caught:
-        script_body("vlsi", script, ScriptOptions(nodes=4, ntasks=2))
-    assert "4 nodes need at least 4 tasks" in caught.value.fields[0].message
-
-
-def test_a_missing_script_is_a_usage_problem(tmp_path: Path) -> None:
-    with pytest.raises(UsageProblem, match=r"none\.sh"):
-        script_body("vlsi", tmp_path / "none.sh", ScriptOptions())
 
 
 @pytest.mark.parametrize(
@@ -116,11 +56,3 @@ def test_a_parameter_file_that_cannot_be_read_is_named(tmp_path: Path, name: str
     file.write_text(text)
     with pytest.raises(UsageProblem, match=name):
         read_parameters(file)
-
-
-@pytest.mark.parametrize(
-    ("text", "counts"),
-    [("", {}), ("2", {"": 2}), ("h100", {"h100": 1}), ("h100:2,a100:1,h100:1", {"h100": 3, "a100": 1})],
-)
-def test_counts_are_read_as_sbatch_reads_gpus(text: str, counts: dict[str, int]) -> None:
-    assert parse_counts("--gpus", text) == counts
