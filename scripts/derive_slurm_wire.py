@@ -3,9 +3,9 @@
     python -m scripts.derive_slurm_wire
 
 Each starts from the recording of the version before it and applies the differences that SchedMD published
-(OpenAPI release notes and change logs of the release, and its generated OpenAPI specification), as far as
-they touch what the portal reads. Every derived file says so under `derived`: replace it by a recording as
-soon as such a Slurm can be run.
+(OpenAPI release notes and change logs of the release, and its generated OpenAPI specification), checked
+against replies of these releases that other projects have published. Every derived file says so under
+`derived`: replace it by a recording as soon as such a Slurm can be run.
 """
 
 import copy
@@ -85,16 +85,12 @@ def nothing(record: dict[str, Any]) -> None:
 
 def job_43(job: dict[str, Any]) -> None:
     """Paths as the user gave them, the expanded ones beside; licences as allocated; segments."""
-    for stream, long in (
-        ("stdin", "standard_input"),
-        ("stdout", "standard_output"),
-        ("stderr", "standard_error"),
-    ):
-        job[f"{stream}_expanded"] = job[long]
-    job["standard_output"] = job["standard_error"] = ""
+    default = "slurm-%A_%a.out" if job["array_job_id"]["number"] else "slurm-%j.out"
+    job["stdout_expanded"], job["standard_output"] = job["standard_output"], default
+    job["stderr_expanded"], job["standard_error"] = job["standard_error"], default
+    job["stdin_expanded"] = job["standard_input"] = ""
     job["licenses_allocated"] = job["licenses"] if job["nodes"] else ""
     job["segment_size"] = 0
-    job.pop("power", None)
 
 
 def accounted_43(job: dict[str, Any]) -> None:
@@ -102,41 +98,48 @@ def accounted_43(job: dict[str, Any]) -> None:
     job["segment_size"] = 0
     job["reservation"]["requested"] = ""
     for step in job["steps"]:
-        step["time"]["limit"] = {"set": False, "infinite": False, "number": 0}
+        step["time"]["limit"] = {"set": False, "infinite": True, "number": 0}
 
 
 def partition_43(partition: dict[str, Any]) -> None:
-    """Flags, among them which partition is the default; the topology."""
-    partition["flags"] = ["DEFAULT"] if partition["name"] == "short" else []
+    """The topology."""
     partition["topology"] = ""
 
 
 def job_44(job: dict[str, Any]) -> None:
     """Stderr is empty unless it was asked for; the submit line; ids of steps as objects."""
-    job["stderr_expanded"] = ""
+    job["standard_error"] = job["stderr_expanded"] = ""
     job["submit_line"] = ""
     unset = {"set": False, "infinite": False, "number": 0}
     number = {"set": True, "infinite": False, "number": job["job_id"]}
-    job["step_id"] = {"sluid": "", "job_id": number, "step_het_component": unset, "step_id": ""}
+    job["step_id"] = {"sluid": "", "job_id": number, "step_het_component": unset, "step_id": "entire"}
 
 
 def job_45(job: dict[str, Any]) -> None:
-    """`shared` is ignored in favour of two fields; automatic reduction of memory."""
+    """Automatic reduction of memory; `shared` is empty and `power` is gone."""
     job["shared"] = []
-    job["exclusive"] = job["oversubscribe"] = ""
     job["memory_update_delay"] = job["memory_update_margin"] = 0
     job["container_type"] = ""
+    del job["power"]
 
 
 def accounted_45(job: dict[str, Any]) -> None:
     """Slurm's new unique ids, and how nodes were shared."""
     job["sluid"] = job["original_sluid"] = ""
-    job["exclusive"] = job["oversubscribe"] = ""
+    job["exclusive"] = job["oversubscribe"] = "NO"
+
+
+def partition_45(partition: dict[str, Any]) -> None:
+    """Flags, among them which partition is the default, and how its nodes are shared."""
+    partition["flags"] = ["DEFAULT"] if partition["name"] == "short" else []
+    partition["partition"] |= {"exclusive": "NO", "oversubscribe": "NO"}
+    partition["preempt_mode"] = ["CLUSTER_GLOBAL"]
+    partition["cpus"]["task_binding"] = []
+    partition["select_type"] = ["NONE"]
 
 
 def ping_45(ping: dict[str, Any]) -> None:
-    """Only the booleans are left of how a controller does."""
-    del ping["pinged"], ping["mode"]
+    """A status in words."""
     ping["status"] = "No error"
 
 
@@ -165,7 +168,7 @@ DIFFERENCES = (
         "the change log of Slurm 26.05 and the OpenAPI specification that it generates",
         jobs=job_45,
         accounted_jobs=accounted_45,
-        partitions=nothing,
+        partitions=partition_45,
         pings=ping_45,
     ),
 )

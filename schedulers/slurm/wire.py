@@ -209,7 +209,7 @@ class SlurmPartition(WireModel):
     defaults: PartitionDefaults = PartitionDefaults()
     partition: PartitionState = PartitionState()
     flags: Words | None = None
-    """None before v0.0.43 at least: those versions do not tell."""
+    """None before v0.0.45: those versions do not tell."""
 
     @property
     def is_default(self) -> bool | None:
