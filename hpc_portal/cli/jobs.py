@@ -9,6 +9,7 @@ from rich.text import Text
 from hpc_portal.cli import render
 from hpc_portal.cli.job_ids import resolve_job
 from hpc_portal.cli.language import gettext as _
+from hpc_portal.cli.language import ngettext
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import JobId, Json
 from hpc_portal.cli.pages import read_pages
@@ -103,7 +104,9 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("Owner"), job["user"]),
             (_("Template"), job["template"]),
             (_("State"), state_of(job)),
-            (_("Reason"), job["state_reason"]),
+            (_("Held by"), _holder(job)),
+            (_("Reason"), reason_of(job)),
+            (_("Advice"), (job["pending_reason"] or {}).get("advice")),
             (_("Tasks"), tasks_of(job)),
             (_("Exit"), exit_of(job)),
             (_("Partition"), job["partition"]),
@@ -113,6 +116,23 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("At most"), format_vnd(job["estimated_vnd"])),
             (_("Cost"), format_vnd(job["charged_vnd"])),
         ]
+    )
+
+
+def _holder(job: Mapping[str, Any]) -> str:
+    return {"user": _("the project"), "administrator": _("an administrator")}.get(job["held_by"], "")
+
+
+def reason_of(job: Mapping[str, Any]) -> str:
+    """Why it waits, in words with the scheduler's own word beside them; or why it ended."""
+    reason = job["pending_reason"]
+    if not reason:
+        return str(job["state_reason"]) if job["ended_at"] else ""
+    words = reason["text"] if reason["text"] == reason["raw"] else f"{reason['text']} ({reason['raw']})"
+    if not reason["tasks_running"]:
+        return str(words)
+    return ngettext(
+        "{count} task waits: {words}", "{count} tasks wait: {words}", reason["tasks_waiting"], words=words
     )
 
 
