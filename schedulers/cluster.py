@@ -219,7 +219,7 @@ def _unable(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
             )
         )
     if spec.reservation is not None and all(item.name != spec.reservation for item in cluster.reservations):
-        names = ", ".join(item.name for item in cluster.reservations) or "-"
+        names = ", ".join(item.name for item in cluster.reservations if item.name) or "-"
         found.append(
             Misfit(
                 "reservation",

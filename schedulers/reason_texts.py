@@ -304,6 +304,13 @@ TEXTS: dict[str, Meaning] = {
         ),
         "wait",
     ),
+    "NoClusterAccount": (
+        Text(
+            "Whoever submitted it has no account on this cluster any more.",
+            "Người gửi không còn tài khoản trên cụm này.",
+        ),
+        "administrator",
+    ),
     # Limits without a resource in their name; the others are in limit_reasons.py
     "AccountingPolicy": (
         Text("A limit of your project or QOS is reached.", "Đã chạm một giới hạn của dự án hoặc QOS."),

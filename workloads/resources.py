@@ -48,9 +48,9 @@ class Resources(Parameters):
     partition: str | None = Field(
         default=None,
         max_length=64,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$",
         title=N_("Partition"),
-        description=N_("Empty takes the cluster's default."),
+        description=N_("Empty takes the default one; cluster:partition where several clusters have it."),
     )
 
     def request(self) -> ResourceRequest:

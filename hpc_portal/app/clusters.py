@@ -101,6 +101,13 @@ def list_clusters(services: Services, actor: Actor) -> list[SeenCluster]:
     return found
 
 
+def list_snapshots(services: Services, actor: Actor) -> list[ClusterSnapshot]:
+    """What is known of the clusters that the person may submit to."""
+    return [
+        one.snapshot for one in list_clusters(services, actor) if one.snapshot and one.account is not None
+    ]
+
+
 def visible_part(services: Services, actor: Actor, snapshot: ClusterSnapshot) -> ClusterSnapshot:
     """The snapshot without what is none of the person's business."""
     if permissions.may(actor, Action.AUDIT):

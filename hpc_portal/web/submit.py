@@ -13,7 +13,9 @@ from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.clusters import list_snapshots
 from hpc_portal.app.errors import IdempotencyKeyReused, PortalError
+from hpc_portal.app.jobs.choose_cluster import partition_names
 from hpc_portal.app.jobs.estimate import JobEstimate, estimate_job
 from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
@@ -199,6 +201,7 @@ def _form(  # noqa: PLR0913 - what a page is made of
     )
     facts = {
         "template": filled.template,
+        "partitions": partition_names(list_snapshots(services, actor)),
         "groups": show_form(filled.fields, filled.pairs, errors),
         "errors": errors,
         "problems": [_linked(filled, problem) for problem in problems],

@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.clusters import visible_part
 from hpc_portal.app.errors import InvalidSubmission, Problem, ProjectNotFound
 from hpc_portal.app.files.workspace import layout_problems
 from hpc_portal.app.jobs.choose_cluster import choose_cluster
@@ -71,7 +72,8 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
     cluster, named = choose_cluster(services.clusters.get(), settings.cluster_names, spec.partition)
     spec = spec.model_copy(update={"partition": named})
     complete, partition = _complete(spec, cluster, account=project.account)
-    problems = [Problem(misfit.field, misfit.text, misfit.facts) for misfit in check_fits(complete, cluster)]
+    known = visible_part(services, actor, cluster) if spec.reservation else cluster
+    problems = [Problem(misfit.field, misfit.text, misfit.facts) for misfit in check_fits(complete, known)]
     if spec.account not in {None, project.account}:
         problems.append(_other_account(spec.account or "", project.account))
     if cluster.name in settings.clusters_with_accounts and cluster.name not in actor.cluster_accounts:
