@@ -9,7 +9,6 @@ import json
 import os
 import selectors
 import signal
-import subprocess
 import sys
 import time
 from collections import deque
@@ -18,9 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schedulers.dask import processes
+from schedulers.dask.cgroup import Cgroup
 from schedulers.dask.messages import Lane, Run
 from schedulers.dask.processes import RUN_KEY_VARIABLE
+from schedulers.dask.run_cgroups import RunCgroups
 from schedulers.dask.sampling import GpuMeter, Usage, append_sample
+from schedulers.dask.start_process import Program
 
 LOOK_SECONDS = 0.5
 """Between two looks at the memory of runs; a run that is shorter is never looked at."""
@@ -47,6 +49,10 @@ class Setup:
     metered_gpus: tuple[int, ...]
     """What NVML calls them in here."""
     sample_seconds: float
+    cgroup: int | None = None
+    """Descriptor of the cgroup in which each run gets its own; None where memory is only watched."""
+    cgroup_is_hidden: bool = False
+    """Whether runs cannot reach the files of their cgroups, and so not lift their limits."""
 
 
 @dataclass(slots=True)
@@ -82,6 +88,7 @@ class Running:
     """Why it is being ended: the state it will have, instead of what its exit code says."""
     reason: str = ""
     usage: Usage = field(default_factory=Usage)
+    cgroup: Cgroup | None = None
 
     @property
     def next_step(self) -> float:
@@ -108,6 +115,7 @@ class Executor:
         self._unsent: list[list[Any]] = []
         self._flushed = 0.0
         self._next_look = 0.0
+        self._cgroups = RunCgroups(setup.cgroup)
         self._meter = GpuMeter(setup.metered_gpus)
         self._no_input = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._wake, wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -240,30 +248,30 @@ class Executor:
         try:
             files.append(_open_output(run.stdout))
             files.append(files[0] if run.stderr == run.stdout else _open_output(run.stderr))
-            process = subprocess.Popen(  # noqa: S603 - running what the tenant asks is the purpose
-                command.argv,
+            program = Program(
+                argv=command.argv,
                 stdin=self._no_input,
                 stdout=files[0],
                 stderr=files[1],
-                cwd=command.working_directory,
-                env={**queue.environment, **run.environment, **self._own_environment(queue.lane, run)},
-                start_new_session=True,
+                working_directory=command.working_directory,
+                environment=queue.environment | run.environment | self._own_environment(queue.lane, run),
             )
+            pid, cgroup = self._cgroups.start(program, memory_mib=queue.lane.memory_mib)
         except (OSError, ValueError) as problem:
             self._report_unstartable(run, started_at, problem, files)
             return False
         finally:
             for descriptor in set(files):
                 os.close(descriptor)
-        process.returncode = 0  # we reap it ourselves; Popen must not wait for it again
         started = time.monotonic()
-        running = self._active[process.pid] = Running(
+        running = self._active[pid] = Running(
             run=run,
             queue=queue,
-            pid=process.pid,
+            pid=pid,
             started_at=started_at,
             started=started,
             usage=Usage(last_sample_at=started_at),
+            cgroup=cgroup,
         )
         self._set_limits(running)
         if len(self._active) == 1:
@@ -304,10 +312,13 @@ class Executor:
         ended_at = time.time()
         self._walltimes.pop(running.run.key, None)
         self._kill_leftovers(running)
+        oom_kills = self._leave_cgroup(running)
         number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         code = None if number else os.WEXITSTATUS(status)
         if running.verdict:
             state, reason = running.verdict, running.reason
+        elif oom_kills and (number or code):
+            state, reason = "OUT_OF_MEMORY", f"used all of its {running.queue.lane.memory_mib} MiB"
         elif number:
             state, reason = "FAILED", f"RaisedSignal:{number}({signal.Signals(number).name})"
         else:
@@ -325,7 +336,18 @@ class Executor:
         self._report("end", running.run.key, end)
         self._start_next(running.queue)
 
+    def _leave_cgroup(self, running: Running) -> int:
+        """How many of the run's processes the kernel killed at its limit."""
+        if running.cgroup is None:
+            return 0
+        oom_kills = running.cgroup.oom_kills()
+        self._cgroups.remove(running.cgroup)
+        return oom_kills
+
     def _kill_leftovers(self, running: Running) -> None:
+        if running.cgroup:
+            running.cgroup.empty()
+            return
         if not processes.has_children_beyond(self._active.keys()):
             return
         trees = self._trees(ended={running.pid: running.run.key})
@@ -343,7 +365,10 @@ class Executor:
         for running in [running for running in self._active.values() if running.next_step <= now]:
             command = running.queue.lane.command
             if running.kill is not None:
-                processes.kill_descendants(self._trees().get(running.run.key, {running.pid}))
+                if running.cgroup:
+                    running.cgroup.kill()
+                else:
+                    processes.kill_descendants(self._trees().get(running.run.key, {running.pid}))
                 running.kill = now + RETRY_KILL_SECONDS
             elif now >= running.time_out:
                 self._end(running, "TIMEOUT", "TimeLimit", command.grace_seconds)
@@ -362,6 +387,7 @@ class Executor:
         if not self._active or now < self._next_look:
             return
         self._next_look = now + LOOK_SECONDS
+        self._cgroups.tick()
         old = [running for running in self._active.values() if now - running.started >= LOOK_SECONDS]
         if not old:
             return
@@ -378,6 +404,8 @@ class Executor:
             append_sample(running.run.samples, running.usage, now, self._meter.read())
 
     def _check_memory(self, running: Running) -> None:
+        if running.cgroup and self._setup.cgroup_is_hidden:
+            return  # the kernel does it, and counts better
         limit = running.queue.lane.memory_mib
         if running.verdict or running.usage.rss_mib <= limit:
             return

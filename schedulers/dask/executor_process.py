@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ class ExecutorProcess:
         self._received = b""
         self._unsent = b""
         self._loop = asyncio.get_running_loop()
-        with (self._files / "stderr").open("ab") as errors:
+        self.cgroup = cell.cgroup
+        entered = self.cgroup.entered() if self.cgroup else nullcontext()
+        with (self._files / "stderr").open("ab") as errors, entered:
             self._process = subprocess.Popen(  # noqa: S603 - the command is ours
                 executor_command(isolation, cell, config),
                 stdin=subprocess.PIPE,
@@ -49,7 +52,7 @@ class ExecutorProcess:
                 env=executor_environment(),
                 cwd="/",
                 umask=0o022,  # bwrap's mount points must be passable for the tenant
-                pass_fds=inherited(isolation),
+                pass_fds=inherited(isolation, cell),
                 start_new_session=True,
             )
         assert self._process.stdin  # noqa: S101 - for mypy

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from schedulers.dask.accounts import Account
+from schedulers.dask.cgroup_tree import CellCgroup
 from schedulers.dask.executor import Setup
 from schedulers.dask.node import Gpu, NodeConfig
 
@@ -53,6 +54,8 @@ class Cell:
     gpus: tuple[Gpu, ...] = ()
     files_dir: str = ""
     """Folder for the cell's own passwd and group files."""
+    cgroup: CellCgroup | None = None
+    """In which its runs get theirs; None where memory is only watched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def _try(isolation: Isolation, config: NodeConfig) -> str:
             timeout=_PROBE_SECONDS,
             env=executor_environment(),
             umask=0o022,
-            pass_fds=inherited(isolation),
+            pass_fds=inherited(isolation, cell),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as problem:
@@ -125,9 +128,10 @@ def executor_command(isolation: Isolation, cell: Cell, config: NodeConfig) -> li
             return [*python, str(_SOURCE), setup]
 
 
-def inherited(isolation: Isolation) -> tuple[int, ...]:
+def inherited(isolation: Isolation, cell: Cell) -> tuple[int, ...]:
     """Descriptors that the executor's process must inherit (`pass_fds`)."""
-    return (_source_archive(),) if isolation == "user" else ()
+    source = (_source_archive(),) if isolation == "user" else ()
+    return (*source, cell.cgroup.descriptor) if cell.cgroup else source
 
 
 @functools.cache
@@ -166,6 +170,8 @@ def _setup(isolation: Isolation, cell: Cell, config: NodeConfig) -> Setup:
         gpu_indices=indices,
         metered_gpus=visible if real else (),
         sample_seconds=config.sample_seconds,
+        cgroup=cell.cgroup.descriptor if cell.cgroup else None,
+        cgroup_is_hidden=isolation == "sandbox",
     )
 
 
@@ -179,8 +185,10 @@ def _bubblewrap(cell: Cell, config: NodeConfig, *, as_root: bool) -> list[str]:
     tmpfs_bytes = str(config.memory_mib * 1024**2 // 4)
     return [
         "bwrap",
-        *(("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try") if as_root else ()),
-        *(() if as_root else ("--unshare-all", "--share-net")),
+        *("--unshare-pid", "--unshare-ipc", "--unshare-uts"),
+        *(() if as_root else ("--unshare-user-try",)),
+        # Out of a cgroup namespace of its own, an executor could start nothing in the cgroup beside it.
+        *(("--unshare-cgroup-try",) if cell.cgroup is None else ()),
         *(("--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID") if as_root else ()),
         *("--as-pid-1", "--die-with-parent"),
         *_system(cell),

@@ -47,6 +47,10 @@ class NodeConfig:
     executor_idle_seconds: float = 30.0
     """How long a tenant's executor is kept warm without a run."""
     sample_seconds: float = 2.0
+    cgroup: str = "auto"
+    """Where runs get cgroups (v2) of their own: "auto", "off", or the path of one delegated to us.
+
+    Read when the supervisor starts; a later change counts for the next one."""
     lowest_uid: int = 1000
     """Accounts below belong to the system: no job runs as one of them."""
 

@@ -16,6 +16,7 @@ HPC_NODE_RUNTIME_PATHS   folders shown read-only to jobs, their bin on PATH, sep
                          this Python's environment
 HPC_NODE_DATA_PATHS      folders shown read-only to jobs, separated by ":"
 HPC_NODE_ISOLATION       auto (default), sandbox, user or none
+HPC_NODE_CGROUP          auto (default), off, or the path of a cgroup (v2) that was delegated to the account
 HPC_NODE_ORPHAN_GRACE_SECONDS
                          kill all runs when the Dask scheduler was out of reach for so long; default 60, and
                          it must stay below the portal's node_fail_after_seconds
@@ -273,6 +274,7 @@ def config_from_environment(variables: Mapping[str, str]) -> NodeConfig:
             data_paths=_paths(given.get("DATA_PATHS", "")),
             isolation=_isolation(given.get("ISOLATION", "auto")),
             allow_unisolated_tenants=given.get("ALLOW_UNISOLATED_TENANTS") == "1",
+            cgroup=given.get("CGROUP", "auto"),
             orphan_grace_seconds=float(given.get("ORPHAN_GRACE_SECONDS", _DEFAULT_ORPHAN_GRACE_SECONDS)),
         )
     except (ValueError, AttributeError) as problem:

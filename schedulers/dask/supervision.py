@@ -17,6 +17,7 @@ from uuid import uuid4
 
 from schedulers.dask import processes
 from schedulers.dask.accounts import Account, RunRefused, hand_over_workspace, resolve_account
+from schedulers.dask.cgroup_tree import CellCgroup, CgroupTree, NoCgroup, open_tree
 from schedulers.dask.executor_process import ExecutorProcess
 from schedulers.dask.isolation import Cell, probe
 from schedulers.dask.journal import Journal, Replayed
@@ -54,6 +55,7 @@ class Supervision:
         self._runs = NodeRuns(self._journal.replayed.reports)
         self._executors: dict[CellKey, ExecutorProcess] = {}
         self._all_executors: set[ExecutorProcess] = set()
+        self._cgroups, self._watched_because = _cgroups_of(config)
         self._cells = 0
         self._bury_predecessors()
 
@@ -73,6 +75,8 @@ class Supervision:
             "pid": os.getpid(),
             "isolation": self._probed.isolation,
             "problems": list(self._probed.problems),
+            "memory_is_watched_because": self._watched_because,
+            "cgroup": self._cgroups.path if self._cgroups else "",
             "serves_several_organisations": self._serves_several,
             "executors": [executor.pid for executor in self._all_executors],
             "lanes": list(self._runs.lanes),
@@ -176,7 +180,7 @@ class Supervision:
         files.mkdir(parents=True)
         executor = ExecutorProcess(
             self._probed.isolation,
-            Cell(account, key.tenant_root, gpus, str(files)),
+            Cell(account, key.tenant_root, gpus, str(files), self._open_cell(account)),
             self._config,
             on_reports=self._take_reports,
             on_end=self._take_end,
@@ -185,6 +189,13 @@ class Supervision:
         self._all_executors.add(executor)
         self._journal.executor_started(executor.pid, executor.start_ticks)
         return executor
+
+    def _open_cell(self, account: Account) -> CellCgroup | None:
+        try:
+            return self._cgroups.open_cell(account.uid) if self._cgroups else None
+        except OSError:  # then memory is watched: better than not to start
+            traceback.print_exc()
+            return None
 
     # What executors say
 
@@ -209,6 +220,8 @@ class Supervision:
         unfinished = sorted(self._runs.unfinished(executor.lanes))
         ends = [self._runs.ended(key, _fate(executor, begun.get(key), now), now) for key in unfinished]
         self._record((report for report in ends if report), self._close_drained(executor))
+        if self._cgroups and executor.cgroup:
+            self._cgroups.close_cell(executor.cgroup)
         self._clear_strays()
         self._journal.executor_ended(executor.pid)
 
@@ -274,6 +287,8 @@ class Supervision:
     def tick(self) -> None:
         """What is done from time to time: let idle executors go, kill those that their jobs have stopped."""
         now = time.monotonic()
+        if self._cgroups:
+            self._cgroups.tick()
         for key, executor in list(self._executors.items()):
             if not executor.lanes and now - executor.idle_since >= self._config.executor_idle_seconds:
                 del self._executors[key]
@@ -288,6 +303,14 @@ class Supervision:
         """Kill every run; they end as NODE_FAIL once their executors are seen to be gone."""
         for executor in list(self._all_executors):
             executor.kill(reason)
+
+
+def _cgroups_of(config: NodeConfig) -> tuple[CgroupTree | None, str]:
+    """The node's cgroups; or none, and why memory is only watched."""
+    try:
+        return open_tree(config.cgroup, config.state_dir), ""
+    except NoCgroup as problem:
+        return None, str(problem)
 
 
 def _fate(executor: ExecutorProcess, begun_at: float | None, now: float) -> dict[str, Any]:
