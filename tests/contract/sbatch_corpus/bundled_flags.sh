@@ -1,0 +1,3 @@
+#!/bin/bash
+#SBATCH -QHN2 -n4 -pshort -t5 --mem=1G
+true

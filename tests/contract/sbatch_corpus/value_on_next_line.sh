@@ -1,0 +1,6 @@
+#!/bin/bash
+#SBATCH -p
+#SBATCH short
+#SBATCH --mem=1G -t
+#SBATCH 5
+true
