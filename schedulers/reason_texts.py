@@ -304,6 +304,13 @@ TEXTS: dict[str, Meaning] = {
         ),
         "wait",
     ),
+    "BudgetNotInForce": (
+        Text(
+            "The cluster does not know the budget of this job yet; that takes a few seconds.",
+            "Cụm máy chưa biết ngân sách của tác vụ này; việc đó mất vài giây.",
+        ),
+        "wait",
+    ),
     "NoClusterAccount": (
         Text(
             "Whoever submitted it has no account on this cluster any more.",

@@ -33,6 +33,44 @@ class OutageReply(Reply):
     """For administrators and auditors; empty for others."""
 
 
+class DriftReply(Reply):
+    """Something on the cluster that is not as the portal set it, because somebody else changed it."""
+
+    subject: str
+    field: str
+    """Empty: the thing itself is missing, or somebody else's."""
+    wanted: str
+    found: str
+    since: datetime
+    corrected_at: datetime | None
+    """null while it stands."""
+
+
+class UnclaimedReply(Reply):
+    """Runs by sbatch that nobody could be charged for yet; they are tried again."""
+
+    account: str
+    cluster_user: str
+    why: str
+    runs: int
+    tres_seconds: dict[str, int]
+    since: datetime
+
+
+class MirrorReply(Reply):
+    """How the mirror of accounts and budgets into a cluster stands."""
+
+    cluster: str
+    checked_at: datetime
+    applied_at: datetime | None
+    """When something was last changed there."""
+    problem: str
+    """What the cluster would not do, or that it does not answer; empty when all is well."""
+    drift: list[DriftReply]
+    """What stands first; then what was put right, the newest first."""
+    unclaimed: list[UnclaimedReply]
+
+
 class ClusterReply(Reply):
     """A cluster as its controller last reported it."""
 

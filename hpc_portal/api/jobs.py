@@ -23,6 +23,7 @@ from hpc_portal.api.schemas import (
 from hpc_portal.app.jobs import queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job
+from hpc_portal.app.jobs.lifecycle import JobOrigin
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.waiting import why_waiting
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -84,6 +85,7 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
     user: str = "",
     name: str = "",
     submitted_after: datetime | None = None,
+    origin: JobOrigin | None = None,
     cursor: UUID | None = None,
     limit: Limit = 50,
     accept_language: AcceptLanguage = "",
@@ -95,6 +97,7 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
         user=user,
         name=name,
         submitted_after=_aware(submitted_after),
+        origin=origin,
     )
     with services.reading() as session:
         page = queries.list_jobs(session, actor, wanted, cursor=cursor, limit=limit)

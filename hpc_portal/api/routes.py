@@ -8,6 +8,7 @@ from hpc_portal.api import (
     job_changes,
     job_files,
     jobs,
+    mirror,
     projects,
     scripts,
     sign_in,
@@ -15,5 +16,8 @@ from hpc_portal.api import (
 )
 
 router = APIRouter(prefix="/api/v1")
-for module in (sign_in, jobs, job_changes, job_files, scripts, streams, projects, administration, catalogue):
+for module in (
+    *(sign_in, jobs, job_changes, job_files, scripts, streams, projects),
+    *(administration, catalogue, mirror),
+):
     router.include_router(module.router)

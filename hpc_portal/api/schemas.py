@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hpc_portal.app.files.list_files import EntryKind
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
 from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole
 from quotas.tables import OrganisationKind, TenantState
@@ -373,6 +373,8 @@ class JobReply(Reply):
     user: str
     partition: str
     is_array: bool
+    origin: JobOrigin
+    """`external`: submitted past the portal, with sbatch; charged when it ended."""
     phase: Phase
     state: JobState
     state_reason: str

@@ -91,7 +91,7 @@ class _SlurmTurn:
         assert self._client  # noqa: S101 - the turn's scheduler was made before
         found = []
         if self._slurm.mirror_quotas and context.budgets is not None:
-            mirror = MirrorStep(context, SlurmMirror(self._client, admin_user=self._slurm.admin_user))
+            mirror = MirrorStep(context, slurm_mirror(self._slurm, self._client))
             interval = self._slurm.mirror_interval_seconds
             found.append(Loop("mirror", mirror, interval, wake=context.budgets.missed))
         if self._slurm.import_external:
@@ -110,6 +110,11 @@ def slurm_client(slurm: SlurmSettings) -> SlurmClient:
         ssl_context=trusted,
         allow_unknown_version=slurm.allow_unknown_api_version,
     )
+
+
+def slurm_mirror(slurm: SlurmSettings, client: SlurmClient) -> SlurmMirror:
+    """The cluster's accounts and budgets, as the administrator that settings name."""
+    return SlurmMirror(client, admin_user=slurm.admin_user)
 
 
 def _tokens(slurm: SlurmSettings) -> TokenSource:

@@ -42,7 +42,7 @@ def jobs(  # noqa: PLR0913 - one argument for each option
     rows = [
         (
             render.short_id(job["id"]),
-            job["name"],
+            name_of(job),
             job["project"],
             state_of(job),
             tasks_of(job),
@@ -103,6 +103,7 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("Project"), job["project"]),
             (_("Owner"), job["user"]),
             (_("Template"), job["template"]),
+            (_("Origin"), _("sbatch, past the portal") if job["origin"] == "external" else ""),
             (_("State"), state_of(job)),
             (_("Held by"), _holder(job)),
             (_("Reason"), reason_of(job)),
@@ -117,6 +118,11 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("Cost"), format_vnd(job["charged_vnd"])),
         ]
     )
+
+
+def name_of(job: Mapping[str, Any]) -> str:
+    """Its name, marked where it was submitted past the portal."""
+    return _("{name} (external)", name=job["name"]) if job["origin"] == "external" else str(job["name"])
 
 
 def _holder(job: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from hpc_portal.app.schema import upgrade
 from hpc_portal.app.settings import Settings
-from hpc_portal.cli import accounts, demo
+from hpc_portal.cli import accounts, demo, mirror
 from hpc_portal.cli.command_line import run
 from hpc_portal.cli.configuration import load_settings, shown_settings
 from hpc_portal.cli.errors import CliError
@@ -32,6 +32,7 @@ database = typer.Typer(no_args_is_help=True, help="The portal's database.")
 app.add_typer(database, name="db")
 accounts.add_to(app)
 app.command("demo")(demo.demo)
+app.command("mirror")(mirror.mirror)
 
 Host = Annotated[str | None, typer.Option(help="Address to listen on; default: HPC_PORTAL_HOST.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65_535, help="Port to listen on, 0 takes a free one.")]

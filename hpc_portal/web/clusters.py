@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hpc_portal.app.clusters import list_clusters
+from hpc_portal.app.mirror.queries import mirror_reports
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_cluster import show_cluster
@@ -19,4 +20,6 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
     seen = list_clusters(services, actor)
     shared = [partition.name for one in seen if one.snapshot for partition in one.snapshot.partitions]
     clusters = [show_cluster(one, language, every_partition=shared) for one in seen]
-    return pages.render(request, "clusters.html", {"clusters": clusters})
+    with services.reading() as session:
+        mirrors = {report.cluster: report for report in mirror_reports(session, actor)}
+    return pages.render(request, "clusters.html", {"clusters": clusters, "mirrors": mirrors})

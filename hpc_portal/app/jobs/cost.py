@@ -76,11 +76,16 @@ def _charges(
     used: Counter[Tres] = Counter()
     charged: Counter[Tres] = Counter()
     rows = connection.execute(
-        select(col(AccountingRecord.tres_seconds)).where(
-            col(AccountingRecord.job_id) == job.id, col(AccountingRecord.is_charged).is_(True)
+        select(
+            col(AccountingRecord.run_key),
+            col(AccountingRecord.is_charged),
+            col(AccountingRecord.tres_seconds),
         )
-    ).scalars()
-    for tres_seconds in rows:
+        .where(col(AccountingRecord.job_id) == job.id)
+        .order_by(col(AccountingRecord.revision))
+    )
+    newest = {run_key: (is_charged, tres_seconds) for run_key, is_charged, tres_seconds in rows}
+    for tres_seconds in (used for is_charged, used in newest.values() if is_charged):
         used.update(tres_seconds)
         for line in price(tres_seconds, job.partition, price_list).lines:
             charged[line.tres] += line.vnd

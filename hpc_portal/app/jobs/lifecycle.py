@@ -29,6 +29,15 @@ class Phase(StrEnum):
 NEVER = "DependencyNeverSatisfied"
 """The reason of a job whose dependencies can never be met (squeue(1))."""
 
+
+class JobOrigin(StrEnum):
+    """How a job got to its cluster."""
+
+    PORTAL = "portal"
+    EXTERNAL = "external"
+    """Past the portal, with sbatch: found in the cluster's accounting, and charged afterwards."""
+
+
 RunId: TypeAlias = tuple[int, int]
 """(task_index, attempt)"""
 

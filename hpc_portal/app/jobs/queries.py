@@ -14,7 +14,7 @@ from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.ids import first_id_at
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import Job, JobChange, JobEvent, JobTask, User
@@ -53,6 +53,7 @@ class JobFilter:
     name: str = ""
     """Part of the job's name, in any case."""
     submitted_after: datetime | None = None
+    origin: JobOrigin | None = None
     job_ids: Sequence[UUID] = ()
 
 
@@ -73,6 +74,7 @@ class JobSummary:
     user_id: UUID
     partition: str
     is_array: bool
+    is_external: bool
     phase: Phase
     state: JobState
     state_reason: str
@@ -93,6 +95,11 @@ class JobSummary:
     charged_vnd: int
     resources: dict[str, Any]
     """Of the ResourceRequest, as JSON: what was asked beyond the defaults."""
+
+    @property
+    def origin(self) -> JobOrigin:
+        """How it got to its cluster."""
+        return JobOrigin.EXTERNAL if self.is_external else JobOrigin.PORTAL
 
     @property
     def tasks_ended(self) -> int:
@@ -269,6 +276,8 @@ def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]
     if wanted.submitted_after and wanted.submitted_after > _NO_JOB_BEFORE:
         found.append(col(Job.id) >= first_id_at(wanted.submitted_after - _CLOCK_SLACK))
         found.append(col(Job.submitted_at) >= wanted.submitted_after)
+    if wanted.origin:
+        found.append(col(Job.is_external).is_(wanted.origin is JobOrigin.EXTERNAL))
     if wanted.job_ids:
         found.append(col(Job.id).in_(wanted.job_ids))
     return found
@@ -318,6 +327,21 @@ def may_change(actor: Actor, job: JobSummary) -> bool:
         actor, action, organisation_id=job.organisation_id, project_id=job.project_id
     )
     return is_allowed and not job.is_over and job.cancel_requested_at is None
+
+
+def may_hold(actor: Actor, job: JobSummary) -> bool:
+    """Whether a button to hold makes sense: something waits, and nobody holds it."""
+    return may_change(actor, job) and job.held_by is None and job.tasks_pending > 0
+
+
+def may_release(actor: Actor, job: JobSummary) -> bool:
+    """Whether a button to release makes sense; an administrator's hold is released by one only."""
+    is_administrators = job.held_by is HeldBy.ADMINISTRATOR
+    return (
+        may_change(actor, job)
+        and job.held_by is not None
+        and (not is_administrators or permissions.may(actor, Action.ADMINISTER_JOBS))
+    )
 
 
 def may_cancel(actor: Actor, job: JobSummary) -> bool:

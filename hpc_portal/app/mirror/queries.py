@@ -66,6 +66,14 @@ def mirror_report(session: Session, actor: Actor, cluster: str) -> MirrorReport:
     )
 
 
+def mirror_reports(session: Session, actor: Actor) -> list[MirrorReport]:
+    """How every mirror stands, for those who may know; none for others."""
+    if not permissions.may(actor, Action.AUDIT):
+        return []
+    names = session.connection().execute(select(col(MirrorState.cluster)).order_by(col(MirrorState.cluster)))
+    return [mirror_report(session, actor, name) for name in names.scalars()]
+
+
 def _drift(session: Session, cluster: str) -> tuple[DriftRecord, ...]:
     columns = (
         col(MirrorDrift.subject),

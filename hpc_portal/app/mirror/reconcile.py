@@ -1,5 +1,6 @@
 """Make a cluster's accounts and budgets as the portal wants them, and remember what others changed."""
 
+import asyncio
 import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import structlog
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select, update
 from sqlmodel import col
 
 from hpc_portal.app.jobs.context import ControllerContext
@@ -61,6 +62,23 @@ async def reconcile(mirror: QuotaMirror, wanted: ClusterAccounts, seen: ClusterA
         else:
             made.append(change)
     return Reconciled(made, refused, after(seen, made))
+
+
+async def look(
+    engine: Engine, cluster: str, mirror: QuotaMirror, *, at: datetime
+) -> tuple[ClusterAccounts, ClusterAccounts]:
+    """What the cluster should have, and what it has.
+
+    Raises:
+        SchedulerUnavailable: it does not say.
+    """
+
+    def read() -> ClusterAccounts:
+        with engine.connect() as connection:
+            return read_wanted(connection, cluster, known=seen.tres, at=at)
+
+    seen = await mirror.seen()
+    return await asyncio.to_thread(read), seen
 
 
 class MirrorStep:
