@@ -13,16 +13,28 @@ from fastapi import APIRouter, Request
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
+from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.queries import JobDetail, TaskRun, get_job, job_events, list_tasks, task_states
+from hpc_portal.app.jobs.queries import (
+    JobDetail,
+    TaskRun,
+    get_job,
+    job_events,
+    list_changes,
+    list_tasks,
+    task_states,
+)
 from hpc_portal.app.jobs.results import results_of
+from hpc_portal.app.jobs.wish import ChangeKind
+from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
 from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response
 from hpc_portal.web.language import Language
 from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
 from hpc_portal.web.show_results import show_curves, show_matrix
 from hpc_portal.web.timeline import Times, timeline
@@ -36,6 +48,7 @@ router = APIRouter(include_in_schema=False)
 
 _RUNS_SHOWN = 200
 _EVENTS_SHOWN = 500
+_CHANGES_SEEN = 20
 _TASKS_FAILED = re.compile(r"(?P<failed>\d+) of (?P<total>\d+) tasks failed")
 _OTHER_EVENT = Word("timeline", N_("Event"), "off")
 
@@ -81,12 +94,20 @@ class ShownEvent:
 @router.get("/jobs/{job_id}")
 def show_overview(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
     """Where it stands, why, and what it achieved so far."""
+    return show_overview_of(request, actor, services, job_id)
+
+
+def show_overview_of(
+    request: Request, actor: Actor, services: Services, job_id: UUID, *, change_problem: object | None = None
+) -> Response:
+    """The overview; with the form that was refused and why, when one was."""
     with services.reading() as session:
         job = get_job(session, actor, job_id)
         runs = list_tasks(session, actor, job_id, limit=_RUNS_SHOWN).items
         found = results_of(services, job)
         results, cells = found.results, found.campaign
         states = task_states(session, actor, job_id) if cells else {}
+        changes = list_changes(session, actor, job_id, limit=_CHANGES_SEEN)
     times = Times(job.submitted_at, job.dispatched_at, job.started_at, job.ended_at, job.settled_at)
     failures = campaign.buckets(results.tasks)
     facts = {
@@ -100,8 +121,11 @@ def show_overview(request: Request, actor: CurrentActor, services: PortalService
         "curves": show_curves(results.series),
         "asked": [item for item in sorted(job.spec.resources.tres.items()) if item[0] != "node"],
         "used": _used(runs),
+        "changes": show_changes(changes, pages_of(request).language(request), now=services.clock.now()),
+        "change_problem": change_problem,
     }
-    return show_tab(request, job, "overview", facts)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if change_problem else HTTPStatus.OK
+    return show_tab(request, job, "overview", facts, status=status)
 
 
 @router.get("/jobs/{job_id}/cost")
@@ -177,11 +201,18 @@ async def cancel(actor: CurrentActor, services: PortalServices, job_id: UUID) ->
     return RedirectResponse(f"/jobs/{job_id}", HTTPStatus.SEE_OTHER)
 
 
-def show_tab(request: Request, job: JobDetail, tab: str, facts: Mapping[str, Any]) -> Response:
+def show_tab(
+    request: Request,
+    job: JobDetail,
+    tab: str,
+    facts: Mapping[str, Any],
+    *,
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:
     """One tab under the job's head; it is live until the money is settled, a log until the job is over."""
     is_live = not job.is_over if tab == "log" else job.phase not in {Phase.SETTLED, Phase.REFUSED}
     head = {"job": job, "tab": tab, "tabs": TABS, "stream": is_live}
-    return pages_of(request).render(request, f"job/{tab}.html", {**head, **facts})
+    return pages_of(request).render(request, f"job/{tab}.html", {**head, **facts}, status=status)
 
 
 def _facts(facts: Mapping[str, Any], language: Language) -> Iterator[str]:
@@ -193,7 +224,11 @@ def _facts(facts: Mapping[str, Any], language: Language) -> Iterator[str]:
                 shown = language.text(STATES[JobState(value)].text)
             case "reason":
                 shown = _reason(value, language)
-            case "charged_vnd":
+            case "change" if value in set(ChangeKind):
+                shown = language.text(CHANGES[ChangeKind(value)])
+            case "walltime_seconds":
+                shown = language.duration(value)
+            case "charged_vnd" | "change_vnd":
                 shown = language.vnd(value)
             case _:
                 shown = str(value)
@@ -204,7 +239,7 @@ def _reason(text: str, language: Language) -> str:
     """A reason in words, also the one that carries numbers: see `lifecycle`."""
     if counted := _TASKS_FAILED.fullmatch(text):
         return language.gettext(N_("%(failed)s of %(total)s tasks failed"), **counted.groupdict())
-    return language.text(reason_text(text))
+    return language.text(reason_text(text, language.code))
 
 
 def _used(runs: Sequence[TaskRun]) -> Used:

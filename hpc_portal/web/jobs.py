@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -61,6 +61,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     project: str = "",
     owner: str = "",
     cursor: UUID | None = None,
+    left_out: int = 0,
 ) -> Response:
     """The list; as a fragment, only the rows that follow."""
     filters = Filters(text.strip(), state, project, owner)
@@ -73,6 +74,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         "projects": projects,
         "state_choices": [(state, word.text) for state, word in STATES.items()],
         "stream": True,
+        "left_out": left_out,
     }
     is_fragment = "hx-request" in request.headers and cursor is not None
     return pages_of(request).render(request, "jobs/rows.html" if is_fragment else "jobs/list.html", facts)
@@ -114,11 +116,24 @@ async def follow(
 @router.post("/jobs/cancel")
 async def cancel_many(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Ask for the ticked jobs to be cancelled: all of them or, when one may not be, none."""
+    await asyncio.to_thread(request_cancel, services, actor, await ticked_jobs(request))
+    return back_to_list(request)
+
+
+async def ticked_jobs(request: Request) -> list[UUID]:
+    """The jobs that are ticked in the list."""
     form = await request.form()
-    ids = [_job_id(str(value)) for value in form.getlist("id")]
-    await asyncio.to_thread(request_cancel, services, actor, ids)
+    return [_job_id(str(value)) for value in form.getlist("id")]
+
+
+def back_to_list(request: Request, *, left_out: int = 0) -> Response:
+    """To where the reader came from, with its filters; and how many of the ticked jobs were left alone."""
     back = local_path(request.headers.get("referer", "").partition(request.headers.get("host", " "))[2])
-    return RedirectResponse(back if back != "/" else "/jobs", HTTPStatus.SEE_OTHER)
+    path, _, query = (back if back != "/" else "/jobs").partition("?")
+    wanted = [(name, value) for name, value in parse_qsl(query) if name != "left_out"]
+    if left_out:
+        wanted.append(("left_out", str(left_out)))
+    return RedirectResponse(f"{path}?{urlencode(wanted)}" if wanted else path, HTTPStatus.SEE_OTHER)
 
 
 def _job_id(text: str) -> UUID:

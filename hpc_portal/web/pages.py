@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from hpc_portal.web import (
+    change_job,
     clusters,
     files,
     home,
@@ -19,7 +20,7 @@ from hpc_portal.web.assets import Assets
 from hpc_portal.web.errors import install_error_pages
 from hpc_portal.web.render import Pages
 
-_ROUTERS = (sign_in, home, jobs, log, files, job, submit, quota, clusters, projects, settings)
+_ROUTERS = (sign_in, home, jobs, change_job, log, files, job, submit, quota, clusters, projects, settings)
 """In the order in which their paths are tried."""
 
 

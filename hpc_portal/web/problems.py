@@ -51,6 +51,9 @@ _LIMITS = {
 _ACTIONS = {
     "submit": N_("You see this project, but may not submit to it. Ask its lead to make you a member."),
     "cancel_own": N_("You may not cancel this job. Ask the project's lead."),
+    "change_own": N_("You may not change this job. Ask the project's lead."),
+    "change_any": N_("This job is not yours. Ask its owner or the project's lead to change it."),
+    "administer_jobs": N_("Only the administrators of the city's cluster may do this. Ask them."),
     "cancel_any": N_("This job is not yours. Ask its owner or the project's lead to cancel it."),
 }
 
@@ -88,6 +91,9 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
                 ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))
                 for problem in error.problems
             ]
+        case app.ChangeImpossible():
+            problem = error.problem
+            return [ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))]
         case app.ProjectNotFound():
             return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
         case app.TenantNotActive() | app.NotAllowed():

@@ -14,12 +14,14 @@ from starlette.responses import HTMLResponse
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.queries import JobSummary, may_cancel
+from hpc_portal.app.jobs.queries import JobSummary, may_cancel, may_change, may_hold, may_release
+from hpc_portal.app.jobs.waiting import Waiting, why_waiting
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.language import Language, choose, load_languages
-from hpc_portal.web.words import METRICS, Word, reason_text, state_word
+from hpc_portal.web.words import METRICS, Word, state_word
+from schedulers.units import format_walltime
 from workloads.template import N_
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -116,7 +118,13 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
-        static=assets.url, language=language, languages=languages, may_cancel=may_cancel
+        static=assets.url,
+        language=language,
+        languages=languages,
+        may_cancel=may_cancel,
+        may_change=may_change,
+        may_hold=may_hold,
+        may_release=may_release,
     )
     environment.filters.update(
         amount=language.amount,
@@ -135,20 +143,32 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
         vnd=language.vnd,
         elapsed=_elapsed_seconds,
         gpus=_gpus,
-        why=_why,
+        walltime=_walltime,
+        why=lambda job: _why(job, language),
         word=_word,
     )
     return environment
 
 
 def _word(job: JobSummary) -> Word:
-    return state_word(phase=job.phase, state=job.state, cancel_requested_at=job.cancel_requested_at)
+    return state_word(
+        phase=job.phase,
+        state=job.state,
+        cancel_requested_at=job.cancel_requested_at,
+        is_held=job.held_by is not None,
+    )
 
 
-def _why(job: JobSummary) -> str:
+def _why(job: JobSummary, language: Language) -> Waiting | None:
     """Why it waits or was refused; other ends are explained on the job's own page."""
-    is_waiting = job.tasks_pending and not job.is_over
-    return reason_text(job.state_reason) if is_waiting or job.phase is Phase.REFUSED else ""
+    if job.phase is Phase.REFUSED:
+        text = language.text(job.state_reason)
+        return Waiting(text, text, who="", advice="", tasks_waiting=0, tasks_running=0)
+    return why_waiting(job, language.code)
+
+
+def _walltime(seconds: int | None) -> str:
+    return format_walltime(seconds) if seconds else ""
 
 
 def _gpus(job: JobSummary) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from hpc_portal.app.jobs.lifecycle import Phase
 from schedulers.cluster import NodeState
 from schedulers.jobstate import JobState
+from schedulers.reasons import explain
 from workloads.template import N_, Verdict
 
 
@@ -35,6 +36,7 @@ STATES = {
     JobState.UNKNOWN: Word("help-circle", N_("Unknown"), "off"),
 }
 REFUSED = Word("circle-minus", N_("Refused"), "bad")
+HELD = Word("player-pause", N_("On hold"), "wait")
 CANCELLING = Word("ban", N_("Cancelling"), "off")
 
 VERDICTS = {
@@ -63,27 +65,13 @@ OUTCOMES = {
     JobState.OUT_OF_MEMORY: N_("It used more memory than it asked for and was stopped. Ask for more memory."),
 }
 
-_REASONS = {
-    "Resources": N_("Waiting until enough CPUs, memory or GPUs are free."),
-    "Priority": N_("Jobs ahead of it in the queue start first."),
-    "Licenses": N_("Waiting for a free licence."),
-    "Dependency": N_("Waiting for other jobs to end."),
-    "DependencyNeverSatisfied": N_("A job that it depends on did not end as required: it can never start."),
-    "JobArrayTaskLimit": N_("As many of its tasks run at once as it allows."),
-    "AssocMaxJobsLimit": N_("Your project already runs as many jobs as it may."),
-    "AssocGrpGRES": N_("Your project already uses as many GPUs as it may."),
-    "AssocGrpCpuLimit": N_("Your project already uses as many CPUs as it may."),
-    "AssocGrpLimit": N_("Your project already uses as much at once as it may."),
-    "ReqNodeNotAvail": N_("The nodes that it needs are down or reserved."),
-    "PartitionDown": N_("Its partition takes no jobs now."),
-    "NodeDown": N_("The nodes that it needs are down."),
-    "AssocGrpBillingMinutes": N_("Your project has no budget left for it: it goes on when there is more."),
-    "BeginTime": N_("It may start only later."),
-    "SchedulerUnavailable": N_("The scheduler does not answer; the portal keeps trying."),
+_ENDS = {
     "NonZeroExitCode": N_("The program ended with an error."),
     "TimeLimit": N_("It reached its time limit."),
     "OutOfMemory": N_("It used more memory than it asked for."),
+    "Requeued": N_("It was put back into the queue."),
 }
+"""Why a run ended; why a job waits is in `schedulers.reasons`."""
 
 _SIGNALS = {
     signal.SIGKILL: N_("killed by signal 9 (SIGKILL): often the memory limit, or an administrator"),
@@ -110,6 +98,9 @@ EVENTS = {
     "job.state": Word("timeline", N_("State changed"), "run"),
     "job.progress": Word("timeline", N_("Progress"), "run"),
     "job.requeued": Word("repeat", N_("Back in the queue"), "wait"),
+    "job.change_requested": Word("adjustments", N_("Change asked for"), "run"),
+    "job.changed": Word("adjustments", N_("Changed as asked"), "good"),
+    "job.change_refused": Word("circle-minus", N_("Change refused"), "bad"),
     "job.cancel_requested": Word("ban", N_("Cancellation asked for"), "off"),
     "job.ended": Word("flag", N_("Ended"), "run"),
     "job.settled": Word("receipt-2", N_("Charged"), "good"),
@@ -132,6 +123,10 @@ METRICS = {
 """What our templates' numbers are called; others are shown under their own names."""
 
 FACTS = {
+    "change": N_("Change"),
+    "walltime_seconds": N_("Time limit"),
+    "nice": N_("Priority (nice)"),
+    "tasks": N_("Tasks"),
     "state": N_("State"),
     "reason": N_("Reason"),
     "by": N_("By"),
@@ -147,18 +142,25 @@ FACTS = {
 """What the facts of an event are called; others are left to the API."""
 
 
-def state_word(*, phase: Phase, state: JobState, cancel_requested_at: datetime | None) -> Word:
-    """How a job is shown: refusal and a wish to cancel say more than the scheduler's state."""
+def state_word(
+    *, phase: Phase, state: JobState, cancel_requested_at: datetime | None, is_held: bool = False
+) -> Word:
+    """How a job is shown: refusal, a wish to cancel and a hold say more than the scheduler's state."""
     if phase is Phase.REFUSED:
         return REFUSED
     if cancel_requested_at and phase not in (Phase.ENDED, Phase.SETTLED):
         return CANCELLING
+    if is_held and state is JobState.PENDING:
+        return HELD
     return STATES[state]
 
 
-def reason_text(reason: str) -> str:
-    """Why it waits or ended, in plain words; an unknown reason is shown as the scheduler wrote it."""
-    return _REASONS.get(reason, reason)
+def reason_text(reason: str, language: str) -> str:
+    """Why it waits or ended, in plain words; an unknown reason is shown as the scheduler wrote it.
+
+    Why it ended still has to be translated, which leaves the rest as it is.
+    """
+    return _ENDS.get(reason) or explain(reason, language).text
 
 
 def exit_text(exit_code: int | None, exit_signal: int | None) -> str:

@@ -24,11 +24,12 @@ from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobChange
 from schedulers import protocol
 from schedulers.protocol import Carried, ChangeOutcome, ChangeRequest, Refused
+from workloads.template import N_
 
 log = structlog.get_logger()
 
 _BATCH = 500
-OVER = "The job had ended before."
+OVER = N_("The job had ended before.")
 
 _Decided: TypeAlias = tuple[AnyRow, ChangeOutcome]
 

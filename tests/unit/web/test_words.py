@@ -8,6 +8,7 @@ from hpc_portal.web.assets import FOLDER
 from hpc_portal.web.words import (
     CANCELLING,
     EVENTS,
+    HELD,
     NODE_STATES,
     REFUSED,
     STATES,
@@ -43,13 +44,20 @@ def test_a_wish_to_cancel_shows_until_the_job_is_over() -> None:
     assert ended is STATES[JobState.COMPLETED]
 
 
+def test_a_job_that_waits_because_it_is_held_says_so() -> None:
+    held = {"phase": Phase.TRACKED, "cancel_requested_at": None, "is_held": True}
+    assert state_word(state=JobState.PENDING, **held) is HELD  # type: ignore[arg-type]
+    assert state_word(state=JobState.RUNNING, **held) is STATES[JobState.RUNNING]  # type: ignore[arg-type]
+
+
 def test_a_refusal_is_not_shown_as_waiting() -> None:
     assert state_word(phase=Phase.REFUSED, state=JobState.PENDING, cancel_requested_at=None) is REFUSED
 
 
 def test_unknown_reasons_and_codes_stay_as_they_are() -> None:
-    assert reason_text("Resources") == "Waiting until enough CPUs, memory or GPUs are free."
-    assert reason_text("SomethingNew") == "SomethingNew"
+    assert reason_text("Resources", "en") == "Waiting until enough CPUs, memory or GPUs are free."
+    assert reason_text("TimeLimit", "en") == "It reached its time limit."
+    assert reason_text("SomethingNew", "en") == "SomethingNew"
     assert exit_text(127, 0).startswith("127: command not found")
     assert exit_text(0, 9).startswith("killed by signal 9")
     assert exit_text(42, 0) == ""

@@ -65,6 +65,6 @@ function countTicks(tick) {
   const count = form.querySelectorAll('.tick:checked').length
   const bulk = form.querySelector('.bulk')
   if (!bulk) return
-  bulk.querySelector('button').disabled = count === 0
+  for (const button of bulk.querySelectorAll('button')) button.disabled = count === 0
   bulk.querySelector('output').textContent = count
 }
