@@ -101,6 +101,14 @@ def list_clusters(services: Services, actor: Actor) -> list[SeenCluster]:
     return found
 
 
+def is_out(services: Services, cluster: str) -> bool:
+    """Whether its scheduler does not answer now."""
+    return any(
+        outage.cluster == cluster and outage.part is ClusterPart.SCHEDULER
+        for outage in services.outages.get()
+    )
+
+
 def list_snapshots(services: Services, actor: Actor) -> list[ClusterSnapshot]:
     """What is known of the clusters that the person may submit to."""
     return [

@@ -86,6 +86,7 @@ async def run_controller(
 
     `on_ready` is called each time that this controller becomes active and its scheduler has started.
     """
+    told = ""
     while not stop.is_set():
         lease = await _win_lease(parts, stop)
         if lease is None:
@@ -96,7 +97,11 @@ async def run_controller(
         except* LeaseLost:
             log.warning("controller.lease_lost", cluster=parts.cluster)
         except* SchedulerUnavailable as problems:
-            await _note_outage(parts, str(problems.exceptions[0]))
+            problem = str(problems.exceptions[0])
+            if problem != told:  # each try would say the same
+                log.warning("controller.scheduler_unavailable", cluster=parts.cluster, problem=problem)
+            told = problem
+            await _note_outage(parts, problem)
         except* OperationalError as problems:
             log.warning("controller.database_unavailable", problem=str(problems.exceptions[0]))
         finally:
@@ -271,7 +276,6 @@ async def _pass_on_wake_ups(wake: WakeListener, loops: _Loops) -> None:
 
 async def _note_outage(parts: ControllerParts, problem: str) -> None:
     """The scheduler did not even let us start."""
-    log.warning("controller.scheduler_unavailable", cluster=parts.cluster, problem=problem)
     now = parts.clock.now()
     with contextlib.suppress(OperationalError):  # the pages then say that nothing was heard for long
         await _write(

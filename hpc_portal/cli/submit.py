@@ -201,6 +201,7 @@ def _start_of(start: Mapping[str, Any]) -> str:
         "Priority": _("after the jobs that wait before it"),
         "Licenses": _("when a licence is returned"),
         "NodesDown": _("when the nodes are back"),
+        "SchedulerUnavailable": _("when the cluster answers again"),
         "BeginTime": _("not before its begin time"),
         "Held": _("when somebody releases it"),
     }

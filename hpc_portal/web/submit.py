@@ -54,6 +54,7 @@ _STARTS = {
     "Priority": N_("Jobs ahead of it in the queue start first."),
     "Licenses": N_("Waiting for a free licence."),
     "NodesDown": N_("The nodes that it needs are down."),
+    "SchedulerUnavailable": N_("The cluster does not answer now; it is handed over when it is back."),
     "BeginTime": N_("It is to begin later."),
     "Held": N_("Somebody has to release it first."),
 }

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.clusters import is_out
 from hpc_portal.app.db import writing
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs import check_limits
@@ -105,7 +106,11 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
         total_vnd=priced.vnd,
         needed={asset: amount for asset, amount in needed.items() if asset in available},
         available=available,
-        expected_start=expected_start(spec, prepared.cluster, ahead, now=now),
+        expected_start=(
+            ExpectedStart(now, None, "SchedulerUnavailable")
+            if is_out(services, prepared.cluster.name)
+            else expected_start(spec, prepared.cluster, ahead, now=now)
+        ),
         licenses=_license_fits(spec, prepared.cluster),
         refusals=_refusals(services, actor, prepared, priced),
     )

@@ -28,7 +28,8 @@ class ExpectedStart:
     latest: datetime | None
     """None when nothing bounds it."""
     reason: str
-    """`Free`, `Resources`, `Priority`, `Licenses`, `NodesDown`, `BeginTime`, `Held`: pages translate them."""
+    """`Free`, `Resources`, `Priority`, `Licenses`, `NodesDown`, `BeginTime`, `Held`, `SchedulerUnavailable`:
+    pages translate them."""
 
 
 def expected_start(

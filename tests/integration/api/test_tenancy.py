@@ -31,7 +31,7 @@ from tests.small_city import GRANTED_AT
 SECRETS = ("skywalker", "TOP-SECRET", "Chips first silicon", "Chips JSC", "Chips-Member", "Chips-Lead")
 """Names and contents of the first tenant that no request of these tests mentions."""
 
-PUBLIC_PARAMETERS = {"name": "script", "code": "en"}
+PUBLIC_PARAMETERS = {"name": "script", "code": "en", "cluster": "memory"}
 """Path parameters that name nothing of a tenant."""
 
 PUBLIC_API = {("POST", "/api/v1/tokens/sign-in"), ("GET", "/api/openapi.json")}
@@ -58,8 +58,10 @@ BODIES: dict[str, Any] = {
     },
     "/api/v1/users": {"username": "mine", "display_name": "Mine", "password": "long enough for anybody"},
     "/api/v1/users/{username}/password": {"new": "long enough for anybody"},
+    "/api/v1/users/{username}/clusters/{cluster}": {"cluster_user": "mine", "uid": 5001},
     "/api/v1/organisations": {"slug": "mine", "name": "Mine", "kind": "startup"},
     "/api/v1/organisations/{slug}/members/{username}": {"role": "manager"},
+    "/api/v1/scripts/translate": {"script": "#!/bin/sh\n#SBATCH --account=chips\n"},
     "/api/v1/prices": {"items": [{"tres": "cpu", "rate_vnd_per_hour": 0}]},
 }
 """What is sent to endpoints that read JSON; it names the first tenant wherever it can."""
