@@ -103,6 +103,7 @@ EVENTS = {
     "job.change_refused": Word("circle-minus", N_("Change refused"), "bad"),
     "job.cancel_requested": Word("ban", N_("Cancellation asked for"), "off"),
     "job.ended": Word("flag", N_("Ended"), "run"),
+    "job.corrected": Word("receipt-2", N_("Charge corrected"), "wait"),
     "job.settled": Word("receipt-2", N_("Charged"), "good"),
 }
 
@@ -131,6 +132,7 @@ FACTS = {
     "reason": N_("Reason"),
     "by": N_("By"),
     "charged_vnd": N_("Charged"),
+    "change_vnd": N_("Changed by"),
     "scheduler_job_id": N_("Id at the scheduler"),
     "runs": N_("Runs"),
     "exit_code": N_("Exit code"),
