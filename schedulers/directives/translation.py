@@ -79,6 +79,8 @@ def translate(
                     changes[given.option.key] = _read(given, circumstances)
                 except InvalidJobSpec as error:
                     found.append(DirectiveProblem(given.line, given.text, error.text, error.facts))
+                except ValidationError as error:
+                    found += [_refused(given, item) for item in _details(error)]
                 setters[given.option.key] = given
         for key in _taken_back(setters):
             changes.setdefault(key, _DEFAULTS[key])
@@ -120,20 +122,32 @@ def _assembled(
     try:
         return assemble(asked, script=script, name=circumstances.name, launch=circumstances.launch)
     except ValidationError as error:
-        problems += [
-            _out_of_range(item, winners) for item in error.errors(include_url=False, include_input=False)
-        ]
+        problems += [_out_of_range(item, winners) for item in _details(error)]
     except InvalidJobSpec as error:
         problems.append(_placed(error.field, error.text, error.facts, winners))
     return None
 
 
+def _details(error: ValidationError) -> list[ErrorDetails]:
+    return error.errors(include_url=False, include_input=False)
+
+
+def _refused(given: Given, item: ErrorDetails) -> DirectiveProblem:
+    _, text, facts = _reason(item)
+    return DirectiveProblem(given.line, given.text, text, facts)
+
+
 def _out_of_range(item: ErrorDetails, winners: Mapping[str, Given]) -> DirectiveProblem:
-    location = ".".join(str(part) for part in item["loc"])
+    return _placed(*_reason(item), winners)
+
+
+def _reason(item: ErrorDetails) -> tuple[str, str, Mapping[str, str | int]]:
+    """Which field, and why; a JobSpec's own words go before pydantic's."""
     cause = item.get("ctx", {}).get("error")
     if isinstance(cause, InvalidJobSpec):
-        return _placed(cause.field, cause.text, cause.facts, winners)
-    return _placed(location, "%(problem)s", {"problem": item["msg"].removeprefix("Value error, ")}, winners)
+        return cause.field, cause.text, cause.facts
+    location = ".".join(str(part) for part in item["loc"])
+    return location, "%(problem)s", {"problem": item["msg"].removeprefix("Value error, ")}
 
 
 def _placed(

@@ -10,7 +10,7 @@ from uuid import UUID
 from schedulers.jobspec import JobSpec, Launch, SignalTarget
 from schedulers.protocol import Submission
 from schedulers.slurm.output_files import is_opened_by_slurm, slurm_path
-from schedulers.slurm.wrapper import job_variables, wrapper_script
+from schedulers.slurm.wrapper import job_variables, may_requeue, wrapper_script
 
 REQUEST_KEY = "hpc-portal:"
 """A job's comment starts with this and our job id: so we find it again after an answer got lost."""
@@ -63,7 +63,7 @@ def job_request(submission: Submission) -> dict[str, object]:
         "name": spec.name,
         "open_mode": ["APPEND"],
         "partition": spec.partition,
-        "requeue": spec.requeue.on_node_fail or bool(spec.requeue.on_exit_codes),
+        "requeue": may_requeue(spec),
         "script": wrapper_script(submission),
         **_output_files(submission),
         **{name: value for name, value in optional.items() if value},

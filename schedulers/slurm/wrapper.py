@@ -4,8 +4,9 @@ The program sees the same HPC_* variables as on a Dask node (schedulers/dask/com
 """
 
 import shlex
+from collections.abc import Sequence
 
-from schedulers.jobspec import Launch
+from schedulers.jobspec import JobSpec, Launch
 from schedulers.protocol import Submission
 from schedulers.slurm.output_files import is_opened_by_slurm, shell_path
 
@@ -57,22 +58,29 @@ exec "$@"
 """
 """One process on each node; rank 0 prints where the job does, the others beside it."""
 
+REQUEUE_SIGNAL = "URG"
+"""Makes the script put itself back: before API v0.0.45 slurmrestd has no other way. Others ignore it."""
+
+_HEARS_REQUEUE = f"""
+hpc_self="${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}}"
+trap 'scontrol requeue "$hpc_self"' {REQUEUE_SIGNAL}
+"""
 _REQUEUING = """
 set -m  # the program keeps SIGINT and a process group of its own
 {program} &
 hpc_child=$!
+set +m  # and nobody is told that it is done
 for hpc_signal in HUP INT TERM USR1 USR2 CONT; do
     trap "kill -s $hpc_signal $hpc_child 2>/dev/null" "$hpc_signal"
 done
-wait "$hpc_child"
-while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child"; done
-wait "$hpc_child"
+wait "$hpc_child" 2>/dev/null
+while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child" 2>/dev/null; done
+wait "$hpc_child" 2>/dev/null
 hpc_code=$?
 trap - HUP INT TERM USR1 USR2 CONT
 case "$hpc_code" in
     {codes})
         if [ "$HPC_RESTART_COUNT" -lt {most} ]; then
-            hpc_self="${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}}"
             trap '' TERM  # slurmctld ends us with it; our exit code tells slurmdbd why
             scontrol requeue "$hpc_self" && exit "$hpc_code"
             trap - TERM
@@ -84,13 +92,14 @@ exit "$hpc_code"
 """Asks for another run after one of the job's exit codes, and ends as the program did."""
 
 
-def wrapper_script(submission: Submission) -> str:
-    """The whole batch script."""
+def wrapper_script(submission: Submission, *, runtime_paths: Sequence[str] = ()) -> str:
+    """The whole batch script. The `bin` folders of `runtime_paths` come first in its PATH."""
     spec = submission.spec
     several = spec.resources.nodes > 1
     parts = [
         "#!/bin/bash\n# Written by the HPC portal. The job's own program is started at the end.\n",
-        _environment_again(submission),
+        _HEARS_REQUEUE.lstrip() if may_requeue(spec) else "",
+        _environment_again(submission, runtime_paths),
         _EVERY_JOB.lstrip(),
         (_SEVERAL_NODES if several else _ONE_NODE).lstrip(),
         _ARRAY.lstrip() if spec.array else "",
@@ -100,9 +109,11 @@ def wrapper_script(submission: Submission) -> str:
     return "".join(parts)
 
 
-def _environment_again(submission: Submission) -> str:
-    """The site's profile, for environment modules, and then the job's own variables, which go before it."""
-    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in submission.spec.environment.items()]
+def _environment_again(submission: Submission, runtime_paths: Sequence[str]) -> str:
+    """The site's profile, which sets PATH anew, what goes before it, and last the job's own variables."""
+    folders = [shlex.quote(f"{path}/bin") for path in runtime_paths]
+    lines = [f'export PATH={":".join(folders)}:"$PATH"\n'] if folders else []
+    lines += [f"export {name}={shlex.quote(value)}\n" for name, value in submission.spec.environment.items()]
     return _LOGIN.lstrip() + "".join(lines)
 
 
@@ -123,10 +134,15 @@ def _program(submission: Submission) -> str:
     argv = shlex.join(spec.argv or (f"{submission.workspace}/{SCRIPT_NAME}",))
     if spec.resources.nodes > 1 and spec.launch is Launch.EVERY_NODE:
         argv = _on_every_node(submission, argv)
-    if not spec.requeue.on_exit_codes:
+    if not may_requeue(spec):
         return f"exec {argv}\n"
-    codes = "|".join(map(str, spec.requeue.on_exit_codes))
+    codes = "|".join(map(str, spec.requeue.on_exit_codes)) or "none"
     return _REQUEUING.lstrip().format(program=argv, codes=codes, most=spec.requeue.max_requeues)
+
+
+def may_requeue(spec: JobSpec) -> bool:
+    """Whether Slurm may run the job again (sbatch --requeue)."""
+    return spec.requeue.on_node_fail or bool(spec.requeue.on_exit_codes)
 
 
 def _on_every_node(submission: Submission, argv: str) -> str:

@@ -45,7 +45,7 @@ COMPARED = (
     *("ArrayTaskId", "ArrayTaskThrottle"),
 )
 """Left out: what a job is called and when it came (JobId, SubmitTime, Command), and the ways to say CPUs,
-memory and GPUs (CPUs/Task, MinCPUsNode, MinMemory*, Tres*, CpusPerTres, MemPerTres): we turn them all into one,
+memory and GPUs (CPUs/Task, MinCPUsNode, MinMemory*, Tres*, CpusPerTres, MemPerTres): they become one way,
 per task and per node. What they come to is in NumCPUs and ReqTRES."""
 
 

@@ -1,0 +1,172 @@
+"""The wrapper is run by a real bash, with Slurm's variables as slurmd sets them and a scontrol that notes."""
+
+import os
+import signal
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from schedulers.jobspec import JobSpec
+from schedulers.protocol import Submission
+from schedulers.slurm.translate import environment_of
+from schedulers.slurm.wrapper import wrapper_script
+
+JOB_ID = UUID("01890000-0000-7000-8000-000000000001")
+SCONTROL = """#!/bin/sh
+if [ "$1" = show ]; then printf 'n1\\nn2\\n'; else echo "$@" >>"$NOTES"; exit "${REFUSES:-0}"; fi
+"""
+SRUN = """#!/bin/sh
+echo "$@" >>"$NOTES"
+while [ "${1#--}" != "$1" ]; do shift; done
+for rank in 0 1; do SLURM_NODEID=$rank SLURM_GPUS_ON_NODE=2 "$@"; done
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """With a name that a shell would break, and programs of Slurm's beside it."""
+    made = tmp_path / "it's $HOME's %a job"
+    made.mkdir()
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in {"scontrol": SCONTROL, "srun": SRUN, "sleep": "#!/bin/sh\n"}.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    return made
+
+
+def submission(workspace: Path, **spec: Any) -> Submission:  # noqa: ANN401 - fields of JobSpec
+    return Submission(
+        job_id=JOB_ID,
+        spec=JobSpec.model_validate({"name": "sim", **spec}),
+        cluster_user="an",
+        organisation="uni",
+        project="vlsi",
+        workspace=str(workspace),
+        submitted_at=datetime(2026, 11, 26, tzinfo=UTC),
+    )
+
+
+def run(job: Submission, **slurm: str) -> subprocess.CompletedProcess[str]:
+    """As slurmstepd would: the job's environment and Slurm's, nothing of ours."""
+    workspace = Path(job.workspace)
+    environment = dict(text.split("=", 1) for text in environment_of(job))
+    environment |= {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n1", "SLURM_CPUS_ON_NODE": "4", **slurm}
+    environment["NOTES"] = str(workspace.parent / "notes")
+    script = wrapper_script(job).replace(". /etc/profile", f"PATH='{workspace.parent}/bin':$PATH; true")
+    return subprocess.run(
+        ["/bin/bash", "-c", script],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=workspace,
+        env=environment,
+        timeout=60,
+    )
+
+
+def notes(workspace: Path) -> str:
+    path = workspace.parent / "notes"
+    return path.read_text() if path.exists() else ""
+
+
+def test_the_program_finds_the_portals_variables_and_its_own(workspace: Path) -> None:
+    show = (
+        "echo $HPC_JOB_ID $HPC_NODELIST $HPC_CPUS $HPC_GPU_INDICES $HPC_RESTART_COUNT $A; echo ${HOME:+home}"
+    )
+    job = submission(workspace, argv=("sh", "-c", show), environment={"A": 'it\'s "$B" %a'})
+    done = run(job, SLURM_JOB_GPUS="0,3", SLURM_RESTART_COUNT="2")
+    assert done.stdout == f'{JOB_ID} n1 4 0,3 2 it\'s "$B" %a\nhome\n'
+
+
+def test_a_script_runs_from_the_workspace_as_it_was_written(workspace: Path) -> None:
+    (workspace / "job.sh").write_text('#!/bin/sh\n#SBATCH -n 4\nprintf "%s" "$0"\nexit 3\n')
+    (workspace / "job.sh").chmod(0o755)
+    done = run(submission(workspace, script="#!/bin/sh\n"))
+    assert (done.stdout, done.returncode) == (f"{workspace}/job.sh", 3)
+
+
+def test_arguments_reach_the_program_unharmed(workspace: Path) -> None:
+    odd = ("a b", "$HOME", "`id`", "it's", '"', "\\", "*", "")
+    done = run(submission(workspace, argv=("printf", "<%s>", *odd)))
+    assert done.stdout == "".join(f"<{word}>" for word in odd)
+
+
+@pytest.mark.parametrize("requeue", [{"on_node_fail": False}, {}, {"on_exit_codes": (75,)}])
+def test_a_program_ends_as_it_did_also_by_a_signal(workspace: Path, requeue: dict[str, object]) -> None:
+    job = submission(workspace, argv=("sh", "-c", "kill -TERM $$"), requeue=requeue)
+    done = run(job)
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+
+
+def test_an_exit_code_for_saved_work_asks_slurm_for_another_run(workspace: Path) -> None:
+    job = submission(workspace, argv=("sh", "-c", "exit 75"), requeue={"on_exit_codes": (3, 75)})
+    assert run(job, SLURM_RESTART_COUNT="2").returncode == 75
+    assert notes(workspace) == "requeue 7\n"
+
+
+def test_a_task_of_an_array_is_requeued_alone(workspace: Path) -> None:
+    spec: dict[str, Any] = {"requeue": {"on_exit_codes": (75,)}, "array": {"expression": "0-9"}}
+    job = submission(workspace, argv=("sh", "-c", "exit 75"), **spec)
+    run(job, SLURM_ARRAY_JOB_ID="5", SLURM_ARRAY_TASK_ID="3")
+    assert notes(workspace) == "requeue 5_3\n"
+
+
+@pytest.mark.parametrize(("code", "restarts"), [(74, "0"), (75, "3"), (0, "0")])
+def test_any_other_end_is_final(workspace: Path, code: int, restarts: str) -> None:
+    job = submission(workspace, argv=("sh", "-c", f"exit {code}"), requeue={"on_exit_codes": (75,)})
+    assert run(job, SLURM_RESTART_COUNT=restarts).returncode == code
+    assert not notes(workspace)
+
+
+def test_a_signal_to_the_batch_process_reaches_the_program(workspace: Path) -> None:
+    program = "trap 'exit 75' USR1; kill -USR1 $PPID; while :; do :; done"
+    job = submission(workspace, argv=("bash", "-c", program), requeue={"on_exit_codes": (75,)})
+    done = run(job)
+    assert (done.returncode, done.stderr) == (75, "")
+    assert notes(workspace) == "requeue 7\n"
+
+
+def test_a_program_that_never_runs_again_takes_the_batch_processs_place(workspace: Path) -> None:
+    job = submission(workspace, argv=("sh", "-c", "echo $PPID"), requeue={"on_node_fail": False})
+    assert run(job).stdout.strip() == str(os.getpid())
+
+
+def test_on_several_nodes_each_rank_knows_its_place_and_prints_beside_the_first(workspace: Path) -> None:
+    show = "echo $HPC_NODE_RANK $HPC_NNODES $HPC_NODELIST $MASTER_ADDR $MASTER_PORT $HPC_GPUS_ON_NODE"
+    job = submission(workspace, argv=("sh", "-c", show), resources={"nodes": 2, "ntasks": 2})
+    done = run(job, SLURM_JOB_NODELIST="n[1-2]", SLURM_JOB_NUM_NODES="2")
+    rank, nodes, names, address, port, gpus = done.stdout.split()
+    assert (rank, nodes, names, address, gpus) == ("0", "2", "n1,n2", "n1", "2")
+    assert 20_000 <= int(port) < 32_000
+    other = (workspace / f"slurm-{JOB_ID}.out.rank1").read_text().split()
+    assert other == ["1", "2", "n1,n2", "n1", port, "2"]
+    assert "--nodes=2 --ntasks=2" in notes(workspace)
+
+
+def test_a_script_for_sbatch_starts_on_the_first_node_only(workspace: Path) -> None:
+    spec = {"resources": {"nodes": 2, "ntasks": 2}, "launch": "first_node"}
+    done = run(submission(workspace, argv=("sh", "-c", "echo $HPC_NODE_RANK $HPC_NODELIST"), **spec))
+    assert done.stdout == "0 n1,n2\n"
+    assert not notes(workspace)
+
+
+def test_files_in_folders_with_patterns_are_opened_by_the_wrapper(workspace: Path) -> None:
+    spec: dict[str, Any] = {
+        "stdout_path": "%x/%3a/o%b.%%",
+        "stderr_path": "e%a",
+        "array": {"expression": "0-99"},
+    }
+    job = submission(workspace, argv=("sh", "-c", "echo out; echo err >&2"), **spec)
+    done = run(job, SLURM_ARRAY_TASK_ID="17")
+    assert (workspace / "sim/017/o7.%").read_text() == "out\n"
+    assert (done.stdout, done.stderr) == ("", "err\n"), "Slurm opens the other one"
+
+
+def test_no_variable_of_the_portal_is_in_the_script(workspace: Path) -> None:
+    text = wrapper_script(submission(workspace, argv=("true",)))
+    assert not [name for name in os.environ if name.startswith("HPC_PORTAL") and name in text]
