@@ -27,7 +27,7 @@ from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.find_jobs import Found, find_jobs
 from schedulers.slurm.follow_jobs import Book
 from schedulers.slurm.observe_jobs import Observer
-from schedulers.slurm.read_jobs import read_past
+from schedulers.slurm.read_jobs import Owner, read_past
 from schedulers.slurm.submit_jobs import QUIET_SECONDS, Submitter
 from schedulers.slurm.survey_cluster import survey
 
@@ -47,6 +47,7 @@ class SlurmScheduler:
         client: of its slurmrestd; its polling identity must be allowed to see everybody's jobs.
         admin_user: an operator of the cluster, for changes that users may not make themselves.
         default_partition: for API versions that do not tell it.
+        runtime_paths: folders on the nodes whose `bin` comes first in every job's PATH.
         poll_seconds: between two looks.
         lookback: the age at which a job in slurmdbd is none of ours any more.
         quiet_seconds: how long a request without an answer may still reach slurmctld.
@@ -59,6 +60,7 @@ class SlurmScheduler:
         *,
         admin_user: str | None = None,
         default_partition: str | None = None,
+        runtime_paths: Sequence[str] = (),
         poll_seconds: float = POLL_SECONDS,
         lookback: timedelta = LOOKBACK,
         quiet_seconds: float = QUIET_SECONDS,
@@ -68,7 +70,7 @@ class SlurmScheduler:
         self._default_partition = default_partition
         self._poll_seconds = poll_seconds
         self._lookback = lookback
-        self._submitter = Submitter(client, quiet_seconds=quiet_seconds)
+        self._submitter = Submitter(client, quiet_seconds=quiet_seconds, runtime_paths=runtime_paths)
         self._book = Book()
         self._observer = Observer(client, self._book, lookback=lookback)
         self._changer = Changer(client, admin_user)
@@ -100,7 +102,7 @@ class SlurmScheduler:
         outcomes = await self._submitter.submit(submissions)
         for submission in submissions:
             if known := self._submitter.accepted.get(submission.job_id):
-                self._book.follow([known], user=submission.cluster_user)
+                self._expect(submission.job_id, known, submission.cluster_user)
         self._observer.expect()
         return outcomes
 
@@ -121,7 +123,7 @@ class SlurmScheduler:
             if ours:
                 await self._cancel_duplicates(job_id, ours[1:])
                 self._submitter.accept(job_id, ours[0].scheduler_job_id)
-                self._book.follow([ours[0].scheduler_job_id], user=ours[0].user)
+                self._expect(job_id, ours[0].scheduler_job_id, ours[0].user)
                 known[job_id] = ours[0].scheduler_job_id
         if any(self._submitter.maybe_under_way(job_id) for job_id in unknown - known.keys()):
             message = "the answer to a request got lost, and it may still reach the scheduler"
@@ -199,6 +201,10 @@ class SlurmScheduler:
             reservations=reservations,
             default_partition=self._default_partition,
         )
+
+    def _expect(self, job_id: UUID, scheduler_job_id: str, user: str) -> None:
+        self._forgotten.pop(scheduler_job_id, None)
+        self._book.expect(scheduler_job_id, Owner(job_id, user))
 
     @staticmethod
     def _numbers(scheduler_job_ids: Iterable[str]) -> Iterator[str]:

@@ -22,16 +22,23 @@ from schedulers.protocol import (
     SetWalltime,
 )
 from schedulers.slurm.client import SlurmClient
+from schedulers.slurm.errors import SlurmRefused
 from schedulers.slurm.read_jobs import Record, read_record
+from schedulers.slurm.wrapper import REQUEUE_SIGNAL
 
 _SECONDS_PER_MINUTE = 60
 _UPDATES_AT_ONCE = 8
 _OVER = "The job is not in the queue any more."
+_ATTEMPTS, _ATTEMPT_SECONDS = 20, 0.5
+_NOT_REQUEUED = (
+    "The job did not go back into the queue. Slurm's REST interface cannot requeue before API v0.0.45, so "
+    "the job's own script has to do it: it may not be requeued, or its node cannot run scontrol."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Changer:
-    """Acts as the job's own user where Slurm lets users do a thing, and as the administrator where it must.
+    """Acts as the job's own user where Slurm lets users do a thing, else as the administrator.
 
     Users may not give a running job more time, nor undo an administrator's hold: what the portal has allowed
     beyond that needs `admin_user`, an operator of the cluster.
@@ -60,7 +67,7 @@ class Changer:
         return Carried()
 
     async def _make(self, job_id: str, alive: list[Record], change: JobChange) -> None:
-        user = alive[0].user
+        user = alive[0].owner.user
         waiting = [record for record in alive if record.state.waits]
         match change:
             case HoldJob(by_administrator):
@@ -72,9 +79,11 @@ class Changer:
             case RequeueJob(started_before):
                 raw_ids = [record.raw_id for record in alive if _started(record, before=started_before)]
                 if raw_ids:
-                    await self.client.requeue(raw_ids, user=user)
+                    await self._requeue(job_id, raw_ids, user)
             case SetWalltime(walltime_seconds):
-                await self._set_walltime(alive, -(-walltime_seconds // _SECONDS_PER_MINUTE), user)
+                minutes = -(-walltime_seconds // _SECONDS_PER_MINUTE)
+                await self._require_partition_allows(alive[0].partition, minutes)
+                await self._set_walltime(alive, minutes, user)
             case SetNice(nice):
                 await self._update(waiting, {"nice": nice}, user)
             case CancelTasks(tasks):
@@ -94,6 +103,30 @@ class Changer:
                 await self.client.update(raw_id, changes, user=user)
 
         await asyncio.gather(*(update(record.raw_id) for record in records))
+
+    async def _requeue(self, job_id: str, raw_ids: list[str], user: str) -> None:
+        try:
+            await self.client.requeue(raw_ids, user=user)
+        except SlurmRefused as no:
+            if no.numbers:  # Slurm's own no, not that the API version lacks the call
+                raise
+        else:
+            return
+        for _ in range(_ATTEMPTS):
+            # Again and again: a script that has only just started does not listen yet.
+            await self.client.cancel(raw_ids, user=user, signal=REQUEUE_SIGNAL, script_only=True)
+            await asyncio.sleep(_ATTEMPT_SECONDS)
+            records = [read_record(job) for job in await self.client.job(job_id)]
+            if not any(record.raw_id in raw_ids and _started(record, before=None) for record in records):
+                return
+        raise SchedulerRefused(_NOT_REQUEUED)
+
+    async def _require_partition_allows(self, name: str, minutes: int) -> None:
+        """An administrator's change goes beyond a partition's limit without a word; ours never shall."""
+        for partition in await self.client.partitions():
+            longest = partition.maximums.time
+            if partition.name == name and isinstance(longest, int) and minutes > longest:
+                raise SchedulerRefused(f"Partition {name} allows {longest} minutes, not {minutes}.")
 
     async def _set_walltime(self, records: list[Record], minutes: int, user: str) -> None:
         changes: dict[str, object] = {"time_limit": {"set": True, "infinite": False, "number": minutes}}

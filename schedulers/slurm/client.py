@@ -174,17 +174,25 @@ class SlurmClient:
         return await self._read("slurm", ["jobs"], Kind.JOB, SlurmJob)
 
     async def cancel(
-        self, job_ids: Sequence[str], *, user: str | None = None, signal: str | None = None
+        self,
+        job_ids: Sequence[str],
+        *,
+        user: str | None = None,
+        signal: str | None = None,
+        script_only: bool = False,
     ) -> None:
         """Cancel (or signal) jobs, tasks `812_4` or ranges `812_[3-9]`; unknown and ended ones are no error.
 
-        `user` None acts as the polling identity.
+        `user` None acts as the polling identity. With `script_only` the signal goes to the batch script, and
+        to none of what that started.
         """
         refused: list[str] = []
         for start in range(0, len(job_ids), _MOST_JOBS_IN_ONE_CANCEL):
             body: dict[str, object] = {"jobs": list(job_ids[start : start + _MOST_JOBS_IN_ONE_CANCEL])}
             if signal is not None:
                 body["signal"] = signal
+            if script_only:
+                body["flags"] = ["BATCH_JOB"]
             answer = await self._dialect.write("DELETE", "slurm", ["jobs"], user=user, body=body)
             refused += [text for row in rows(answer, "status") if (text := _cancel_problem(row))]
         if refused:

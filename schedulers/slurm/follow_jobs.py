@@ -12,7 +12,7 @@ from typing import TypeAlias
 from schedulers.array_tasks import TaskSet
 from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
 from schedulers.protocol import Observation
-from schedulers.slurm.read_jobs import PastRun, Record
+from schedulers.slurm.read_jobs import Owner, PastRun, Record
 from schedulers.slurm.spot_changes import Lines, News, States, spot
 
 RunId: TypeAlias = tuple[int, int]
@@ -40,7 +40,7 @@ class _Known:
 class _View:
     """One job."""
 
-    user: str = ""
+    owner: Owner | None = None
     version: int = 0
     was_read: bool = False
     is_lost: bool = False
@@ -59,6 +59,9 @@ class _View:
     ask_again_at: float = 0.0
     asked: int = 0
     """How often slurmdbd was asked in vain."""
+
+    def may_own(self, owner: Owner) -> bool:
+        return self.owner is None or self.owner.may_be(owner)
 
     @property
     def waits(self) -> bool:
@@ -88,11 +91,16 @@ class Book:
         self.version = 0
         self._views: dict[str, _View] = {}
 
-    def follow(self, job_ids: Iterable[str], *, user: str = "") -> None:
+    def follow(self, job_ids: Iterable[str]) -> None:
         """Keep track of these from now on."""
         for job_id in job_ids:
-            view = self._views.setdefault(job_id, _View())
-            view.user = view.user or user
+            self._views.setdefault(job_id, _View())
+
+    def expect(self, job_id: str, owner: Owner) -> None:
+        """Keep track of a job that was just submitted or found; what had its number before is dropped."""
+        view = self._views.get(job_id)
+        if view is None or view.owner is None or view.owner.key != owner.key:
+            self._views[job_id] = _View(owner=owner)
 
     def forget(self, job_ids: Iterable[str]) -> None:
         """Drop these."""
@@ -102,7 +110,7 @@ class Book:
     def user_of(self, job_id: str) -> str:
         """The cluster user of a job; "" when that is not known yet."""
         view = self._views.get(job_id)
-        return view.user if view else ""
+        return view.owner.user if view and view.owner else ""
 
     def observe(self, job_ids: Collection[str], *, since: int | None) -> Observation:
         """What is known, or what of it changed after `since`."""
@@ -183,7 +191,7 @@ class Book:
     def take_whole(self, job_id: str, records: Iterable[Record], states: States, *, now: float) -> None:
         """Take in everything that slurmctld has of a job."""
         view = self._views[job_id]
-        found = [record for record in records if record.job_id == job_id]
+        found = [record for record in records if record.job_id == job_id and view.may_own(record.owner)]
         if not found:
             return
         before, view.listed = view.listed, states.of(job_id)
@@ -191,11 +199,18 @@ class Book:
         for record in found:
             self._take(view, record)
         self._note_gone(view, before.keys() - view.listed.keys(), now)
+        if view.cancelled:
+            of_rest = ((index, line) for index, line in view.listed.items() if line.raw_id == job_id)
+            for task_index, line in of_rest:
+                if task_index is not None and JobState.CANCELLED in line.state:
+                    self._note_cancelled(view, task_index)
 
     def take_records(self, records: Iterable[Record], news: News, states: States, *, now: float) -> None:
         """Take in single records that changed, and what is listed no more."""
         for record in records:
-            self._take(self._views[record.job_id], record)
+            view = self._views.get(record.job_id)
+            if view is not None and view.may_own(record.owner):
+                self._take(view, record)
         for job_id in {*news.records.values(), *news.gone}:
             self._views[job_id].listed = states.of(job_id)
         for job_id, gone in news.gone.items():
@@ -212,17 +227,21 @@ class Book:
         for task_index in gone:
             if task_index is None or task_index in started:
                 continue
-            at = next((at for tasks, at in view.cancelled if task_index in tasks), None)
-            if at is not None:
-                self._put(view, TaskSnapshot(task_index, 0, JobState.CANCELLED, ended_at=at))
-            else:
+            if not self._note_cancelled(view, task_index):
                 view.unexplained.setdefault(task_index, now)
                 self._bump(view)
+
+    def _note_cancelled(self, view: _View, task_index: int) -> bool:
+        """A task that never started has ended, if it was us who cancelled it."""
+        at = next((at for tasks, at in view.cancelled if task_index in tasks), None)
+        if at is not None:
+            self._put(view, TaskSnapshot(task_index, 0, JobState.CANCELLED, ended_at=at))
+        return at is not None
 
     def _take(self, view: _View, record: Record) -> None:
         before = view.was_read, view.is_closed, view.pending_reason
         view.was_read, view.is_lost = True, False
-        view.user = view.user or record.user
+        view.owner = view.owner or record.owner
         state = record.state
         is_put_back = StateFlag.REQUEUED in state.flags
         view.records[record.raw_id] = _Known(
@@ -247,7 +266,7 @@ class Book:
         """Take in what slurmdbd answered when it was asked for the numbers in `wanted`."""
         by_job: dict[str, list[PastRun]] = {job_id: [] for job_id in wanted.values()}
         for run in past:
-            if run.job_id in by_job:
+            if run.job_id in by_job and self._views[run.job_id].may_own(run.owner):
                 by_job[run.job_id].append(run)
         for job_id, runs in by_job.items():
             view = self._views[job_id]

@@ -7,6 +7,7 @@ One record of slurmdbd is one attempt of such a thing.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import UUID
 
 from schedulers import hostlist
 from schedulers.errors import InvalidJobSpec
@@ -19,8 +20,26 @@ from schedulers.slurm.read_states import (
     read_reason,
     read_state,
 )
+from schedulers.slurm.translate import job_id_of_comment
 from schedulers.slurm.wire import SlurmJob
 from schedulers.slurm.wire_accounting import AccountedJob, AccountedStep
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose record it is. Slurm gives a number twice: when all are used up, and after it lost its memory."""
+
+    key: UUID | None
+    """Our job's id, when it is ours; its user may have changed the comment that holds it."""
+    user: str
+    name: str = ""
+
+    def may_be(self, other: "Owner") -> bool:
+        """Whether both may mean the same job."""
+        if self.key and other.key:
+            return self.key == other.key
+        same_name = self.name == other.name or not (self.name and other.name)
+        return self.user == other.user and same_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +56,8 @@ class Record:
     """Its restart count: so many attempts ended before."""
     state: ReadState
     reason: str
-    user: str
-    comment: str
+    owner: Owner
+    partition: str
     run: TaskSnapshot | None
     """The attempt under way or ended; None while it waits, and when it was cancelled before it started."""
 
@@ -49,6 +68,7 @@ class PastRun:
 
     job_id: str
     raw_id: str
+    owner: Owner
     task_index: int | None
     attempt: int
     has_ended: bool
@@ -70,8 +90,8 @@ def read_record(job: SlurmJob) -> Record:
         attempt=job.restart_cnt,
         state=state,
         reason=read_reason(job.state_reason),
-        user=job.user_name,
-        comment=job.comment,
+        owner=Owner(job_id_of_comment(job.comment), job.user_name, job.name),
+        partition=job.partition,
         run=_current_run(job, state, task_index),
     )
 
@@ -145,6 +165,7 @@ def _past_run(job: AccountedJob, attempt: int, *, is_last: bool) -> PastRun:
     return PastRun(
         job_id=str(job.array.job_id or job.job_id),
         raw_id=str(job.job_id),
+        owner=Owner(job_id_of_comment(job.comment), job.user, job.name),
         task_index=task_index,
         attempt=attempt,
         has_ended=ended_at is not None,

@@ -27,12 +27,18 @@ class Submitter:
     """Remembers what Slurm has accepted, so that a repeat is answered without asking."""
 
     def __init__(
-        self, client: SlurmClient, *, at_once: int = 8, quiet_seconds: float = QUIET_SECONDS
+        self,
+        client: SlurmClient,
+        *,
+        at_once: int = 8,
+        quiet_seconds: float = QUIET_SECONDS,
+        runtime_paths: Sequence[str] = (),
     ) -> None:
         self.accepted: dict[UUID, str] = {}
         self._client = client
         self._slots = asyncio.Semaphore(at_once)
         self._quiet_seconds = quiet_seconds
+        self._runtime_paths = runtime_paths
         self._unanswered: dict[UUID, float] = {}
         """When the answer of a request got lost."""
         self._users: dict[str, asyncio.Lock] = {}
@@ -100,7 +106,8 @@ class Submitter:
             return await self._send(submission)
 
     async def _send(self, submission: Submission) -> Accepted:
-        done = await self._client.submit(job_request(submission), user=submission.cluster_user)
+        request = job_request(submission, runtime_paths=self._runtime_paths)
+        done = await self._client.submit(request, user=submission.cluster_user)
         if done.warnings:
             log.info("slurm.submit_warnings", job_id=str(submission.job_id), warnings=done.warnings)
         self.accept(submission.job_id, str(done.job_id))

@@ -5,6 +5,7 @@ real cluster. Mail is left out: the portal's own business.
 """
 
 import re
+from collections.abc import Sequence
 from uuid import UUID
 
 from schedulers.jobspec import JobSpec, Launch, SignalTarget
@@ -34,10 +35,14 @@ def job_id_of_comment(text: str) -> UUID | None:
         return None
 
 
-def job_request(submission: Submission) -> dict[str, object]:
+def job_request(submission: Submission, *, runtime_paths: Sequence[str] = ()) -> dict[str, object]:
     """The request's `job` object, with the script that starts the job's own program.
 
     What nobody asked for is left out, so that the site's defaults hold.
+
+    Args:
+        submission: the job.
+        runtime_paths: folders on the nodes whose `bin` comes first in the job's PATH.
     """
     spec = submission.spec
     optional: dict[str, object] = {
@@ -64,7 +69,7 @@ def job_request(submission: Submission) -> dict[str, object]:
         "open_mode": ["APPEND"],
         "partition": spec.partition,
         "requeue": may_requeue(spec),
-        "script": wrapper_script(submission),
+        "script": wrapper_script(submission, runtime_paths=runtime_paths),
         **_output_files(submission),
         **{name: value for name, value in optional.items() if value},
     }

@@ -45,6 +45,7 @@ class Bench:
     node: Node = N1
     other_nodes: frozenset[str] = frozenset()
     licenses: Mapping[str, int] = field(default_factory=lambda: LICENSES)
+    longest_walltime_seconds: int = 3600
     patience_seconds: float = 120.0
 
     async def submit(self, behaviour: Behaviour, **facts: Any) -> str:  # noqa: ANN401 - fields of JobSpec
@@ -167,7 +168,13 @@ class MemoryBench(Bench):
                     pass
 
 
-MAIN = Partition("main", ("*",), max_walltime_seconds=3600, default_walltime_seconds=600, is_default=True)
+MAIN = Partition(
+    "main",
+    ("*",),
+    max_walltime_seconds=Bench.longest_walltime_seconds,
+    default_walltime_seconds=600,
+    is_default=True,
+)
 
 
 def node_config(folder: Path, *, name: str = N1.name, cpus: int = N1.cpus) -> NodeConfig:

@@ -27,6 +27,7 @@ class SlurmBench(Bench):
     node: Node = GPU01
     other_nodes: frozenset[str] = frozenset(config.NODES) - {GPU01.name}
     licenses: Mapping[str, int] = field(default_factory=lambda: {"vcs": 4, "primetime": 2})
+    longest_walltime_seconds: int = 4 * 3600
     patience_seconds: float = 240.0
     """Slurm counts walltimes in minutes, and looks at them every half minute."""
 

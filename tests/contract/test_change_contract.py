@@ -21,7 +21,6 @@ from tests.contract.benches import Behaviour, Bench
 
 pytestmark = pytest.mark.anyio
 
-WHOLE_NODE = ResourceRequest(ntasks=4, memory_mib_per_node=64, walltime_seconds=600)
 ALL_CHANGES = (
     HoldJob(),
     ReleaseJob(),
@@ -54,7 +53,7 @@ async def runs_again(bench: Bench, job_id: str) -> None:
 
 
 async def test_a_held_job_waits_until_it_is_released(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
     held = await bench.submit(Behaviour.SUCCEEDS)
     await change(bench, held, HoldJob(), HoldJob())
@@ -70,7 +69,7 @@ async def test_a_held_job_waits_until_it_is_released(bench: Bench) -> None:
 
 
 async def test_an_administrator_s_hold_says_that_it_is_one(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
     held = await bench.submit(Behaviour.SUCCEEDS)
     await change(bench, held, HoldJob(by_administrator=True))
@@ -126,7 +125,7 @@ async def test_a_job_that_runs_gets_more_time(bench: Bench) -> None:
 
 
 async def test_a_job_that_waits_runs_with_its_new_walltime(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
     waiting = await bench.submit(Behaviour.STAYS)
     await change(bench, waiting, SetWalltime(1))
@@ -137,16 +136,18 @@ async def test_a_job_that_waits_runs_with_its_new_walltime(bench: Bench) -> None
 
 async def test_a_walltime_beyond_the_partition_s_is_refused(bench: Bench) -> None:
     job_id = await bench.submit(Behaviour.STAYS)
-    (outcome,) = await bench.scheduler.change([ChangeRequest(job_id, SetWalltime(7200))])
+    (outcome,) = await bench.scheduler.change(
+        [ChangeRequest(job_id, SetWalltime(2 * bench.longest_walltime_seconds))]
+    )
     assert isinstance(outcome, Refused)
     assert outcome.reason
 
 
 async def test_a_nicer_job_lets_others_go_first(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
-    first = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
-    second = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    first = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
+    second = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await change(bench, first, SetNice(1000))
     await bench.scheduler.cancel([blocker])
     await bench.running(second)
@@ -172,7 +173,7 @@ async def test_cancelled_tasks_end_and_the_others_go_on(bench: Bench) -> None:
 
 
 async def test_cancelling_its_last_tasks_closes_an_array(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=WHOLE_NODE)
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
     job_id = await bench.submit(Behaviour.SUCCEEDS, array=ArraySpec(expression="2-4"))
     await change(bench, job_id, CancelTasks(ArraySpec(expression="2-4")))

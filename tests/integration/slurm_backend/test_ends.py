@@ -1,0 +1,105 @@
+"""Every way to end is told as Slurm tells it, with what it cost."""
+
+import pytest
+
+from schedulers.jobspec import ArraySpec, RequeuePolicy, ResourceRequest
+from schedulers.jobstate import JobState, StateFlag
+from schedulers.protocol import CancelTasks, Carried, ChangeRequest
+from scripts.slurm_cluster import daemons
+from tests.integration.slurm_backend.conftest import SMALL, Portal
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_exit_code_signal_and_success_are_told_apart(portal: Portal) -> None:
+    good, bad, killed = [await portal.submit(command) for command in ("exit 0", "exit 41", "kill -s SEGV $$")]
+    ends = [await portal.end_of(job_id) for job_id in (good, bad, killed)]
+    assert [(end.state, str(end.exit_code), end.reason) for end in ends] == [
+        (JobState.COMPLETED, "0:0", ""),
+        (JobState.FAILED, "41:0", "NonZeroExitCode"),
+        (JobState.FAILED, "0:11", "RaisedSignal"),
+    ]
+
+
+async def test_a_job_over_its_memory_ends_as_out_of_memory(portal: Portal) -> None:
+    hungry = "perl -e '$x = \"a\" x 400_000_000; sleep 60'"
+    end = await portal.end_of(await portal.submit(hungry))
+    assert end.state is JobState.OUT_OF_MEMORY
+
+
+async def test_a_job_cancelled_while_it_waits_never_started_and_costs_nothing(portal: Portal) -> None:
+    both, one = (SMALL.model_copy(update={"licenses": {"primetime": count}}) for count in (2, 1))
+    holder = await portal.submit("sleep 300", resources=both)
+    await portal.running(holder)
+    waiting = await portal.submit("exit 0", resources=one)
+    await portal.waits(waiting, "Licenses")
+    await portal.scheduler.cancel([waiting])
+    seen = await portal.ended(waiting)
+    assert (seen.tasks, seen.pending_reason) == ((), "")
+    assert await portal.scheduler.usage([waiting]) == {}
+    await portal.scheduler.cancel([holder])
+    end = await portal.end_of(holder)
+    assert (end.state, end.exit_code and end.exit_code.signal) == (JobState.CANCELLED, 15)
+    usage = (await portal.charged(holder, runs=1))[holder, 0, 0]
+    assert usage.elapsed_seconds >= 1
+    assert usage.allocated_tres["license/primetime"] == 2
+
+
+async def test_a_run_that_its_node_takes_down_is_node_fail_and_runs_again_elsewhere(portal: Portal) -> None:
+    job_id = await portal.submit("test $HPC_RESTART_COUNT -ge 1 || sleep 600", partition="eda")
+    first = await portal.running(job_id)
+    (node,) = first.nodes
+    daemons.kill(portal.instance, f"slurmd-{node}")
+    portal.instance.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=story")
+    lost, second = sorted((await portal.ended(job_id)).tasks, key=lambda run: run.attempt)
+    assert (lost.state, lost.nodes) == (JobState.NODE_FAIL, (node,))
+    assert lost.flags == {StateFlag.REQUEUED}
+    assert (second.attempt, second.state) == (1, JobState.COMPLETED)
+    usage = await portal.charged(job_id, runs=2)
+    assert usage[job_id, 0, 0].started_at == first.started_at
+
+
+async def test_a_job_that_must_not_run_again_ends_with_its_node(portal: Portal) -> None:
+    policy = RequeuePolicy(on_node_fail=False)
+    job_id = await portal.submit("sleep 600", partition="eda", requeue=policy)
+    (node,) = (await portal.running(job_id)).nodes
+    daemons.kill(portal.instance, f"slurmd-{node}")
+    portal.instance.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=story")
+    end = await portal.end_of(job_id)
+    assert (end.state, end.flags) == (JobState.NODE_FAIL, frozenset())
+
+
+async def test_tasks_of_an_array_are_cancelled_alone_waiting_or_running(portal: Portal) -> None:
+    job_id = await portal.submit("sleep 300", array=ArraySpec(expression="0-9%2"))
+    await portal.running(job_id)
+    request = ChangeRequest(job_id, CancelTasks(ArraySpec(expression="0,5-9")))
+    assert await portal.scheduler.change([request]) == [Carried()]
+
+    async def are_cancelled() -> bool:
+        seen = await portal.seen(job_id)
+        ended = {task.task_index for task in (seen.tasks if seen else ()) if task.has_ended}
+        return ended == {0, 5, 6, 7, 8, 9}
+
+    await portal.until(are_cancelled)
+    seen = await portal.seen(job_id)
+    assert seen
+    assert not seen.is_closed
+    never_started = {task.task_index for task in seen.tasks if task.has_ended and task.started_at is None}
+    assert never_started >= {5, 6, 7, 8, 9}
+    await portal.scheduler.cancel([job_id])
+    assert {task.state for task in (await portal.ended(job_id)).tasks} == {JobState.CANCELLED}
+
+
+async def test_a_requeued_run_and_the_next_are_charged_apart(portal: Portal) -> None:
+    gpus = ResourceRequest(memory_mib_per_node=64, walltime_seconds=600, gpus_per_node={"h100": 2})
+    job_id = await portal.submit("test $HPC_RESTART_COUNT -ge 1 || sleep 600", resources=gpus)
+    first = await portal.running(job_id)
+    assert first.gpu_indices == {first.nodes[0]: (0, 1)}
+    portal.instance.run("scontrol", "requeue", job_id)
+    before, after = sorted((await portal.ended(job_id)).tasks, key=lambda run: run.attempt)
+    assert before.state is JobState.CANCELLED
+    assert before.flags == {StateFlag.REQUEUED}
+    assert (after.attempt, after.state) == (1, JobState.COMPLETED)
+    usage = await portal.charged(job_id, runs=2)
+    assert [usage[job_id, 0, attempt].allocated_tres["gres/gpu:h100"] for attempt in (0, 1)] == [2, 2]
+    assert usage[job_id, 0, 0].ended_at <= usage[job_id, 0, 1].started_at

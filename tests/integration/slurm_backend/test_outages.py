@@ -1,0 +1,169 @@
+"""Daemons die at the worst moment: nothing is lost, nothing runs twice, nothing goes uncharged."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import pytest
+
+from schedulers.errors import SchedulerUnavailable
+from schedulers.jobstate import JobState
+from schedulers.protocol import Accepted, Submission, Uncertain
+from scripts.slurm_cluster import daemons
+from scripts.slurm_cluster.instance import Instance
+from tests.integration.slurm_backend.conftest import Portal
+
+pytestmark = pytest.mark.anyio
+
+PROGRAM = "echo started >> started"
+_CONF = "/etc/slurm/slurm.conf"
+
+
+@contextmanager
+def short_memory(instance: Instance) -> Iterator[None]:
+    """slurmctld drops ended jobs within a minute, not after five."""
+    set_memory(instance, seconds=2)
+    try:
+        yield
+    finally:
+        set_memory(instance, seconds=300)
+
+
+def set_memory(instance: Instance, *, seconds: int) -> None:
+    instance.run("sed", "--in-place", f"s/^MinJobAge=.*/MinJobAge={seconds}/", _CONF)
+    instance.run("scontrol", "reconfigure")
+
+
+async def test_slurmrestd_killed_amid_a_burst_loses_no_job_and_doubles_none(portal: Portal) -> None:
+    submissions = [portal.submission(PROGRAM) for _ in range(150)]
+
+    async def kill_soon() -> None:
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(daemons.kill, portal.instance, "slurmrestd")
+
+    burst = asyncio.create_task(hand_over_all(portal, submissions))
+    await kill_soon()
+    await asyncio.to_thread(daemons.start, portal.instance, "slurmrestd")
+    accepted = await burst
+    assert len(accepted) == 150
+    for job_id in accepted.values():
+        assert (await portal.end_of(job_id)).state is JobState.COMPLETED
+    assert {portal.started(submission.job_id) for submission in submissions} == {1}
+    assert len(set(accepted.values())) == 150
+
+
+async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[UUID, str]:
+    """As dispatch does: what was in doubt is looked for before it is sent again."""
+    accepted: dict[UUID, str] = {}
+    in_doubt: set[UUID] = set()
+    for _ in range(300):
+        left = [submission for submission in submissions if submission.job_id not in accepted]
+        if not left:
+            break
+        try:
+            suspects = [submission.job_id for submission in left if submission.job_id in in_doubt]
+            accepted |= await portal.scheduler.find(suspects) if suspects else {}
+            left = [submission for submission in left if submission.job_id not in accepted]
+            for submission, outcome in zip(left, await portal.scheduler.submit(left), strict=True):
+                if isinstance(outcome, Accepted):
+                    accepted[submission.job_id] = outcome.scheduler_job_id
+                else:
+                    assert isinstance(outcome, Uncertain), outcome
+                    in_doubt.add(submission.job_id)
+        except SchedulerUnavailable as problem:
+            print(f"not now: {problem}")
+        await asyncio.sleep(0.3)
+    return accepted
+
+
+async def test_a_controller_that_remembers_nothing_finds_what_was_submitted(portal: Portal) -> None:
+    ended, runs = portal.submission(PROGRAM), portal.submission("sleep 300")
+    ids = [await portal.hand_over(submission) for submission in (ended, runs)]
+    await portal.ended(ids[0])
+    never_sent = portal.submission(PROGRAM)
+    after = portal.restarted()
+    found = await after.scheduler.find([ended.job_id, runs.job_id, never_sent.job_id])
+    assert found == {ended.job_id: ids[0], runs.job_id: ids[1]}
+    observation = await after.scheduler.observe(ids)
+    states = [run.state for job_id in ids for run in observation.jobs[job_id].tasks]
+    assert states == [JobState.COMPLETED, JobState.RUNNING]
+    await after.scheduler.close()
+
+
+async def test_jobs_that_ended_while_slurmdbd_was_down_are_charged_when_it_is_back(portal: Portal) -> None:
+    before = await portal.submit("exit 0")
+    await portal.ended(before)
+    daemons.stop(portal.instance, "slurmdbd")
+    during = await portal.submit("sleep 2; exit 7")
+    end = await portal.end_of(during)
+    assert (end.state, str(end.exit_code), end.usage) == (JobState.FAILED, "7:0", None)
+    with pytest.raises(SchedulerUnavailable):
+        await portal.scheduler.usage([during])
+    daemons.start(portal.instance, "slurmdbd")
+    usage = (await portal.charged(during, runs=1))[during, 0, 0]
+    assert usage.started_at == end.started_at
+    assert usage.elapsed_seconds >= 2
+    assert await portal.scheduler.usage([during]) == {(during, 0, 0): usage}
+
+
+async def test_a_requeued_job_does_not_end_before_its_first_run_is_known(portal: Portal) -> None:
+    job_id = await portal.submit("test $HPC_RESTART_COUNT -ge 1 || sleep 600")
+    await portal.running(job_id)
+    daemons.stop(portal.instance, "slurmdbd")
+    portal.instance.run("scontrol", "requeue", job_id)
+
+    async def is_over_for_slurmctld() -> bool:
+        state = portal.instance.run("squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%T")
+        return state.strip() == "COMPLETED"
+
+    await portal.until(is_over_for_slurmctld)
+    seen = await portal.seen(job_id)
+    assert seen
+    assert not seen.is_closed
+    assert [run.attempt for run in seen.tasks if run.has_ended] == []
+    daemons.start(portal.instance, "slurmdbd")
+    first, second = sorted((await portal.ended(job_id)).tasks, key=lambda run: run.attempt)
+    assert (first.state, second.state) == (JobState.CANCELLED, JobState.COMPLETED)
+    await portal.charged(job_id, runs=2)
+
+
+async def test_a_restart_of_slurmctld_changes_nothing_for_jobs(portal: Portal) -> None:
+    runs = await portal.submit("sleep 8; exit 5")
+    waits = await portal.submit("exit 0", partition="gpu", nodelist=("gpu01",), begin_at=None)
+    await portal.running(runs)
+    daemons.stop(portal.instance, "slurmctld")
+    with pytest.raises(SchedulerUnavailable):
+        await portal.scheduler.cluster()
+    daemons.start(portal.instance, "slurmctld")
+    assert str((await portal.end_of(runs)).exit_code) == "5:0"
+    assert (await portal.end_of(waits)).state is JobState.COMPLETED
+
+
+async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: Portal) -> None:
+    sent = portal.submission(PROGRAM)
+    failed, cancelled = await portal.submit("exit 9"), await portal.submit("sleep 600", array=None)
+    job_id = await portal.hand_over(sent)
+    await portal.running(cancelled)
+    await portal.scheduler.cancel([cancelled])
+    for ended in (job_id, failed, cancelled):
+        await portal.ended(ended)
+        await portal.charged(ended, runs=1)
+    with short_memory(portal.instance):
+
+        async def is_forgotten() -> bool:
+            return not portal.instance.run("squeue", "--noheader", "--states=all").strip()
+
+        await portal.until(is_forgotten, every_seconds=1)
+    after = portal.restarted()
+    assert await after.scheduler.find([sent.job_id]) == {sent.job_id: job_id}
+    assert await after.scheduler.submit([sent]) == [Accepted(job_id)]
+    ends = {ended: await after.end_of(ended) for ended in (job_id, failed, cancelled)}
+    assert [(end.state, str(end.exit_code)) for end in ends.values()] == [
+        (JobState.COMPLETED, "0:0"),
+        (JobState.FAILED, "9:0"),
+        (JobState.CANCELLED, "0:15"),
+    ]
+    assert all(end.usage for end in ends.values())
+    assert portal.started(sent.job_id) == 1
+    await after.scheduler.close()

@@ -1,0 +1,272 @@
+"""What is known of a job grows from two sources that may be late; nothing ends because it is missing."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from schedulers.array_tasks import TaskSet
+from schedulers.jobspec import ArraySpec
+from schedulers.jobstate import JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
+from schedulers.slurm.follow_jobs import UNEXPLAINED_SECONDS, Book
+from schedulers.slurm.read_jobs import Owner, PastRun, Record
+from schedulers.slurm.read_states import read_state
+from schedulers.slurm.spot_changes import News, States
+from schedulers.slurm.wire import JobStateEntry
+
+AN = Owner(None, "an")
+NOW = datetime(2026, 11, 26, 4, tzinfo=UTC)
+
+
+def states(*lines: tuple[str, str, int]) -> States:
+    """(job id, words, record number)"""
+    return States(JobStateEntry(job_id, tuple(words.split()), number) for job_id, words, number in lines)
+
+
+def run(index: int, attempt: int, state: JobState, *flags: StateFlag) -> TaskSnapshot:
+    ended = NOW if state.is_terminal else None
+    return TaskSnapshot(index, attempt, state, frozenset(flags), started_at=NOW, ended_at=ended)
+
+
+def record(  # noqa: PLR0913 - facts of a record
+    words: str, *, raw: int = 812, job: int = 812, index: int | None = 0, attempt: int = 0, reason: str = ""
+) -> Record:
+    state = read_state(words.split())
+    started = index is not None and not state.waits and state.base is not JobState.UNKNOWN
+    return Record(
+        job_id=str(job),
+        raw_id=str(raw),
+        task_index=index,
+        attempt=attempt,
+        state=state,
+        reason=reason,
+        owner=AN,
+        partition="short",
+        run=run(index or 0, attempt, state.base, *state.flags) if started else None,
+    )
+
+
+def past(
+    state: JobState,
+    *flags: StateFlag,
+    raw: int = 812,
+    index: int | None = 0,
+    attempt: int = 0,
+    ended: bool = True,
+) -> PastRun:
+    usage = JobUsage(NOW, NOW + timedelta(seconds=9), 9, {"cpu": 1})
+    snapshot = TaskSnapshot(index or 0, attempt, state, frozenset(flags), ended_at=NOW, usage=usage)
+    return PastRun(
+        "812", str(raw), AN, index, attempt, ended, is_certain=True, run=snapshot if ended else None
+    )
+
+
+class Following:
+    """A book that follows job 812; time passes in `now`."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self.book.follow(["812"])
+        self.now = 1000.0
+        self.listed = states()
+
+    def look(self, listed: States, *records: Record) -> News:
+        self.listed = listed
+        news = self.book.spot(["812"], listed)
+        by_raw = {record.raw_id: record for record in records}
+        for job_id in news.whole:
+            self.book.take_whole(job_id, records, listed, now=self.now)
+        changed = [by_raw[raw_id] for raw_id in news.records if raw_id in by_raw]
+        self.book.take_records(changed, news, listed, now=self.now)
+        return news
+
+    def unclear(self) -> set[str]:
+        return set(self.book.to_account(["812"], self.listed, now=self.now))
+
+    def account(self, *runs: PastRun) -> None:
+        wanted = self.book.to_account(["812"], self.listed, now=self.now)
+        self.book.take_past(wanted or {"812": "812"}, runs, self.listed, now=self.now)
+
+    def seen(self, since: int | None = None) -> JobSnapshot | None:
+        return self.book.observe(["812"], since=since).jobs.get("812")
+
+    def known(self) -> JobSnapshot:
+        seen = self.seen()
+        assert seen
+        return seen
+
+
+def ids(runs: Iterable[TaskSnapshot]) -> list[tuple[int, int, JobState]]:
+    return [(task.task_index, task.attempt, task.state) for task in runs]
+
+
+def test_what_is_listed_as_before_is_not_read_again() -> None:
+    job = Following()
+    assert job.look(states(("812", "RUNNING", 812)), record("RUNNING")).whole == {"812"}
+    again = job.look(states(("812", "RUNNING", 812)))
+    assert (again.whole, again.records, again.gone) == (set(), {}, {})
+
+
+def test_only_what_changed_after_the_cursor_is_told() -> None:
+    job = Following()
+    job.look(states(("812", "PENDING", 812)), record("PENDING", reason="Resources"))
+    assert job.known().pending_reason == "Resources"
+    cursor = job.book.version
+    assert job.seen(since=cursor) is None
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    changed = job.seen(since=cursor)
+    assert changed
+    assert (ids(changed.tasks), changed.pending_reason, changed.is_closed) == (
+        [(0, 0, JobState.RUNNING)],
+        "",
+        True,
+    )
+
+
+def test_of_an_array_only_the_tasks_that_started_are_read() -> None:
+    job = Following()
+    rest = [(f"812_{index}", "PENDING", 812) for index in range(1000)]
+    job.look(states(*rest), record("PENDING", index=None, reason="JobArrayTaskLimit"))
+    assert (job.known().tasks, job.known().is_closed) == ((), False)
+    started = [("812_0", "RUNNING", 815), *rest[1:]]
+    news = job.look(states(*started), record("RUNNING", raw=815))
+    assert (news.whole, news.records) == (set(), {"815": "812"})
+    assert ids(job.known().tasks) == [(0, 0, JobState.RUNNING)]
+    assert job.known().pending_reason == "JobArrayTaskLimit"
+
+
+def test_a_job_that_slurmctld_dropped_ends_only_when_slurmdbd_says_how() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    job.look(states())
+    assert job.unclear() == {"812"}
+    job.account(past(JobState.RUNNING, ended=False))
+    assert ids(job.known().tasks) == [(0, 0, JobState.RUNNING)]
+    job.now += 100
+    job.account(past(JobState.FAILED))
+    assert ids(job.known().tasks) == [(0, 0, JobState.FAILED)]
+    assert job.unclear() == set()
+
+
+def test_slurmdbd_is_asked_ever_less_often_for_what_it_does_not_know() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    job.look(states())
+    asked = 0
+    for _ in range(600):
+        job.now += 1
+        if job.unclear():
+            asked += 1
+            job.account()
+    assert 5 < asked < 20
+    assert job.seen() is None
+    assert job.book.observe(["812"], since=job.book.version).jobs == {}
+
+
+def test_a_job_unknown_to_both_is_missing_not_ended() -> None:
+    job = Following()
+    job.look(states())
+    job.account()
+    assert job.seen() is None
+
+
+def test_a_pending_job_cancelled_and_dropped_is_closed_without_a_run() -> None:
+    job = Following()
+    job.look(states(("812", "PENDING", 812)), record("PENDING"))
+    job.look(states())
+    cancelled = PastRun("812", "812", AN, 0, 0, has_ended=True, is_certain=True, run=None)
+    job.account(cancelled)
+    assert (job.known().tasks, job.known().is_closed) == ((), True)
+
+
+def test_the_end_of_a_second_run_waits_for_that_of_the_first() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    job.look(states(("812", "COMPLETED", 812)), record("COMPLETED", attempt=1))
+    assert ids(job.known().tasks) == [(0, 0, JobState.RUNNING)]
+    assert not job.known().is_closed
+    assert job.unclear() == {"812"}
+    job.account(past(JobState.NODE_FAIL, StateFlag.REQUEUED), past(JobState.COMPLETED, attempt=1))
+    assert ids(job.known().tasks) == [(0, 0, JobState.NODE_FAIL), (0, 1, JobState.COMPLETED)]
+    assert job.known().is_closed
+
+
+def test_a_run_that_is_put_back_does_not_close_its_job() -> None:
+    job = Following()
+    job.look(states(("812", "FAILED REQUEUED", 812)), record("FAILED REQUEUED"))
+    assert not job.known().is_closed
+    job.look(states(("812", "PENDING", 812)), record("PENDING", attempt=1, reason="BeginTime"))
+    assert (job.known().is_closed, job.known().pending_reason) == (False, "BeginTime")
+
+
+def test_a_state_that_nobody_knows_is_no_end() -> None:
+    job = Following()
+    job.look(states(("812", "FROZEN", 812)), record("FROZEN"))
+    assert (job.known().tasks, job.known().is_closed) == ((), False)
+
+
+def test_tasks_that_vanish_from_the_rest_keep_the_array_open_until_they_are_explained() -> None:
+    job = Following()
+    rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
+    job.look(states(*rest), record("PENDING", index=None))
+    job.look(states(("812_0", "PENDING", 812)))
+    assert job.unclear() == {"812"}
+    job.account(past(JobState.PENDING, index=None, ended=False))
+    job.look(states(("812_0", "COMPLETED", 812)), record("COMPLETED"))
+    assert not job.known().is_closed
+    job.now += UNEXPLAINED_SECONDS + 1
+    job.account()
+    assert job.known().is_closed
+    assert ids(job.known().tasks) == [(0, 0, JobState.COMPLETED)]
+
+
+def test_tasks_that_vanish_because_they_ran_unseen_are_read_from_slurmdbd() -> None:
+    job = Following()
+    rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
+    job.look(states(*rest), record("PENDING", index=None))
+    job.look(states(("812_0", "PENDING", 812)))
+    job.account(past(JobState.FAILED, raw=820, index=1))
+    assert ids(job.known().tasks) == [(1, 0, JobState.FAILED)]
+
+
+def test_tasks_that_we_cancelled_end_as_cancelled_though_they_left_no_record() -> None:
+    job = Following()
+    rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
+    job.look(states(*rest), record("PENDING", index=None))
+    job.book.expect_cancelled("812", TaskSet([ArraySpec(expression="1")]), at=NOW)
+    job.look(states(("812_0", "PENDING", 812)))
+    assert ids(job.known().tasks) == [(1, 0, JobState.CANCELLED)]
+    assert job.unclear() == set()
+
+
+def test_usage_comes_with_the_end_when_slurmdbd_knows_it_already() -> None:
+    job = Following()
+    job.look(states(("812", "COMPLETED", 812)), record("COMPLETED"))
+    job.account(past(JobState.COMPLETED))
+    (task,) = job.known().tasks
+    assert task.usage
+    assert task.usage.elapsed_seconds == 9
+
+
+def test_slurmctld_speaks_for_the_attempt_that_it_has() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    job.account(past(JobState.FAILED))
+    assert ids(job.known().tasks) == [(0, 0, JobState.RUNNING)]
+
+
+def test_a_number_that_slurm_gave_to_another_job_tells_nothing_about_ours() -> None:
+    job = Following()
+    job.book.expect("812", Owner(None, "binh"))
+    job.look(states(("812", "COMPLETED", 812)), record("COMPLETED"))
+    assert job.seen() is None
+
+
+def test_reasons_are_read_again_a_few_at_a_time_those_not_read_for_longest_first() -> None:
+    book = Book()
+    jobs = [str(number) for number in range(100)]
+    book.follow(jobs)
+    for place, job_id in enumerate(jobs):
+        listed = states((job_id, "PENDING", int(job_id)))
+        waiting = record("PENDING", raw=int(job_id), job=int(job_id))
+        book.take_whole(job_id, [waiting], listed, now=float(place))
+    assert book.stale(jobs, now=60.0, after_seconds=10.0, most=3) == ["0", "1", "2"]
+    assert book.stale(jobs, now=10.5, after_seconds=10.0, most=16) == ["0"]
