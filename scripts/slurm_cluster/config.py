@@ -95,6 +95,8 @@ SchedulerParameters=bf_interval=5,bf_continue
 PriorityType=priority/multifactor
 PriorityWeightQOS=1000
 PriorityWeightAge=1000
+# The same for everybody: without it all priorities are 1, and a nice value cannot lower that.
+PriorityWeightPartition=10000
 MaxArraySize=20001
 MaxJobCount=50000
 MinJobAge=300
