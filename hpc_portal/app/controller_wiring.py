@@ -84,7 +84,12 @@ class _SlurmTurn:
     def scheduler(self) -> SlurmScheduler:
         """A fresh backend on a fresh client, which it closes at the end of the turn."""
         self._client = slurm_client(self._slurm)
-        return SlurmScheduler(self._slurm.cluster_name, self._client, admin_user=self._slurm.admin_user)
+        return SlurmScheduler(
+            self._slurm.cluster_name,
+            self._client,
+            admin_user=self._slurm.admin_user,
+            runtime_paths=[str(path) for path in self._slurm.runtime_paths],
+        )
 
     def loops(self, context: ControllerContext) -> list[Loop]:
         """The mirror of budgets and the search for jobs from outside, where settings ask for them."""

@@ -50,6 +50,8 @@ class SlurmSettings(BaseModel):
     """The cluster user that the portal looks at jobs and nodes as."""
     admin_user: str = "slurm"
     """A Slurm administrator (usually SlurmUser), for accounts, limits and other people's jobs."""
+    runtime_paths: list[Path] = Field(default_factory=list)
+    """Folders on the nodes whose `bin` comes first in every job's PATH: a Python with PyTorch, tool trees."""
     allow_unknown_api_version: bool = False
     """Submit also to a slurmrestd newer than this portal knows."""
     mirror_quotas: bool = False
@@ -71,6 +73,9 @@ class SlurmSettings(BaseModel):
             raise ValueError(message)
         if self.auth != "jwt_key" and not self.token_file:
             message = f"token_file: needed where auth is {self.auth}"
+            raise ValueError(message)
+        if any(not path.is_absolute() or ":" in str(path) for path in self.runtime_paths):
+            message = "runtime_paths: must be absolute, without a colon"
             raise ValueError(message)
         if self.tls_ca and urlsplit(self.url).scheme != "https":
             message = "url: must start with https:// where tls_ca is given"

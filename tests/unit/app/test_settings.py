@@ -32,6 +32,8 @@ SLURM = {"url": "http://slurm:6820", "jwt_key": PEM}
     [
         ({"slurm": {**SLURM, "url": "slurm:6820"}}, "must start with http"),
         ({"slurm": {"url": "http://slurm:6820"}}, "jwt_key: needed"),
+        ({"slurm": SLURM | {"runtime_paths": ["opt/py"]}}, "runtime_paths: must be absolute"),
+        ({"slurm": SLURM | {"runtime_paths": ["/a:/b"]}}, "without a colon"),
         ({"slurm": {**SLURM, "auth": "proxy_token"}}, "token_file: needed"),
         ({"slurm": {**SLURM, "tls_ca": PEM}}, "must start with https"),
         ({"slurm": {**SLURM, "cluster_name": "danang"}}, "must differ"),

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,13 +52,16 @@ def submission(workspace: Path, **spec: Any) -> Submission:  # noqa: ANN401 - fi
     )
 
 
-def run(job: Submission, **slurm: str) -> subprocess.CompletedProcess[str]:
+def run(
+    job: Submission, *, runtime_paths: Sequence[str] = (), **slurm: str
+) -> subprocess.CompletedProcess[str]:
     """As slurmstepd would: the job's environment and Slurm's, nothing of ours."""
     workspace = Path(job.workspace)
     environment = dict(text.split("=", 1) for text in environment_of(job))
     environment |= {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n1", "SLURM_CPUS_ON_NODE": "4", **slurm}
     environment["NOTES"] = str(workspace.parent / "notes")
-    script = wrapper_script(job).replace(". /etc/profile", f"PATH='{workspace.parent}/bin':$PATH; true")
+    script = wrapper_script(job, runtime_paths=runtime_paths)
+    script = script.replace(". /etc/profile", f"PATH='{workspace.parent}/bin':$PATH; true")
     return subprocess.run(
         ["/bin/bash", "-c", script],
         check=False,
@@ -88,6 +92,19 @@ def test_a_script_runs_from_the_workspace_as_it_was_written(workspace: Path) -> 
     (workspace / "job.sh").chmod(0o755)
     done = run(submission(workspace, script="#!/bin/sh\n"))
     assert (done.stdout, done.returncode) == (f"{workspace}/job.sh", 3)
+
+
+@pytest.mark.parametrize(("own", "said"), [({}, "tool\n"), ({"PATH": "/nowhere"}, "/nowhere\n")])
+def test_runtime_paths_go_before_the_sites_path_and_after_the_jobs_own(
+    workspace: Path, own: dict[str, str], said: str
+) -> None:
+    tools = workspace / "tools"
+    (tools / "bin").mkdir(parents=True)
+    (tools / "bin/sleep").write_text("#!/bin/sh\necho tool\n")
+    (tools / "bin/sleep").chmod(0o755)
+    program = "sleep" if not own else "echo $PATH"
+    job = submission(workspace, argv=("/bin/sh", "-c", program), environment=own)
+    assert run(job, runtime_paths=("/missing", str(tools))).stdout == said
 
 
 def test_arguments_reach_the_program_unharmed(workspace: Path) -> None:
