@@ -22,8 +22,9 @@ demo: setup-demo ## Seed a small city, run a simulation and a training, keep the
 	@$(BIN)/hpc-portal demo $(if $(filter-out 0,$(EXIT)),--exit)
 
 .PHONY: slurm-up
-slurm-up: setup-test ## Start a real Slurm cluster on this machine (BIND="folder ...": jobs may write there too)
-	@$(BIN)/python -m scripts.slurm_cluster up $(foreach folder,$(BIND),--bind $(folder))
+slurm-up: setup-test ## Start a real Slurm cluster here (BIND="folder ...": jobs may write there; SUITE=forky: newer)
+	@$(BIN)/python -m scripts.slurm_cluster up $(foreach folder,$(BIND),--bind $(folder)) \
+		$(if $(SUITE),--suite $(SUITE))
 
 .PHONY: slurm-status
 slurm-status: ## Where is the Slurm cluster, and what runs in it?

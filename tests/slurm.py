@@ -3,6 +3,8 @@
 Ask for the fixture `slurm` (or `slurm_cluster` in fixtures of a wider scope). Such tests all go to one
 process (the xdist group "slurm"): a run of the suite starts one cluster, and nobody else uses it meanwhile.
 A machine where no cluster can start fails: what the portal promises about Slurm would go untested.
+
+`HPC_PORTAL_SLURM_SUITE=forky` tests with the Slurm of another Debian release: the day that a site upgrades.
 """
 
 import os
@@ -17,6 +19,7 @@ from scripts.slurm_cluster.binds import Bind, checkout_and_python
 from scripts.slurm_cluster.instance import Instance
 from scripts.slurm_cluster.lifecycle import bring_up, wait_until_idle
 from scripts.slurm_cluster.namespaces import take_down
+from scripts.slurm_cluster.root import DEFAULT_SUITE
 
 _GROUP = "slurm"
 _FIXTURE = "slurm_cluster"
@@ -38,7 +41,10 @@ def running_cluster(binds: Sequence[Bind] = ()) -> Iterator[Instance]:
     lifeline, owner = os.pipe()
     try:
         instance = bring_up(
-            f"test-{uuid4().hex[:8]}", binds=[*checkout_and_python(), *binds], lifeline=lifeline
+            f"test-{uuid4().hex[:8]}",
+            binds=[*checkout_and_python(), *binds],
+            suite=os.environ.get("HPC_PORTAL_SLURM_SUITE", DEFAULT_SUITE),
+            lifeline=lifeline,
         )
         try:
             yield instance
@@ -51,6 +57,8 @@ def running_cluster(binds: Sequence[Bind] = ()) -> Iterator[Instance]:
 
 def settle(instance: Instance) -> None:
     """All daemons run, no job is left, every node is idle: as the next test wants to find it."""
+    if not daemons.is_running(instance, "mariadbd"):
+        daemons.stop(instance, "slurmdbd")
     for name in daemons.daemons_of(instance):
         daemons.start(instance, name)
     cancel_all_jobs(instance)

@@ -12,7 +12,7 @@ from scripts.slurm_cluster.errors import SlurmClusterError
 from scripts.slurm_cluster.instance import Instance, find_instance, running_instance
 from scripts.slurm_cluster.people import Person, add_person
 from scripts.slurm_cluster.privilege import as_root
-from scripts.slurm_cluster.root import cache_folder, locked, need_root
+from scripts.slurm_cluster.root import DEFAULT_SUITE, cache_folder, locked, need_root
 
 
 def main() -> int:
@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add_verb("build-root", build_root, "make the cached Debian root, if there is none")
     start = add_verb("up", up, "start an instance")
     start.add_argument("--bind", type=Path, action="append", default=[], help="a folder that jobs may write")
+    start.add_argument("--suite", default=DEFAULT_SUITE, help="the Debian release whose Slurm it is")
     start.add_argument(
         "--bind-ro", type=Path, action="append", default=[], help="a folder that jobs may read"
     )
@@ -76,7 +77,7 @@ def up(arguments: argparse.Namespace) -> int:
         *(Bind(path.resolve()) for path in arguments.bind_ro),
     ]
     with locked(cache_folder() / "up.lock"):  # twice at once would be two of one name
-        instance = lifecycle.bring_up(arguments.name, binds=binds)
+        instance = lifecycle.bring_up(arguments.name, binds=binds, suite=arguments.suite)
     print(describe(instance))
     return 0
 

@@ -50,7 +50,7 @@ def daemons_of(instance: Instance) -> dict[str, Daemon]:
         Daemon(
             "mariadbd",
             "mysql",
-            (*database, "--innodb-flush-log-at-trx-commit=0"),
+            (*database, "--innodb-flush-log-at-trx-commit=2"),
             answers("mariadb-admin", "ping"),
         ),
         Daemon("munged", "munge", ("munged", "--foreground"), answers("munge", "--no-input")),
@@ -72,6 +72,8 @@ def daemons_of(instance: Instance) -> dict[str, Daemon]:
 
 def start(instance: Instance, name: str) -> None:
     """Until it answers. One that runs already is left alone.
+
+    After mariadbd start slurmdbd again too: on its old connection it writes associations by halves.
 
     Raises:
         ClusterFailed: it died, or it is mute for a minute; with the end of its log.

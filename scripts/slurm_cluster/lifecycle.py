@@ -9,8 +9,8 @@ from scripts.slurm_cluster.binds import CHECKOUT, Bind
 from scripts.slurm_cluster.errors import ClusterFailed, CommandFailed
 from scripts.slurm_cluster.instance import Instance, find_instance
 from scripts.slurm_cluster.namespaces import start_keeper, take_down
-from scripts.slurm_cluster.people import EVERYBODY, Person, add_person, administer
-from scripts.slurm_cluster.root import need_root
+from scripts.slurm_cluster.people import EVERYBODY, Person, administer, record_person, wait_until_known
+from scripts.slurm_cluster.root import DEFAULT_SUITE, need_root
 
 _READY_SECONDS = 60
 _POLL_SECONDS = 0.05
@@ -26,6 +26,7 @@ def bring_up(
     *,
     binds: Sequence[Bind] = (),
     people: Sequence[Person] = EVERYBODY,
+    suite: str = DEFAULT_SUITE,
     lifeline: int | None = None,
 ) -> Instance:
     """A running cluster whose nodes are idle. One that runs already under this name is returned as it is.
@@ -34,6 +35,7 @@ def bring_up(
         name: Of the instance: its folder follows from it, so two checkouts need two names.
         binds: Further folders that jobs see, besides the instance's own `workspace`.
         people: Who can submit.
+        suite: The Debian release whose Slurm it is.
         lifeline: The read end of a pipe: when its write end is closed (its owner died), the instance dies.
 
     Raises:
@@ -42,7 +44,7 @@ def bring_up(
     """
     if running := find_instance(name):
         return running
-    instance = start_keeper(name, need_root(), binds, lifeline)
+    instance = start_keeper(name, need_root(suite), binds, lifeline)
     try:
         start_everything(instance, people)
     except BaseException:
@@ -60,14 +62,16 @@ def start_everything(instance: Instance, people: Sequence[Person]) -> None:
     daemons.start(instance, "munged")
     daemons.start(instance, "slurmdbd")
     administer(instance, "add", "cluster", config.CLUSTER)
+    for person in people:
+        record_person(instance, person)
     daemons.launch(instance, "slurmctld")
     later = [name for name in daemons.daemons_of(instance) if name.startswith(("slurmd-", "slurmrestd"))]
     for name in later:
         daemons.launch(instance, name)
-    for person in people:
-        add_person(instance, person)
     for name in ("slurmctld", *later):
         daemons.wait_until_ready(instance, name)
+    for person in people:
+        wait_until_known(instance, person)
     wait_until_idle(instance)
 
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from scripts.slurm_cluster.errors import RootNotBuilt
 from scripts.slurm_cluster.privilege import as_root, run_as_root
 
-_SUITE = "trixie"
-"""The first Debian whose Slurm (24.11) speaks an API version that is still alive."""
+DEFAULT_SUITE = "trixie"
+"""The first Debian whose Slurm (24.11) speaks an API version that is still alive. Tests use no other."""
+_RECIPE = "sid"
+"""debootstrap's name for how newer releases are put together: it need not have heard of the suite itself."""
 _PACKAGES = (
     "slurmctld",
     "slurmd",
@@ -48,25 +50,25 @@ def cache_folder() -> Path:
     return Path(user_cache) / "hpc-portal" / "slurm"
 
 
-def root_folder() -> Path:
+def root_folder(suite: str = DEFAULT_SUITE) -> Path:
     """Where the root for today's list of packages is, or will be."""
-    recipe = "\n".join((_SUITE, *_PACKAGES, _FINISH))
-    return cache_folder() / f"{_SUITE}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    recipe = "\n".join((suite, *_PACKAGES, _FINISH))
+    return cache_folder() / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
 
-def need_root() -> Path:
+def need_root(suite: str = DEFAULT_SUITE) -> Path:
     """The finished root; builds it first if there is none. Others who want it wait meanwhile.
 
     Raises:
         RootNotBuilt: debootstrap is missing or failed.
         NotPrivileged: neither root nor sudo.
     """
-    root = root_folder()
+    root = root_folder(suite)
     if root.exists():
         return root
     with locked(root.parent / "lock"):
         if not root.exists():
-            build(root)
+            build(root, suite)
     return root
 
 
@@ -79,7 +81,7 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def build(root: Path) -> None:
+def build(root: Path, suite: str) -> None:
     """Under another name first: a root that has its name is complete."""
     if shutil.which("debootstrap", path=f"{os.environ['PATH']}:/usr/sbin") is None:
         raise RootNotBuilt(
@@ -94,7 +96,7 @@ def build(root: Path) -> None:
         built = subprocess.run(  # noqa: S603 - our own command line
             as_root(
                 *("unshare", "--mount", "env", *proxy_settings(), "debootstrap", "--variant=minbase"),
-                *(f"--include={','.join(_PACKAGES)}", _SUITE, str(unfinished), mirror()),
+                *(f"--include={','.join(_PACKAGES)}", suite, str(unfinished), mirror(), _RECIPE),
             ),
             stdin=subprocess.DEVNULL,
             stdout=output,

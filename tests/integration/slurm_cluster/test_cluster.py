@@ -66,10 +66,10 @@ def test_slurmrestd_answers_on_both_transports(slurm: Instance, transport: str) 
     url = "http://slurm" if transport == "unix" else slurm.rest_url
     headers = {"X-SLURM-USER-NAME": "hpcportal", "X-SLURM-USER-TOKEN": token(slurm, "hpcportal")}
     with httpx.Client(transport=wire, base_url=url, headers=headers, timeout=30) as client:
-        ping = client.get("/slurm/v0.0.42/ping/").json()
+        ping = client.get("/slurm/v0.0.42/ping/").json()  # the version that 24.11 and 26.05 both speak
         database = client.get("/slurmdb/v0.0.42/accounts/").json()
     assert [one["pinged"] for one in ping["pings"]] == ["UP"]
-    assert ping["meta"]["slurm"]["version"] == {"major": "24", "micro": "5", "minor": "11"}
+    assert slurm.run("slurmctld", "-V").strip() == f"slurm-wlm {ping['meta']['slurm']['release']}"
     assert {account["name"] for account in database["accounts"]} >= {"chips", "lab"}
 
 
@@ -157,7 +157,7 @@ def test_a_stopped_controller_comes_back_with_its_jobs(slurm: Instance) -> None:
     assert job_state(slurm, job) == "RUNNING"
 
 
-@pytest.mark.parametrize("name", ["slurmdbd", "slurmrestd", "mariadbd"])
+@pytest.mark.parametrize("name", ["slurmdbd", "slurmrestd", "munged"])
 def test_a_killed_daemon_can_be_started_again(slurm: Instance, name: str) -> None:
     daemons.kill(slurm, name)
     assert not daemons.is_running(slurm, name)

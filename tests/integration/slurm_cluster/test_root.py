@@ -36,7 +36,7 @@ def test_who_comes_while_a_root_is_built_waits_for_it(cache: Path, monkeypatch: 
     builds: list[Path] = []
     is_building, may_finish = threading.Event(), threading.Event()
 
-    def slow_build(folder: Path) -> None:
+    def slow_build(folder: Path, _: str) -> None:
         builds.append(folder)
         is_building.set()
         assert may_finish.wait(60)
