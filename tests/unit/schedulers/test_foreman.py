@@ -72,7 +72,8 @@ class SimulatedNode:
         self._start_next(now)
 
     def recall(self, keys: set[str], now: float) -> None:
-        self.cancel({key for key in keys if self.reports[key].state == "queued"}, set(), now)
+        known = {key for key in keys if key in self.reports}
+        self.cancel({key for key in known if self.reports[key].state == "queued"}, set(), now)
 
     def restart(self) -> None:
         """The machine died: what ran is gone, and so is all memory of it."""
@@ -105,11 +106,14 @@ class Stage:
 
     def __init__(self, *nodes: SimulatedNode, licenses: dict[str, int] | None = None) -> None:
         self.nodes = {node.name: node for node in nodes or (SimulatedNode("n1"),)}
-        self.store = MemoryPlacementStore()
+        self.store = self.make_store()
         self.licenses = licenses or {}
         self.now = 1000.0
         self.started: Counter[str] = Counter()
         self.boot()
+
+    def make_store(self) -> MemoryPlacementStore:
+        return MemoryPlacementStore()
 
     def boot(self) -> None:
         """A controller starts, the first one or one after a crash."""
@@ -167,7 +171,7 @@ class Stage:
         for job_id, snapshot in seen.items():
             for task in snapshot.tasks:
                 key = UUID(job_id), task.task_index, task.attempt
-                placement = self.store.runs[key].placement if key in self.store.runs else {}
+                placed = self.store.runs.get(key)
                 self.store.record(
                     UUID(job_id),
                     StoredRun(
@@ -176,7 +180,9 @@ class Stage:
                         task.state,
                         StateFlag.REQUEUED in task.flags,
                         task.has_ended,
-                        placement,
+                        placed.placement if placed else {},
+                        placed_at=placed.placed_at if placed else 0.0,
+                        has_started=task.started_at is not None,
                     ),
                 )
 
