@@ -96,14 +96,18 @@ def test_a_job_from_outside_has_every_page_that_a_job_has(portal: Portal, outsid
             reply = client.get(f"/api/v1/jobs/{outside_job}/{part}")
             assert (reply.status_code, reply.json()["items"]) == (200, [])
         assert client.get(f"/api/v1/jobs/{outside_job}/files").status_code == 404, "they are not here"
+        for part in ("", "/cost", "/files", "/log", "/spec", "/events"):
+            page = client.get(f"/jobs/{outside_job}{part}")
+            assert (page.status_code, "External" in page.text) == (200, True)
+        assert "External" in client.get("/jobs").text
     with portal.client(portal.city.rivals.member) as client:
         assert client.get(f"/api/v1/jobs/{outside_job}").status_code == 404
 
 
 def test_drift_and_unclaimed_use_are_for_administrators(portal: Portal, administrator: Actor) -> None:
-    state = {"cluster": "slurm", "checked_at": NOW, "problem": ""}
+    state = {"cluster": "memory", "checked_at": NOW, "problem": ""}
     drift = {
-        "cluster": "slurm",
+        "cluster": "memory",
         "subject": "qos chips_1_direct",
         "field": "tres_minutes cpu",
         "wanted": "20",
@@ -112,7 +116,7 @@ def test_drift_and_unclaimed_use_are_for_administrators(portal: Portal, administ
         "corrected_at": NOW,
     }
     run = {
-        "cluster": "slurm",
+        "cluster": "memory",
         "scheduler_job_id": "7",
         "submitted_at": NOW,
         "account": "physics",
@@ -125,10 +129,14 @@ def test_drift_and_unclaimed_use_are_for_administrators(portal: Portal, administ
     for model, values in ((MirrorState, state), (MirrorDrift, drift), (UnclaimedRun, run)):
         transact(engine, lambda connection, m=model, v=values: connection.execute(insert(m).values(v)))  # type: ignore[misc]
     with portal.client(administrator) as client:
-        report = client.get("/api/v1/clusters/slurm/drift").json()
+        report = client.get("/api/v1/clusters/memory/drift").json()
         assert [(one["subject"], one["found"]) for one in report["drift"]] == [("qos chips_1_direct", "999")]
         (group,) = report["unclaimed"]
         assert (group["runs"], group["tres_seconds"]) == (1, {"gres/gpu": 120})
         assert client.get("/api/v1/clusters/moon/drift").status_code == 404
+        page = client.get("/clusters").text
+        assert "qos chips_1_direct" in page
+        assert "The portal has no project with the account physics." in page
     with portal.client(portal.city.chips.lead) as client:
-        assert client.get("/api/v1/clusters/slurm/drift").status_code == 403
+        assert client.get("/api/v1/clusters/memory/drift").status_code == 403
+        assert "qos chips_1_direct" not in client.get("/clusters").text
