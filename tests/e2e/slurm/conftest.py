@@ -41,6 +41,7 @@ class Portal:
     slurm: Instance
     processes: Processes
     client: Client
+    workspaces: Path
 
     def submit(self, key: str, **spec: Any) -> str:  # noqa: ANN401 - fields of a JobSpec
         """The new job's id."""
@@ -112,7 +113,7 @@ def running_portal(slurm: Instance, folder: Path, url: str) -> Iterator[Portal]:
     with Processes(folder, environment) as processes:
         processes.start("controller", *OPERATOR, "controller")
         processes.start("web", *OPERATOR, "web", "--port", str(port))
-        portal = Portal(city, slurm, processes, client)
+        portal = Portal(city, slurm, processes, client, workspaces)
 
         def both_seen() -> bool:
             clusters = portal.get("/clusters")["items"]
