@@ -1,7 +1,6 @@
 """The client says the same of a cluster in every API version: recordings of a real slurmrestd are replayed.
 
-Those of versions that our Slurm does not speak are derived from it by published differences; see `derived`
-in the files, and scripts/record_slurm_wire.py.
+They are of two releases of Slurm, 24.11 and 26.05; see scripts/record_slurm_wire.py.
 """
 
 import json
@@ -93,7 +92,7 @@ def amounts(tres: tuple[WireTres, ...]) -> dict[str, int]:
     return {f"{one.type}/{one.name}".rstrip("/"): one.count for one in tres}
 
 
-def test_every_known_version_is_recorded_or_derived() -> None:
+def test_every_known_version_is_recorded() -> None:
     assert [folder.name for folder in FOLDERS] == [
         versions.api_name(number) for number in range(versions.OLDEST, versions.NEWEST + 1)
     ]
@@ -205,7 +204,8 @@ async def test_accounting_has_each_requeue_as_a_run_of_its_own(
     )
     runs = await client.accounting(start=start, end=end)
     first, second = (run for run in runs if run.job_id == 4)
-    assert (first.state.current, second.state.current) == (("PENDING", "REQUEUED"), ("COMPLETED",))
+    of_the_first = ("PENDING", "REQUEUED") if recording.release.startswith("24.") else ("COMPLETED",)
+    assert (first.state.current, second.state.current) == (of_the_first, ("COMPLETED",))
     tells = recording.number >= 42
     assert (first.restart_cnt, second.restart_cnt) == (0, 1 if tells else 0)
     (gpu_run,) = (run for run in runs if run.job_id == 1)
