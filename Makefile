@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 TESTS ?=
+ON_SLURM := $(if $(filter-out 0,$(SLURM)),-slurm)
 
 .PHONY: help
 help: ## List what can be made
@@ -18,8 +19,8 @@ help: ## List what can be made
 ##@ Try it
 
 .PHONY: demo
-demo: setup-demo ## Seed a small city, run a simulation and a training, keep the portal open (EXIT=1: stop after)
-	@$(BIN)/hpc-portal demo $(if $(filter-out 0,$(EXIT)),--exit)
+demo: setup-demo$(ON_SLURM) ## A small city, its people, a simulation, a training (SLURM=1: on real Slurm; EXIT=1: stop then)
+	@$(BIN)/$(if $(ON_SLURM),python -m scripts.demo_on_slurm,hpc-portal demo) $(if $(filter-out 0,$(EXIT)),--exit)
 
 .PHONY: slurm-up
 slurm-up: setup-test ## Start a real Slurm cluster here (BIND="folder ...": jobs may write there; SUITE=forky: newer)
@@ -93,6 +94,10 @@ docs-check: setup-test ## Are the generated parts of docs/ up to date, and do al
 .PHONY: setup-demo
 setup-demo: ## Install what running the portal needs
 	@scripts/setup.sh demo
+
+.PHONY: setup-demo-slurm
+setup-demo-slurm: ## Install what running the portal with a real Slurm cluster needs
+	@scripts/setup.sh demo-slurm
 
 .PHONY: setup-test
 setup-test: ## Install what developing and testing needs

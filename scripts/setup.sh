@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Makes this checkout ready: `setup.sh demo` to run the portal, `setup.sh test` to develop and test it too.
+# Makes this checkout ready: `setup.sh demo` to run the portal, `setup.sh demo-slurm` to run it with a real Slurm
+# cluster, `setup.sh test` to develop and test it too.
 #
-# Installs Debian packages that are missing, fills .venv from requirements/*.lock, and for tests builds the Debian
-# root that the Slurm cluster runs in (scripts/slurm_cluster). Safe to repeat: when nothing changed since the last
-# time it only looks, which takes a tenth of a second.
+# Installs Debian packages that are missing, fills .venv from requirements/*.lock, and for the latter two builds the
+# Debian root that the Slurm cluster runs in (scripts/slurm_cluster). Safe to repeat: when nothing changed since the
+# last time it only looks, which takes a tenth of a second.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,9 @@ demo_packages=(
     bubblewrap=bwrap
     iverilog=iverilog
 )
+slurm_packages=(
+    debootstrap=/usr/sbin/debootstrap # the cluster is built from a newer Debian
+)
 test_packages=(
     "postgresql=/usr/lib/postgresql/*/bin/initdb"
     chromium=chromium
@@ -19,7 +23,6 @@ test_packages=(
     "libatomic1=/usr/lib/*/libatomic.so.1" # for the driver that playwright ships
     wrk=wrk
     fonts-noto-core=/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
-    debootstrap=/usr/sbin/debootstrap # for the Slurm cluster, which is built from a newer Debian
 )
 
 say() { printf '==> %s\n' "$*" >&2; }
@@ -105,6 +108,8 @@ need_debian() {
 make_venv() {
     local python
     python=$(find_python)
+    # The program itself, not a link to it: on the nodes of the Slurm cluster the link leads to another Python.
+    python=$("$python" -c 'import os, sys; print(os.path.realpath(sys.executable))')
     say "Creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv || fail "$python could not create .venv in $PWD."
 }
@@ -138,6 +143,8 @@ need_venv() {
     fi
 }
 
+need_venv_to_run() { is_stamped dev && is_at_home || need_venv runtime; } # dev.lock holds all of runtime.lock
+
 need_slurm_root() {
     three_tries .venv/bin/python -m scripts.slurm_cluster build-root >&2 ||
         fail "The Debian root for the Slurm cluster could not be built. What went wrong is above."
@@ -147,14 +154,19 @@ main() {
     case ${1:-} in
         demo)
             need_debian "${demo_packages[@]}"
-            is_stamped dev && is_at_home || need_venv runtime # dev.lock holds all of runtime.lock
+            need_venv_to_run
+            ;;
+        demo-slurm)
+            need_debian "${demo_packages[@]}" "${slurm_packages[@]}"
+            need_venv_to_run
+            need_slurm_root
             ;;
         test)
-            need_debian "${demo_packages[@]}" "${test_packages[@]}"
+            need_debian "${demo_packages[@]}" "${slurm_packages[@]}" "${test_packages[@]}"
             need_venv dev
             need_slurm_root
             ;;
-        *) fail "Usage: scripts/setup.sh demo|test" ;;
+        *) fail "Usage: scripts/setup.sh demo|demo-slurm|test" ;;
     esac
 }
 

@@ -12,6 +12,7 @@ from hpc_portal.app.accounts.create_project import create_project
 from hpc_portal.app.accounts.create_user import NewUser, create_user
 from hpc_portal.app.accounts.find import find_project
 from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
+from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.publish_prices import publish_prices
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
@@ -35,6 +36,8 @@ DESIGNER = "binh"
 RESEARCHER = "tuan"
 """Trains networks at the university."""
 
+_FIRST_UID = 61_001
+"""Of the people's accounts on a cluster that gives out accounts; far from those of people."""
 _HOUR = 3600
 _GRANTED_FOR = timedelta(days=365)
 
@@ -73,6 +76,11 @@ class DemoPerson:
     global_role: GlobalRole | None = None
     organisation_role: OrganisationRole = OrganisationRole.MEMBER
     project_role: ProjectRole = ProjectRole.MEMBER
+
+    @property
+    def cluster_user(self) -> str:
+        """What the person's jobs run as."""
+        return f"demo_{self.username}"
 
 
 ORGANISATIONS = (
@@ -131,12 +139,17 @@ PRICES = (
     PriceItem(license_tres("vcs"), 30_000),
     PriceItem(license_tres("spectre"), 35_000),
     PriceItem(license_tres("dc"), 55_000),
+    PriceItem(license_tres("primetime"), 50_000),
 )
 """An hour of one unit, of `mem` one GiB; of the order that public clouds charge in Viet Nam."""
 
 
 def seed_city(services: Services) -> None:
-    """Make all of the above; what exists already stays as it is, so that a demo can be run again."""
+    """Make all of the above; what exists already stays as it is, so that a demo can be run again.
+
+    On clusters that give out accounts people are mapped to those of `accounts_there`, which the cluster must
+    have.
+    """
     _publish_prices(services)
     for organisation in ORGANISATIONS:
         _seed_organisation(services, organisation)
@@ -144,6 +157,17 @@ def seed_city(services: Services) -> None:
         _seed_project(services, project)
     for person in PEOPLE:
         _seed_person(services, person)
+    for cluster in services.settings.clusters_with_accounts:
+        for username, account in accounts_there().items():
+            map_cluster_user(services, OPERATOR, username, cluster=cluster, account=account)
+
+
+def accounts_there() -> dict[str, AccountThere]:
+    """Everybody's account on a cluster that gives out accounts, by user name."""
+    return {
+        person.username: AccountThere(person.cluster_user, uid)
+        for uid, person in enumerate(PEOPLE, start=_FIRST_UID)
+    }
 
 
 def _publish_prices(services: Services) -> None:
@@ -189,7 +213,7 @@ def _seed_person(services: Services, person: DemoPerson) -> None:
                 password=PASSWORD,
                 email=f"{person.username}@{person.organisation}.example",
                 global_role=person.global_role,
-                cluster_user=f"demo_{person.username}",
+                cluster_user=person.cluster_user,
             ),
         )
     if known is None or not known.organisations:

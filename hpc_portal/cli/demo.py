@@ -16,7 +16,7 @@ from hpc_portal.app.settings import Settings
 from hpc_portal.app.wiring import build_services
 from hpc_portal.cli import render
 from hpc_portal.cli.configuration import load_settings
-from hpc_portal.cli.demo_jobs import SUBMISSIONS, WatchedJob, log_tail, sign_in, submit_job, summary, watch
+from hpc_portal.cli.demo_jobs import WatchedJob, log_tail, sign_in, submissions, submit_job, summary, watch
 from hpc_portal.cli.demo_portal import running_portal, wait_for_cluster
 from hpc_portal.cli.errors import CliError
 from hpc_portal.cli.language import gettext as _
@@ -38,13 +38,15 @@ def demo(
 ) -> None:
     """Seed a small city, run a simulation and a training through the portal, and keep it open.
 
+    With a Slurm cluster in the settings they run there, and a small one runs beside them on Dask.
+
     Listens on this machine only: the passwords are printed. Run it again and it goes on with the same data.
     """
     settings = demo_settings(port=port, state_dir=state_dir)
     err.print(_("Preparing the small city in {folder} ...", folder=settings.state_dir))
     _seed(settings)
     with running_portal(settings) as url:
-        jobs = _run_jobs(url)
+        jobs = _run_jobs(url, settings)
         out.print(summary(jobs))
         succeeded = all(watched.has_succeeded for watched in jobs)
         if not succeeded:
@@ -53,7 +55,7 @@ def demo(
             _keep_open(url, open_browser=browser)
     if not succeeded:
         raise CliError(_("Not every job of the demo completed and was paid for."))
-    err.print(_("Both jobs completed and are paid for."))
+    err.print(_("All jobs completed and are paid for."))
 
 
 def demo_settings(*, port: int | None, state_dir: Path | None) -> Settings:
@@ -77,11 +79,12 @@ def _seed(settings: Settings) -> None:
         services.engine.dispose()
 
 
-def _run_jobs(url: str) -> list[WatchedJob]:
-    people = {name: sign_in(url, name) for name in SUBMISSIONS}
+def _run_jobs(url: str, settings: Settings) -> list[WatchedJob]:
+    wanted = submissions(settings)
+    people = {name: sign_in(url, name) for name, _body in wanted}
     err.print(_("The portal is open at {url}; waiting for its cluster ...", url=url))
     wait_for_cluster(people[city.DESIGNER])
-    jobs = [submit_job(people[name], body) for name, body in SUBMISSIONS.items()]
+    jobs = [submit_job(people[name], body) for name, body in wanted]
     watch(jobs)
     return jobs
 

@@ -1,4 +1,4 @@
-"""The demo's two jobs, submitted as the people that they belong to, and watched side by side."""
+"""The demo's jobs, submitted as the people that they belong to, and watched side by side."""
 
 import time
 import uuid
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hpc_portal.app import demo as city
+from hpc_portal.app.settings import Settings
 from hpc_portal.cli import render
 from hpc_portal.cli.errors import CliError, Unreachable
 from hpc_portal.cli.follow import Job, is_closed, tasks_ended
@@ -26,19 +27,17 @@ _REFRESH_SECONDS = 0.7
 _GIVE_UP_SECONDS = 900
 _TAIL_LINES = 20
 
-SUBMISSIONS: Mapping[str, Mapping[str, Any]] = {
-    city.RESEARCHER: {
-        "project": "dut-ai",
-        "template": "pytorch-training",
-        "parameters": {"name": "digits-training", "epochs": 25},
-    },
-    city.DESIGNER: {
-        "project": "songhan-fifo",
-        "template": "rtl-regression",
-        "parameters": {"name": "fifo-regression", "seeds": 4, "transactions": 100_000},
-    },
+_TRAINING = {
+    "project": "dut-ai",
+    "template": "pytorch-training",
+    "parameters": {"name": "digits-training", "epochs": 25},
 }
-"""What each person runs, in order of submission; the FIFO is simulated without its planted bugs."""
+_REGRESSION = {
+    "project": "songhan-fifo",
+    "template": "rtl-regression",
+    "parameters": {"name": "fifo-regression", "seeds": 4, "transactions": 100_000},
+}
+"""Of the FIFO without its planted bugs."""
 
 
 @dataclass
@@ -56,6 +55,20 @@ class WatchedJob:
     def has_succeeded(self) -> bool:
         """Whether it completed and is paid for."""
         return bool(self.job["state"] == "COMPLETED" and self.job["phase"] == "settled")
+
+
+def submissions(settings: Settings) -> list[tuple[str, Mapping[str, Any]]]:
+    """Who runs what, in order of submission; the first two where jobs go by default."""
+    wanted: list[tuple[str, Mapping[str, Any]]] = [(city.RESEARCHER, _TRAINING), (city.DESIGNER, _REGRESSION)]
+    if settings.slurm and settings.dask_enabled:
+        wanted.append((city.DESIGNER, _smoke_test(f"{settings.cluster_name}:")))
+    return wanted
+
+
+def _smoke_test(partition: str) -> Mapping[str, Any]:
+    resources = {"cpus": 1, "memory_mib": 256, "walltime_seconds": 120, "partition": partition}
+    one = {"name": "fifo-smoke", "tests": ["random"], "seeds": 1, "resources": resources}
+    return {**_REGRESSION, "parameters": one}
 
 
 def sign_in(url: str, username: str) -> Portal:
@@ -99,8 +112,10 @@ def watch(jobs: Sequence[WatchedJob]) -> None:
 
 def summary(jobs: Sequence[WatchedJob]) -> Table:
     """What became of them: state, elapsed, what was held, cost, and what is left."""
+    several = len({watched.job["scheduler"] for watched in jobs}) > 1
     columns = (
         _("Job"),
+        *((_("Cluster"),) if several else ()),
         _("State"),
         _("Tasks"),
         _("Elapsed"),
@@ -111,6 +126,7 @@ def summary(jobs: Sequence[WatchedJob]) -> Table:
     rows = [
         (
             watched.job["name"],
+            *((watched.job["scheduler"],) if several else ()),
             render.state(watched.job["state"]),
             f"{watched.job['tasks_completed']}/{watched.job['tasks_total']}",
             render.elapsed(render.seconds_between(watched.job["started_at"], watched.job["ended_at"])),
@@ -120,7 +136,7 @@ def summary(jobs: Sequence[WatchedJob]) -> Table:
         )
         for watched in jobs
     ]
-    return render.table(columns, rows, right=(3, 4, 5, 6))
+    return render.table(columns, rows, right=range(len(columns) - 4, len(columns)))
 
 
 def log_tail(watched: WatchedJob) -> list[str]:

@@ -75,15 +75,15 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 def wait_for_cluster(portal: Portal) -> None:
-    """Return when a node is up and takes jobs.
+    """Return when each cluster has a node that is up and takes jobs.
 
     Raises:
-        Unreachable: none was for too long.
+        Unreachable: one had none for too long.
     """
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         clusters = portal.get("/clusters")["items"]
-        if any(node["state"] == "up" for cluster in clusters for node in cluster["nodes"]):
+        if all(any(node["state"] == "up" for node in cluster["nodes"]) for cluster in clusters):
             return
         time.sleep(0.3)
     raise Unreachable(_("The portal runs, but no node of its cluster came up."))
