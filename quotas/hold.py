@@ -1,6 +1,7 @@
 """Set budget aside for a job, so that what is promised can be paid."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
@@ -12,8 +13,8 @@ from sqlalchemy import Connection, bindparam, insert, select
 from quotas.amounts import Asset
 from quotas.checks import require_amounts, require_whole
 from quotas.coverage import demanded, uncovered
-from quotas.errors import BudgetExceeded, KeyReused
-from quotas.journal import move, move_within_overdraft, record_transfer
+from quotas.errors import BudgetExceeded, KeyReused, QuotaError
+from quotas.journal import NewTransfer, move, move_within_overdraft, record_transfers
 from quotas.money import VND, Vnd
 from quotas.pricing import PriceList, price
 from quotas.tables import (
@@ -72,6 +73,19 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldRequest:
+    """What a job may need at most: `units` x `unit`, priced by a list that is pinned for its life."""
+
+    project_id: UUID
+    job_id: UUID
+    unit: Mapping[Tres, int]
+    """TRES x seconds of one array task, or of a job that is no array."""
+    units: int
+    partition: str
+    price_list: PriceList
+
+
+@dataclass(frozen=True, slots=True)
 class _Request:
     job_id: UUID
     project_id: UUID
@@ -86,13 +100,14 @@ class _Request:
         return self.unit.get(asset, 0) * self.units
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Line:
     allocation_id: UUID
     asset: Asset
     available_id: int
     held_id: int
     promisable: int
+    """As it was read, less what was planned to be taken since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +115,28 @@ class _Shortage:
     asset: Asset
     available: int
     needed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Grip:
+    """A request, and the lines of the allocation that shall pay for it."""
+
+    request: _Request
+    lines: Sequence[_Line]
+
+    @property
+    def key(self) -> str:
+        return f"hold:{self.request.job_id}"
+
+    @property
+    def taken(self) -> dict[int, int]:
+        """By account: less is available."""
+        return {line.available_id: -self.request.needs(line.asset) for line in self.lines}
+
+    @property
+    def set_aside(self) -> dict[int, int]:
+        """By account: more is held."""
+        return {line.held_id: self.request.needs(line.asset) for line in self.lines}
 
 
 def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
@@ -115,10 +152,9 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
 ) -> Held:
     """Move `units` x `unit` from available to held in one allocation, the one that expires first.
 
-    A unit is TRES x seconds of one array task, or of a job that is no array. It touches every line of the
-    allocation; a CPU, GPU or licence for which there is no line must be covered by a line for VND. The
-    partition and the price list are pinned: the job settles at them. The same job again returns what was
-    held for it first. The caller commits.
+    It touches every line of the allocation; a CPU, GPU or licence for which there is no line must be covered
+    by a line for VND. The partition and the price list are pinned: the job settles at them. The same job
+    again returns what was held for it first. The caller commits.
 
     Raises:
         BudgetExceeded: no allocation has enough; nothing is changed.
@@ -126,19 +162,57 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
         InvalidAmount: a number that makes no sense; nothing is changed.
         KeyReused: the job has a hold for another project or of another size.
     """
-    require_amounts(unit, allow_vnd=False)
-    require_whole("units", units, least=1, most=_MOST_UNITS)
-    unit_vnd = price(unit, partition, price_list).total
-    request = _Request(job_id, project_id, {**unit, VND: unit_vnd}, units, partition, price_list.id, at)
-    shortages = []
-    for lines in _usable_allocations(conn, request):
-        shortage = _shortage(lines, request) or _take(conn, lines, request)
-        if not shortage:
-            return _write_hold(conn, lines, request)
-        shortages.append(shortage)
-    if stored := _held_before(conn, request):
-        return stored
-    raise _refusal(conn, shortages or [_nothing_for(demanded(request.unit)[0], request)], request)
+    request = HoldRequest(project_id, job_id, unit, units, partition, price_list)
+    (outcome,) = hold_together(conn, [request], at=at)
+    if isinstance(outcome, QuotaError):
+        raise outcome
+    return outcome
+
+
+def hold_together(
+    conn: Connection, requests: Sequence[HoldRequest], *, at: datetime
+) -> list[Held | QuotaError]:
+    """What `hold` does, for each of these jobs in turn, in a handful of statements for all of them.
+
+    What `hold` would raise for one of them is its outcome, and changes nothing for the others.
+    """
+    outcomes: dict[int, Held | QuotaError] = {}
+    checked: dict[int, _Request] = {}
+    for place, request in enumerate(requests):
+        try:
+            checked[place] = _checked(request, at)
+        except QuotaError as problem:
+            outcomes[place] = problem
+    while True:
+        grips, shortages = _plan(conn, checked)
+        if _take(conn, grips.values()):
+            break  # else somebody was faster since we read
+    written = _write(conn, grips.values())
+    for place, grip in grips.items():
+        if grip.key in written:
+            written.remove(grip.key)
+            outcomes[place] = _held(grip)
+        else:
+            move(conn, {account: -amount for account, amount in grip.taken.items()})
+            outcomes[place] = _held_before(conn, grip.request) or KeyReused(grip.key)
+    for place, short in shortages.items():
+        outcomes[place] = _held_before(conn, checked[place]) or _refusal(conn, short, checked[place])
+    return [outcomes[place] for place in range(len(requests))]
+
+
+def _checked(request: HoldRequest, at: datetime) -> _Request:
+    require_amounts(request.unit, allow_vnd=False)
+    require_whole("units", request.units, least=1, most=_MOST_UNITS)
+    unit_vnd = price(request.unit, request.partition, request.price_list).total
+    return _Request(
+        job_id=request.job_id,
+        project_id=request.project_id,
+        unit={**request.unit, VND: unit_vnd},
+        units=request.units,
+        partition=request.partition,
+        price_list_id=request.price_list.id,
+        at=at,
+    )
 
 
 def shortfall(conn: Connection, job_id: UUID) -> dict[Asset, int]:
@@ -151,10 +225,34 @@ def shortfall(conn: Connection, job_id: UUID) -> dict[Asset, int]:
     return {asset: amount for asset, amount in lacking.items() if amount}
 
 
-def _usable_allocations(conn: Connection, request: _Request) -> Iterator[Sequence[_Line]]:
+def _plan(
+    conn: Connection, requests: Mapping[int, _Request]
+) -> tuple[dict[int, _Grip], dict[int, list[_Shortage]]]:
+    """Who takes from where, as far as what is read now tells; for the others, what every allocation lacks."""
+    known: dict[UUID, Sequence[Sequence[_Line]]] = {}
+    grips: dict[int, _Grip] = {}
+    shortages: dict[int, list[_Shortage]] = {}
+    for place, request in requests.items():
+        if request.project_id not in known:
+            known[request.project_id] = _usable_allocations(conn, request)
+        short: list[_Shortage] = []
+        for lines in known[request.project_id]:
+            shortage = _shortage(lines, request)
+            if not shortage:
+                grips[place] = _Grip(request, lines)
+                for line in lines:
+                    line.promisable -= request.needs(line.asset)
+                break
+            short.append(shortage)
+        else:
+            shortages[place] = short or [_nothing_for(demanded(request.unit)[0], request)]
+    return grips, shortages
+
+
+def _usable_allocations(conn: Connection, request: _Request) -> Sequence[Sequence[_Line]]:
     rows = conn.execute(_USABLE_LINES, {"project": request.project_id, "at": request.at})
-    for _, lines in groupby((_Line(*row) for row in rows), key=lambda line: line.allocation_id):
-        yield tuple(lines)
+    grouped = groupby((_Line(*row) for row in rows), key=lambda line: line.allocation_id)
+    return [tuple(lines) for _, lines in grouped]
 
 
 def _shortage(lines: Sequence[_Line], request: _Request) -> _Shortage | None:
@@ -172,49 +270,55 @@ def _nothing_for(name: Asset, request: _Request) -> _Shortage:
     return _Shortage(name, 0, request.needs(name))
 
 
-def _take(conn: Connection, lines: Sequence[_Line], request: _Request) -> _Shortage | None:
-    """Take all that is needed from available, or nothing: somebody else was faster since we read."""
+def _take(conn: Connection, grips: Iterable[_Grip]) -> bool:
+    """Take all that is needed from what is available, or nothing."""
+    needed: Counter[int] = Counter()
+    for grip in grips:
+        needed.update(grip.taken)
     taken: dict[int, int] = {}
-    for line in lines:
-        needed = request.needs(line.asset)
-        if not needed:
+    for account, amount in sorted(needed.items()):
+        if not amount:
             continue
-        if not move_within_overdraft(conn, line.available_id, -needed):
-            move(conn, taken)
-            return _Shortage(line.asset, _promisable(conn, line.available_id), needed)
-        taken[line.available_id] = needed
-    return None
+        if not move_within_overdraft(conn, account, amount):
+            move(conn, {account: -amount for account, amount in taken.items()})
+            return False
+        taken[account] = amount
+    return True
 
 
-def _promisable(conn: Connection, available_id: int) -> int:
-    now = select(_ACCOUNTS.c.balance + _ACCOUNTS.c.overdraft).where(_ACCOUNTS.c.id == available_id)
-    promisable: int = conn.execute(now).scalar_one()
-    return max(promisable, 0)
+def _write(conn: Connection, grips: Iterable[_Grip]) -> set[str]:
+    """Journal and holds; the keys of those that are new, and only their budget is held."""
+    by_key: dict[str, _Grip] = {}
+    for grip in grips:
+        by_key.setdefault(grip.key, grip)
+    transfers = [
+        NewTransfer(
+            kind=TransferKind.HOLD,
+            key=key,
+            at=grip.request.at,
+            amounts=grip.taken | grip.set_aside,
+            job_id=grip.request.job_id,
+        )
+        for key, grip in by_key.items()
+    ]
+    written = record_transfers(conn, transfers)
+    new = [grip for key, grip in by_key.items() if key in written]
+    held: Counter[int] = Counter()
+    for grip in new:
+        held.update(grip.set_aside)
+    move(conn, held)
+    if rows := [_hold_row(line, grip.request) for grip in new for line in grip.lines]:
+        conn.execute(_INSERT_HOLD, rows)
+    return written
 
 
-def _write_hold(conn: Connection, lines: Sequence[_Line], request: _Request) -> Held:
-    needed = {line.asset: request.needs(line.asset) for line in lines}
-    taken = {line.available_id: -needed[line.asset] for line in lines}
-    set_aside = {line.held_id: needed[line.asset] for line in lines}
-    transfer = record_transfer(
-        conn,
-        kind=TransferKind.HOLD,
-        key=f"hold:{request.job_id}",
-        at=request.at,
-        amounts=taken | set_aside,
-        job_id=request.job_id,
-    )
-    if transfer is None:
-        move(conn, {account: -amount for account, amount in taken.items()})
-        return _require_held_before(conn, request)
-    move(conn, set_aside)
-    conn.execute(_INSERT_HOLD, [_hold_row(line, request) for line in lines])
+def _held(grip: _Grip) -> Held:
     return Held(
-        job_id=request.job_id,
-        allocation_id=lines[0].allocation_id,
-        units=request.units,
-        by_asset=needed,
-        vnd_total=request.needs(VND),
+        job_id=grip.request.job_id,
+        allocation_id=grip.lines[0].allocation_id,
+        units=grip.request.units,
+        by_asset={line.asset: grip.request.needs(line.asset) for line in grip.lines},
+        vnd_total=grip.request.needs(VND),
     )
 
 
@@ -236,12 +340,12 @@ def _hold_row(line: _Line, request: _Request) -> dict[str, object]:
     }
 
 
-def _held_before(conn: Connection, request: _Request) -> Held | None:
+def _held_before(conn: Connection, request: _Request) -> Held | KeyReused | None:
     rows = conn.execute(_STORED_HOLD, {"job": request.job_id}).all()
     if not rows:
         return None
     if any(row.project_id != request.project_id or row.units_total != request.units for row in rows):
-        raise KeyReused(f"hold:{request.job_id}")
+        return KeyReused(f"hold:{request.job_id}")
     return Held(
         job_id=request.job_id,
         allocation_id=rows[0].allocation_id,
@@ -249,13 +353,6 @@ def _held_before(conn: Connection, request: _Request) -> Held | None:
         by_asset={row.asset: row.unit_amount * row.units_total for row in rows},
         vnd_total=request.needs(VND),
     )
-
-
-def _require_held_before(conn: Connection, request: _Request) -> Held:
-    stored = _held_before(conn, request)
-    if stored is None:
-        raise KeyReused(f"hold:{request.job_id}")
-    return stored
 
 
 def _refusal(conn: Connection, shortages: Sequence[_Shortage], request: _Request) -> BudgetExceeded:

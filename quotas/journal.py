@@ -4,7 +4,8 @@ Accounts are always changed in the order of their ids, so that two transactions 
 instead of deadlocking. Nothing here commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -35,8 +36,9 @@ _MOVE = (
 )
 _MOVE_WITHIN_OVERDRAFT = _MOVE.where(_ACCOUNTS.c.balance + bindparam("amount") >= -_ACCOUNTS.c.overdraft)
 _INSERT_ENTRIES = insert(_ENTRIES)
-_INSERT_TRANSFER = {
-    dialect: statement.returning(_TRANSFERS.c.id) for dialect, statement in insert_once(_TRANSFERS).items()
+_INSERT_TRANSFERS = {
+    dialect: statement.returning(_TRANSFERS.c.id, _TRANSFERS.c.idempotency_key)
+    for dialect, statement in insert_once(_TRANSFERS).items()
 }
 
 
@@ -57,6 +59,49 @@ def move(conn: Connection, amounts: Mapping[int, int]) -> None:
         conn.execute(_MOVE, changes)
 
 
+@dataclass(frozen=True, slots=True)
+class NewTransfer:
+    """A movement to be written down; its amounts, by account, sum to zero for every asset."""
+
+    kind: TransferKind
+    key: str
+    at: datetime
+    amounts: Mapping[int, int]
+    job_id: UUID | None = None
+    actor_id: UUID | None = None
+    reason: str = ""
+
+
+def record_transfers(conn: Connection, transfers: Sequence[NewTransfer]) -> set[str]:
+    """Write transfers with their entries; the keys of those that are new, for a used key writes nothing."""
+    if not transfers:
+        return set()
+    facts = [
+        {
+            "kind": transfer.kind,
+            "idempotency_key": transfer.key,
+            "effective_at": transfer.at,
+            "booked_at": transfer.at,
+            "job_id": transfer.job_id,
+            "actor_id": transfer.actor_id,
+            "reason": transfer.reason,
+        }
+        for transfer in transfers
+    ]
+    written = conn.execute(_INSERT_TRANSFERS[conn.dialect.name], facts)
+    ids: dict[str, int] = {row.idempotency_key: row.id for row in written}
+    entries = [
+        {"transfer_id": ids[transfer.key], "account_id": account, "amount": amount}
+        for transfer in transfers
+        if transfer.key in ids
+        for account, amount in sorted(transfer.amounts.items())
+        if amount
+    ]
+    if entries:
+        conn.execute(_INSERT_ENTRIES, entries)
+    return set(ids)
+
+
 def record_transfer(  # noqa: PLR0913 - one row, every column by keyword
     conn: Connection,
     *,
@@ -67,28 +112,9 @@ def record_transfer(  # noqa: PLR0913 - one row, every column by keyword
     job_id: UUID | None = None,
     actor_id: UUID | None = None,
     reason: str = "",
-) -> int | None:
-    """Write a transfer and its entries by account; None when the key was used before, and nothing written."""
-    facts = {
-        "kind": kind,
-        "idempotency_key": key,
-        "effective_at": at,
-        "booked_at": at,
-        "job_id": job_id,
-        "actor_id": actor_id,
-        "reason": reason,
-    }
-    transfer_id: int | None = conn.execute(_INSERT_TRANSFER[conn.dialect.name], facts).scalar_one_or_none()
-    if transfer_id is None:
-        return None
-    entries = [
-        {"transfer_id": transfer_id, "account_id": account, "amount": amount}
-        for account, amount in sorted(amounts.items())
-        if amount
-    ]
-    if entries:
-        conn.execute(_INSERT_ENTRIES, entries)
-    return transfer_id
+) -> None:
+    """Write a transfer and its entries by account; nothing when the key was used before."""
+    record_transfers(conn, [NewTransfer(kind, key, at, amounts, job_id, actor_id, reason)])
 
 
 def open_account(

@@ -5,9 +5,9 @@ import contextlib
 import functools
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine
 
@@ -15,13 +15,19 @@ from hpc_portal.app import events
 from hpc_portal.app.db import transact, write_turn, writing
 
 T = TypeVar("T")
+Piece = TypeVar("Piece")
 
 _MAX_BATCH = 64
+
+Together: TypeAlias = Callable[[Connection, Sequence[Piece]], Sequence[T | Exception]]
+"""Writes many pieces of one kind: one outcome each, in order. An exception as an outcome belongs to that
+piece alone and says that nothing was written for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    work: Callable[[Connection], Any]
+    work: Together[Any, Any]
+    piece: Any
     future: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
 
@@ -42,9 +48,16 @@ class GroupCommit:
 
     async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction; returns after its commit, raises what it raised."""
+        return await self.run_together(_run_each, work)
+
+    async def run_together(self, work: Together[Piece, T], piece: Piece) -> T:
+        """Let `work` write this piece, with what else of its kind is in the batch; returns after the commit.
+
+        Pieces of one kind share their statements. Raises what `work` raised, or had as the outcome.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._queue.put(_Item(work, future, loop))
+        self._queue.put(_Item(work, piece, future, loop))
         return await future
 
     def close(self) -> None:
@@ -73,30 +86,42 @@ class GroupCommit:
         if len(batch) > 1:
             try:
                 with write_turn(self._engine), writing(self._engine).begin() as connection:
-                    results = _run(batch, connection)
+                    outcomes = _run(batch, connection)
             except Exception:  # noqa: BLE001, S110 - whoever failed is found by running each alone
                 pass
             else:
-                _deliver([(item, result, None) for item, result in zip(batch, results, strict=True)])
+                _deliver(list(zip(batch, outcomes, strict=True)))
                 return
         for item in batch:
             try:
-                (result,) = transact(self._engine, functools.partial(_run, [item]))
+                (outcome,) = transact(self._engine, functools.partial(_run, [item]))
             except Exception as error:  # noqa: BLE001 - belongs to whoever submitted the work
-                _deliver([(item, None, error)])
-            else:
-                _deliver([(item, result, None)])
+                outcome = error
+            _deliver([(item, outcome)])
 
 
-def _run(batch: list[_Item], connection: Connection) -> list[Any]:
-    """Work that records events between two pieces that move money must have its turn from the start."""
+def _run(batch: Sequence[_Item], connection: Connection) -> list[Any]:
+    """Outcomes in the order of the batch; each kind of work is called once, for all its pieces.
+
+    Work that records events between two pieces that move money must have its turn from the start.
+    """
     events.take_turns(connection)
-    return [item.work(connection) for item in batch]
+    kinds: dict[Together[Any, Any], list[int]] = {}
+    for place, item in enumerate(batch):
+        kinds.setdefault(item.work, []).append(place)
+    outcomes: dict[int, Any] = {}
+    for work, places in kinds.items():
+        outcomes |= zip(places, work(connection, [batch[place].piece for place in places]), strict=True)
+    return [outcomes[place] for place in range(len(batch))]
 
 
-def _deliver(outcomes: list[tuple[_Item, Any, Exception | None]]) -> None:
+def _run_each(connection: Connection, works: Sequence[Callable[[Connection], T]]) -> list[T | Exception]:
+    return [work(connection) for work in works]
+
+
+def _deliver(outcomes: list[tuple[_Item, Any]]) -> None:
     """Wake the waiters: one call into each event loop for all of them."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Item, Any, Exception | None]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Item, Any]]] = {}
     for outcome in outcomes:
         by_loop.setdefault(outcome[0].loop, []).append(outcome)
     for loop, waiting in by_loop.items():
@@ -104,11 +129,11 @@ def _deliver(outcomes: list[tuple[_Item, Any, Exception | None]]) -> None:
             loop.call_soon_threadsafe(_resolve, waiting)
 
 
-def _resolve(waiting: list[tuple[_Item, Any, Exception | None]]) -> None:
-    for item, result, error in waiting:
+def _resolve(waiting: list[tuple[_Item, Any]]) -> None:
+    for item, outcome in waiting:
         if item.future.done():
             continue
-        if error is None:
-            item.future.set_result(result)
+        if isinstance(outcome, Exception):
+            item.future.set_exception(outcome)
         else:
-            item.future.set_exception(error)
+            item.future.set_result(outcome)

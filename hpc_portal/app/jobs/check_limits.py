@@ -17,6 +17,11 @@ from quotas.set_limit import read_limits
 _NOT_ENDED = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 
 
+def is_limited(actor: Actor, prepared: PreparedJob, limited: Collection[UUID]) -> bool:
+    """Whether the person, the project or the organisation has any limit."""
+    return not {actor.user_id, prepared.project_id, prepared.organisation_id}.isdisjoint(limited)
+
+
 def require_within(
     connection: Connection, *, actor: Actor, prepared: PreparedJob, limited: Collection[UUID]
 ) -> None:
@@ -34,13 +39,13 @@ def require_within(
     Raises:
         LimitExceeded: which limit, whose, and who can raise it.
     """
+    if not is_limited(actor, prepared, limited):
+        return
     owners = {
         LimitOwner.USER: (actor.user_id, actor.username),
         LimitOwner.PROJECT: (prepared.project_id, prepared.account),
         LimitOwner.ORGANISATION: (prepared.organisation_id, prepared.organisation),
     }
-    if not any(owner_id in limited for owner_id, _ in owners.values()):
-        return
     found = read_limits(connection, {kind: owner for kind, owner in owners.items() if owner[0] in limited})
     limits.check(_demand(prepared), found, _in_use(connection, found, owners))
 

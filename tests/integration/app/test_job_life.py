@@ -1,23 +1,23 @@
 """A job's way from submit to settled, on both databases."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import pytest
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from hpc_portal.app import leases
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import IdempotencyKeyReused, InvalidSubmission, NotAllowed, ProjectNotFound
-from hpc_portal.app.group_commit import GroupCommit
+from hpc_portal.app.group_commit import GroupCommit, Together
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.app.jobs.store_together import Submission
+from hpc_portal.app.jobs.submit import SubmitRequest, SubmittedJob, submit_job
 from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job, JobEvent
 from quotas.errors import BudgetExceeded
@@ -360,9 +360,9 @@ def test_a_commit_whose_answer_got_lost_makes_no_second_job(story: Story) -> Non
     commits = services.commits
 
     class LosesTheAnswer:
-        async def run(self, work: Callable[[Connection], T]) -> T:
-            await commits.run(work)
-            return await commits.run(work)
+        async def run_together(self, work: Together[Submission, SubmittedJob], piece: Submission) -> object:
+            await commits.run_together(work, piece)
+            return await commits.run_together(work, piece)
 
     forgetful = replace(services, commits=cast("GroupCommit", LosesTheAnswer()))
     request = SubmitRequest(project="chips", spec=spec())

@@ -1,6 +1,6 @@
 """A ledger with one project and round prices, each verb in a transaction of its own."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,9 @@ from sqlmodel import SQLModel
 import quotas.tables
 from quotas.append_only import append_only_ddl
 from quotas.balance import AssetBalance, balance
+from quotas.errors import QuotaError
 from quotas.grant import grant
-from quotas.hold import Held, hold
+from quotas.hold import Held, HoldRequest, hold, hold_together
 from quotas.pricing import PriceItem, PriceList
 from quotas.publish_prices import publish_price_list
 from quotas.release import close_hold, release_units
@@ -147,6 +148,15 @@ class Books:
                 price_list=self.price_list,
                 at=self.at,
             )
+
+    def hold_together(self, *units: Mapping[str, int], jobs: Sequence[UUID] = ()) -> list[Held | QuotaError]:
+        """A hold of one unit for each, in one call."""
+        with self.engine.begin() as conn:
+            requests = [
+                HoldRequest(self.project_id, job_id, unit, 1, "main", self.price_list)
+                for job_id, unit in zip(jobs or [uuid4() for _ in units], units, strict=True)
+            ]
+            return hold_together(conn, requests, at=self.at)
 
     def settle(self, job_id: UUID, *runs: RunUsage) -> list[Charge]:
         with self.engine.begin() as conn:

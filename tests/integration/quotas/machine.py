@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from sqlalchemy import Connection, Engine, event
 
-from quotas.errors import BudgetExceeded
+from quotas.errors import BudgetExceeded, QuotaError
 from quotas.hold import Held, shortfall
 from quotas.money import VND
 from quotas.settle import RunUsage
@@ -80,6 +80,11 @@ class LedgerMachine(RuleBasedStateMachine):
             self.available(allocation, a) + naive.overdraft[a] >= amount for a in naive.granted if amount
         )
 
+    def payer_of(self, amount: int) -> UUID | None:
+        """The allocation that expires first of those that have enough."""
+        by_end = sorted(self.allocations, key=lambda allocation: self.allocations[allocation].valid_to)
+        return next((allocation for allocation in by_end if self.fits(allocation, amount)), None)
+
     # What happens.
 
     @initialize(vnd=BUDGETS, cpu=st.none() | BUDGETS)
@@ -115,8 +120,7 @@ class LedgerMachine(RuleBasedStateMachine):
         def hold() -> Held:
             return self.books.hold(job_id, cpu=cpu, units=units)
 
-        by_end = sorted(self.allocations, key=lambda allocation: self.allocations[allocation].valid_to)
-        payer = next((allocation for allocation in by_end if self.fits(allocation, cpu * units)), None)
+        payer = self.payer_of(cpu * units)
         try:
             held = self.survive(crash_at, hold)
         except BudgetExceeded:
@@ -126,6 +130,28 @@ class LedgerMachine(RuleBasedStateMachine):
         assert hold() == held
         amounts = dict.fromkeys(self.allocations[payer].granted, cpu * units)
         self.jobs.append(NaiveJob(job_id, payer, cpu, units, amounts))
+
+    @rule(
+        sizes=st.lists(st.sampled_from([0, 50, 100, 250]), min_size=2, max_size=4),
+        crash_at=st.none() | st.integers(1, 9),
+    )
+    def submit_together(self, sizes: list[int], crash_at: int | None) -> None:
+        """Jobs of one batch: as if each came after the one before."""
+        job_ids = [uuid4() for _ in sizes]
+
+        def hold_together() -> list[Held | QuotaError]:
+            return self.books.hold_together(*({"cpu": cpu} for cpu in sizes), jobs=job_ids)
+
+        outcomes = self.survive(crash_at, hold_together)
+        for job_id, cpu, outcome in zip(job_ids, sizes, outcomes, strict=True):
+            payer = self.payer_of(cpu)
+            if payer is None:
+                assert isinstance(outcome, BudgetExceeded)
+                continue
+            assert isinstance(outcome, Held)
+            assert outcome.allocation_id == payer
+            amounts = dict.fromkeys(self.allocations[payer].granted, cpu)
+            self.jobs.append(NaiveJob(job_id, payer, cpu, 1, amounts))
 
     @precondition(lambda self: self.jobs)
     @rule(

@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from quotas.errors import BudgetExceeded, InvalidAmount, KeyReused, UnpricedResource
-from quotas.hold import shortfall
+from quotas.hold import Held, shortfall
 from quotas.tables import AllocationState, HoldState, QuotaHold, Transfer, table_of
 from tests.integration.quotas.books import END, START, Books
 
@@ -209,3 +209,46 @@ def test_a_hold_is_one_transfer_of_two_entries_for_each_asset(books: Books) -> N
             table_of(Transfer).select().where(table_of(Transfer).c.job_id == held.job_id)
         ).all()
     assert [transfer.idempotency_key for transfer in transfers] == [f"hold:{held.job_id}"]
+
+
+def test_jobs_held_together_take_from_what_those_before_them_left(books: Books) -> None:
+    late = books.grant(VND=150)
+    soon = books.grant(VND=250, valid_to=END - timedelta(days=1))
+    first, second, big, third, unpriced = books.hold_together(
+        {"cpu": 200}, {"cpu": 100}, {"cpu": 300}, {"cpu": 50}, {"license/hspice": 1}
+    )
+    assert [held.allocation_id for held in (first, second, third) if isinstance(held, Held)] == [
+        soon,
+        late,
+        soon,
+    ]
+    assert isinstance(big, BudgetExceeded)
+    assert (big.available, big.needed) == (50, 300)
+    assert isinstance(unpriced, UnpricedResource)
+    assert books.state() == (50, 350, 0)
+    assert books.count(Transfer) == 2 + 3
+    assert books.discrepancies == []
+
+
+def test_jobs_held_together_again_are_held_once(books: Books) -> None:
+    books.grant(VND=1000)
+    jobs = [uuid4(), uuid4()]
+    before = books.hold_together({"cpu": 100}, {"cpu": 200}, jobs=jobs)
+    with books.unchanged():
+        assert books.hold_together({"cpu": 100}, {"cpu": 200}, jobs=jobs) == before
+    new = uuid4()
+    again, mixed, other = books.hold_together(
+        {"cpu": 100}, {"cpu": 5}, {"cpu": 200}, jobs=[jobs[0], new, jobs[1]]
+    )
+    assert [again, other] == before
+    assert isinstance(mixed, Held)
+    twice = uuid4()
+    one, two = books.hold_together({"cpu": 7}, {"cpu": 7}, jobs=[twice, twice])
+    assert one == two
+    assert books.state() == (1000 - 312, 312, 0)
+    assert books.discrepancies == []
+
+
+def test_holding_nothing_together_changes_nothing(books: Books) -> None:
+    with books.unchanged():
+        assert books.hold_together() == []

@@ -1,0 +1,238 @@
+"""Store submissions: hold their budgets and insert their jobs, in a few statements for a whole batch."""
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import col
+
+from hpc_portal.app import events
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import AnyRow
+from hpc_portal.app.errors import IdempotencyKeyReused
+from hpc_portal.app.events import Event
+from hpc_portal.app.files.workspace import workspace_path
+from hpc_portal.app.ids import new_id
+from hpc_portal.app.jobs import check_limits
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest
+from hpc_portal.app.jobs.wish import HeldBy
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import IdempotencyKey, Job
+from quotas.errors import LimitExceeded
+from quotas.hold import Held, HoldRequest, hold_together
+from quotas.pricing import Estimate, PriceList
+from schedulers.jobspec import JobSpec
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedJob:
+    """The job, and whether this call made it."""
+
+    job_id: UUID
+    is_new: bool
+
+
+class KeyTaken(Exception):
+    """Another process stored the same Idempotency-Key in this very moment."""
+
+
+_INSERT_JOB = {
+    "postgresql": postgresql.insert(Job).on_conflict_do_nothing().returning(col(Job.id)),
+    "sqlite": sqlite.insert(Job).on_conflict_do_nothing().returning(col(Job.id)),
+}
+_KEY = (col(IdempotencyKey.user_id), col(IdempotencyKey.key))
+_FIND_KEYS = select(*_KEY, col(IdempotencyKey.job_id), col(IdempotencyKey.request_hash)).where(
+    tuple_(*_KEY).in_(bindparam("keys", expanding=True))
+)
+_INSERT_KEY = {
+    "postgresql": postgresql.insert(IdempotencyKey).on_conflict_do_nothing().returning(*_KEY),
+    "sqlite": sqlite.insert(IdempotencyKey).on_conflict_do_nothing().returning(*_KEY),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One submission on its way into the database; it may be stored several times."""
+
+    services: Services
+    actor: Actor
+    request: SubmitRequest
+    prepared: PreparedJob
+    estimate: Estimate
+    price_list: PriceList
+    job_id: UUID = field(default_factory=new_id)
+    """The same in every run: after a commit whose answer got lost, the job is found and not made again."""
+
+    @property
+    def key(self) -> tuple[UUID, str] | None:
+        """Keys of different people never meet."""
+        key = self.request.idempotency_key
+        return (self.actor.user_id, key) if key else None
+
+    def hold_request(self) -> HoldRequest:
+        """What has to be set aside."""
+        return HoldRequest(
+            project_id=self.prepared.project_id,
+            job_id=self.job_id,
+            unit=self.estimate.unit,
+            units=self.estimate.units,
+            partition=self.prepared.spec.partition or "",
+            price_list=self.price_list,
+        )
+
+    def row(self, at: datetime) -> dict[str, Any]:
+        """Of the table of jobs."""
+        prepared, actor, spec = self.prepared, self.actor, self.prepared.spec
+        return {
+            "id": self.job_id,
+            "organisation_id": prepared.organisation_id,
+            "project_id": prepared.project_id,
+            "user_id": actor.user_id,
+            "name": spec.name,
+            "template": self.request.template,
+            "parameters": prepared.parameters,
+            "spec": spec.model_dump(mode="json", exclude_defaults=True),
+            "workspace": workspace_path(
+                organisation=prepared.organisation,
+                account=prepared.account,
+                cluster_user=prepared.cluster_user,
+                job_id=self.job_id,
+            ),
+            "partition": spec.partition,
+            "is_array": spec.array is not None,
+            "phase": Phase.ACCEPTED,
+            "state_reason": _first_reason(spec),
+            "held_by": HeldBy.USER if spec.hold else None,
+            "waits_for_jobs": bool(spec.dependencies),
+            "scheduler": prepared.cluster.name,
+            "submitted_at": at,
+            "tasks_total": spec.task_count,
+            "estimated_vnd": self.estimate.vnd,
+        }
+
+    def event(self) -> Event:
+        """What followers are told."""
+        facts = {"name": self.prepared.spec.name}
+        return Event(self.job_id, self.prepared.project_id, "job.submitted", facts)
+
+    def key_row(self, at: datetime) -> dict[str, Any]:
+        """Of the table of keys; only for a submission that has one."""
+        return {
+            "user_id": self.actor.user_id,
+            "key": self.request.idempotency_key,
+            "request_hash": _hash(self.request),
+            "job_id": self.job_id,
+            "created_at": at,
+        }
+
+
+def store_together(
+    connection: Connection, submissions: Sequence[Submission]
+) -> list[SubmittedJob | Exception]:
+    """Hold budgets and insert jobs, in a handful of statements for all; each stands or is refused alone."""
+    stored = _stored_keys(connection, [one.key for one in submissions if one.key])
+    limited = submissions[0].services.limited.get()
+    seen = set(stored)
+    together: list[Submission] = []
+    for one in submissions:
+        is_repeated = one.key is not None and one.key in seen
+        if not is_repeated and not check_limits.is_limited(one.actor, one.prepared, limited):
+            together.append(one)
+        if one.key:
+            seen.add(one.key)
+    outcomes = dict(zip((one.job_id for one in together), _store_new(connection, together), strict=True))
+    for one in submissions:
+        if one.job_id not in outcomes:
+            outcomes[one.job_id] = _store_apart(connection, one, limited)
+    return [outcomes[one.job_id] for one in submissions]
+
+
+def _store_apart(
+    connection: Connection, one: Submission, limited: Collection[UUID]
+) -> SubmittedJob | Exception:
+    """One whose limits count the jobs before it, or whose key came before."""
+    try:
+        for row in _stored_keys(connection, [one.key] if one.key else []).values():
+            return _repeated(one.request, row)
+        check_limits.require_within(connection, actor=one.actor, prepared=one.prepared, limited=limited)
+    except (IdempotencyKeyReused, LimitExceeded) as refusal:
+        return refusal
+    (outcome,) = _store_new(connection, [one])
+    return outcome
+
+
+def _store_new(connection: Connection, submissions: Sequence[Submission]) -> list[SubmittedJob | Exception]:
+    if not submissions:
+        return []
+    now = submissions[0].services.clock.now()
+    dialect = connection.dialect.name
+    holds = hold_together(connection, [one.hold_request() for one in submissions], at=now)
+    held = [one for one, outcome in zip(submissions, holds, strict=True) if isinstance(outcome, Held)]
+    if held:
+        inserted = connection.execute(_INSERT_JOB[dialect], [one.row(now) for one in held]).scalars()
+        made = set(inserted)  # all, but after a commit whose answer got lost
+        new = [one for one in held if one.job_id in made]
+        if keys := [one.key_row(now) for one in new if one.key]:
+            written = connection.execute(_INSERT_KEY[dialect], keys).all()
+            if len(written) < len(keys):
+                raise KeyTaken
+        events.record(connection, [one.event() for one in new], at=now)
+    return [
+        SubmittedJob(one.job_id, is_new=True) if isinstance(outcome, Held) else outcome
+        for one, outcome in zip(submissions, holds, strict=True)
+    ]
+
+
+def _stored_keys(connection: Connection, keys: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], AnyRow]:
+    if not keys:
+        return {}
+    return {(row.user_id, row.key): row for row in connection.execute(_FIND_KEYS, {"keys": keys})}
+
+
+def _repeated(request: SubmitRequest, stored: AnyRow) -> SubmittedJob:
+    """The job that the key made before.
+
+    Raises:
+        IdempotencyKeyReused: for another request.
+    """
+    if stored.request_hash != _hash(request):
+        raise IdempotencyKeyReused(stored.key)
+    return SubmittedJob(stored.job_id, is_new=False)
+
+
+def _first_reason(spec: JobSpec) -> str:
+    """Why it does not start at once, in the words of squeue(1); "" when nothing is in its way yet."""
+    if spec.hold:
+        return "JobHeldUser"
+    return "Dependency" if spec.dependencies else ""
+
+
+def _hash(request: SubmitRequest) -> str:
+    """Of what was asked, not of the key; equal requests hash equally whatever the order of their fields."""
+    content = {
+        "project": request.project,
+        "template": request.template,
+        "parameters": dict(request.parameters) if request.parameters is not None else None,
+        "spec": request.spec.model_dump(mode="json") if request.spec else None,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def find_repeated(services: Services, actor: Actor, request: SubmitRequest) -> SubmittedJob | None:
+    """The job that the request's key made before.
+
+    Raises:
+        IdempotencyKeyReused: for another request.
+    """
+    if not request.idempotency_key:
+        return None
+    with services.engine.connect() as connection:
+        stored = _stored_keys(connection, [(actor.user_id, request.idempotency_key)])
+    return next((_repeated(request, row) for row in stored.values()), None)
