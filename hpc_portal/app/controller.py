@@ -172,6 +172,7 @@ async def _serve(
 class _Loops:
     dispatch: Loop
     cancel: Loop
+    change: Loop
     track: Loop
     settle: Loop
     report: Loop
@@ -180,7 +181,7 @@ class _Loops:
 
     @property
     def all(self) -> tuple[Loop, ...]:
-        return self.dispatch, self.cancel, self.track, self.settle, self.report
+        return self.dispatch, self.cancel, self.change, self.track, self.settle, self.report
 
 
 def _loops(context: ControllerContext, watch: OutageWatch, interval: float) -> _Loops:
@@ -208,10 +209,9 @@ def _loops(context: ControllerContext, watch: OutageWatch, interval: float) -> _
         return False
 
     async def cancel() -> bool:
-        has_more = await cancel_step()
-        has_more |= await change_step()
+        result = await cancel_step()
         loops.settle.wake.set()
-        return has_more
+        return result
 
     async def report() -> bool:
         await _report_cluster(context)
@@ -220,10 +220,11 @@ def _loops(context: ControllerContext, watch: OutageWatch, interval: float) -> _
     settle = watch.decides(ClusterPart.ACCOUNTING, SettleStep(context))
     pushes = Feature.PUSHES_CHANGES in context.scheduler.features
     report_interval = interval if pushes else interval * _REPORT_EVERY
-    cancel_step, change_step = CancelStep(context), ChangeStep(context)
+    cancel_step = CancelStep(context)
     loops = _Loops(
         dispatch=Loop("dispatch", watch.endures(dispatch), interval),
         cancel=Loop("cancel", watch.endures(cancel), interval),
+        change=Loop("change", watch.endures(ChangeStep(context)), interval),
         track=Loop("track", watch.endures(track), interval, rest_seconds=_TRACK_REST_SECONDS),
         settle=Loop("settle", settle, interval, rest_seconds=_SETTLE_REST_SECONDS),
         report=Loop("report", watch.decides(ClusterPart.SCHEDULER, report), report_interval),
@@ -272,6 +273,7 @@ async def _pass_on_wake_ups(wake: WakeListener, loops: _Loops) -> None:
             event.clear()
             loops.dispatch.wake.set()
             loops.cancel.wake.set()
+            loops.change.wake.set()
 
 
 async def _note_outage(parts: ControllerParts, problem: str) -> None:
