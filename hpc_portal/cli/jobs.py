@@ -38,12 +38,16 @@ def jobs(  # noqa: PLR0913 - one argument for each option
     if not found:
         render.err.print(_("No jobs. Submit one: hpc submit --help"))
         return
-    columns = (_("Job"), _("Name"), _("Project"), _("State"), _("Tasks"), _("Submitted"), _("Cost"))
+    has_clusters = len({job["scheduler"] for job in found}) > 1
+    columns = [_("Job"), _("Name"), _("Project"), _("State"), _("Tasks"), _("Submitted"), _("Cost")]
+    if has_clusters:
+        columns.insert(3, _("Cluster"))
     rows = [
         (
             render.short_id(job["id"]),
             name_of(job),
             job["project"],
+            *((job["scheduler"],) if has_clusters else ()),
             state_of(job),
             tasks_of(job),
             render.instant(job["submitted_at"]),
@@ -51,7 +55,7 @@ def jobs(  # noqa: PLR0913 - one argument for each option
         )
         for job in found
     ]
-    out.print(render.table(columns, rows, right=(6,)))
+    out.print(render.table(columns, rows, right=(len(columns) - 1,)))
 
 
 def show(job_id: JobId, *, as_json: Json = False) -> None:
@@ -110,6 +114,8 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("Advice"), (job["pending_reason"] or {}).get("advice")),
             (_("Tasks"), tasks_of(job)),
             (_("Exit"), exit_of(job)),
+            (_("Cluster"), job["scheduler"]),
+            (_("Cluster"), job["scheduler"]),
             (_("Partition"), job["partition"]),
             (_("Submitted"), render.instant(job["submitted_at"])),
             (_("Started"), render.instant(job["started_at"])),
