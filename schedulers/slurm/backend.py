@@ -8,7 +8,6 @@ from uuid import UUID
 
 import structlog
 
-from schedulers.array_tasks import TaskSet
 from schedulers.cluster import ClusterSnapshot
 from schedulers.errors import SchedulerRefused, SchedulerUnavailable
 from schedulers.jobstate import JobUsage
@@ -150,7 +149,7 @@ class SlurmScheduler:
             outcomes.append(outcome)
             if isinstance(request.change, CancelTasks) and isinstance(outcome, Carried):
                 self._book.expect_cancelled(
-                    request.scheduler_job_id, TaskSet([request.change.tasks]), at=datetime.now(UTC)
+                    request.scheduler_job_id, request.change.tasks, at=datetime.now(UTC)
                 )
         self._observer.expect()
         return outcomes

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from schedulers.array_tasks import TaskSet
+from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
 from schedulers.protocol import Observation
 from schedulers.slurm.read_jobs import Owner, PastRun, Record
@@ -53,7 +54,7 @@ class _View:
     """Ends that wait for the attempts before them to become known."""
     unexplained: dict[int, float] = field(default_factory=dict)
     """Tasks that left the rest without a record, since when: cancelled, or started and ended unseen."""
-    cancelled: list[tuple[TaskSet, datetime]] = field(default_factory=list)
+    cancelled: list[tuple[ArraySpec, datetime]] = field(default_factory=list)
     """Tasks that we cancelled, and when."""
     read_at: float = 0.0
     ask_again_at: float = 0.0
@@ -199,11 +200,8 @@ class Book:
         for record in found:
             self._take(view, record)
         self._note_gone(view, before.keys() - view.listed.keys(), now)
-        if view.cancelled:
-            of_rest = ((index, line) for index, line in view.listed.items() if line.raw_id == job_id)
-            for task_index, line in of_rest:
-                if task_index is not None and JobState.CANCELLED in line.state:
-                    self._note_cancelled(view, task_index)
+        if any(record.task_index is None and record.state.has_ended for record in found):
+            self._end_cancelled(view)
 
     def take_records(self, records: Iterable[Record], news: News, states: States, *, now: float) -> None:
         """Take in single records that changed, and what is listed no more."""
@@ -216,7 +214,7 @@ class Book:
         for job_id, gone in news.gone.items():
             self._note_gone(self._views[job_id], gone, now)
 
-    def expect_cancelled(self, job_id: str, tasks: TaskSet, *, at: datetime) -> None:
+    def expect_cancelled(self, job_id: str, tasks: ArraySpec, *, at: datetime) -> None:
         """We cancelled these tasks: those that leave the rest without a record never started."""
         view = self._views.get(job_id)
         if view is not None:
@@ -231,9 +229,17 @@ class Book:
                 view.unexplained.setdefault(task_index, now)
                 self._bump(view)
 
+    def _end_cancelled(self, view: _View) -> None:
+        """The rest of an array is over: of what never started, we know those tasks that we cancelled."""
+        known = {known.task_index for known in view.records.values()}
+        for tasks, at in view.cancelled:
+            for task_index in tasks.indices():
+                if task_index not in known:
+                    self._put(view, TaskSnapshot(task_index, 0, JobState.CANCELLED, ended_at=at))
+
     def _note_cancelled(self, view: _View, task_index: int) -> bool:
         """A task that never started has ended, if it was us who cancelled it."""
-        at = next((at for tasks, at in view.cancelled if task_index in tasks), None)
+        at = next((at for tasks, at in view.cancelled if task_index in TaskSet([tasks])), None)
         if at is not None:
             self._put(view, TaskSnapshot(task_index, 0, JobState.CANCELLED, ended_at=at))
         return at is not None

@@ -128,13 +128,18 @@ def _current_run(job: SlurmJob, state: ReadState, task_index: int | None) -> Tas
 def _attempts(records: list[AccountedJob]) -> list[PastRun]:
     records.sort(key=_age)
     # Without those of an older job that had the same number, before Slurm's numbers began anew.
-    ours = [job for job in records if job.comment == records[-1].comment]
+    # A comment is stored only some time after a requeue, so that it alone does not tell.
+    ours = [job for job in records if _owner(job).may_be(_owner(records[-1]))]
     # Older releases keep no restart count; then their order tells.
     numbers = [max(place, job.restart_cnt) for place, job in enumerate(ours)]
     return [
         _past_run(job, attempt, is_last=attempt == numbers[-1])
         for job, attempt in zip(ours, numbers, strict=True)
     ]
+
+
+def _owner(job: AccountedJob) -> Owner:
+    return Owner(job_id_of_comment(job.comment), job.user, job.name)
 
 
 def _age(job: AccountedJob) -> tuple[datetime, int]:
@@ -165,7 +170,7 @@ def _past_run(job: AccountedJob, attempt: int, *, is_last: bool) -> PastRun:
     return PastRun(
         job_id=str(job.array.job_id or job.job_id),
         raw_id=str(job.job_id),
-        owner=Owner(job_id_of_comment(job.comment), job.user, job.name),
+        owner=_owner(job),
         task_index=task_index,
         attempt=attempt,
         has_ended=ended_at is not None,

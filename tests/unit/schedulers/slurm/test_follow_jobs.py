@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from schedulers.array_tasks import TaskSet
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
 from schedulers.slurm.follow_jobs import UNEXPLAINED_SECONDS, Book
@@ -231,10 +230,18 @@ def test_tasks_that_we_cancelled_end_as_cancelled_though_they_left_no_record() -
     job = Following()
     rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
     job.look(states(*rest), record("PENDING", index=None))
-    job.book.expect_cancelled("812", TaskSet([ArraySpec(expression="1")]), at=NOW)
+    job.book.expect_cancelled("812", ArraySpec(expression="1"), at=NOW)
     job.look(states(("812_0", "PENDING", 812)))
     assert ids(job.known().tasks) == [(1, 0, JobState.CANCELLED)]
     assert job.unclear() == set()
+
+
+def test_a_whole_rest_that_we_cancelled_before_it_was_ever_read_ends_as_cancelled() -> None:
+    job = Following()
+    job.book.expect_cancelled("812", ArraySpec(expression="2-3"), at=NOW)
+    job.look(states(("812_*", "CANCELLED", 812)), record("CANCELLED", index=None))
+    assert ids(job.known().tasks) == [(2, 0, JobState.CANCELLED), (3, 0, JobState.CANCELLED)]
+    assert job.known().is_closed
 
 
 def test_usage_comes_with_the_end_when_slurmdbd_knows_it_already() -> None:

@@ -187,10 +187,18 @@ def test_without_restart_counts_the_order_of_submission_counts() -> None:
 
 
 def test_an_older_job_with_the_same_number_is_left_out() -> None:
-    old = accounted(["COMPLETED"], comment={"job": "something else"})
+    old = accounted(["COMPLETED"], comment={"job": f"hpc-portal:{KEY[:-1]}9"})
     later = {"submission": START + 100, "start": START + 130, "end": START + 140, "elapsed": 10}
     (run,) = read_past([old, accounted(["FAILED"], time=later)])
     assert (run.attempt, run.run and run.run.state) == (0, JobState.FAILED)
+
+
+def test_the_attempts_of_a_job_belong_together_before_slurmdbd_has_the_last_ones_comment() -> None:
+    again = {"submission": START + 100, "start": 0, "end": 0, "elapsed": 0}
+    waits = accounted(["PENDING"], time=again, comment={"job": ""}, restart_cnt=1)
+    first, second = read_past([waits, accounted(["PENDING", "REQUEUED"], failed_node="gpu01")])
+    assert (first.attempt, first.has_ended) == (0, True)
+    assert (second.attempt, second.has_ended) == (1, False)
 
 
 def test_a_record_without_an_end_has_not_ended() -> None:
