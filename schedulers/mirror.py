@@ -131,11 +131,11 @@ class QuotaMirror(Protocol):
         """Everything that is there, whoever made it."""
         ...
 
-    async def apply(self, change: Change) -> None:
-        """Make one change; made twice it is the same as made once.
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make these changes, in order; made twice they are the same as made once.
 
         Raises:
-            SchedulerRefused: the cluster will not, in its own words.
+            SchedulerRefused: the cluster will not make one of them, in its own words; others may be made.
             SchedulerUnavailable, SubmitUncertain: it may or may not be made; look again.
         """
         ...

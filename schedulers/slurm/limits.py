@@ -50,17 +50,26 @@ def new_account_request(account: Account, cluster: str) -> Request:
     }
 
 
-def new_member_request(member: Member, cluster: str) -> Request:
-    """The body of `POST /slurmdb/.../users_association/`; makes the user, too, if there is none."""
-    return {
-        "association_condition": {
-            "accounts": [member.account],
-            "users": [member.user],
-            "clusters": [cluster],
-            "association": _budget_fields(member),
-        },
-        "user": {},
-    }
+def new_members_requests(members: Iterable[Member], cluster: str) -> list[Request]:
+    """Bodies of `POST /slurmdb/.../users_association/`, one for all with equal budgets in an account.
+
+    They make the users, too, if there are none.
+    """
+    alike: dict[tuple[str, frozenset[str] | None, str], list[Member]] = {}
+    for member in members:
+        alike.setdefault((member.account, member.budgets, member.default_budget), []).append(member)
+    return [
+        {
+            "association_condition": {
+                "accounts": [account],
+                "users": [member.user for member in group],
+                "clusters": [cluster],
+                "association": _budget_fields(group[0]),
+            },
+            "user": {},
+        }
+        for (account, _, _), group in alike.items()
+    ]
 
 
 def account_request(account: Account) -> Request:

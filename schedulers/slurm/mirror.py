@@ -1,8 +1,9 @@
 """The quota mirror of a Slurm cluster: reads and writes slurmdbd through slurmrestd, as an administrator."""
 
-from typing import assert_never
+from collections.abc import Sequence
+from itertools import groupby
 
-from schedulers.mirror import Account, Change, ClusterAccounts, Member, PutAccount, PutBudget, PutMember
+from schedulers.mirror import Account, Change, ClusterAccounts, PutAccount, PutBudget, PutMember
 from schedulers.slurm import limits
 from schedulers.slurm.client import SlurmClient
 
@@ -25,17 +26,20 @@ class SlurmMirror:
             cluster=await self._cluster(),
         )
 
-    async def apply(self, change: Change) -> None:
-        """Make one change; made twice it is the same as made once."""
-        match change:
-            case PutBudget():
-                await self._client.put_qos([limits.qos_request(change)], user=self._admin)
-            case PutAccount(wanted, found):
-                await self._put_account(wanted, is_new=found is None)
-            case PutMember(wanted, found):
-                await self._put_member(wanted, is_new=found is None)
-            case _:
-                assert_never(change)
+    async def apply(self, changes: Sequence[Change]) -> None:
+        """Make these changes, in order; neighbours of one kind with as few requests as Slurm allows."""
+        for kind, group in groupby(changes, key=type):
+            if kind is PutBudget:
+                budgets = [change for change in group if isinstance(change, PutBudget)]
+                await self._client.put_qos(
+                    [limits.qos_request(change) for change in budgets], user=self._admin
+                )
+            elif kind is PutMember:
+                await self._put_members([change for change in group if isinstance(change, PutMember)])
+            else:
+                for change in group:
+                    if isinstance(change, PutAccount):
+                        await self._put_account(change.wanted, is_new=change.found is None)
 
     async def _put_account(self, wanted: Account, *, is_new: bool) -> None:
         cluster = await self._cluster()
@@ -46,12 +50,13 @@ class SlurmMirror:
             await self._client.put_accounts([limits.account_request(wanted)], user=self._admin)
         await self._client.put_associations([limits.association_request(wanted, cluster)], user=self._admin)
 
-    async def _put_member(self, wanted: Member, *, is_new: bool) -> None:
+    async def _put_members(self, changes: Sequence[PutMember]) -> None:
         cluster = await self._cluster()
-        if is_new:
-            request = limits.new_member_request(wanted, cluster)
+        new = [change.wanted for change in changes if change.found is None]
+        for request in limits.new_members_requests(new, cluster):
             await self._client.add_user_associations(request, user=self._admin)
-        await self._client.put_associations([limits.association_request(wanted, cluster)], user=self._admin)
+        associations = [limits.association_request(change.wanted, cluster) for change in changes]
+        await self._client.put_associations(associations, user=self._admin)
 
     async def _cluster(self) -> str:
         """Slurm's own name of the cluster, which need not be the portal's."""

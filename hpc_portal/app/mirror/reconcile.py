@@ -5,6 +5,7 @@ import functools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TypeAlias
 
 import structlog
@@ -28,6 +29,7 @@ from schedulers.mirror import (
 
 log = structlog.get_logger()
 
+_BATCH = 100
 _LOOK_EVERY = timedelta(minutes=1)
 """In between, only what the portal itself wants to be different is sent."""
 _Place: TypeAlias = tuple[str, str]
@@ -52,16 +54,28 @@ async def reconcile(mirror: QuotaMirror, wanted: ClusterAccounts, seen: ClusterA
     Raises:
         SchedulerUnavailable, SubmitUncertain: some changes may have been made; look again.
     """
-    made: list[Change] = []
-    refused: list[str] = []
-    for change in diff(wanted, seen):
-        try:
-            await mirror.apply(change)
-        except SchedulerRefused as refusal:
-            refused.append(f"{all_differences([change])[0].subject}: {refusal.reason}")
-        else:
-            made.append(change)
-    return Reconciled(made, refused, after(seen, made))
+    refused: list[tuple[Change, str]] = []
+    changes = diff(wanted, seen)
+    for _, group in groupby(changes, key=type):
+        alike = list(group)
+        for start in range(0, len(alike), _BATCH):
+            refused += await _apply(mirror, alike[start : start + _BATCH])
+    not_made = [change for change, _ in refused]
+    made = [change for change in changes if change not in not_made]
+    texts = [f"{all_differences([change])[0].subject}: {reason}" for change, reason in refused]
+    return Reconciled(made, texts, after(seen, made))
+
+
+async def _apply(mirror: QuotaMirror, changes: Sequence[Change]) -> list[tuple[Change, str]]:
+    """Make them together; where one is refused, by halves, until it stands alone. The refused ones."""
+    try:
+        await mirror.apply(changes)
+    except SchedulerRefused as refusal:
+        if len(changes) == 1:
+            return [(changes[0], refusal.reason)]
+        middle = len(changes) // 2
+        return [*await _apply(mirror, changes[:middle]), *await _apply(mirror, changes[middle:])]
+    return []
 
 
 async def look(

@@ -59,14 +59,15 @@ class ClusterInMemory:
         self.looks += 1
         return self.has
 
-    async def apply(self, change: Change) -> None:
+    async def apply(self, changes: Sequence[Change]) -> None:
         self._require_there()
-        if isinstance(change, PutMember):
-            if change.wanted.user in self.refuses:
-                raise SchedulerRefused("Unknown user")
-            assert change.wanted.account in self.has.accounts
-        self.changes.append(change)
-        self.has = after(self.has, [change])
+        for change in changes:
+            if isinstance(change, PutMember):
+                if change.wanted.user in self.refuses:
+                    raise SchedulerRefused("Unknown user")
+                assert change.wanted.account in self.has.accounts
+            self.changes.append(change)
+            self.has = after(self.has, [change])
 
     def _require_there(self) -> None:
         if self.is_away:
