@@ -153,6 +153,8 @@ def state_of(job: Mapping[str, Any]) -> Text:
     if job["phase"] == "refused":
         return Text(_("REFUSED"), style="red")
     text = render.state(job["state"])
+    if job["held_by"] and job["state"] == "PENDING":
+        text.append(" (" + _("held") + ")", style="dim")
     if job["cancel_requested_at"] and not job["ended_at"]:
         text.append(" (" + _("cancelling") + ")", style="dim")
     return text

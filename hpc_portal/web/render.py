@@ -155,7 +155,7 @@ def _word(job: JobSummary) -> Word:
         phase=job.phase,
         state=job.state,
         cancel_requested_at=job.cancel_requested_at,
-        is_held=job.held_by is not None,
+        is_held=job.holder is not None,
     )
 
 

@@ -21,13 +21,14 @@ from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.apply_change import apply_change, drop_undispatched_tasks, is_held
 from hpc_portal.app.jobs.check_change import JobNow, needs_administrator, objection
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy, facts_of, kind_of
+from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy, facts_of, held_at_scheduler, kind_of
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job, JobChange, JobTask
 from quotas.tables import Organisation, Project
 from quotas.top_up import top_up_hold
 from schedulers import protocol
+from schedulers.cluster import Partition
 from schedulers.jobspec import JobSpec
 from schedulers.tres import times
 
@@ -62,7 +63,12 @@ def request_change(
         NotAllowed: the actor sees one but may not change it so.
         BudgetExceeded, LimitExceeded: a longer walltime is not paid for, or more than somebody may ask for.
     """
-    work = _Request(services, actor, list(dict.fromkeys(job_ids)), change)
+    partitions = {
+        (cluster.name, partition.name): partition
+        for cluster in services.clusters.get()
+        for partition in cluster.partitions
+    }
+    work = _Request(services, actor, list(dict.fromkeys(job_ids)), change, partitions)
     recorded = transact(services.engine, work.record)
     if recorded.changes:
         services.wake.notify()
@@ -116,6 +122,8 @@ class _Request:
     actor: Actor
     job_ids: list[UUID]
     change: protocol.JobChange
+    partitions: Mapping[tuple[str, str], Partition]
+    """By the names of cluster and partition."""
 
     def record(self, connection: Connection) -> Recorded:
         """Check, hold and store; all of it or, on any error, nothing."""
@@ -173,14 +181,12 @@ class _Request:
                 col(JobTask.job_id) == row.id, col(JobTask.ended_at).is_(None)
             )
             since = connection.execute(runs).scalar()
-        clusters = {cluster.name: cluster for cluster in self.services.clusters.get()}
-        cluster = clusters.get(row.scheduler)
-        partition = cluster.partition(spec.partition) if cluster else None
+        partition = self.partitions.get((row.scheduler, spec.partition or ""))
         return JobNow(
             spec=spec,
             phase=row.phase,
             is_being_cancelled=row.cancel_requested_at is not None,
-            held_by=wanted_holds.get(row.id, row.held_by or _held_there(row.state_reason)),
+            held_by=wanted_holds.get(row.id, row.held_by or held_at_scheduler(row.state_reason)),
             tasks_waiting=row.tasks_total - row.tasks_running - row.tasks_ended,
             tasks_running=row.tasks_running,
             running_since=since,
@@ -262,8 +268,3 @@ def _held_by(kind: ChangeKind, facts: Mapping[str, Any]) -> HeldBy | None:
     if kind is ChangeKind.RELEASE:
         return None
     return HeldBy.ADMINISTRATOR if facts.get("by_administrator") else HeldBy.USER
-
-
-def _held_there(state_reason: str) -> HeldBy | None:
-    """Who holds a job that was held at the scheduler itself, beside the portal."""
-    return {"JobHeldUser": HeldBy.USER, "JobHeldAdmin": HeldBy.ADMINISTRATOR}.get(state_reason)

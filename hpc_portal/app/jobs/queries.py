@@ -15,7 +15,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
-from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
+from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy, held_at_scheduler
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import Job, JobChange, JobEvent, JobTask, User
 from quotas.tables import Organisation, Project
@@ -115,6 +115,11 @@ class JobSummary:
     def is_over(self) -> bool:
         """Whether nothing of it runs or will run."""
         return self.phase in OVER
+
+    @property
+    def holder(self) -> HeldBy | None:
+        """Who keeps what waits of it from starting, be it here or at the scheduler itself."""
+        return None if self.is_over else self.held_by or held_at_scheduler(self.state_reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,15 +336,15 @@ def may_change(actor: Actor, job: JobSummary) -> bool:
 
 def may_hold(actor: Actor, job: JobSummary) -> bool:
     """Whether a button to hold makes sense: something waits, and nobody holds it."""
-    return may_change(actor, job) and job.held_by is None and job.tasks_pending > 0
+    return may_change(actor, job) and job.holder is None and job.tasks_pending > 0
 
 
 def may_release(actor: Actor, job: JobSummary) -> bool:
     """Whether a button to release makes sense; an administrator's hold is released by one only."""
-    is_administrators = job.held_by is HeldBy.ADMINISTRATOR
+    is_administrators = job.holder is HeldBy.ADMINISTRATOR
     return (
         may_change(actor, job)
-        and job.held_by is not None
+        and job.holder is not None
         and (not is_administrators or permissions.may(actor, Action.ADMINISTER_JOBS))
     )
 

@@ -25,7 +25,7 @@ def why_waiting(job: JobSummary, language: str) -> Waiting | None:
     """None when nothing of the job waits, or nobody has said why."""
     if job.is_over or job.tasks_pending < 1:
         return None
-    raw = _HELD[job.held_by] if job.held_by else job.state_reason
+    raw = _HELD[job.holder] if job.holder else job.state_reason
     if not raw:
         return None
     found = explain(raw, language)

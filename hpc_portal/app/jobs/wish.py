@@ -46,6 +46,11 @@ class HeldBy(StrEnum):
     ADMINISTRATOR = "administrator"
 
 
+def held_at_scheduler(state_reason: str) -> HeldBy | None:
+    """Who holds a job that was held at the scheduler itself, past the portal; None: nobody did."""
+    return {"JobHeldUser": HeldBy.USER, "JobHeldAdmin": HeldBy.ADMINISTRATOR}.get(state_reason)
+
+
 def kind_of(change: JobChange) -> ChangeKind:
     """The name under which a change is stored."""
     match change:

@@ -145,3 +145,17 @@ def test_of_a_running_array_the_reason_says_how_much_waits(portal: Portal) -> No
         )
         reason = client.get(f"/api/v1/jobs/{job}").json()["pending_reason"]
         assert (reason["tasks_waiting"], reason["tasks_running"]) == (8, 2)
+
+
+def test_a_job_that_was_held_at_the_scheduler_itself_can_be_released_here(portal: Portal) -> None:
+    chips = portal.city.chips
+    with portal.client(chips.member) as client:
+        job = submit(client).json()["id"]
+        write(portal, job, phase=Phase.TRACKED, scheduler_job_id="1", state_reason="JobHeldUser")
+        assert ask(client, job, "hold").status_code == 409
+        assert ask(client, job, "release").status_code == 202
+        assert ask(client, job, "release").status_code == 409  # it is asked for already
+        write(portal, job, state_reason="JobHeldAdmin")
+        other = submit(client).json()["id"]
+        write(portal, other, phase=Phase.TRACKED, scheduler_job_id="2", state_reason="JobHeldAdmin")
+        assert ask(client, other, "release").status_code == 403
