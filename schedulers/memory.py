@@ -18,7 +18,15 @@ from uuid import UUID
 
 from schedulers import tres
 from schedulers.array_tasks import TaskSet
-from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition, check_fits
+from schedulers.cluster import (
+    ClusterSnapshot,
+    License,
+    Node,
+    NodeState,
+    Partition,
+    check_fits,
+    eligible_nodes,
+)
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import DependencyKind, ResourceRequest
 from schedulers.jobstate import ExitCode, JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
@@ -478,15 +486,25 @@ class MemoryScheduler:
 
     def _start_next(self, job: _Job) -> str:
         """Start the job's next task; the reason when it has to wait."""
-        asked = job.submission.spec.resources
+        spec = job.submission.spec
+        asked = spec.resources
+        if spec.begin_at and spec.begin_at > self.clock.now():
+            return "BeginTime"
         cluster = self._cluster()
         free = {item.feature: item.total - item.used for item in cluster.licenses}
         if any(free.get(feature, 0) < count for feature, count in asked.licenses.items()):
             return "Licenses"
-        partition = cluster.partition(job.submission.spec.partition)
+        partition = cluster.partition(spec.partition)
         members = partition.nodes if partition else ()
-        fitting = [node for node in cluster.nodes if node.name in members and _has_room(node, asked)]
-        if len(fitting) < asked.nodes:
+        fitting = [
+            node
+            for node in eligible_nodes(spec, cluster.nodes)
+            if node.name in members
+            and _has_room(node, asked)
+            and not (spec.exclusive and node.allocated_cpus)
+        ]
+        fitting.sort(key=lambda node: node.name not in spec.nodelist)
+        if len(fitting) < asked.nodes or not set(spec.nodelist) <= {node.name for node in fitting}:
             return "Resources"
         task_index, attempt = job.waiting.popleft()
         nodes = tuple(node.name for node in fitting[: asked.nodes])
@@ -507,11 +525,14 @@ class MemoryScheduler:
                 used = tres.add(used, asked.licenses)
                 for name in run.snapshot.nodes:
                     node = nodes[name]
+                    whole = job.submission.spec.exclusive
                     nodes[name] = replace(
                         node,
-                        allocated_cpus=node.allocated_cpus + asked.cpus_per_node,
+                        allocated_cpus=node.cpus if whole else node.allocated_cpus + asked.cpus_per_node,
                         allocated_memory_mib=node.allocated_memory_mib + asked.memory_mib_per_node,
-                        allocated_gpus=tres.add(node.allocated_gpus, _typed(node, asked.gpus_per_node)),
+                        allocated_gpus=dict(node.gpus)
+                        if whole
+                        else tres.add(node.allocated_gpus, _typed(node, asked.gpus_per_node)),
                     )
         return ClusterSnapshot(
             name=self._name,

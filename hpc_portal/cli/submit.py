@@ -20,6 +20,7 @@ from hpc_portal.cli.portal import Portal
 from hpc_portal.cli.render import err, is_interactive, out, print_json
 from hpc_portal.cli.request import template_body
 from quotas.money import format_vnd
+from schedulers.directives.translation import Dialect
 
 
 def submit(  # noqa: PLR0913 - one argument for each option
@@ -131,7 +132,7 @@ def _script_body(
     translation = translate_file(script, options, resolve=resolve)
     spec = spec_of(translation, options)
     payer = project or spec.account or only_project(portal)
-    if show and translation.options:
+    if show and translation.dialect is not Dialect.NONE:
         err.print(view_of(translation))
     spec = spec.model_copy(update={"account": None})
     return {"project": payer, "spec": spec.model_dump(mode="json", exclude_defaults=True)}

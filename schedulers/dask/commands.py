@@ -105,7 +105,8 @@ def _run_variables(
     if restarts:
         variables |= {"HPC_RESTART_COUNT": str(restarts), "SLURM_RESTART_COUNT": str(restarts)}
     if submission.spec.array is not None:
-        variables |= {"HPC_ARRAY_TASK_ID": str(task_index), "SLURM_ARRAY_TASK_ID": str(task_index)}
+        names = ("HPC_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_ID", "LSB_JOBINDEX")
+        variables |= dict.fromkeys(names, str(task_index))
     if len(share.nodes) > 1:
         name = f"{submission.job_id}/{task_index}/{attempt}"
         port = _FIRST_RENDEZVOUS_PORT + crc32(name.encode()) % _RENDEZVOUS_PORTS
@@ -149,6 +150,9 @@ def _job_variables(submission: Submission) -> dict[str, str]:
         "SLURM_JOB_PARTITION": spec.partition or "",
         "SLURM_JOB_ACCOUNT": spec.account or submission.project,
         "SLURM_SUBMIT_DIR": submission.workspace,
+        "LSB_JOBID": job_id,
+        "LSB_JOBNAME": spec.name,
+        "LSB_JOBINDEX": "0",
     }
     if spec.array:
         variables |= _array_variables(job_id, spec)

@@ -39,7 +39,7 @@ hpc_hash="$(printf %s "$HPC_JOB_ID/${SLURM_ARRAY_TASK_ID:-0}/$HPC_RESTART_COUNT"
 export MASTER_PORT="$((20000 + ${hpc_hash%% *} % 12000))"
 """
 _ARRAY = """
-export HPC_ARRAY_TASK_ID="$SLURM_ARRAY_TASK_ID"
+export HPC_ARRAY_TASK_ID="$SLURM_ARRAY_TASK_ID" LSB_JOBINDEX="$SLURM_ARRAY_TASK_ID"
 """
 
 _RANK = """
@@ -170,6 +170,9 @@ def job_variables(submission: Submission) -> dict[str, str]:
         "HPC_PARTITION": spec.partition or "",
         "HPC_ACCOUNT": spec.account or submission.project,
         "HPC_SUBMIT_DIR": submission.workspace,
+        "LSB_JOBID": job_id,
+        "LSB_JOBNAME": spec.name,
+        "LSB_JOBINDEX": "0",
     }
     if spec.array is None:
         return variables

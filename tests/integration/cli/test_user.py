@@ -204,3 +204,29 @@ def test_a_portal_that_does_not_answer_is_told_apart(stranger: Person) -> None:
     done = stranger.hpc("jobs", HPC_URL="http://127.0.0.1:9", HPC_TOKEN="t")
     assert done.code == UNREACHABLE
     assert "127.0.0.1:9" in done.stderr
+
+
+HEADED = "#!/bin/bash\n#SBATCH --job-name=from-sbatch --time=5\n#SBATCH --mem=64M --mail-type=END\ntrue\n"
+
+
+def test_a_script_for_sbatch_is_shown_submitted_and_overridden(designer: Person) -> None:
+    path = designer.home / "headed.sh"
+    path.write_text(HEADED)
+    done = designer.hpc("submit", str(path), "--dry-run")
+    assert done.code == OK, done.stderr
+    assert "--mail-type=END" in done.stderr
+    submitted_id = designer.hpc("submit", str(path), "--comment=mine", "--hold").stdout.strip()
+    job = designer.hpc("show", submitted_id, "--json").json
+    assert (job["name"], job["held_by"], job["spec"]["comment"]) == ("from-sbatch", "user", "mine")
+    assert job["spec"]["resources"]["walltime_seconds"] == 300
+
+
+def test_a_script_is_translated_without_a_portal(stranger: Person) -> None:
+    path = stranger.home / "headed.sh"
+    path.write_text(HEADED)
+    done = stranger.hpc("translate", str(path), "--json", "--time=10")
+    assert done.json["spec"]["resources"]["walltime_seconds"] == 600
+    path.write_text(HEADED.replace("--mem", "--hint=x --mem"))
+    refused = stranger.hpc("translate", str(path))
+    assert refused.code == USAGE
+    assert "line 3 --hint=x" in refused.stderr

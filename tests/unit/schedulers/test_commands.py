@@ -39,7 +39,9 @@ def test_every_task_of_an_array_has_its_own_variables_and_files() -> None:
     sent = submission(array=ArraySpec(expression="2-8:3"), environment={"SEED": "1"})
     lane = lanes(sent, ONE, (2, 0), (5, 1))["n1"]
     assert [run.key for run in lane.runs] == [f"{JOB_ID}/2/0/0", f"{JOB_ID}/5/1/0"]
-    assert lane.runs[0].environment == {"HPC_ARRAY_TASK_ID": "2", "SLURM_ARRAY_TASK_ID": "2"}
+    assert lane.runs[0].environment == dict.fromkeys(
+        ("HPC_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_ID", "LSB_JOBINDEX"), "2"
+    )
     assert lane.runs[1].environment["SLURM_RESTART_COUNT"] == "1"
     assert lane.runs[1].stdout == f"{WORKSPACE}/slurm-{JOB_ID}_5.out"
     assert lane.runs[1].samples == f"{WORKSPACE}/.hpc/samples-5-1.jsonl"

@@ -71,3 +71,47 @@ def test_its_results_are_its_output_files(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     [task] = TEMPLATE.parse(tmp_path, params).tasks
     assert task.artefacts == (Artefact("slurm-1.out", "log"),)
+
+
+HEADED = """#!/bin/bash
+#SBATCH --job-name=sim --array=0-9 --mem=8G
+#SBATCH --gres=gpu:h100:1 --export=ALL,A=1,B=2
+./simv
+"""
+
+
+def test_header_lines_count_and_what_the_form_changes_goes_before_them() -> None:
+    spec = TEMPLATE.render(
+        TEMPLATE.validate(
+            {
+                "script": HEADED,
+                "array": "0-3",
+                "environment": {"B": "3"},
+                "requeue_exit_codes": [75],
+                "resources": {"cpus": 4, "gpus_per_node": {"any": 2}},
+            }
+        )
+    )
+    assert (spec.name, spec.array and spec.array.expression) == ("sim", "0-3")
+    assert spec.environment == {"A": "1", "B": "3"}
+    assert spec.requeue.on_exit_codes == (75,)
+    asked = spec.resources
+    assert (asked.cpus_per_task, asked.memory_mib_per_node, asked.gpus_per_node) == (4, 8192, {"": 2})
+    assert asked.walltime_seconds == 3600, "what neither says keeps the form's default"
+
+
+def test_what_the_form_leaves_alone_is_the_headers() -> None:
+    spec = TEMPLATE.render(TEMPLATE.validate({"script": HEADED}))
+    assert (spec.name, spec.task_count, spec.resources.gpus_per_node) == ("sim", 10, {"h100": 1})
+
+
+def test_a_header_line_that_cannot_be_translated_is_told_with_its_place() -> None:
+    with pytest.raises(InvalidParameters) as refused:
+        TEMPLATE.render(TEMPLATE.validate({"script": "#!/bin/sh\n#SBATCH --hint=x\ntrue\n"}))
+    (problem,) = refused.value.problems
+    assert (problem.field, problem.place) == ("script", "2: --hint=x")
+    assert problem.text
+
+
+def test_a_variable_that_no_job_may_set_is_refused_beside_a_header_too() -> None:
+    assert "not a variable name" in problems(script=HEADED, environment={"HPC_JOB_ID": "1"})["environment"]

@@ -195,7 +195,7 @@ def test_the_environment_is_the_jobs_own_and_never_empty() -> None:
     names = {text.partition("=")[0] for text in environment}
     assert "A=x=y z" in environment
     assert {"PATH", "HPC_JOB_ID", "HPC_ACCOUNT", "SLURM_SUBMIT_DIR"} <= names
-    assert all(name in {"A", "PATH", "LANG"} or name.startswith(("HPC_", "SLURM_")) for name in names)
+    assert all(name in {"A", "PATH", "LANG"} or name.startswith(("HPC_", "SLURM_", "LSB_")) for name in names)
     assert not any(name.startswith("HPC_PORTAL") for name in names)
 
 
