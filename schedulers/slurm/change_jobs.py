@@ -85,7 +85,7 @@ class Changer:
                 await self._require_partition_allows(alive[0].partition, minutes)
                 await self._set_walltime(alive, minutes, user)
             case SetNice(nice):
-                await self._update(waiting, {"nice": nice}, user)
+                await self._update(waiting, {"nice": nice}, self._admin(user) if nice < 0 else user)
             case CancelTasks(tasks):
                 await self.client.cancel([f"{job_id}_[{compact(tasks.indices())}]"], user=user)
             case _:

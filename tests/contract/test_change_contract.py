@@ -196,3 +196,14 @@ async def test_outcomes_come_in_the_order_of_the_requests(bench: Bench) -> None:
     unknown, known = ChangeRequest("987654", SetNice(3)), ChangeRequest(job_id, SetWalltime(900))
     outcomes = await bench.scheduler.change([unknown, known, unknown])
     assert [type(outcome) for outcome in outcomes] == [Refused, Carried, Refused]
+
+
+async def test_a_job_with_negative_nice_overtakes_the_others(bench: Bench) -> None:
+    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
+    await bench.running(blocker)
+    first = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
+    second = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
+    await change(bench, second, SetNice(-1000))
+    await bench.scheduler.cancel([blocker])
+    await bench.running(second)
+    assert (await bench.snapshot(first)).tasks == ()
