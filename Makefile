@@ -23,7 +23,7 @@ demo: setup-demo$(ON_SLURM) ## A small city, its people, a simulation, a trainin
 	@$(BIN)/$(if $(ON_SLURM),python -m scripts.demo_on_slurm,hpc-portal demo) $(if $(filter-out 0,$(EXIT)),--exit)
 
 .PHONY: slurm-up
-slurm-up: setup-test ## Start a real Slurm cluster here (BIND="folder ...": jobs may write there; SUITE=forky: newer)
+slurm-up: setup-demo-slurm ## Start a real Slurm cluster here (BIND="folder ...": jobs may write there; SUITE=forky: newer)
 	@$(BIN)/python -m scripts.slurm_cluster up $(foreach folder,$(BIND),--bind $(folder)) \
 		$(if $(SUITE),--suite $(SUITE))
 
