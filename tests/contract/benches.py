@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
 from schedulers.cluster import Node, NodeState, Partition
 from schedulers.dask.backend import DaskScheduler
 from schedulers.dask.link import EmbeddedCluster
@@ -22,6 +24,10 @@ from schedulers.protocol import Accepted, Scheduler, Submission
 
 N1 = Node("n1", NodeState.UP, cpus=4, memory_mib=4096, gpus={"h100": 2})
 LICENSES = {"vcs": 1}
+
+_ONE_CLUSTER = pytest.mark.xdist_group("slurm")
+BACKENDS = ("memory", "dask", pytest.param("slurm-tcp", marks=_ONE_CLUSTER))
+OVER_UNIX_SOCKET = pytest.param("slurm-unix", marks=_ONE_CLUSTER)
 
 
 class Behaviour(Enum):

@@ -10,8 +10,18 @@ import pytest
 
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.memory import MemoryScheduler
+from schedulers.protocol import Feature
 from scripts.slurm_cluster.instance import Instance
-from tests.contract.benches import LICENSES, MAIN, N1, Bench, MemoryBench, embedded_scheduler
+from tests.contract.benches import (
+    BACKENDS,
+    LICENSES,
+    MAIN,
+    N1,
+    OVER_UNIX_SOCKET,
+    Bench,
+    MemoryBench,
+    embedded_scheduler,
+)
 from tests.contract.slurm_bench import SlurmBench, slurm_scheduler
 from tests.slurm import settle
 
@@ -30,23 +40,16 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-_SLURM = pytest.mark.xdist_group("slurm")
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        "memory",
-        "dask",
-        pytest.param("slurm-tcp", marks=_SLURM),
-        pytest.param("slurm-unix", marks=_SLURM),
-    ],
-)
+@pytest.fixture(scope="module", params=[*BACKENDS, OVER_UNIX_SOCKET])
 async def module_bench(request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Bench]:
     workspaces = folder / "workspaces"
     if request.param == "memory":
         scheduler = MemoryScheduler(
-            "danang", nodes=[N1], partitions=[replace(MAIN, nodes=(N1.name,))], licenses=LICENSES
+            "danang",
+            nodes=[N1],
+            partitions=[replace(MAIN, nodes=(N1.name,))],
+            licenses=LICENSES,
+            features=frozenset(Feature),
         )
         yield MemoryBench(scheduler, workspaces)
         return

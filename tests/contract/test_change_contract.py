@@ -17,9 +17,13 @@ from schedulers.protocol import (
     SetNice,
     SetWalltime,
 )
-from tests.contract.benches import Behaviour, Bench
+from tests.contract.benches import BACKENDS, Behaviour, Bench
 
-pytestmark = pytest.mark.anyio
+pytestmark = [
+    pytest.mark.anyio,
+    # Slurm counts walltimes in minutes: once is enough, on whatever way requests get there.
+    pytest.mark.parametrize("module_bench", BACKENDS, indirect=True, scope="module"),
+]
 
 ALL_CHANGES = (
     HoldJob(),

@@ -1,13 +1,22 @@
 """What every scheduler backend promises, whatever is behind it (schedulers/protocol.py)."""
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
 
 from schedulers.cluster import NodeState
-from schedulers.jobspec import ArraySpec, RequeuePolicy, ResourceRequest
+from schedulers.jobspec import ArraySpec, DependencyKind, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import ExitCode, JobState, StateFlag
-from schedulers.protocol import Accepted, Feature, Refused
+from schedulers.protocol import (
+    Accepted,
+    Carried,
+    ChangeRequest,
+    Feature,
+    Refused,
+    ReleaseJob,
+    SchedulerDependency,
+)
 from tests.contract.benches import Behaviour, Bench
 
 pytestmark = pytest.mark.anyio
@@ -231,3 +240,44 @@ async def test_the_cluster_shows_what_jobs_hold(bench: Bench) -> None:
     default = cluster.partition(None)
     assert default
     assert bench.node.name in default.nodes or default.nodes == ("*",)
+
+
+async def test_a_job_handed_over_held_starts_when_it_is_released(bench: Bench) -> None:
+    submission = replace(bench.submission(Behaviour.SUCCEEDS), is_held=True)
+    (outcome,) = await bench.scheduler.submit([submission])
+    assert isinstance(outcome, Accepted)
+    job_id = outcome.scheduler_job_id
+
+    async def is_held() -> bool:
+        return (await bench.snapshot(job_id)).pending_reason == "JobHeldUser"
+
+    await bench.until(is_held)
+    assert (await bench.snapshot(job_id)).tasks == ()
+    assert await bench.scheduler.change([ChangeRequest(job_id, ReleaseJob())]) == [Carried()]
+    (task,) = (await bench.ended(job_id)).tasks
+    assert task.state is JobState.COMPLETED
+
+
+async def test_a_job_starts_after_those_that_it_depends_on_and_not_after_a_failure(bench: Bench) -> None:
+    if Feature.KEEPS_DEPENDENCIES not in bench.scheduler.features:
+        pytest.skip("the portal keeps dependencies for this backend")
+    fails = await bench.submit(Behaviour.EXITS_WITH_3)
+
+    async def after(kind: DependencyKind) -> str:
+        submission = bench.submission(Behaviour.SUCCEEDS)
+        condition = SchedulerDependency(kind, fails)
+        (outcome,) = await bench.scheduler.submit([replace(submission, dependencies=(condition,))])
+        assert isinstance(outcome, Accepted), outcome
+        return outcome.scheduler_job_id
+
+    never, mourns = await after(DependencyKind.AFTEROK), await after(DependencyKind.AFTERANY)
+    (failed,) = (await bench.ended(fails)).tasks
+    (task,) = (await bench.ended(mourns)).tasks
+    assert failed.ended_at
+    assert task.started_at
+    assert failed.ended_at <= task.started_at
+
+    async def is_hopeless() -> bool:
+        return (await bench.snapshot(never)).pending_reason == "DependencyNeverSatisfied"
+
+    await bench.until(is_hopeless)
