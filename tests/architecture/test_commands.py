@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from hpc_portal.cli import operator, user
+from schedulers.directives.sbatch_options import OPTIONS
 from scripts.write_docs import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -47,7 +48,10 @@ def problem(words: list[str]) -> str:
 
 
 def _options(command: Any) -> set[str]:  # noqa: ANN401 - Typer's own command classes are private
-    return {"--help"}.union(*({*option.opts, *option.secondary_opts} for option in command.params))
+    own = {"--help"}.union(*({*option.opts, *option.secondary_opts} for option in command.params))
+    if command.context_settings.get("ignore_unknown_options"):  # what is not its own is sbatch's
+        return own | {f"--{option.name}" for option in OPTIONS if option.key}
+    return own
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
