@@ -7,13 +7,13 @@ import pytest
 
 from scripts.slurm_cluster.instance import Instance
 from tests.postgres import PostgresServer, running_server
-from tests.slurm import put_in_one_process, running_cluster, settle
+from tests.slurm import group_by_module, running_cluster, settle
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One Slurm cluster is enough for all. First: xdist reads the marks in this same hook."""
-    put_in_one_process(items)
+    """Before xdist, which reads the marks in this same hook."""
+    group_by_module(items)
 
 
 @pytest.fixture(scope="session")

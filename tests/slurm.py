@@ -1,7 +1,7 @@
 """A real Slurm cluster for tests: one of the test process's own, started by the first test that asks.
 
-Ask for the fixture `slurm` (or `slurm_cluster` in fixtures of a wider scope). Such tests all go to one
-process (the xdist group "slurm"): a run of the suite starts one cluster, and nobody else uses it meanwhile.
+Ask for the fixture `slurm` (or `slurm_cluster` in fixtures of a wider scope). Nobody else uses this cluster
+meanwhile: each process of a run that gets such tests starts its own.
 A machine where no cluster can start fails: what the portal promises about Slurm would go untested.
 
 `HPC_PORTAL_SLURM_SUITE=forky` tests with the Slurm of another Debian release: the day that a site upgrades.
@@ -25,11 +25,26 @@ _GROUP = "slurm"
 _FIXTURE = "slurm_cluster"
 
 
-def put_in_one_process(items: list[pytest.Item]) -> None:
-    """Mark every test that uses the cluster, so that one xdist worker runs them all."""
+def group_by_module(items: list[pytest.Item]) -> None:
+    """Send the cluster's tests of one module to one xdist worker: then few workers need a cluster.
+
+    Not all to the same: they mostly wait for Slurm, and in the end the other workers would wait for them.
+    A module that runs on several backends is as many groups.
+    """
     for item in items:
-        if isinstance(item, pytest.Function) and _FIXTURE in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group(_GROUP))
+        if isinstance(item, pytest.Function) and _uses_cluster(item):
+            backends = [text for text in map(str, _parameters(item)) if text.startswith(_GROUP)]
+            item.add_marker(pytest.mark.xdist_group("-".join((_GROUP, item.path.stem, *backends))))
+
+
+def _uses_cluster(item: pytest.Function) -> bool:
+    """By its fixtures; or by a mark, where it asks for the cluster while it runs."""
+    is_marked = any(mark.args == (_GROUP,) for mark in item.iter_markers("xdist_group"))
+    return is_marked or _FIXTURE in item.fixturenames
+
+
+def _parameters(item: pytest.Function) -> Sequence[object]:
+    return tuple(item.callspec.params.values()) if hasattr(item, "callspec") else ()
 
 
 @contextmanager

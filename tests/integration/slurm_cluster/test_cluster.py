@@ -55,9 +55,9 @@ def token(slurm: Instance, user: str) -> str:
     return f"{signed}.{encode(hmac.digest(slurm.jwt_key(), signed.encode(), hashlib.sha256))}"
 
 
-def test_tests_of_the_cluster_share_one_process(slurm: Instance, request: pytest.FixtureRequest) -> None:
+def test_the_tests_of_this_module_share_one_process(slurm: Instance, request: pytest.FixtureRequest) -> None:
     is_grouped = request.config.getoption("loadgroup", default=False)
-    assert request.node.nodeid.endswith("@slurm") == is_grouped
+    assert request.node.nodeid.endswith("@slurm-test_cluster") == is_grouped
 
 
 @pytest.mark.parametrize("transport", ["tcp", "unix"])
