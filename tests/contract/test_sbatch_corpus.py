@@ -212,5 +212,11 @@ async def test_a_script_asks_for_the_same_through_the_portal_as_through_sbatch(
         assert abs(at - wanted_at) < timedelta(minutes=15)
 
 
+@pytest.mark.anyio
+async def test_every_compared_field_is_told_of_some_script(corpus: Mapping[str, Submitted]) -> None:
+    told = {name for found in corpus.values() for name, value in found.by_sbatch.items() if value}
+    assert told == set(COMPARED)
+
+
 def test_the_corpus_is_large_enough_to_mean_something() -> None:
     assert len(CORPUS) >= 40
