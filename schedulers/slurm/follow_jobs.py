@@ -5,9 +5,10 @@ ends only when the attempts before it are known too, so that none of them stays 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from schedulers.array_tasks import TaskSet
 from schedulers.jobspec import ArraySpec
@@ -37,6 +38,19 @@ class _Known:
     reason: str = ""
 
 
+class _Sum(NamedTuple):
+    """What a job's records amount to."""
+
+    was_read: bool = False
+    is_lost: bool = False
+    """Neither slurmctld nor slurmdbd knows what became of it."""
+    waits: bool = False
+    pending_reason: str = ""
+    is_closed: bool = False
+    is_open: bool = True
+    """Something of it has not ended."""
+
+
 @dataclass(slots=True)
 class _View:
     """One job."""
@@ -45,7 +59,7 @@ class _View:
     version: int = 0
     was_read: bool = False
     is_lost: bool = False
-    """Neither slurmctld nor slurmdbd knows what became of it."""
+    sum: _Sum = field(default_factory=_Sum)
     listed: Lines = field(default_factory=dict)
     """How it was listed when it was last read."""
     records: dict[str, _Known] = field(default_factory=dict)
@@ -56,6 +70,8 @@ class _View:
     """Tasks that left the rest without a record, since when: cancelled, or started and ended unseen."""
     cancelled: list[tuple[ArraySpec, datetime]] = field(default_factory=list)
     """Tasks that we cancelled, and when."""
+    is_doubtful: bool = True
+    """Something was learned of it, and it was not looked yet whether slurmdbd has to be asked."""
     read_at: float = 0.0
     ask_again_at: float = 0.0
     asked: int = 0
@@ -64,20 +80,19 @@ class _View:
     def may_own(self, owner: Owner) -> bool:
         return self.owner is None or self.owner.may_be(owner)
 
-    @property
-    def waits(self) -> bool:
-        return any(known.waits for known in self.records.values())
-
-    @property
-    def is_closed(self) -> bool:
-        return self.was_read and not (self.waits or self.withheld or self.unexplained)
-
-    @property
-    def pending_reason(self) -> str:
+    def sum_up(self) -> _Sum:
         waiting = [known for known in self.records.values() if known.waits]
         # The rest speaks for an array; a task that was requeued only when there is no rest.
-        waiting.sort(key=lambda known: known.task_index is not None)
-        return waiting[0].reason if waiting else ""
+        speaker = min(waiting, key=lambda known: known.task_index is not None, default=None)
+        in_doubt = bool(self.withheld or self.unexplained)
+        return _Sum(
+            was_read=self.was_read,
+            is_lost=self.is_lost,
+            waits=bool(waiting),
+            pending_reason=speaker.reason if speaker else "",
+            is_closed=self.was_read and not (waiting or in_doubt),
+            is_open=in_doubt or not all(known.has_ended for known in self.records.values()),
+        )
 
 
 UNEXPLAINED_SECONDS = 60.0
@@ -95,7 +110,8 @@ class Book:
     def follow(self, job_ids: Iterable[str]) -> None:
         """Keep track of these from now on."""
         for job_id in job_ids:
-            self._views.setdefault(job_id, _View())
+            if job_id not in self._views:
+                self._views[job_id] = _View()
 
     def expect(self, job_id: str, owner: Owner) -> None:
         """Keep track of a job that was just submitted or found; what had its number before is dropped."""
@@ -125,9 +141,9 @@ class Book:
                 continue
             seen[job_id] = JobSnapshot(
                 scheduler_job_id=job_id,
-                pending_reason=view.pending_reason,
+                pending_reason=view.sum.pending_reason,
                 tasks=tuple(run.snapshot for run in view.runs.values() if run.version > after),
-                is_closed=view.is_closed,
+                is_closed=view.sum.is_closed,
             )
         return Observation(cursor=self.version, jobs=seen)
 
@@ -149,7 +165,7 @@ class Book:
         due = []
         for job_id in job_ids:
             view = self._views[job_id]
-            if view.was_read and view.waits:
+            if view.sum.waits:
                 age = (now - view.read_at) / (1 + len(view.records) / 50)
                 if age > after_seconds:
                     due.append((-age, job_id))
@@ -160,8 +176,11 @@ class Book:
         wanted: dict[str, str] = {}
         for job_id in job_ids:
             view = self._views[job_id]
-            if view.ask_again_at <= now:
-                wanted.update((raw_id, job_id) for raw_id in self._unclear(job_id, view, states))
+            is_gone = view.sum.is_open and not states.of(job_id)
+            if (view.is_doubtful or is_gone) and view.ask_again_at <= now:
+                unclear = list(self._unclear(job_id, view, states))
+                view.is_doubtful = bool(unclear)
+                wanted.update(dict.fromkeys(unclear, job_id))
         return wanted
 
     def _unclear(self, job_id: str, view: _View, states: States) -> Iterator[str]:
@@ -197,22 +216,27 @@ class Book:
             return
         before, view.listed = view.listed, states.of(job_id)
         view.read_at = now
-        for record in found:
-            self._take(view, record)
-        self._note_gone(view, before.keys() - view.listed.keys(), now)
-        if any(record.task_index is None and record.state.has_ended for record in found):
-            self._end_cancelled(view)
+        with self._changing(view):
+            for record in found:
+                self._take(view, record)
+            self._note_gone(view, before.keys() - view.listed.keys(), now)
+            if any(record.task_index is None and record.state.has_ended for record in found):
+                self._end_cancelled(view)
 
     def take_records(self, records: Iterable[Record], news: News, states: States, *, now: float) -> None:
         """Take in single records that changed, and what is listed no more."""
+        by_job: dict[str, list[Record]] = {job_id: [] for job_id in {*news.records.values(), *news.gone}}
         for record in records:
-            view = self._views.get(record.job_id)
-            if view is not None and view.may_own(record.owner):
-                self._take(view, record)
-        for job_id in {*news.records.values(), *news.gone}:
-            self._views[job_id].listed = states.of(job_id)
-        for job_id, gone in news.gone.items():
-            self._note_gone(self._views[job_id], gone, now)
+            if record.job_id in by_job:
+                by_job[record.job_id].append(record)
+        for job_id, found in by_job.items():
+            view = self._views[job_id]
+            view.listed = states.of(job_id)
+            with self._changing(view):
+                for record in found:
+                    if view.may_own(record.owner):
+                        self._take(view, record)
+                self._note_gone(view, news.gone.get(job_id, ()), now)
 
     def expect_cancelled(self, job_id: str, tasks: ArraySpec, *, at: datetime) -> None:
         """We cancelled these tasks: those that leave the rest without a record never started."""
@@ -227,7 +251,6 @@ class Book:
                 continue
             if not self._note_cancelled(view, task_index):
                 view.unexplained.setdefault(task_index, now)
-                self._bump(view)
 
     def _end_cancelled(self, view: _View) -> None:
         """The rest of an array is over: of what never started, we know those tasks that we cancelled."""
@@ -245,7 +268,6 @@ class Book:
         return at is not None
 
     def _take(self, view: _View, record: Record) -> None:
-        before = view.was_read, view.is_closed, view.pending_reason
         view.was_read, view.is_lost = True, False
         view.owner = view.owner or record.owner
         state = record.state
@@ -263,8 +285,6 @@ class Book:
             view.unexplained.pop(record.task_index, None)
         if record.run is not None:
             self._put(view, record.run)
-        if before != (view.was_read, view.is_closed, view.pending_reason):
-            self._bump(view)
 
     def take_past(
         self, wanted: Mapping[str, str], past: Collection[PastRun], states: States, *, now: float
@@ -276,16 +296,14 @@ class Book:
                 by_job[run.job_id].append(run)
         for job_id, runs in by_job.items():
             view = self._views[job_id]
-            before = view.was_read, view.is_closed, view.is_lost, view.pending_reason
-            self._take_runs(job_id, view, runs, states)
-            self._settle_unexplained(view, runs, now)
-            still = list(self._unclear(job_id, view, states))
-            view.is_lost = job_id in still and not states.of(job_id) and not runs
+            with self._changing(view):
+                self._take_runs(job_id, view, runs, states)
+                self._settle_unexplained(view, runs, now)
+                still = list(self._unclear(job_id, view, states))
+                view.is_lost = job_id in still and not states.of(job_id) and not runs
             view.asked = view.asked + 1 if still else 0
             pause = min(_FIRST_RETRY_SECONDS * 2**view.asked, _LAST_RETRY_SECONDS)
             view.ask_again_at = now + pause if still else 0.0
-            if before != (view.was_read, view.is_closed, view.is_lost, view.pending_reason):
-                self._bump(view)
 
     def _take_runs(self, job_id: str, view: _View, runs: list[PastRun], states: States) -> None:
         last = {run.raw_id: run.attempt for run in runs}  # oldest first: the newest stays
@@ -348,6 +366,15 @@ class Book:
         for run_id in sorted(view.withheld):
             if not self._lacks_history(view, *run_id):
                 self._put(view, view.withheld.pop(run_id))
+
+    @contextmanager
+    def _changing(self, view: _View) -> Iterator[None]:
+        """Whatever is learned in here counts as one change."""
+        yield
+        view.is_doubtful = True
+        before, view.sum = view.sum, view.sum_up()
+        if view.sum != before:
+            self._bump(view)
 
     def _bump(self, view: _View) -> None:
         self.version += 1
