@@ -33,7 +33,7 @@ def group_by_module(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if isinstance(item, pytest.Function) and _uses_cluster(item):
-            backends = [text for text in map(str, _parameters(item)) if text.startswith(_GROUP)]
+            backends = [text for text in map(str, _parameters(item)) if text.startswith(f"{_GROUP}-")]
             item.add_marker(pytest.mark.xdist_group("-".join((_GROUP, item.path.stem, *backends))))
 
 
