@@ -1,0 +1,237 @@
+"""Jobs are handed to Slurm once, whatever becomes of the answers."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from schedulers.errors import SchedulerRefused, SchedulerUnavailable, SubmitUncertain
+from schedulers.jobspec import JobSpec
+from schedulers.protocol import Accepted, Refused, Submission, Uncertain
+from schedulers.slurm.backend import SlurmScheduler
+from schedulers.slurm.client import SlurmClient, SubmittedJob
+from schedulers.slurm.find_jobs import find_jobs
+from schedulers.slurm.submit_jobs import Submitter
+from schedulers.slurm.translate import comment_of
+from schedulers.slurm.wire import SlurmJob
+from schedulers.slurm.wire_accounting import AccountedJob
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+class Slurm:
+    """A slurmrestd that keeps what it is given, and fails on the names that a test chooses."""
+
+    def __init__(self) -> None:
+        self.jobs_there: list[SlurmJob] = []
+        self.accounted: list[AccountedJob] = []
+        self.cancelled: list[str] = []
+        self.windows: list[tuple[datetime, datetime]] = []
+        self.calls: Counter[str] = Counter()
+        self.problems: dict[str, Exception] = {}
+        self.lost_answers: set[str] = set()
+        self.nobody: set[str] = set()
+        self.at_once = self.most_at_once = 0
+        self.is_accounting_up = True
+
+    async def submit(self, job: Mapping[str, object], *, user: str) -> SubmittedJob:
+        name = str(job["name"])
+        self.calls["submit"] += 1
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        if name in self.problems:
+            raise self.problems[name]
+        number = len(self.jobs_there) + 1
+        owner = "nobody" if user in self.nobody else user
+        self.jobs_there.append(slurm_job(number, str(job["comment"]), owner))
+        if name in self.lost_answers:
+            raise SubmitUncertain("the connection broke")
+        return SubmittedJob(number)
+
+    async def job(self, job_id: str) -> list[SlurmJob]:
+        self.calls["job"] += 1
+        return [job for job in self.jobs_there if str(job.job_id) == job_id]
+
+    async def jobs(self) -> list[SlurmJob]:
+        return self.jobs_there
+
+    async def accounting(self, *, start: datetime, end: datetime) -> list[AccountedJob]:
+        if not self.is_accounting_up:
+            raise SchedulerUnavailable("slurmdbd is down")
+        self.windows.append((start, end))
+        return [job for job in self.accounted if job.time.start and start <= job.time.start < end]
+
+    async def cancel(self, job_ids: Sequence[str], *, user: str | None) -> None:
+        self.calls[f"cancel as {user}"] += 1
+        self.cancelled += job_ids
+
+    def as_client(self) -> SlurmClient:
+        return cast("SlurmClient", self)
+
+
+def slurm_job(number: int, comment: str, user: str = "an") -> SlurmJob:
+    return SlurmJob(job_id=number, comment=comment, user_name=user)
+
+
+def submission(name: str = "sim", *, user: str = "an") -> Submission:
+    return Submission(
+        job_id=uuid4(),
+        spec=JobSpec(name=name, argv=("true",), partition="short"),
+        cluster_user=user,
+        organisation="uni",
+        project="lab",
+        workspace="/work/job",
+        submitted_at=datetime.now(UTC),
+    )
+
+
+async def test_a_burst_goes_out_several_at_once_and_no_more_than_allowed() -> None:
+    slurm = Slurm()
+    submitter = Submitter(slurm.as_client(), at_once=4)
+    await submitter.submit([submission()])
+    jobs = [submission() for _ in range(40)]
+    outcomes = await submitter.submit(jobs)
+    assert all(isinstance(outcome, Accepted) for outcome in outcomes)
+    assert slurm.most_at_once == 4
+    by_key = {job.comment: str(job.job_id) for job in slurm.jobs_there}
+    assert outcomes == [Accepted(by_key[comment_of(job.job_id)]) for job in jobs]
+
+
+async def test_nothing_is_looked_up_for_new_jobs_but_the_first_of_each_user() -> None:
+    slurm = Slurm()
+    submitter = Submitter(slurm.as_client())
+    await submitter.submit([submission(user=user) for user in ("an", "binh") for _ in range(20)])
+    assert slurm.calls == {"submit": 40, "job": 2}
+
+
+async def test_a_job_that_slurm_took_for_another_user_is_cancelled_and_refused() -> None:
+    slurm = Slurm()
+    slurm.nobody = {"ghost"}
+    outcomes = await Submitter(slurm.as_client()).submit([submission(user="ghost"), submission(user="an")])
+    assert isinstance(outcomes[0], Refused)
+    assert "does not know that user" in outcomes[0].reason
+    assert isinstance(outcomes[1], Accepted)
+    assert slurm.cancelled == [str(job.job_id) for job in slurm.jobs_there if job.user_name == "nobody"]
+
+
+async def test_a_no_names_what_was_asked_for() -> None:
+    slurm = Slurm()
+    slurm.problems["sim"] = SchedulerRefused("Invalid account")
+    (outcome,) = await Submitter(slurm.as_client()).submit([submission()])
+    assert outcome == Refused("Invalid account (partition short, account lab, user an)")
+
+
+async def test_when_nothing_could_be_sent_all_may_be_sent_again() -> None:
+    slurm = Slurm()
+    slurm.problems["sim"] = SchedulerUnavailable("down")
+    with pytest.raises(SchedulerUnavailable):
+        await Submitter(slurm.as_client()).submit([submission(), submission()])
+
+
+async def test_when_some_were_sent_the_others_are_looked_for_first() -> None:
+    slurm = Slurm()
+    slurm.problems["unlucky"] = SchedulerUnavailable("down")
+    submitter = Submitter(slurm.as_client())
+    lucky, unlucky = submission(), submission("unlucky")
+    assert await submitter.submit([lucky, unlucky]) == [Accepted("1"), Uncertain("down")]
+    del slurm.problems["unlucky"]
+    assert await submitter.submit([unlucky]) == [Accepted("2")]
+
+
+async def test_a_request_without_an_answer_is_not_repeated_while_it_may_still_arrive() -> None:
+    slurm = Slurm()
+    slurm.problems["sim"] = SubmitUncertain("timeout")
+    backend = SlurmScheduler("danang", slurm.as_client(), quiet_seconds=1e9)
+    job = submission()
+    assert await backend.submit([job]) == [Uncertain("timeout")]
+    slurm.problems.clear()
+    (again,) = await backend.submit([job])
+    assert isinstance(again, Uncertain)
+    with pytest.raises(SchedulerUnavailable):
+        await backend.find([job.job_id])
+    assert slurm.calls["submit"] == 1
+    backend._submitter._quiet_seconds = 0.0
+    assert await backend.submit([job]) == [Accepted("1")]
+    assert slurm.calls["submit"] == 2
+
+
+async def test_a_job_whose_answer_got_lost_is_found_by_its_key() -> None:
+    slurm = Slurm()
+    slurm.lost_answers = {"sim"}
+    backend = SlurmScheduler("danang", slurm.as_client())
+    job = submission()
+    assert await backend.submit([job]) == [Uncertain("the connection broke")]
+    assert await backend.find([job.job_id]) == {job.job_id: "1"}
+    assert await backend.submit([job]) == [Accepted("1")]
+    assert len(slurm.jobs_there) == 1
+
+
+async def test_a_job_that_is_there_twice_runs_once() -> None:
+    slurm = Slurm()
+    job = submission()
+    slurm.jobs_there = [slurm_job(number, comment_of(job.job_id)) for number in (9, 7)]
+    backend = SlurmScheduler("danang", slurm.as_client())
+    assert await backend.find([job.job_id]) == {job.job_id: "7"}
+    assert slurm.cancelled == ["9"]
+
+
+async def test_nobody_says_that_a_job_is_not_there_while_slurmdbd_is_down() -> None:
+    slurm = Slurm()
+    slurm.is_accounting_up = False
+    with pytest.raises(SchedulerUnavailable):
+        await find_jobs(slurm.as_client(), [uuid4()], lookback=timedelta(days=1))
+
+
+def time_ordered(at: datetime) -> UUID:
+    """A version 7 UUID, as the portal makes them."""
+    return UUID(int=(int(at.timestamp() * 1000) << 80) | (7 << 76) | (2 << 62) | 5)
+
+
+async def test_slurmdbd_is_asked_no_further_back_than_the_job_is_old() -> None:
+    slurm = Slurm()
+    now = datetime.now(UTC)
+    await find_jobs(slurm.as_client(), [time_ordered(now - timedelta(hours=20))], lookback=timedelta(days=30))
+    oldest = min(start for start, _ in slurm.windows)
+    assert timedelta(hours=20) < now - oldest < timedelta(hours=22)
+    assert all(end - start <= timedelta(hours=12) for start, end in slurm.windows)
+    slurm.windows.clear()
+    await find_jobs(slurm.as_client(), [uuid4()], lookback=timedelta(days=2))
+    assert timedelta(hours=47) < now - min(start for start, _ in slurm.windows) < timedelta(hours=50)
+
+
+async def test_a_job_that_left_slurmctlds_memory_is_found_in_slurmdbd() -> None:
+    slurm = Slurm()
+    by_comment, by_folder, theirs = uuid4(), uuid4(), uuid4()
+    started = {"start": int(datetime.now(UTC).timestamp()) - 3600}
+    facts = [
+        {"job_id": 5, "user": "an", "comment": {"job": comment_of(by_comment)}},
+        {"job_id": 6, "user": "an", "working_directory": f"/work/uni/lab/an/{by_folder}/run"},
+        {"job_id": 7, "user": "an", "working_directory": f"/work/{theirs}", "comment": {"job": "by hand"}},
+        {"job_id": 9, "user": "an", "comment": {"job": comment_of(by_comment)}, "array": {"job_id": 5}},
+    ]
+    slurm.accounted = [AccountedJob.model_validate({**one, "time": started}) for one in facts]
+    found = await find_jobs(slurm.as_client(), [by_comment, by_folder, theirs], lookback=timedelta(days=2))
+    assert {key: [job.scheduler_job_id for job in jobs] for key, jobs in found.items()} == {
+        by_comment: ["5"],
+        by_folder: ["6"],
+    }
+
+
+async def test_a_repeat_of_a_job_within_one_batch_is_the_same_job() -> None:
+    slurm = Slurm()
+    job = submission()
+    twice = replace(job)
+    assert await Submitter(slurm.as_client()).submit([job, twice]) == [Accepted("1"), Accepted("1")]
+    assert slurm.calls["submit"] == 1
