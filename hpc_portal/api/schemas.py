@@ -371,6 +371,8 @@ class JobReply(Reply):
     project: str
     organisation: str
     user: str
+    scheduler: str
+    """The cluster."""
     partition: str
     is_array: bool
     origin: JobOrigin
@@ -403,7 +405,6 @@ class JobDetailReply(JobReply):
 
     spec: JobSpec
     parameters: dict[str, Any] | None
-    scheduler: str
     scheduler_job_id: str | None
     dispatched_at: datetime | None
     nice: int

@@ -115,7 +115,6 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("Tasks"), tasks_of(job)),
             (_("Exit"), exit_of(job)),
             (_("Cluster"), job["scheduler"]),
-            (_("Cluster"), job["scheduler"]),
             (_("Partition"), job["partition"]),
             (_("Submitted"), render.instant(job["submitted_at"])),
             (_("Started"), render.instant(job["started_at"])),

@@ -90,6 +90,7 @@ class Pages:
             "csrf_token": csrf_token(request),
             "here": here if request.method == "GET" else "/",
             "navigation": _navigation(actor, request.url.path) if actor else (),
+            "has_clusters": len(request.app.state.services.settings.cluster_names) > 1,
             "troubles": list_troubles(request.app.state.services) if actor else (),
             "stream": False,
             **(facts or {}),

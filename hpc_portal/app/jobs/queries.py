@@ -72,6 +72,8 @@ class JobSummary:
     organisation_id: UUID
     user: str
     user_id: UUID
+    scheduler: str
+    """The cluster's name."""
     partition: str
     is_array: bool
     is_external: bool
@@ -131,7 +133,6 @@ class JobDetail(JobSummary):
     workspace: str
     """Relative to the workspace root."""
     cluster_user: str
-    scheduler: str
     scheduler_job_id: str | None
     dispatched_at: datetime | None
     priority: int
