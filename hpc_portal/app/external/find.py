@@ -13,7 +13,12 @@ from hpc_portal.app import events
 from hpc_portal.app.external.charge import charge_job
 from hpc_portal.app.external.claim import Claims, claim_runs
 from hpc_portal.app.external.jobs import ExternalJob, as_jobs, changed_jobs, settle_job, write_job
-from hpc_portal.app.external.unclaimed import drop_unclaimed, keep_unclaimed, runs_to_try_again
+from hpc_portal.app.external.unclaimed import (
+    drop_unclaimed,
+    is_news,
+    keep_unclaimed,
+    runs_to_try_again,
+)
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.tables import ExternalReader
 from schedulers.errors import SchedulerUnavailable
@@ -78,20 +83,22 @@ class FindExternalStep:
         if not runs:
             return
         now = self._context.clock.now()
-        claims, jobs = await self._context.read(functools.partial(self._sort, runs=runs))
+        claims, jobs, has_news = await self._context.read(functools.partial(self._sort, runs=runs))
         for start in range(0, len(jobs), _JOBS_PER_TRANSACTION):
             some = jobs[start : start + _JOBS_PER_TRANSACTION]
             await self._context.write(functools.partial(self._write, jobs=some, at=now))
-        if claims.unclaimed or claims.own:
+        if has_news:
             await self._context.write(functools.partial(self._set_aside, claims=claims, at=now))
         if jobs:
             log.info("external.jobs_written", cluster=self._cluster, jobs=len(jobs))
 
     def _sort(
         self, connection: Connection, *, runs: Sequence[ExternalRun]
-    ) -> tuple[Claims, list[ExternalJob]]:
+    ) -> tuple[Claims, list[ExternalJob], bool]:
+        """Whose they are, the jobs to write, and whether anything has to be set aside; only reads."""
         claims = claim_runs(connection, self._cluster, runs)
-        return claims, changed_jobs(connection, as_jobs(self._cluster, claims.external))
+        jobs = changed_jobs(connection, as_jobs(self._cluster, claims.external))
+        return claims, jobs, is_news(connection, self._cluster, claims.unclaimed, claims.own)
 
     def _write(self, connection: Connection, *, jobs: Sequence[ExternalJob], at: datetime) -> None:
         events.take_turns(connection)

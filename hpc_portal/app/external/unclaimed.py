@@ -21,6 +21,7 @@ from schedulers.tres import times
 
 _RUN = TypeAdapter(ExternalRun)
 _KEY = ("cluster", "scheduler_job_id", "submitted_at")
+_ROW_KEY = tuple_(col(UnclaimedRun.scheduler_job_id), col(UnclaimedRun.submitted_at))
 _CHUNK = 500
 _MOST_TRIED_AGAIN = 500
 _MOST_LISTED = 10_000
@@ -49,6 +50,37 @@ class UnclaimedGroup:
     """When the first of them was found."""
 
 
+def is_news(
+    connection: Connection,
+    cluster: str,
+    unclaimed: Sequence[tuple[ExternalRun, str]],
+    claimed: Sequence[ExternalRun],
+) -> bool:
+    """Whether keeping the first and dropping the second would change anything that is stored."""
+    stored: dict[tuple[str, datetime], tuple[str, Any]] = {}
+    keys = [(run.key, run.submitted_at) for run in (*(run for run, _ in unclaimed), *claimed)]
+    columns = (
+        col(UnclaimedRun.scheduler_job_id),
+        col(UnclaimedRun.submitted_at),
+        col(UnclaimedRun.why),
+        col(UnclaimedRun.record),
+    )
+    for start in range(0, len(keys), _CHUNK):
+        found = connection.execute(
+            select(*columns).where(
+                col(UnclaimedRun.cluster) == cluster, _ROW_KEY.in_(keys[start : start + _CHUNK])
+            )
+        )
+        stored |= {(row.scheduler_job_id, row.submitted_at): (row.why, row.record) for row in found}
+    if any((run.key, run.submitted_at) in stored for run in claimed):
+        return True
+    return any(
+        stored.get((run.key, run.submitted_at)) != (why, _RUN.dump_python(run, mode="json"))
+        for run, why in unclaimed
+        if _used_something(run)
+    )
+
+
 def keep_unclaimed(
     connection: Connection, cluster: str, runs: Iterable[tuple[ExternalRun, str]], *, at: datetime
 ) -> None:
@@ -65,7 +97,7 @@ def keep_unclaimed(
             "found_at": at,
         }
         for run, why in runs
-        if run.started_at is not None and run.ended_at is not None
+        if _used_something(run)
     ]
     if rows:
         connection.execute(_KEEP[connection.dialect.name], rows)
@@ -73,10 +105,15 @@ def keep_unclaimed(
 
 def drop_unclaimed(connection: Connection, cluster: str, runs: Sequence[ExternalRun]) -> None:
     """These are charged now, or turned out to be the portal's own."""
-    key = tuple_(col(UnclaimedRun.scheduler_job_id), col(UnclaimedRun.submitted_at))
     for start in range(0, len(runs), _CHUNK):
         some = [(run.key, run.submitted_at) for run in runs[start : start + _CHUNK]]
-        connection.execute(delete(UnclaimedRun).where(col(UnclaimedRun.cluster) == cluster, key.in_(some)))
+        connection.execute(
+            delete(UnclaimedRun).where(col(UnclaimedRun.cluster) == cluster, _ROW_KEY.in_(some))
+        )
+
+
+def _used_something(run: ExternalRun) -> bool:
+    return run.started_at is not None and run.ended_at is not None
 
 
 def runs_to_try_again(connection: Connection, cluster: str) -> list[ExternalRun]:
