@@ -111,12 +111,14 @@ class SharedWake:
         self._events.add(event)
         if self._relaying is None or self._relaying.done():
             self._relaying = asyncio.create_task(self._relay())
+        relaying = self._relaying
         try:
-            await asyncio.shield(self._relaying)
+            await asyncio.shield(relaying)
         finally:
             self._events.discard(event)
             if not self._events:
-                self._relaying.cancel()
+                relaying.cancel()
+                self._relaying = None
 
     async def _relay(self) -> None:
         heard = asyncio.Event()

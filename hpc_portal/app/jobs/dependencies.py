@@ -296,6 +296,7 @@ async def give_up_hopeless(context: ControllerContext) -> bool:
         col(Job.state) == JobState.PENDING,
         col(Job.state_reason) == NEVER,
         col(Job.cancel_requested_at).is_(None),
+        col(Job.is_external).is_(False),  # whoever submitted it there decides
     )
     if not await context.read(
         lambda connection: connection.execute(select(exists().where(*hopeless))).scalar()

@@ -107,3 +107,48 @@ def test_what_no_folder_can_hold_is_told_at_submit(change: dict[str, object], pr
 
 def test_an_ordinary_layout_has_no_problems() -> None:
     assert layout_problems(SPEC) == []
+
+
+AS_ROOT = pytest.mark.skipif("os.geteuid() != 0", reason="only root can give a folder away")
+OWNER = 54_321
+
+
+def owners(home: Path) -> set[int]:
+    return {path.stat().st_uid for path in (home, *home.rglob("*"))}
+
+
+@AS_ROOT
+def test_a_given_folder_belongs_to_its_account_and_stays_readable_for_the_portals_group(
+    tmp_path: Path,
+) -> None:
+    home = prepare_workspace(tmp_path, RELATIVE, SPEC, owner=OWNER)
+    assert owners(home) == {OWNER}
+    assert home.stat().st_gid == home.parent.stat().st_gid
+    assert mode(home) == mode(home / "run") == mode(home / "cfg") == 0o2770
+    assert mode(home / "job.sh") == 0o750
+    assert (home.parent.stat().st_uid, mode(home.parent)) == (0, 0o711)
+
+
+@AS_ROOT
+def test_a_folder_that_a_killed_portal_left_half_given_is_given_next_time(tmp_path: Path) -> None:
+    home = prepare_workspace(tmp_path, RELATIVE, SPEC, owner=OWNER)
+    for path in (home, home / "cfg", home / "run"):
+        os.chown(path, 0, -1)
+        path.chmod(0o700)
+    (home / "cfg" / "tests.json").unlink()
+    prepare_workspace(tmp_path, RELATIVE, SPEC, owner=OWNER)
+    assert owners(home) == {OWNER}
+    assert mode(home) == mode(home / "cfg") == mode(home / "run") == 0o2770
+
+
+@AS_ROOT
+def test_what_an_account_put_into_its_folder_leads_the_portal_nowhere(tmp_path: Path) -> None:
+    home = prepare_workspace(tmp_path, RELATIVE, SPEC, owner=OWNER)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (home / "cfg" / "tests.json").unlink()
+    (home / "cfg").rmdir()
+    (home / "cfg").symlink_to(outside)
+    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+        prepare_workspace(tmp_path, RELATIVE, SPEC, owner=OWNER)
+    assert (list(outside.iterdir()), outside.stat().st_uid) == ([], 0)
