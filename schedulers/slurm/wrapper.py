@@ -66,13 +66,13 @@ hpc_self="${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_I
 trap 'scontrol requeue "$hpc_self"' {REQUEUE_SIGNAL}
 """
 _REQUEUING = """
+for hpc_signal in HUP INT TERM USR1 USR2 CONT; do
+    trap 'kill -s '"$hpc_signal"' "$!" 2>/dev/null' "$hpc_signal"
+done
 set -m  # the program keeps SIGINT and a process group of its own
 {program} &
-hpc_child=$!
 set +m  # and nobody is told that it is done
-for hpc_signal in HUP INT TERM USR1 USR2 CONT; do
-    trap "kill -s $hpc_signal $hpc_child 2>/dev/null" "$hpc_signal"
-done
+hpc_child=$!
 wait "$hpc_child" 2>/dev/null
 while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child" 2>/dev/null; done
 wait "$hpc_child" 2>/dev/null
