@@ -114,7 +114,7 @@ class SlurmScheduler:
         """
         accepted = self._submitter.accepted
         known = {job_id: accepted[job_id] for job_id in job_ids if job_id in accepted}
-        unknown = set(job_ids) - known.keys()
+        unknown = set(job_ids) - known.keys() - self._submitter.never_sent
         if not unknown:
             return known
         for job_id, jobs in (await find_jobs(self._client, unknown, lookback=self._lookback)).items():
@@ -145,7 +145,8 @@ class SlurmScheduler:
         self._observer.expect()
         outcomes = []
         for request in requests:
-            outcome = await self._changer.change(request)
+            owner = self._book.owner_of(request.scheduler_job_id)
+            outcome = await self._changer.change(request, owner)
             outcomes.append(outcome)
             if isinstance(request.change, CancelTasks) and isinstance(outcome, Carried):
                 self._book.expect_cancelled(
@@ -212,21 +213,17 @@ class SlurmScheduler:
 
     async def _user_of(self, job_id: str) -> str:
         """Whose job it is; "" when slurmctld does not have it (any more)."""
-        if user := self._book.user_of(job_id):
-            return user
+        if owner := self._book.owner_of(job_id):
+            return owner.user
         records = await self._client.job(job_id)
         return records[0].user_name if records else ""
 
     async def _cancel_as(self, user: str, job_ids: list[str]) -> None:
-        """As the user; what Slurm does not let the user do, as the polling identity."""
+        """As the user, who may cancel nobody else's: the number may have become another's meanwhile."""
         try:
             await self._client.cancel(job_ids, user=user)
         except SchedulerRefused as no:
-            log.warning("slurm.cancel_refused", user=user, reason=no.reason)
-            try:
-                await self._client.cancel(job_ids, user=None)
-            except SchedulerRefused as again:
-                log.warning("slurm.cannot_cancel", user=user, jobs=job_ids, reason=again.reason)
+            log.warning("slurm.cancel_refused", user=user, jobs=job_ids, reason=no.reason)
 
     async def _cancel_duplicates(self, job_id: UUID, others: Iterable[Found]) -> None:
         """One job is one job: what was submitted twice in spite of everything runs once."""

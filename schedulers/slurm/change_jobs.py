@@ -22,8 +22,8 @@ from schedulers.protocol import (
     SetWalltime,
 )
 from schedulers.slurm.client import SlurmClient
-from schedulers.slurm.errors import SlurmRefused
-from schedulers.slurm.read_jobs import Record, read_record
+from schedulers.slurm.errors import SlurmRefused, TokenRefused
+from schedulers.slurm.read_jobs import Owner, Record, read_record
 from schedulers.slurm.wrapper import REQUEUE_SIGNAL
 
 _SECONDS_PER_MINUTE = 60
@@ -47,15 +47,21 @@ class Changer:
     client: SlurmClient
     admin_user: str | None
 
-    async def change(self, request: ChangeRequest) -> ChangeOutcome:
-        """Make one change.
+    async def change(self, request: ChangeRequest, owner: Owner | None) -> ChangeOutcome:
+        """Make one change; `owner` tells whose job it must be, when that is known.
 
         Raises:
             SchedulerUnavailable: it may have been made.
         """
         job_id = request.scheduler_job_id
         records = [read_record(job) for job in await self.client.job(job_id)] if job_id.isdecimal() else []
-        alive = [record for record in records if record.job_id == job_id and not record.state.has_ended]
+        alive = [
+            record
+            for record in records
+            if record.job_id == job_id
+            and not record.state.has_ended
+            and (owner is None or owner.may_be(record.owner))
+        ]
         if not alive:
             return Refused(_OVER)
         try:
@@ -71,11 +77,11 @@ class Changer:
         waiting = [record for record in alive if record.state.waits]
         match change:
             case HoldJob(by_administrator):
-                await self._update(waiting, {"hold": True}, self._admin(user) if by_administrator else user)
+                await self._update(waiting, {"hold": True}, user, as_admin=by_administrator)
             case ReleaseJob():
                 held = [record for record in waiting if record.reason.startswith("JobHeld")]
                 is_admins = any(record.reason == "JobHeldAdmin" for record in held)
-                await self._update(held, {"hold": False}, self._admin(user) if is_admins else user)
+                await self._update(held, {"hold": False}, user, as_admin=is_admins)
             case RequeueJob(started_before):
                 raw_ids = [record.raw_id for record in alive if _started(record, before=started_before)]
                 if raw_ids:
@@ -85,22 +91,28 @@ class Changer:
                 await self._require_partition_allows(alive[0].partition, minutes)
                 await self._set_walltime(alive, minutes, user)
             case SetNice(nice):
-                await self._update(waiting, {"nice": nice}, self._admin(user) if nice < 0 else user)
+                await self._update(waiting, {"nice": nice}, user, as_admin=nice < 0)
             case CancelTasks(tasks):
                 await self.client.cancel([f"{job_id}_[{compact(tasks.indices())}]"], user=user)
             case _:
                 assert_never(change)
 
-    def _admin(self, user: str) -> str:
-        return self.admin_user or user
-
-    async def _update(self, records: Iterable[Record], changes: dict[str, object], user: str) -> None:
+    async def _update(
+        self, records: Iterable[Record], changes: dict[str, object], user: str, *, as_admin: bool = False
+    ) -> None:
         """Record by record: Slurm applies a change of an array to what of it never started only."""
+        if as_admin:
+            user = self.admin_user or user
         slots = asyncio.Semaphore(_UPDATES_AT_ONCE)
 
         async def update(raw_id: str) -> None:
             async with slots:
-                await self.client.update(raw_id, changes, user=user)
+                try:
+                    await self.client.update(raw_id, changes, user=user)
+                except TokenRefused as problem:
+                    if not as_admin:
+                        raise
+                    raise SchedulerRefused(str(problem)) from problem
 
         await asyncio.gather(*(update(record.raw_id) for record in records))
 
@@ -135,7 +147,7 @@ class Changer:
         except SchedulerRefused:
             if self.admin_user is None:
                 raise
-            await self._update(records, changes, self.admin_user)
+            await self._update(records, changes, user, as_admin=True)
 
 
 def _started(record: Record, *, before: datetime | None) -> bool:

@@ -124,10 +124,10 @@ class Book:
         for job_id in job_ids:
             self._views.pop(job_id, None)
 
-    def user_of(self, job_id: str) -> str:
-        """The cluster user of a job; "" when that is not known yet."""
+    def owner_of(self, job_id: str) -> Owner | None:
+        """Whose job it is; None when that is not known yet."""
         view = self._views.get(job_id)
-        return view.owner.user if view and view.owner else ""
+        return view.owner if view else None
 
     def observe(self, job_ids: Collection[str], *, since: int | None) -> Observation:
         """What is known, or what of it changed after `since`."""

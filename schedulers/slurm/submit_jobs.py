@@ -39,6 +39,8 @@ class Submitter:
         self._slots = asyncio.Semaphore(at_once)
         self._quiet_seconds = quiet_seconds
         self._runtime_paths = runtime_paths
+        self.never_sent: set[UUID] = set()
+        """Tried, and Slurm was out of reach: nobody needs to look for these."""
         self._unanswered: dict[UUID, float] = {}
         """When the answer of a request got lost."""
         self._users: dict[str, asyncio.Lock] = {}
@@ -82,6 +84,7 @@ class Submitter:
 
     async def _submit_one(self, submission: Submission) -> SubmitOutcome | SchedulerUnavailable:
         job_id = submission.job_id
+        self.never_sent.discard(job_id)
         if known := self.accepted.get(job_id):
             return Accepted(known)
         if self.maybe_under_way(job_id):
@@ -94,6 +97,7 @@ class Submitter:
             self._unanswered[job_id] = time.monotonic()
             return Uncertain(str(problem))
         except SchedulerUnavailable as problem:
+            self.never_sent.add(job_id)
             return problem
 
     async def _send_in_turn(self, submission: Submission) -> SubmitOutcome:

@@ -65,6 +65,7 @@ class Slurm:
         return [job for job in self.jobs_there if str(job.job_id) == job_id]
 
     async def jobs(self) -> list[SlurmJob]:
+        self.calls["jobs"] += 1
         return self.jobs_there
 
     async def accounting(self, *, start: datetime, end: datetime) -> list[AccountedJob]:
@@ -143,11 +144,13 @@ async def test_when_nothing_could_be_sent_all_may_be_sent_again() -> None:
 async def test_when_some_were_sent_the_others_are_looked_for_first() -> None:
     slurm = Slurm()
     slurm.problems["unlucky"] = SchedulerUnavailable("down")
-    submitter = Submitter(slurm.as_client())
+    backend = SlurmScheduler("danang", slurm.as_client())
     lucky, unlucky = submission(), submission("unlucky")
-    assert await submitter.submit([lucky, unlucky]) == [Accepted("1"), Uncertain("down")]
+    assert await backend.submit([lucky, unlucky]) == [Accepted("1"), Uncertain("down")]
+    assert await backend.find([unlucky.job_id]) == {}
+    assert slurm.calls["jobs"] == 0  # this backend knows that it sent nothing
     del slurm.problems["unlucky"]
-    assert await submitter.submit([unlucky]) == [Accepted("2")]
+    assert await backend.submit([unlucky]) == [Accepted("2")]
 
 
 async def test_a_request_without_an_answer_is_not_repeated_while_it_may_still_arrive() -> None:
