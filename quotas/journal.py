@@ -7,9 +7,10 @@ instead of deadlocking. Nothing here commits.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from quotas.tables import AccountKind, AccountOwner, Entry, LedgerAccount, Transfer, TransferKind, table_of
@@ -40,6 +41,16 @@ _INSERT_TRANSFERS = {
     dialect: statement.returning(_TRANSFERS.c.id, _TRANSFERS.c.idempotency_key)
     for dialect, statement in insert_once(_TRANSFERS).items()
 }
+
+_INSERT_WITH_ID = (
+    postgresql.insert(_TRANSFERS)
+    .on_conflict_do_nothing(index_elements=[_TRANSFERS.c.idempotency_key])
+    .execution_options(preserve_rowcount=True)
+)
+_DRAW_IDS = select(func.nextval(func.pg_get_serial_sequence("transfer", "id"))).select_from(
+    func.generate_series(1, bindparam("count"))
+)
+_FIND_IDS = select(_TRANSFERS.c.id).where(_TRANSFERS.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def move_within_overdraft(conn: Connection, account: int, amount: int) -> bool:
@@ -88,8 +99,7 @@ def record_transfers(conn: Connection, transfers: Sequence[NewTransfer]) -> set[
         }
         for transfer in transfers
     ]
-    written = conn.execute(_INSERT_TRANSFERS[conn.dialect.name], facts)
-    ids: dict[str, int] = {row.idempotency_key: row.id for row in written}
+    ids = _insert_new(conn, facts)
     entries = [
         {"transfer_id": ids[transfer.key], "account_id": account, "amount": amount}
         for transfer in transfers
@@ -100,6 +110,24 @@ def record_transfers(conn: Connection, transfers: Sequence[NewTransfer]) -> set[
     if entries:
         conn.execute(_INSERT_ENTRIES, entries)
     return set(ids)
+
+
+def _insert_new(conn: Connection, facts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Ids of the transfers that were written, by key.
+
+    On PostgreSQL many rows get their ids beforehand: one INSERT ... VALUES with RETURNING for all of them
+    would be a new text for each number of rows, which the driver parses anew, row by row.
+    """
+    if conn.dialect.name != "postgresql" or len(facts) == 1:
+        written = conn.execute(_INSERT_TRANSFERS[conn.dialect.name], facts)
+        return {row.idempotency_key: row.id for row in written}
+    drawn = conn.execute(_DRAW_IDS, {"count": len(facts)}).scalars()
+    by_id = dict(zip(drawn, facts, strict=True))
+    rows = [{"id": number, **values} for number, values in by_id.items()]
+    if conn.execute(_INSERT_WITH_ID, rows).rowcount == len(rows):
+        return {values["idempotency_key"]: number for number, values in by_id.items()}
+    mine = conn.execute(_FIND_IDS, {"ids": list(by_id)}).scalars()
+    return {by_id[number]["idempotency_key"]: number for number in mine}
 
 
 def record_transfer(  # noqa: PLR0913 - one row, every column by keyword

@@ -11,7 +11,7 @@ _BYTES = 10
 _lock = threading.Lock()
 _last = 0
 _drawn: list[bytes] = []
-"""Random bytes for the next ids: to ask the kernel each time lets another thread go first, for milliseconds."""
+"""Random bytes for the next ids. Asking the kernel lets another thread go first, for milliseconds."""
 
 os.register_at_fork(after_in_child=_drawn.clear)  # two processes must not make the same ids
 

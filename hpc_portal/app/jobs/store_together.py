@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -43,17 +43,23 @@ class KeyTaken(Exception):
     """Another process stored the same Idempotency-Key in this very moment."""
 
 
+class _SomeAreThere(Exception):
+    """Jobs of the batch were stored by a commit whose answer got lost: each has to be looked at alone."""
+
+
+_COUNTED: dict[str, Any] = {"preserve_rowcount": True}
+"""Tells how many rows are new. RETURNING would tell which, in another statement for each number of rows."""
 _INSERT_JOB = {
-    "postgresql": postgresql.insert(Job).on_conflict_do_nothing().returning(col(Job.id)),
-    "sqlite": sqlite.insert(Job).on_conflict_do_nothing().returning(col(Job.id)),
+    "postgresql": postgresql.insert(Job).on_conflict_do_nothing().execution_options(**_COUNTED),
+    "sqlite": sqlite.insert(Job).on_conflict_do_nothing().execution_options(**_COUNTED),
 }
 _KEY = (col(IdempotencyKey.user_id), col(IdempotencyKey.key))
 _FIND_KEYS = select(*_KEY, col(IdempotencyKey.job_id), col(IdempotencyKey.request_hash)).where(
     tuple_(*_KEY).in_(bindparam("keys", expanding=True))
 )
 _INSERT_KEY = {
-    "postgresql": postgresql.insert(IdempotencyKey).on_conflict_do_nothing().returning(*_KEY),
-    "sqlite": sqlite.insert(IdempotencyKey).on_conflict_do_nothing().returning(*_KEY),
+    "postgresql": postgresql.insert(IdempotencyKey).on_conflict_do_nothing().execution_options(**_COUNTED),
+    "sqlite": sqlite.insert(IdempotencyKey).on_conflict_do_nothing().execution_options(**_COUNTED),
 }
 
 
@@ -176,18 +182,21 @@ def _store_new(connection: Connection, submissions: Sequence[Submission]) -> lis
     holds = hold_together(connection, [one.hold_request() for one in submissions], at=now)
     held = [one for one, outcome in zip(submissions, holds, strict=True) if isinstance(outcome, Held)]
     if held:
-        inserted = connection.execute(_INSERT_JOB[dialect], [one.row(now) for one in held]).scalars()
-        made = set(inserted)  # all, but after a commit whose answer got lost
-        new = [one for one in held if one.job_id in made]
-        if keys := [one.key_row(now) for one in new if one.key]:
-            written = connection.execute(_INSERT_KEY[dialect], keys).all()
-            if len(written) < len(keys):
-                raise KeyTaken
-        events.record(connection, [one.event() for one in new], at=now)
+        made = connection.execute(_INSERT_JOB[dialect], [one.row(now) for one in held]).rowcount
+        if made == len(held):
+            _store_keys(connection, [one.key_row(now) for one in held if one.key])
+            events.record(connection, [one.event() for one in held], at=now)
+        elif len(held) > 1:
+            raise _SomeAreThere
     return [
         SubmittedJob(one.job_id, is_new=True) if isinstance(outcome, Held) else outcome
         for one, outcome in zip(submissions, holds, strict=True)
     ]
+
+
+def _store_keys(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows and connection.execute(_INSERT_KEY[connection.dialect.name], rows).rowcount < len(rows):
+        raise KeyTaken
 
 
 def _stored_keys(connection: Connection, keys: Sequence[tuple[UUID, str]]) -> dict[tuple[UUID, str], AnyRow]:
