@@ -1,6 +1,7 @@
 """One job that cannot be handled, or a tenant with very many, stops nobody else; on both databases."""
 
 import asyncio
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -9,6 +10,7 @@ from sqlmodel import col
 
 from hpc_portal.app.jobs import dependencies
 from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
 from hpc_portal.app.tables import Job
@@ -16,9 +18,9 @@ from quotas.tables import QuotaHold
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import Dependency, DependencyKind
 from schedulers.jobstate import JobState
-from schedulers.memory import SubmitScenario
+from schedulers.memory import MemoryScheduler, SubmitScenario
 from tests.integration.app.conftest import Story
-from tests.integration.app.test_job_life import spec
+from tests.integration.app.test_job_life import HELD_FOR_AN_HOUR, spec
 
 
 def after(job_id: UUID, kind: DependencyKind = DependencyKind.AFTEROK) -> tuple[Dependency, ...]:
@@ -141,3 +143,19 @@ def test_a_job_that_cannot_be_closed_stops_nobody_else(story: Story) -> None:
     story.step()
     assert story.job(odd).phase is Phase.ENDED
     assert story.job(healthy).phase is Phase.SETTLED
+
+
+def test_a_job_that_the_scheduler_forgot_is_closed_once_nobody_wants_it(story: Story) -> None:
+    unwanted, wanted = story.submit(spec("unwanted")), story.submit(spec("wanted"))
+    asyncio.run(dispatch_once(story.context))
+    request_cancel(story.city.services, story.city.chips.member, [unwanted])
+    story.context = replace(story.context, scheduler=MemoryScheduler(clock=story.clock))
+    story.step()
+    assert story.job(unwanted).phase is Phase.TRACKED  # not at once: it may just be on its way
+    story.clock.advance(61)
+    story.step()
+    job = story.job(unwanted)
+    assert (job.phase, job.state, job.tasks_cancelled) == (Phase.SETTLED, JobState.CANCELLED, 1)
+    assert story.job(wanted).phase is Phase.TRACKED
+    assert story.vnd()[1] == HELD_FOR_AN_HOUR
+    story.require_exact_ledger()
