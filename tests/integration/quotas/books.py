@@ -31,6 +31,7 @@ from quotas.tables import (
     table_of,
 )
 from quotas.top_up import top_up_hold
+from quotas.trim_hold import trim_hold
 from quotas.verify import Discrepancy, verify
 from schedulers.jobstate import JobState
 
@@ -166,6 +167,11 @@ class Books:
         """`top_up(job, cpu=150)` makes its open units so large; `top_up(job)` fills them."""
         with self.engine.begin() as conn:
             return top_up_hold(conn, job_id=job_id, at=self.at, unit=tres or None)
+
+    def trim(self, job_id: UUID, **tres: int) -> dict[str, int]:
+        """`trim(job, cpu=50)` makes its open units no larger than that."""
+        with self.engine.begin() as conn:
+            return trim_hold(conn, job_id=job_id, at=self.at, unit=tres)
 
     def release(self, job_id: UUID, units: int) -> None:
         with self.engine.begin() as conn:

@@ -244,6 +244,24 @@ class LedgerMachine(RuleBasedStateMachine):
         job.held = {asset: held + wanted[asset] for asset, held in job.held.items()}
 
     @precondition(lambda self: self.jobs)
+    @rule(
+        pick=st.integers(0, 100),
+        cpu=st.sampled_from([10, 60, 100, 300]),
+        crash_at=st.none() | st.integers(1, 6),
+    )
+    def trim(self, pick: int, cpu: int, crash_at: int | None) -> None:
+        """A shorter walltime."""
+        job = self.jobs[pick % len(self.jobs)]
+        unit = min(job.cpu, cpu)
+        left = {asset: min(held, job.units_open * unit) for asset, held in job.held.items()}
+        freed = self.survive(crash_at, lambda: self.books.trim(job.job_id, cpu=cpu))
+        assert freed == {asset: held - left[asset] for asset, held in job.held.items() if held > left[asset]}
+        assert self.books.trim(job.job_id, cpu=cpu) == {}
+        if job.units_open:
+            job.cpu = unit
+        job.held = left
+
+    @precondition(lambda self: self.jobs)
     @rule(pick=st.integers(0, 100), crash_at=st.none() | st.integers(1, 6))
     def close(self, pick: int, crash_at: int | None) -> None:
         job = self.jobs[pick % len(self.jobs)]
