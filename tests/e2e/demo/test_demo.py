@@ -35,10 +35,10 @@ OPENED = re.compile(r"Open (http://127\.0\.0\.1:\d+) and sign in")
 
 
 @contextmanager
-def open_demo(state_dir: Path) -> Iterator[str]:
+def open_demo(state_dir: Path, *command: str) -> Iterator[str]:
     """A demo that stays open, by its address, once its jobs have ended; at the end, Ctrl-C."""
     process = subprocess.Popen(
-        [*DEMO, "--state-dir", str(state_dir), "--no-browser"],
+        [*(command or DEMO), "--state-dir", str(state_dir), "--no-browser"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
