@@ -85,6 +85,7 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
     user: str = "",
     name: str = "",
     submitted_after: datetime | None = None,
+    cluster: str = "",
     origin: JobOrigin | None = None,
     cursor: UUID | None = None,
     limit: Limit = 50,
@@ -97,6 +98,7 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
         user=user,
         name=name,
         submitted_after=_aware(submitted_after),
+        cluster=cluster,
         origin=origin,
     )
     with services.reading() as session:

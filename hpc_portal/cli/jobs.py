@@ -26,10 +26,16 @@ def jobs(  # noqa: PLR0913 - one argument for each option
     name: Annotated[str, typer.Option("--name", help="Only with this in the name.")] = "",
     limit: Limit = 20,
     *,
+    cluster: Annotated[str, typer.Option("--cluster", help="Only on this cluster.")] = "",
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first."""
-    filters = {"state": state.upper() or None, "project": project or None, "user": user or None}
+    filters = {
+        "state": state.upper() or None,
+        "project": project or None,
+        "user": user or None,
+        "cluster": cluster or None,
+    }
     with open_portal() as portal:
         found = list(read_pages(portal, "/jobs", most=limit, **filters, name=name or None))
     if as_json:

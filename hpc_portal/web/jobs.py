@@ -34,16 +34,19 @@ class Filters:
     state: str = ""
     project: str = ""
     owner: str = ""
+    cluster: str = ""
 
     @property
     def is_set(self) -> bool:
         """Whether anything is narrowed."""
-        return any((self.text, self.state, self.project, self.owner))
+        return any((self.text, self.state, self.project, self.owner, self.cluster))
 
     def as_filter(self) -> JobFilter:
         """For the query; an unknown state narrows nothing."""
         states = [JobState(self.state)] if self.state in set(JobState) else []
-        return JobFilter(states=states, project=self.project, user=self.owner, name=self.text)
+        return JobFilter(
+            states=states, project=self.project, user=self.owner, name=self.text, cluster=self.cluster
+        )
 
     def url(self, cursor: str) -> str:
         """The address of the page that follows."""
@@ -60,11 +63,12 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     state: str = "",
     project: str = "",
     owner: str = "",
+    cluster: str = "",
     cursor: UUID | None = None,
     left_out: int = 0,
 ) -> Response:
     """The list; as a fragment, only the rows that follow."""
-    filters = Filters(text.strip(), state, project, owner)
+    filters = Filters(text.strip(), state, project, owner, cluster)
     with services.reading() as session:
         page = list_jobs(session, actor, filters.as_filter(), cursor=cursor, limit=PAGE_SIZE)
         projects = list_visible_projects(session, actor)
@@ -72,6 +76,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         **row_facts(page, filters),
         "filters": filters,
         "projects": projects,
+        "clusters": services.settings.cluster_names,
         "state_choices": [(state, word.text) for state, word in STATES.items()],
         "stream": True,
         "left_out": left_out,

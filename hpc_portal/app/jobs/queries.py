@@ -53,6 +53,7 @@ class JobFilter:
     name: str = ""
     """Part of the job's name, in any case."""
     submitted_after: datetime | None = None
+    cluster: str = ""
     origin: JobOrigin | None = None
     job_ids: Sequence[UUID] = ()
 
@@ -282,6 +283,8 @@ def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]
     if wanted.submitted_after and wanted.submitted_after > _NO_JOB_BEFORE:
         found.append(col(Job.id) >= first_id_at(wanted.submitted_after - _CLOCK_SLACK))
         found.append(col(Job.submitted_at) >= wanted.submitted_after)
+    if wanted.cluster:
+        found.append(col(Job.scheduler) == wanted.cluster)
     if wanted.origin:
         found.append(col(Job.is_external).is_(wanted.origin is JobOrigin.EXTERNAL))
     if wanted.job_ids:
@@ -327,12 +330,13 @@ def require_visible(session: Session, actor: Actor, job_id: UUID) -> UUID:
 
 
 def may_change(actor: Actor, job: JobSummary) -> bool:
-    """Whether buttons to hold, release and the like make sense: the role allows them, and it goes on."""
+    """Whether buttons to hold, release and the like make sense: the role allows it, and it goes on here."""
     action = Action.CHANGE_OWN if job.user_id == actor.user_id else Action.CHANGE_ANY
     is_allowed = permissions.may(
         actor, action, organisation_id=job.organisation_id, project_id=job.project_id
     )
-    return is_allowed and not job.is_over and job.cancel_requested_at is None
+    goes_on = not job.is_over and not job.is_external and job.cancel_requested_at is None
+    return is_allowed and goes_on
 
 
 def may_hold(actor: Actor, job: JobSummary) -> bool:

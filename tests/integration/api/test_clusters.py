@@ -111,3 +111,25 @@ def test_every_page_says_what_does_not_answer_and_takes_jobs(portal: Portal) -> 
             assert "memory has not answered since" in page, path
             assert "slurm has not" not in page
     assert (start["reason"], start["latest"]) == ("SchedulerUnavailable", None)
+
+
+def test_the_list_of_jobs_is_one_and_can_be_narrowed_to_a_cluster(
+    portal: Portal, administrator: Actor
+) -> None:
+    with portal.client(administrator) as admin:
+        url = "/api/v1/users/chips-member/clusters/slurm"
+        assert admin.put(url, json={"cluster_user": "lan", "uid": 5001}).status_code == 200
+    with portal.client(portal.city.chips.member) as client:
+        for name in ("slurm", "memory"):
+            job = {**JOB, "spec": {**JOB["spec"], "partition": f"{name}:main"}}  # type: ignore[dict-item]
+            assert client.post("/api/v1/jobs", json=job).status_code == 201
+
+        def listed(query: str) -> list[str]:
+            found = client.get(f"/api/v1/jobs{query}").json()["items"]
+            return [item["scheduler"] for item in found]
+
+        assert listed("") == ["memory", "slurm"]
+        assert listed("?cluster=slurm") == ["slurm"]
+        page = client.get("/jobs?cluster=memory").text
+    assert page.count('name="id"') == 1
+    assert "<option selected>memory</option>" in page
