@@ -100,6 +100,7 @@ _JOBS = (
         col(Job.state_reason),
         col(Job.cancel_requested_at),
         col(Job.held_by),
+        col(Job.is_external),
         col(Job.tasks_total),
         col(Job.tasks_running),
         (col(Job.tasks_completed) + col(Job.tasks_failed) + col(Job.tasks_cancelled)).label("tasks_ended"),
@@ -190,6 +191,7 @@ class _Request:
             tasks_waiting=row.tasks_total - row.tasks_running - row.tasks_ended,
             tasks_running=row.tasks_running,
             running_since=since,
+            is_external=row.is_external,
             partition_most_seconds=partition.max_walltime_seconds if partition else None,
         )
 

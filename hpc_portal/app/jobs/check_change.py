@@ -35,6 +35,8 @@ class JobNow:
     tasks_running: int
     running_since: datetime | None = None
     """When the run that runs longest started."""
+    is_external: bool = False
+    """It came to the cluster past the portal, which holds no budget for it."""
     partition_most_seconds: int | None = None
     """The partition's own limit; None where it is not known."""
 
@@ -58,6 +60,8 @@ def objection(job: JobNow, change: JobChange, *, now: datetime) -> Problem | Non
         return Problem("change", "The job is over: nothing of it can be changed any more.")
     if job.is_being_cancelled:
         return Problem("change", "The job is being cancelled.")
+    if job.is_external:
+        return Problem("change", "The job came past the portal: change it with the cluster's own commands.")
     found: Problem | None
     match change:
         case HoldJob(by_administrator):

@@ -54,6 +54,7 @@ def test_nothing_is_in_the_way_of_a_change_that_makes_sense(job: JobNow, change:
         (replace(WAITING, phase=Phase.ENDED), HoldJob(), "over"),
         (replace(WAITING, phase=Phase.REFUSED), SetNice(1), "over"),
         (replace(WAITING, is_being_cancelled=True), HoldJob(), "being cancelled"),
+        (replace(WAITING, is_external=True), HoldJob(), "past the portal"),
         (RUNNING, HoldJob(), "Nothing of the job waits"),
         (HELD, HoldJob(), "held already"),
         (BY_ADMINISTRATOR, HoldJob(by_administrator=True), "held already"),
