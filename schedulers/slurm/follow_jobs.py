@@ -105,6 +105,8 @@ class Book:
 
     def __init__(self) -> None:
         self.version = 0
+        self._told = 0
+        """The version of the last observation that was given out."""
         self._views: dict[str, _View] = {}
 
     def follow(self, job_ids: Iterable[str]) -> None:
@@ -145,6 +147,7 @@ class Book:
                 tasks=tuple(run.snapshot for run in view.runs.values() if run.version > after),
                 is_closed=view.sum.is_closed,
             )
+        self._told = self.version
         return Observation(cursor=self.version, jobs=seen)
 
     # What to read
@@ -331,11 +334,10 @@ class Book:
                 view.was_read = True
         self._release_withheld(view)
 
-    @staticmethod
-    def _adds_usage(view: _View, run: TaskSnapshot) -> bool:
-        """Whether the very end that was seen comes with its usage now, before anybody was told of it."""
+    def _adds_usage(self, view: _View, run: TaskSnapshot) -> bool:
+        """Whether an end that nobody was told of yet comes with its usage now; later, `usage` tells."""
         seen = view.runs.get((run.task_index, run.attempt))
-        return seen is not None and seen.snapshot.has_ended and seen.snapshot.usage is None
+        return seen is not None and seen.snapshot.has_ended and seen.version > self._told
 
     def _settle_unexplained(self, view: _View, runs: list[PastRun], now: float) -> None:
         started = {run.task_index for run in runs}

@@ -21,7 +21,9 @@ from schedulers.slurm.tokens import MintedTokens
 from scripts.slurm_cluster import config
 from scripts.slurm_cluster.instance import Instance
 
-PATIENCE_SECONDS = 200.0
+PATIENCE_SECONDS = 280.0
+WAITS_FOR_GATE = "until test -e gate; do sleep 0.2; done; "
+"""Begins the command of a job that goes on when the test says so, see `open_gate`."""
 SMALL = ResourceRequest(memory_mib_per_node=64, walltime_seconds=600)
 
 
@@ -128,6 +130,10 @@ class Portal:
 
         await self.until(is_known)
         return usage
+
+    def open_gate(self, submission: Submission) -> None:
+        """Let a job of WAITS_FOR_GATE go on."""
+        Path(submission.workspace, "gate").touch()
 
     def started(self, job_id: UUID) -> int:
         """How often the program of a job that does `echo started >> started` did start."""

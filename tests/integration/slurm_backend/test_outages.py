@@ -12,9 +12,9 @@ from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, Submission, Uncertain
 from scripts.slurm_cluster import daemons
 from scripts.slurm_cluster.instance import Instance
-from tests.integration.slurm_backend.conftest import Portal
+from tests.integration.slurm_backend.conftest import WAITS_FOR_GATE, Portal
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 PROGRAM = "echo started >> started"
 _CONF = "/etc/slurm/slurm.conf"
@@ -129,20 +129,22 @@ async def test_a_requeued_job_does_not_end_before_its_first_run_is_known(portal:
 
 
 async def test_a_restart_of_slurmctld_changes_nothing_for_jobs(portal: Portal) -> None:
-    runs = await portal.submit("sleep 8; exit 5")
-    waits = await portal.submit("exit 0", partition="gpu", nodelist=("gpu01",), begin_at=None)
+    submission = portal.submission(f"{WAITS_FOR_GATE} exit 5")
+    runs = await portal.hand_over(submission)
+    other = await portal.submit("exit 0")
     await portal.running(runs)
     daemons.stop(portal.instance, "slurmctld")
     with pytest.raises(SchedulerUnavailable):
         await portal.scheduler.cluster()
     daemons.start(portal.instance, "slurmctld")
+    portal.open_gate(submission)
     assert str((await portal.end_of(runs)).exit_code) == "5:0"
-    assert (await portal.end_of(waits)).state is JobState.COMPLETED
+    assert (await portal.end_of(other)).state is JobState.COMPLETED
 
 
 async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: Portal) -> None:
     sent = portal.submission(PROGRAM)
-    failed, cancelled = await portal.submit("exit 9"), await portal.submit("sleep 600", array=None)
+    failed, cancelled = await portal.submit("exit 9"), await portal.submit("sleep 600")
     job_id = await portal.hand_over(sent)
     await portal.running(cancelled)
     await portal.scheduler.cancel([cancelled])

@@ -17,9 +17,9 @@ from schedulers.protocol import (
     SetNice,
     SetWalltime,
 )
-from tests.integration.slurm_backend.conftest import SMALL, Portal
+from tests.integration.slurm_backend.conftest import SMALL, WAITS_FOR_GATE, Portal
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 
 async def test_a_thousand_tasks_run_once_each_and_no_more_than_the_throttle(portal: Portal) -> None:
@@ -50,12 +50,16 @@ async def test_a_thousand_tasks_run_once_each_and_no_more_than_the_throttle(port
 
 async def test_five_jobs_share_four_licences(portal: Portal) -> None:
     resources = SMALL.model_copy(update={"licenses": {"vcs": 1}})
-    jobs = [await portal.submit("sleep 5", resources=resources) for _ in range(5)]
-    for job_id in jobs[:4]:
+    submissions = [portal.submission(WAITS_FOR_GATE, resources=resources) for _ in range(4)]
+    jobs = [await portal.hand_over(submission) for submission in submissions]
+    for job_id in jobs:
         await portal.running(job_id)
+    jobs.append(await portal.submit("exit 0", resources=resources))
     await portal.waits(jobs[4], "Licenses")
     vcs = {item.feature: item for item in (await portal.scheduler.cluster()).licenses}["vcs"]
     assert (vcs.total, vcs.used) == (4, 4)
+    for submission in submissions:
+        portal.open_gate(submission)
     ends = [await portal.end_of(job_id) for job_id in jobs]
     assert {end.state for end in ends} == {JobState.COMPLETED}
     fifth = ends[4].started_at

@@ -253,6 +253,14 @@ def test_usage_comes_with_the_end_when_slurmdbd_knows_it_already() -> None:
     assert task.usage.elapsed_seconds == 9
 
 
+def test_an_end_that_was_told_is_not_told_again_for_its_usage() -> None:
+    job = Following()
+    job.look(states(("812", "COMPLETED", 812)), record("COMPLETED"))
+    cursor = job.book.observe(["812"], since=None).cursor
+    job.account(past(JobState.COMPLETED))
+    assert job.seen(since=cursor) is None
+
+
 def test_slurmctld_speaks_for_the_attempt_that_it_has() -> None:
     job = Following()
     job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
