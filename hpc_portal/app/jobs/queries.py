@@ -53,6 +53,7 @@ class JobFilter:
     name: str = ""
     """Part of the job's name, in any case."""
     submitted_after: datetime | None = None
+    cluster: str = ""
     origin: JobOrigin | None = None
     job_ids: Sequence[UUID] = ()
 
@@ -282,6 +283,8 @@ def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]
     if wanted.submitted_after and wanted.submitted_after > _NO_JOB_BEFORE:
         found.append(col(Job.id) >= first_id_at(wanted.submitted_after - _CLOCK_SLACK))
         found.append(col(Job.submitted_at) >= wanted.submitted_after)
+    if wanted.cluster:
+        found.append(col(Job.scheduler) == wanted.cluster)
     if wanted.origin:
         found.append(col(Job.is_external).is_(wanted.origin is JobOrigin.EXTERNAL))
     if wanted.job_ids:
