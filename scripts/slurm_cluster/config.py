@@ -69,7 +69,7 @@ SlurmdPidFile=/run/slurm/slurmd-%n.pid
 
 AuthType=auth/munge
 # A requeued job waits until its old credential has expired: 120 s by default.
-AuthInfo=cred_expire=10
+AuthInfo=cred_expire=20
 AuthAltTypes=auth/jwt
 AuthAltParameters=jwt_key={JWT_KEY}
 
