@@ -66,7 +66,7 @@ hpc_self="${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_I
 trap 'scontrol requeue "$hpc_self"' {REQUEUE_SIGNAL}
 """
 _REQUEUING = """
-for hpc_signal in HUP INT TERM USR1 USR2 CONT; do
+for hpc_signal in HUP INT TERM USR1 USR2; do  # without CONT: Slurm sends it first, and bash may lose the next
     trap 'kill -s '"$hpc_signal"' "$!" 2>/dev/null' "$hpc_signal"
 done
 set -m  # the program keeps SIGINT and a process group of its own
@@ -77,7 +77,7 @@ wait "$hpc_child" 2>/dev/null
 while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child" 2>/dev/null; done
 wait "$hpc_child" 2>/dev/null
 hpc_code=$?
-trap - HUP INT TERM USR1 USR2 CONT
+trap - HUP INT TERM USR1 USR2
 case "$hpc_code" in
     {codes})
         if [ "$HPC_RESTART_COUNT" -lt {most} ]; then
