@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from sqlalchemy import create_engine, select, update
 from sqlmodel import col
 
@@ -167,6 +167,23 @@ def test_a_reason_stands_in_words_in_both_languages_with_the_raw_one_beside_it(
         expect(page.locator("[data-job] .why")).to_have_text(words)
         page.goto(f"/jobs/{city.jobs['npu-synth']}")
         expect(page.locator("[data-part=head]")).to_contain_text(words)
+
+
+@pytest.mark.parametrize("address", ["/jobs?text=npu-synth", "/jobs/{job}"])
+def test_what_happened_before_the_stream_opened_is_shown(
+    open_page: OpenPage, city: City, address: str
+) -> None:
+    def meanwhile(route: Route) -> None:
+        write(city, "npu-synth", state_reason="Priority")
+        route.continue_()
+
+    page = open_page(locale="en")
+    page.route(re.compile(r"/live$"), meanwhile)
+    try:
+        page.goto(address.format(job=city.jobs["npu-synth"]))
+        expect(page.get_by_text("(Priority)")).to_be_visible()
+    finally:
+        write(city, "npu-synth", state_reason="Resources")
 
 
 def test_an_administrator_s_hold_is_not_the_owner_s_to_release(open_page: OpenPage) -> None:

@@ -7,7 +7,12 @@ const root = document.querySelector('[data-stream]')
 let timer = 0
 let again = false
 
-if (root) openStream(() => root.dataset.stream, { job: noteChange, resync: soon }, showLive)
+if (root) openStream(() => root.dataset.stream, { job: noteChange, resync: soon }, noteStatus)
+
+function noteStatus(status) {
+  showLive(status)
+  if (status === 'live') soon() // for what happened after the page was made, or while nobody listened
+}
 
 function noteChange(event) {
   if (JSON.parse(event.data).job_id === root.dataset.job) soon()

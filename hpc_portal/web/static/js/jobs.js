@@ -8,7 +8,12 @@ const root = document.querySelector('[data-stream]')
 const changed = new Set()
 let timer = 0
 
-openStream(() => root.dataset.stream, { job: noteChange, resync: noteAll }, showLive)
+openStream(() => root.dataset.stream, { job: noteChange, resync: noteAll }, noteStatus)
+
+function noteStatus(status) {
+  showLive(status)
+  if (status === 'live') noteAll() // for what happened after the page was made, or while nobody listened
+}
 
 function noteChange(event) {
   const { job_id } = JSON.parse(event.data)
