@@ -58,7 +58,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.identities = Identities(services)
     app.state.throttle = SignInThrottle()
     app.state.event_hub = EventHub(services.engine)
-    app.include_router(api.router)
+    api.install(app)
     app.add_middleware(SecurityHeaders, is_https=is_secure(services.settings))
     for error in _OURS:
         app.add_exception_handler(error, _reply_to)

@@ -1,6 +1,6 @@
 """Every endpoint under /api/v1."""
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 from hpc_portal.api import (
     administration,
@@ -15,9 +15,14 @@ from hpc_portal.api import (
     streams,
 )
 
-router = APIRouter(prefix="/api/v1")
-for module in (
-    *(sign_in, jobs, job_changes, job_files, scripts, streams, projects),
+_MODULES = (
+    *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
     *(administration, catalogue, mirror),
-):
-    router.include_router(module.router)
+)
+"""What is asked for most comes first: FastAPI looks for the route of each request in this order."""
+
+
+def install(app: FastAPI) -> None:
+    """Give the application every endpoint; one by one, for FastAPI searches each level of routers anew."""
+    for module in _MODULES:
+        app.include_router(module.router, prefix="/api/v1")
