@@ -119,7 +119,8 @@ async def test_the_warning_reaches_the_program_before_its_time_is_up(desk: Desk)
     script = "#!/bin/bash\ntrap 'echo saved; exit 0' USR1\nwhile :; do sleep 0.2; done\n"
     asked = {"memory_mib_per_node": 100, "walltime_seconds": 60}
     done = await desk.run(script=script, resources=asked, warning_signal={"seconds_before_end": 25})
-    assert (done.text("*.out"), done.state) == ("saved\n", "COMPLETED")
+    assert done.text("*.out").splitlines()[0] == "saved"  # slurmstepd may add that the process is gone
+    assert done.state == "COMPLETED"
 
 
 async def test_output_goes_where_the_portal_will_look_for_it(desk: Desk) -> None:
