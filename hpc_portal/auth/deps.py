@@ -64,12 +64,13 @@ MaybeActor = Annotated[Actor | None, Depends(find_actor)]
 """Who is asking, or None: for pages that also serve strangers."""
 
 
-async def require_actor(actor: MaybeActor) -> Actor:
+async def require_actor(request: Request) -> Actor:
     """Who is asking.
 
     Raises:
         SignInRequired: nobody is known.
     """
+    actor = await find_actor(request)
     if actor is None:
         raise SignInRequired
     return actor
