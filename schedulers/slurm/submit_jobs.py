@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from schedulers.errors import SchedulerRefused, SchedulerUnavailable, SubmitUncertain
+from schedulers.errors import SchedulerError, SchedulerRefused, SchedulerUnavailable, SubmitUncertain
 from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.translate import job_request
@@ -17,10 +17,14 @@ log = structlog.get_logger()
 QUIET_SECONDS = 30.0
 """How long a request whose answer got lost may still be on its way to slurmctld, so that nobody can say yet
 that it does not have the job."""
+SEND_SECONDS = 15.0
+"""Jobs of a batch that could not be sent within this time are sent with a later one: a controller that slept,
+or that waits for a slow cluster, must not send what another one has taken over by then."""
 _ANOTHER_USER = (
     "Slurm took the job for the user %(actual)s instead of %(asked)s: the cluster does not know that user. "
     "The job was cancelled."
 )
+_TOOK_TOO_LONG = "Slurm took long to accept the jobs before this one; it is sent with the next ones"
 
 
 class Submitter:
@@ -32,12 +36,14 @@ class Submitter:
         *,
         at_once: int = 8,
         quiet_seconds: float = QUIET_SECONDS,
+        send_seconds: float = SEND_SECONDS,
         runtime_paths: Sequence[str] = (),
     ) -> None:
         self.accepted: dict[UUID, str] = {}
         self._client = client
         self._slots = asyncio.Semaphore(at_once)
         self._quiet_seconds = quiet_seconds
+        self._send_seconds = send_seconds
         self._runtime_paths = runtime_paths
         self.never_sent: set[UUID] = set()
         """Tried, and Slurm was out of reach: nobody needs to look for these."""
@@ -71,7 +77,8 @@ class Submitter:
             SchedulerUnavailable: nothing was sent.
         """
         once = {submission.job_id: submission for submission in submissions}
-        answers = await asyncio.gather(*map(self._submit_one, once.values()))
+        until = time.monotonic() + self._send_seconds
+        answers = await asyncio.gather(*(self._submit_one(one, until) for one in once.values()))
         unsent = [answer for answer in answers if isinstance(answer, SchedulerUnavailable)]
         if unsent and len(unsent) == len(answers):
             raise unsent[0]
@@ -82,7 +89,7 @@ class Submitter:
         }
         return [outcomes[submission.job_id] for submission in submissions]
 
-    async def _submit_one(self, submission: Submission) -> SubmitOutcome | SchedulerUnavailable:
+    async def _submit_one(self, submission: Submission, until: float) -> SubmitOutcome | SchedulerUnavailable:
         job_id = submission.job_id
         self.never_sent.discard(job_id)
         if known := self.accepted.get(job_id):
@@ -90,7 +97,7 @@ class Submitter:
         if self.maybe_under_way(job_id):
             return Uncertain("an earlier request may still reach the scheduler")
         try:
-            return await self._send_in_turn(submission)
+            return await self._send_in_turn(submission, until)
         except SchedulerRefused as no:
             return Refused(_with_facts(no.reason, submission))
         except SubmitUncertain as problem:
@@ -100,16 +107,18 @@ class Submitter:
             self.never_sent.add(job_id)
             return problem
 
-    async def _send_in_turn(self, submission: Submission) -> SubmitOutcome:
+    async def _send_in_turn(self, submission: Submission, until: float) -> SubmitOutcome:
         user = submission.cluster_user
         if user not in self._checked_users:
             async with self._users.setdefault(user, asyncio.Lock()):
                 if user not in self._checked_users:
-                    return await self._send_and_check(submission)
+                    return await self._send_and_check(submission, until)
         async with self._slots:
-            return await self._send(submission)
+            return await self._send(submission, until)
 
-    async def _send(self, submission: Submission) -> Accepted:
+    async def _send(self, submission: Submission, until: float) -> Accepted:
+        if time.monotonic() > until:
+            raise SchedulerUnavailable(_TOOK_TOO_LONG)
         request = job_request(submission, runtime_paths=self._runtime_paths)
         done = await self._client.submit(request, user=submission.cluster_user)
         if done.warnings:
@@ -117,20 +126,27 @@ class Submitter:
         self.accept(submission.job_id, str(done.job_id))
         return Accepted(str(done.job_id))
 
-    async def _send_and_check(self, submission: Submission) -> SubmitOutcome:
-        """The first job of a user shows whether Slurm knows them: those of others it takes for `nobody`."""
-        accepted = await self._send(submission)
+    async def _send_and_check(self, submission: Submission, until: float) -> SubmitOutcome:
+        """The first job of a user shows whether Slurm knows them: those of others it takes for `nobody`.
+
+        Whatever goes wrong after it was accepted, Slurm has the job: it is no longer one that was never sent.
+        """
+        accepted = await self._send(submission, until)
         user = submission.cluster_user
         try:
             records = await self._client.job(accepted.scheduler_job_id)
-        except SchedulerUnavailable:
+        except SchedulerError:
             return accepted  # the job is there; the user's next one is checked
         actual = records[0].user_name if records else user
         if actual == user:
             self._checked_users.add(user)
             return accepted
+        try:
+            await self._client.cancel([accepted.scheduler_job_id], user=None)
+        except SchedulerError as problem:
+            log.warning("slurm.stray_not_cancelled", job=accepted.scheduler_job_id, problem=str(problem))
+            return accepted
         del self.accepted[submission.job_id]
-        await self._client.cancel([accepted.scheduler_job_id], user=None)
         return Refused(_ANOTHER_USER % {"actual": actual, "asked": user})
 
 

@@ -43,6 +43,8 @@ class Slurm:
         self.nobody: set[str] = set()
         self.at_once = self.most_at_once = 0
         self.is_accounting_up = True
+        self.look_problem: Exception | None = None
+        self.cancel_problem: Exception | None = None
 
     async def submit(self, job: Mapping[str, object], *, user: str) -> SubmittedJob:
         name = str(job["name"])
@@ -62,6 +64,8 @@ class Slurm:
 
     async def job(self, job_id: str) -> list[SlurmJob]:
         self.calls["job"] += 1
+        if self.look_problem:
+            raise self.look_problem
         return [job for job in self.jobs_there if str(job.job_id) == job_id]
 
     async def jobs(self) -> list[SlurmJob]:
@@ -76,6 +80,8 @@ class Slurm:
 
     async def cancel(self, job_ids: Sequence[str], *, user: str | None) -> None:
         self.calls[f"cancel as {user}"] += 1
+        if self.cancel_problem:
+            raise self.cancel_problem
         self.cancelled += job_ids
 
     def as_client(self) -> SlurmClient:
@@ -125,6 +131,33 @@ async def test_a_job_that_slurm_took_for_another_user_is_cancelled_and_refused()
     assert "does not know that user" in outcomes[0].reason
     assert isinstance(outcomes[1], Accepted)
     assert slurm.cancelled == [str(job.job_id) for job in slurm.jobs_there if job.user_name == "nobody"]
+
+
+@pytest.mark.parametrize("problem", [SchedulerRefused("Access denied"), SchedulerUnavailable("down")])
+async def test_a_job_that_slurm_took_is_neither_refused_nor_sent_again_when_the_check_fails(
+    problem: Exception,
+) -> None:
+    slurm = Slurm()
+    slurm.look_problem = problem
+    submitter = Submitter(slurm.as_client())
+    job = submission()
+    assert await submitter.submit([job]) == [Accepted("1")]
+    slurm.look_problem, slurm.cancel_problem, slurm.nobody = None, problem, {"ghost"}
+    stray = submission(user="ghost")
+    assert await submitter.submit([stray]) == [Accepted("2")]
+    assert await submitter.submit([job, stray]) == [Accepted("1"), Accepted("2")]
+    assert slurm.calls["submit"] == 2
+    assert not submitter.never_sent
+
+
+async def test_a_controller_that_slept_sends_nothing_more() -> None:
+    slurm = Slurm()
+    submitter = Submitter(slurm.as_client(), send_seconds=-1.0)
+    job = submission()
+    with pytest.raises(SchedulerUnavailable, match="next ones"):
+        await submitter.submit([job])
+    assert slurm.calls["submit"] == 0
+    assert submitter.never_sent == {job.job_id}
 
 
 async def test_a_no_names_what_was_asked_for() -> None:
