@@ -31,6 +31,7 @@ _SOURCES = (
     ("schedulers", "*.py", "python"),
     ("schedulers/directives", "*.py", "python"),
     ("hpc_portal/app/jobs", "*.py", "python"),
+    ("hpc_portal/app/external", "*.py", "python"),
     ("hpc_portal/app/files", "*.py", "python"),
 )
 

@@ -14,7 +14,12 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import ClusterAccount, Job
 from quotas.tables import Organisation, Project
 from schedulers.external import ExternalRun
+from workloads.template import N_
 
+NO_PROJECT = N_("The portal has no project with this account.")
+NO_PERSON = N_("Nobody in the portal is this user there.")
+IN_DOUBT = N_("The portal does not know yet whether it submitted this job.")
+"""Why a run is unclaimed."""
 _CHUNK = 500
 _CLOCK_SLACK = timedelta(hours=1)
 """Between the clocks of portal and cluster, and between an end and when the portal heard of it."""
@@ -62,13 +67,13 @@ def claim_runs(connection: Connection, cluster: str, runs: Sequence[ExternalRun]
         project, user_id = projects.get(run.account), users.get(run.cluster_user)
         job = named.get(run.claims_job) if run.claims_job else None
         if job is not None and job.scheduler_job_id is None and job.phase is Phase.DISPATCHING:
-            unclaimed.append((run, "The portal does not know yet whether it submitted this job."))
+            unclaimed.append((run, IN_DOUBT))
         elif project is None:
-            unclaimed.append((run, f"The portal has no project with the account {run.account}."))
+            unclaimed.append((run, NO_PROJECT))
         elif user_id is None:
-            unclaimed.append((run, f"Nobody in the portal has the account {run.cluster_user} there."))
+            unclaimed.append((run, NO_PERSON))
         elif run.claims_job is None and (project.id, user_id) in in_doubt:
-            unclaimed.append((run, "The portal does not know yet whether it submitted this job."))
+            unclaimed.append((run, IN_DOUBT))
         else:
             tenant = Tenant(user_id, project.id, project.organisation_id, project.slug)
             external.append((run, tenant))

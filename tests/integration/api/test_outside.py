@@ -121,7 +121,7 @@ def test_drift_and_unclaimed_use_are_for_administrators(portal: Portal, administ
         "submitted_at": NOW,
         "account": "physics",
         "cluster_user": "chi",
-        "why": "The portal has no project with the account physics.",
+        "why": "The portal has no project with this account.",
         "record": RUN,
         "found_at": NOW,
     }
@@ -136,7 +136,9 @@ def test_drift_and_unclaimed_use_are_for_administrators(portal: Portal, administ
         assert client.get("/api/v1/clusters/moon/drift").status_code == 404
         page = client.get("/clusters").text
         assert "qos chips_1_direct" in page
-        assert "The portal has no project with the account physics." in page
+        assert "The portal has no project with this account." in page
+        client.cookies.set("locale", "vi")
+        assert "Cổng không có dự án nào mang tài khoản này." in client.get("/clusters").text
     with portal.client(portal.city.chips.lead) as client:
         assert client.get("/api/v1/clusters/memory/drift").status_code == 403
         assert "qos chips_1_direct" not in client.get("/clusters").text
