@@ -98,6 +98,7 @@ class _View:
 UNEXPLAINED_SECONDS = 60.0
 """After so long without a record, a task that left the rest of its array was cancelled before it started."""
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
+_WAITS = (JobState.PENDING.value,)
 
 
 class Book:
@@ -159,9 +160,17 @@ class Book:
             view, now = self._views[job_id], states.of(job_id)
             if view.was_read:
                 spot(news, job_id, view.listed, now)
+            elif now and view.owner and _never_started(job_id, now):
+                self._note_waiting(job_id, view, now)
             elif now:
                 news.whole.add(job_id)
         return news
+
+    def _note_waiting(self, job_id: str, view: _View, listed: Lines) -> None:
+        """A job of ours that only waits has nothing to read but its reason, which is read in its turn."""
+        with self._changing(view):
+            view.was_read, view.listed = True, listed
+            view.records[job_id] = _Known(task_index=None, attempt=0, waits=True, has_ended=False)
 
     def stale(self, job_ids: Iterable[str], *, now: float, after_seconds: float, most: int) -> list[str]:
         """Waiting jobs whose reason was not read for long, longest first; large arrays wait longer."""
@@ -381,3 +390,8 @@ class Book:
     def _bump(self, view: _View) -> None:
         self.version += 1
         view.version = self.version
+
+
+def _never_started(job_id: str, listed: Lines) -> bool:
+    """Whether all that is listed of it waits; a run that was put back tells of itself when it runs again."""
+    return all(line.raw_id == job_id and line.state == _WAITS for line in listed.values())

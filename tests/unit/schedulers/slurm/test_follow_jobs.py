@@ -285,3 +285,23 @@ def test_reasons_are_read_again_a_few_at_a_time_those_not_read_for_longest_first
         book.take_whole(job_id, [waiting], listed, now=float(place))
     assert book.stale(jobs, now=60.0, after_seconds=10.0, most=3) == ["0", "1", "2"]
     assert book.stale(jobs, now=10.5, after_seconds=10.0, most=16) == ["0"]
+
+
+def test_a_job_of_ours_that_only_waits_is_not_read_before_its_turn() -> None:
+    job = Following()
+    job.book.expect("812", AN)
+    assert job.look(states(("812", "PENDING", 812))).whole == set()
+    assert (job.known().tasks, job.known().is_closed) == ((), False)
+    assert job.book.stale(["812"], now=job.now, after_seconds=10, most=16) == ["812"]
+    assert job.look(states(("812", "RUNNING", 812)), record("RUNNING")).whole == {"812"}
+    assert ids(job.known().tasks) == [(0, 0, JobState.RUNNING)]
+
+
+def test_a_job_of_ours_that_was_put_back_before_it_was_read_lacks_its_first_run() -> None:
+    job = Following()
+    job.book.expect("812", AN)
+    job.look(states(("812", "PENDING", 812)))
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING", attempt=1))
+    assert job.unclear() == {"812"}
+    job.account(past(JobState.NODE_FAIL, StateFlag.REQUEUED))
+    assert sorted(ids(job.known().tasks)) == [(0, 0, JobState.NODE_FAIL), (0, 1, JobState.RUNNING)]
