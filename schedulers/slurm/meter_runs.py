@@ -28,7 +28,7 @@ def meter_run(job: AccountedJob) -> JobUsage | None:
         elapsed_seconds=max(1, job.time.elapsed),
         allocated_tres=read_tres(job.tres.allocated),
         cpu_seconds=sum(step.time.total_seconds for step in job.steps),
-        max_rss_mib=max((_memory_mib(step.tres.consumed.max) for step in job.steps), default=0),
+        max_rss_mib=max((_memory_mib(step.tres.used.max) for step in job.steps), default=0),
         energy_joules=_energy(job),
     )
 

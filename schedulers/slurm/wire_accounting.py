@@ -108,7 +108,7 @@ class AccountedArray(WireModel):
     """The tasks that never started, as slurmdbd writes them."""
 
 
-class ConsumedTres(WireModel):
+class UsedTres(WireModel):
     """What the processes of a step really used; memory and disk in bytes."""
 
     max: TresList = ()
@@ -120,7 +120,8 @@ class StepTres(WireModel):
     """Resources of one step."""
 
     allocated: TresList = ()
-    consumed: ConsumedTres = ConsumedTres()
+    used: UsedTres = Field(default=UsedTres(), validation_alias="requested")
+    """As in sacct's MaxRSS: slurmrestd says `requested` for what went in, `consumed` for what came out."""
 
 
 class AccountedStep(WireModel):

@@ -230,7 +230,7 @@ def test_usage_counts_what_was_allocated_and_at_least_a_second() -> None:
         "statistics": {"energy": {"consumed": {"set": True, "number": 1200}}},
         "tres": {
             "requested": {"max": [{"type": "mem", "count": 3 * 1024**2 + 1}]},
-            "consumed": {"max": [{"type": "mem", "count": 3 * 1024**2 + 1}]},
+            "consumed": {"max": [{"type": "fs", "name": "disk", "count": 9 * 1024**2}]},
         },
     }
     (run,) = read_past([accounted(["COMPLETED"], end=0, tres={"allocated": allocated}, batch=script)])
