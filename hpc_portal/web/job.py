@@ -39,7 +39,9 @@ from hpc_portal.web.show_cost import show_cost
 from hpc_portal.web.show_results import show_curves, show_matrix
 from hpc_portal.web.timeline import Times, timeline
 from hpc_portal.web.words import EVENTS, FACTS, OUTCOMES, STATES, Word, exit_text, reason_text
+from schedulers import tres
 from schedulers.jobstate import JobState
+from schedulers.tres import Tres
 from workloads import campaign, catalog
 from workloads.errors import WorkloadError
 from workloads.template import N_
@@ -119,7 +121,7 @@ def show_overview_of(
         "matrix": show_matrix(cells, results, states),
         "results": results,
         "curves": show_curves(results.series),
-        "asked": [item for item in sorted(job.spec.resources.tres.items()) if item[0] != "node"],
+        "asked": _asked(job),
         "used": _used(runs),
         "changes": show_changes(changes, pages_of(request).language(request), now=services.clock.now()),
         "change_problem": change_problem,
@@ -240,6 +242,14 @@ def _reason(text: str, language: Language) -> str:
     if counted := _TASKS_FAILED.fullmatch(text):
         return language.gettext(N_("%(failed)s of %(total)s tasks failed"), **counted.groupdict())
     return language.text(reason_text(text, language.code))
+
+
+def _asked(job: JobDetail) -> list[tuple[Tres, int]]:
+    """What it asked for, in order; GPUs by their type alone where it named one."""
+    asked = job.spec.resources.tres
+    has_type = any(name.startswith(f"{tres.GPU}:") for name in asked)
+    hidden = {tres.NODE, tres.GPU} if has_type else {tres.NODE}
+    return sorted((name, amount) for name, amount in asked.items() if name not in hidden)
 
 
 def _used(runs: Sequence[TaskRun]) -> Used:
