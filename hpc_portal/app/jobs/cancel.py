@@ -1,6 +1,7 @@
 """Cancel: record the wish; the controller carries it out, also when the scheduler is away for a while."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, select, update
@@ -18,6 +19,8 @@ from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from schedulers.jobstate import JobState
 
+_TELL_AGAIN = timedelta(minutes=1)
+"""A scheduler may say no for the moment, or forget what it was told when it dies right after."""
 _OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
 
 
@@ -86,11 +89,15 @@ def _require_may_cancel(actor: Actor, job_id: UUID, row: AnyRow | None) -> None:
 
 
 class CancelStep:
-    """The controller's part: ends what no scheduler has, and tells the scheduler about the rest once."""
+    """The controller's part: ends what no scheduler has, and tells the scheduler about the rest.
+
+    Once, and again each minute for what has not ended by then.
+    """
 
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
-        self._told: set[UUID] = set()
+        self._told: dict[UUID, datetime] = {}
+        """When each was told last."""
 
     async def __call__(self) -> bool:
         """One pass over all wishes; never more to do at once.
@@ -102,11 +109,13 @@ class CancelStep:
         wishes = await self._context.read(self._wishes)
         if any(row.phase is Phase.ACCEPTED for row in wishes):
             await self._context.write(self._end_undispatched)
+        now = self._context.clock.now()
         tracked = {row.id: row.scheduler_job_id for row in wishes if row.phase is Phase.TRACKED}
-        untold = [key for job_id, key in tracked.items() if job_id not in self._told]
-        if untold:
-            await self._context.scheduler.cancel(untold)
-        self._told = set(tracked)
+        told = {job_id: at for job_id, at in self._told.items() if job_id in tracked}
+        due = [job_id for job_id in tracked if job_id not in told or now - told[job_id] >= _TELL_AGAIN]
+        if due:
+            await self._context.scheduler.cancel([tracked[job_id] for job_id in due])
+        self._told = told | dict.fromkeys(due, now)
         return False
 
     def _wishes(self, connection: Connection) -> Sequence[AnyRow]:

@@ -35,6 +35,7 @@ log = structlog.get_logger()
 
 BATCH = 256
 _CLAIM = timedelta(seconds=60)
+_FRESH = timedelta(seconds=10)  # so old a claim may be when its jobs are sent; the rest is for the sending
 _BACKOFF = timedelta(seconds=2)
 NO_ACCOUNT = "NoClusterAccount"
 """Why a job is refused whose person has no account on the cluster any more."""
@@ -75,11 +76,12 @@ async def dispatch_once(context: ControllerContext) -> bool:
     Raises:
         LeaseLost: another controller is active; nothing was written.
     """
+    claimed_at = context.clock.now()
     claimed = await context.write(lambda connection: _claim(connection, context))
     if not claimed:
         return False
     try:
-        outcomes = await _submit(context, claimed)
+        outcomes = await _submit(context, claimed, claimed_at=claimed_at)
     except SchedulerUnavailable as error:
         log.warning("dispatch.scheduler_unavailable", scheduler=context.scheduler.name, problem=str(error))
         await context.write(lambda connection: _give_back(connection, claimed, at=context.clock.now()))
@@ -177,7 +179,9 @@ def _with_its_dependencies(
             return replace(claim, submission=replace(claim.submission, dependencies=left))
 
 
-async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> list[_Outcome]:
+async def _submit(
+    context: ControllerContext, claimed: Sequence[_Claimed], *, claimed_at: datetime
+) -> list[_Outcome]:
     """One outcome for each claimed job, in order; jobs that the scheduler already has are not sent again."""
     suspects = [claim.submission.job_id for claim in claimed if claim.maybe_there]
     found = await _look_for(context, suspects, is_alone=len(suspects) == len(claimed)) if suspects else {}
@@ -192,9 +196,23 @@ async def _submit(context: ControllerContext, claimed: Sequence[_Claimed]) -> li
     problems = await asyncio.to_thread(_prepare_workspaces, context, new)
     outcomes.update(problems)
     ready = [submission for submission in new if submission.job_id not in problems]
+    if ready and context.clock.now() - claimed_at > _FRESH:
+        await context.write(lambda connection: _renew(connection, claimed, context.clock.now() + _CLAIM))
     answers = await context.scheduler.submit(ready) if ready else []
     outcomes.update({submission.job_id: answer for submission, answer in zip(ready, answers, strict=True)})
     return [outcomes[claim.submission.job_id] for claim in claimed]
+
+
+def _renew(connection: Connection, claimed: Sequence[_Claimed], until: datetime) -> None:
+    """To look and to prepare took long: nobody else may take these jobs over while they are sent."""
+    connection.execute(
+        update(Job)
+        .where(
+            col(Job.id).in_([claim.submission.job_id for claim in claimed]),
+            col(Job.claim_token) == claimed[0].token,
+        )
+        .values(claimed_until=until)
+    )
 
 
 async def _look_for(
