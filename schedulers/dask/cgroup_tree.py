@@ -115,6 +115,10 @@ class CgroupTree:
         self._leaving.append(cell)
         self.tick()
 
+    def close(self) -> None:
+        """End and remove all of it: the supervisor leaves."""
+        self._node.remove()
+
     def tick(self) -> None:
         """Remove what could not be removed before."""
         self._leaving = [cell for cell in self._leaving if not cell.remove()]

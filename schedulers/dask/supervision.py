@@ -299,6 +299,11 @@ class Supervision:
                 if process and process.state in "Tt":
                     executor.kill("")
 
+    def close(self) -> None:
+        """Leave nothing behind; every run has ended, or will not any more."""
+        if self._cgroups:
+            self._cgroups.close()
+
     def end_all(self, reason: str) -> None:
         """Kill every run; they end as NODE_FAIL once their executors are seen to be gone."""
         for executor in list(self._all_executors):

@@ -68,6 +68,7 @@ class Server:
             while self._supervision.is_busy and time.monotonic() < ends_by:  # noqa: ASYNC110 - rare and short
                 await asyncio.sleep(PUSH_SECONDS)
             self._push()
+            self._supervision.close()
             for client in self._clients:
                 client.close()
 

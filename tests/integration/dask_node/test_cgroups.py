@@ -17,8 +17,8 @@ from tests.integration.dask_node.node_under_test import (
     wait_until,
 )
 
-SPIKE = "head -c 400000000 /dev/zero | tail >/dev/null"
-"""Holds 400 MB for a moment: too short for somebody who looks twice a second, on most machines."""
+SPIKE = "head -c 150000000 /dev/zero | tail >/dev/null"
+"""Holds 150 MB for a moment: too short for somebody who looks twice a second, on most machines."""
 
 
 @pytest.fixture(params=["sandbox", "user" if os.geteuid() == 0 else "none"])
@@ -42,7 +42,7 @@ def test_a_spike_beyond_the_limit_ends_as_out_of_memory(limited: NodeUnderTest) 
 
 
 def test_a_run_within_its_limit_completes(limited: NodeUnderTest) -> None:
-    report = limited.run(f"{SPIKE} && echo whole", memory_mib=800)
+    report = limited.run(f"{SPIKE} && echo whole", memory_mib=400)
     assert (report.state, report.exit_code) == ("COMPLETED", 0)
     assert limited.output() == "whole\n"
 
@@ -58,7 +58,7 @@ def test_files_in_memory_count(start_node: Callable[..., NodeUnderTest]) -> None
     if problem := node.status["memory_is_watched_because"]:
         pytest.skip(f"no cgroups for runs here: {problem}")
     for job, path in (("files", "/tmp/big"), ("segments", "/dev/shm/big")):  # noqa: S108 - inside the sandbox
-        node.launch(node.lane(job, f"head -c 200000000 /dev/zero > {path}", memory_mib=64))
+        node.launch(node.lane(job, f"head -c 100000000 /dev/zero > {path}", memory_mib=64))
         assert node.wait_for_end(f"{job}/0/0/0").state == "OUT_OF_MEMORY"
 
 
@@ -128,11 +128,19 @@ def test_a_killed_supervisor_leaves_no_cgroup_behind(limited: NodeUnderTest) -> 
     assert cgroups_of(limited) == []
 
 
+def test_a_supervisor_that_leaves_takes_its_cgroups_with_it(limited: NodeUnderTest) -> None:
+    limited.run("true")
+    place = Path(limited.status["cgroup"])
+    assert place.is_dir()
+    limited.stop()
+    wait_until(lambda: not place.exists(), "the end of the node's cgroup")
+    limited.connect()
+
+
 def test_tenants_have_cells_of_their_own(limited: NodeUnderTest) -> None:
     seconds = unique_seconds()
-    limited.launch(
-        limited.lane("one", f"sleep {seconds}"), limited.lane("two", f"sleep {seconds}", tenant=BINH)
-    )
+    script = f"exec sleep {seconds}"
+    limited.launch(limited.lane("one", script), limited.lane("two", script, tenant=BINH))
     wait_until(lambda: len(processes_with(f"sleep\0{seconds}")) == 2, "both runs")
     assert len({path.parent for path in cgroups_of(limited)}) == 2
     for pid in processes_with(f"sleep\0{seconds}"):
