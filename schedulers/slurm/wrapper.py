@@ -74,9 +74,11 @@ set -m  # the program keeps SIGINT and a process group of its own
 set +m  # and nobody is told that it is done
 hpc_child=$!
 wait "$hpc_child" 2>/dev/null
-while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child" 2>/dev/null; done
+hpc_code=$?  # or that of the trap which interrupted it
+while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child" 2>/dev/null; hpc_code=$?; done
 wait "$hpc_child" 2>/dev/null
-hpc_code=$?
+hpc_last=$?
+[ "$hpc_last" = -1 ] || hpc_code=$hpc_last  # -1: it died just as a signal came, and bash lost its code
 trap - HUP INT TERM USR1 USR2
 case "$hpc_code" in
     {codes})

@@ -120,6 +120,12 @@ def test_a_program_ends_as_it_did_also_by_a_signal(workspace: Path, requeue: dic
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
 
 
+def test_a_signal_to_the_program_and_the_script_at_once_is_how_both_end(workspace: Path) -> None:
+    """As scancel sends it. Bash forgets the program's end now and then, when a trap runs at that moment."""
+    job = submission(workspace, argv=("sh", "-c", "kill -TERM $PPID $$; sleep 60"))
+    assert {run(job).returncode for _ in range(20)} == {-signal.SIGTERM}
+
+
 def test_an_exit_code_for_saved_work_asks_slurm_for_another_run(workspace: Path) -> None:
     job = submission(workspace, argv=("sh", "-c", "exit 75"), requeue={"on_exit_codes": (3, 75)})
     assert run(job, SLURM_RESTART_COUNT="2").returncode == 75
