@@ -304,6 +304,13 @@ TEXTS: dict[str, Meaning] = {
         ),
         "wait",
     ),
+    "WorkspaceUnavailable": (
+        Text(
+            "The portal cannot write the folder of this job now; it keeps trying.",
+            "Cổng hiện chưa ghi được thư mục của tác vụ này; cổng vẫn tiếp tục thử.",
+        ),
+        "administrator",
+    ),
     "BudgetNotInForce": (
         Text(
             "The cluster does not know the budget of this job yet; that takes a few seconds.",

@@ -30,6 +30,7 @@ from quotas.release import close_hold
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, Feature, Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.reasons import is_known
 
 log = structlog.get_logger()
 
@@ -86,15 +87,13 @@ async def dispatch_once(context: ControllerContext) -> bool:
         log.warning("dispatch.scheduler_unavailable", scheduler=context.scheduler.name, problem=str(error))
         await context.write(lambda connection: _give_back(connection, claimed, at=context.clock.now()))
         return False
-    context.tracked.add(
-        await context.write(lambda connection: _apply(connection, context, claimed, outcomes))
-    )
+    there = await context.write(lambda connection: _apply(connection, context, claimed, outcomes))
+    context.tracked.add(there)
     return len(claimed) == BATCH
 
 
 def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]:
-    now = context.clock.now()
-    token = uuid4()
+    now, token = context.clock.now(), uuid4()
     due = (
         select(col(Job.id), col(Job.phase))
         .where(
@@ -240,7 +239,7 @@ def _prepare_workspaces(
             prepare_workspace(context.workspace_root, relative, submission.spec, owner=owner)
         except OSError as error:
             log.warning("dispatch.workspace_failed", job_id=str(submission.job_id), problem=str(error))
-            problems[submission.job_id] = Uncertain(f"the workspace cannot be written: {error}")
+            problems[submission.job_id] = Uncertain("WorkspaceUnavailable")
     return problems
 
 
@@ -392,9 +391,10 @@ def _hold_back(connection: Connection, claim: _Claimed) -> None:
 
 
 def _wait(connection: Connection, claim: _Claimed, problem: str, *, until: datetime) -> None:
-    """Stay DISPATCHING, so that the job is looked for before it is sent again, and say why it waits."""
+    """Stay DISPATCHING, to be looked for before it is sent again. A problem's details stay in the log."""
+    reason = problem if is_known(problem) else "SchedulerUnavailable"
     connection.execute(
         update(Job)
         .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
-        .values(claim_token=None, claimed_until=None, not_before=until, state_reason=problem)
+        .values(claim_token=None, claimed_until=None, not_before=until, state_reason=reason)
     )

@@ -37,10 +37,11 @@ _NAMES = """
     ReqNodeNotAvail Reservation ReservationDeleted Resources SchedDefer SystemFailure
 """
 SLURM = _NAMES.split()
-OURS = ("AssocGrpJobsLimit", "AssocGrpLimit", "SchedulerUnavailable", "PartitionDown", "JobArrayTaskLimit")
+OURS = ("AssocGrpJobsLimit", "AssocGrpLimit", "PartitionDown", "JobArrayTaskLimit")
+PORTAL = ("BudgetNotInForce", "NoClusterAccount", "SchedulerUnavailable", "WorkspaceUnavailable")
 
 
-@pytest.mark.parametrize("code", [*SLURM, *OURS])
+@pytest.mark.parametrize("code", [*SLURM, *OURS, *PORTAL])
 def test_every_reason_has_a_sentence_and_advice_in_both_languages(code: str) -> None:
     vi, en = explain(code, "vi"), explain(code, "en")
     assert vi.raw == en.raw == code
