@@ -30,6 +30,7 @@ KnownUsage: TypeAlias = Mapping[tuple[str, int, int], JobUsage]
 
 _BATCH = 500
 _SET_ASIDE = timedelta(minutes=1)
+_NOT_METERED = timedelta(seconds=5)
 
 
 class SettleStep:
@@ -38,7 +39,7 @@ class SettleStep:
     def __init__(self, context: ControllerContext) -> None:
         self._context = context
         self._set_aside: dict[UUID, datetime] = {}
-        """Jobs that the ledger refused to settle, and when to try again."""
+        """Jobs that the ledger refused to settle, or that nobody has metered; and when to try again."""
 
     async def __call__(self) -> bool:
         """Settle one batch of ended runs and ended jobs; True when there may be more.
@@ -57,7 +58,12 @@ class SettleStep:
         ended = await context.read(self._ended)
         if ended:
             await self._write({row.id: row for row in ended}, functools.partial(_close, at=now))
-        return (len(rows) == _BATCH and bool(ready)) or len(ended) == _BATCH
+        if len(rows) < _BATCH:
+            return len(ended) == _BATCH
+        # What the cluster has not accounted yet must not fill every batch.
+        unknown = {row.job_id for row in rows} - {row.job_id for row in ready}
+        self._set_aside |= dict.fromkeys(unknown, now + _NOT_METERED)
+        return True
 
     def _unsettled(self, connection: Connection) -> Sequence[AnyRow]:
         unsettled = _unsettled_runs(self._context)

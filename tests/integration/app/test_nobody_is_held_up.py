@@ -1,6 +1,7 @@
 """One job that cannot be handled, or a tenant with very many, stops nobody else; on both databases."""
 
 import asyncio
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from uuid import UUID
 
@@ -8,7 +9,7 @@ import pytest
 from sqlalchemy import delete, update
 from sqlmodel import col
 
-from hpc_portal.app.jobs import dependencies
+from hpc_portal.app.jobs import dependencies, settle
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -17,8 +18,9 @@ from hpc_portal.app.tables import Job
 from quotas.tables import QuotaHold
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import Dependency, DependencyKind
-from schedulers.jobstate import JobState
+from schedulers.jobstate import JobState, JobUsage
 from schedulers.memory import MemoryScheduler, SubmitScenario
+from schedulers.protocol import Feature
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import HELD_FOR_AN_HOUR, spec
 
@@ -158,4 +160,30 @@ def test_a_job_that_the_scheduler_forgot_is_closed_once_nobody_wants_it(story: S
     assert (job.phase, job.state, job.tasks_cancelled) == (Phase.SETTLED, JobState.CANCELLED, 1)
     assert story.job(wanted).phase is Phase.TRACKED
     assert story.vnd()[1] == HELD_FOR_AN_HOUR
+    story.require_exact_ledger()
+
+
+def test_runs_that_nobody_has_metered_hold_up_no_others(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settle, "_BATCH", 2)
+    story.scheduler._features = frozenset({Feature.PUSHES_CHANGES})
+    lost, other = [story.submit(spec("lost")) for _ in range(2)], story.submit(spec("metered"))
+    story.step()
+    unknown = {story.job(job_id).scheduler_job_id for job_id in lost}
+    used = JobUsage(story.clock.now(), story.clock.now(), elapsed_seconds=1, allocated_tres={"cpu": 1})
+
+    async def usage(asked: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
+        return {(number, 0, 0): used for number in asked if number not in unknown}
+
+    monkeypatch.setattr(story.scheduler, "usage", usage)
+    for job_id in (*lost, other):
+        story.scheduler.finish(job_id)
+    story.step()
+    assert story.job(other).phase is Phase.SETTLED
+    assert {story.job(job_id).phase for job_id in lost} == {Phase.ENDED}
+    unknown.clear()
+    story.clock.advance(6)
+    story.step()
+    assert {story.job(job_id).phase for job_id in lost} == {Phase.SETTLED}
     story.require_exact_ledger()
