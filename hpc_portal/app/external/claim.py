@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
+from hpc_portal.app.external.shape import external_id
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import ClusterAccount, Job
 from quotas.tables import Organisation, Project
@@ -55,6 +56,7 @@ def claim_runs(connection: Connection, cluster: str, runs: Sequence[ExternalRun]
     known = _portal_jobs(connection, cluster, runs)
     named = _named_jobs(connection, cluster, runs)
     in_doubt = _jobs_in_doubt(connection, cluster)
+    shown = _shown(connection, {_id(cluster, run) for run in runs}) if in_doubt else set()
     projects = _projects(connection, {run.account for run in runs})
     users = _users(connection, cluster, {run.cluster_user for run in runs})
     external: list[tuple[ExternalRun, Tenant]] = []
@@ -72,7 +74,7 @@ def claim_runs(connection: Connection, cluster: str, runs: Sequence[ExternalRun]
             unclaimed.append((run, NO_PROJECT))
         elif user_id is None:
             unclaimed.append((run, NO_PERSON))
-        elif run.claims_job is None and (project.id, user_id) in in_doubt:
+        elif run.claims_job is None and (project.id, user_id) in in_doubt and _id(cluster, run) not in shown:
             unclaimed.append((run, IN_DOUBT))
         else:
             tenant = Tenant(user_id, project.id, project.organisation_id, project.slug)
@@ -115,6 +117,23 @@ def _named_jobs(connection: Connection, cluster: str, runs: Sequence[ExternalRun
             )
         )
         found |= {row.id: row for row in rows}
+    return found
+
+
+def _id(cluster: str, run: ExternalRun) -> UUID:
+    return external_id(cluster, run.scheduler_job_id, run.submitted_at)
+
+
+def _shown(connection: Connection, ids: set[UUID]) -> set[UUID]:
+    """Those that came from outside before: what is on its way since cannot be one of them."""
+    found: set[UUID] = set()
+    every = sorted(ids)
+    for start in range(0, len(every), _CHUNK):
+        found.update(
+            connection.execute(
+                select(col(Job.id)).where(col(Job.id).in_(every[start : start + _CHUNK]))
+            ).scalars()
+        )
     return found
 
 

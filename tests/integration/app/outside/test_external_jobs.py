@@ -9,6 +9,7 @@ from sqlalchemy import delete, insert
 from sqlmodel import Session, col
 
 from hpc_portal.app.errors import NotAllowed
+from hpc_portal.app.external.claim import NO_PROJECT
 from hpc_portal.app.external.unclaimed import list_unclaimed
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -187,6 +188,15 @@ def test_a_job_on_its_way_is_not_charged_twice_while_its_number_is_unknown(outsi
     assert outside.vnd() == (FULL - 10, 0, 10)
 
 
+def test_a_job_from_outside_stays_one_while_another_is_on_its_way(outside: Outside) -> None:
+    outside.accounting.put(outside.ended(outside.run(), seconds=100))
+    outside.find()
+    portal_job(outside, phase=Phase.DISPATCHING, scheduler_job_id=None)
+    outside.find()
+    assert outside.rows(UnclaimedRun) == []
+    assert outside.jobs[0].phase is Phase.SETTLED
+
+
 def test_naming_one_of_the_portals_jobs_does_not_make_a_job_free(outside: Outside) -> None:
     own = portal_job(outside)
     outside.accounting.put(outside.ended(outside.run("813", claims_job=own), seconds=100))
@@ -230,7 +240,7 @@ def test_unknown_accounts_and_people_are_listed_and_charged_once_they_are_known(
             for group in list_unclaimed(session, admin, cluster=CLUSTER)
         }
         assert found["chi/chips"].tres_seconds == {"cpu": 100, "node": 100}
-        assert "physics" in found["binh/physics"].why
+        assert found["binh/physics"].why == NO_PROJECT
         assert "no price for license/foo" in found["binh/chips"].why
         with pytest.raises(NotAllowed):
             list_unclaimed(session, outside.city.chips.lead, cluster=CLUSTER)
