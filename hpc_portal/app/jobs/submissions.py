@@ -70,8 +70,9 @@ def is_budget_in_force(row: AnyRow, context: ControllerContext) -> bool:
 
 
 def _on_its_budget(spec: JobSpec, row: AnyRow, context: ControllerContext) -> JobSpec:
+    """Whatever QOS it asks for: what is used under the direct one would be missing there for good."""
     qos = _budget(row, context)
-    return spec if qos is None or spec.qos else spec.model_copy(update={"qos": qos})
+    return spec if qos is None else spec.model_copy(update={"qos": qos})
 
 
 def _budget(row: AnyRow, context: ControllerContext) -> str | None:

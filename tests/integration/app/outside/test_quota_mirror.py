@@ -11,11 +11,12 @@ from hpc_portal.app.errors import NotAllowed
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.mirror.queries import MirrorReport, mirror_report
-from hpc_portal.app.tables import GlobalRole, ProjectMember, User
+from hpc_portal.app.tables import GlobalRole, Job, ProjectMember, User
 from quotas.grant import grant
 from quotas.limits import LimitKind, LimitOwner
 from quotas.set_limit import set_limit
 from quotas.tables import Allocation, AllocationState, Organisation, Project, TenantState
+from schedulers.jobspec import JobSpec
 from schedulers.mirror import Budget, Limits, PutAccount, PutBudget, PutMember
 from tests.integration.app.outside.conftest import AN, BINH, CLUSTER, Outside
 
@@ -86,6 +87,18 @@ def test_a_job_waits_until_the_cluster_knows_its_budget(outside: Outside) -> Non
     outside.reflect()
     outside.dispatch()
     assert outside.jobs[0].phase is Phase.TRACKED
+
+
+def test_no_job_of_the_portal_takes_the_budget_of_direct_ones(outside: Outside) -> None:
+    job_id = outside.submit(walltime_seconds=3600)
+    outside.reflect()
+    default = outside.cluster.has.accounts["chips"].default_budget
+    spec = JobSpec.model_validate(outside.jobs[0].spec).model_copy(update={"qos": default})
+    changed = update(Job).where(col(Job.id) == job_id).values(spec=spec.model_dump(mode="json"))
+    outside.execute(changed)
+    outside.dispatch()
+    submission = outside.scheduler._jobs[outside.jobs[0].scheduler_job_id].submission
+    assert submission.spec.qos == default.removesuffix("_direct")
 
 
 def test_who_left_is_blocked_and_never_deleted_and_who_returns_is_let_in(outside: Outside) -> None:
