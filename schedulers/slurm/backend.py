@@ -124,7 +124,7 @@ class SlurmScheduler:
                 self._submitter.accept(job_id, ours[0].scheduler_job_id)
                 self._expect(job_id, ours[0].scheduler_job_id, ours[0].user)
                 known[job_id] = ours[0].scheduler_job_id
-        if any(self._submitter.maybe_under_way(job_id) for job_id in unknown - known.keys()):
+        if self._submitter.may_still_come(unknown - known.keys()):
             message = "the answer to a request got lost, and it may still reach the scheduler"
             raise SchedulerUnavailable(message)
         return known

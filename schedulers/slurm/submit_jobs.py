@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 import structlog
@@ -49,6 +50,8 @@ class Submitter:
         """Tried, and Slurm was out of reach: nobody needs to look for these."""
         self._unanswered: dict[UUID, float] = {}
         """When the answer of a request got lost."""
+        self._missed: set[UUID] = set()
+        """Of these, those that were looked for once."""
         self._users: dict[str, asyncio.Lock] = {}
         self._checked_users: set[str] = set()
 
@@ -56,10 +59,23 @@ class Submitter:
         """Whether a request for this job may still reach slurmctld."""
         return time.monotonic() - self._unanswered.get(job_id, -self._quiet_seconds) < self._quiet_seconds
 
+    def may_still_come(self, missing: AbstractSet[UUID]) -> bool:
+        """Whether one of these jobs, which a look just did not find, may still reach slurmctld.
+
+        After an answer got lost a job must be missed twice: a slurmctld that hung works off what had come to
+        it by then in any order, and may answer the look before it takes the job.
+        """
+        if any(map(self.maybe_under_way, missing)):
+            return True
+        once = (missing & self._unanswered.keys()) - self._missed
+        self._missed |= once
+        return bool(once)
+
     def accept(self, job_id: UUID, scheduler_job_id: str) -> None:
         """Slurm has this job."""
         self.accepted[job_id] = scheduler_job_id
         self._unanswered.pop(job_id, None)
+        self._missed.discard(job_id)
 
     def forget(self, scheduler_job_ids: Collection[str]) -> None:
         """These ended for good."""
@@ -102,6 +118,7 @@ class Submitter:
             return Refused(_with_facts(no.reason, submission))
         except SubmitUncertain as problem:
             self._unanswered[job_id] = time.monotonic()
+            self._missed.discard(job_id)
             return Uncertain(str(problem))
         except SchedulerUnavailable as problem:
             self.never_sent.add(job_id)

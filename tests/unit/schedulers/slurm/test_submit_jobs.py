@@ -203,6 +203,20 @@ async def test_a_request_without_an_answer_is_not_repeated_while_it_may_still_ar
     assert slurm.calls["submit"] == 2
 
 
+async def test_a_job_whose_answer_got_lost_is_missed_twice_before_anybody_says_that_it_is_not_there() -> None:
+    slurm = Slurm()
+    slurm.problems["sim"] = SubmitUncertain("timeout")
+    backend = SlurmScheduler("danang", slurm.as_client(), quiet_seconds=0.0)
+    taken, lost = submission(), submission()
+    await backend.submit([taken, lost])
+    with pytest.raises(SchedulerUnavailable):
+        await backend.find([taken.job_id, lost.job_id])
+    slurm.jobs_there.append(slurm_job(1, comment_of(taken.job_id)))  # slurmctld took its time
+    assert await backend.find([taken.job_id, lost.job_id]) == {taken.job_id: "1"}
+    slurm.problems.clear()
+    assert await backend.submit([lost]) == [Accepted("2")]
+
+
 async def test_a_job_whose_answer_got_lost_is_found_by_its_key() -> None:
     slurm = Slurm()
     slurm.lost_answers = {"sim"}
