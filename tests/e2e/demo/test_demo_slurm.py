@@ -8,8 +8,13 @@ from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
+from sqlalchemy import select
+from sqlmodel import col
 
 from hpc_portal.app import demo as city
+from hpc_portal.app.db import create_engine
+from hpc_portal.app.settings import Settings
+from hpc_portal.app.tables import Job, JobTask
 from scripts.slurm_cluster.instance import Instance, find_instance, running_instance
 from scripts.slurm_cluster.namespaces import remove_leftovers, take_down
 from tests.e2e.demo.test_demo import PATIENCE_SECONDS, check_books, open_demo, sign_in
@@ -60,7 +65,22 @@ def test_one_list_and_one_ledger_over_slurm_and_dask(cluster_name: str, tmp_path
             page.screenshot(path=tmp_path / "clusters.png", full_page=True)
         require_accounted(running_instance(cluster_name))
     check_books(state_dir, jobs=3)
+    require_metered(state_dir)
     assert find_instance(cluster_name), "the portal's end is not the cluster's"
+
+
+def require_metered(state_dir: Path) -> None:
+    """It is known what each run on Slurm really used."""
+    engine = create_engine(Settings(state_dir=state_dir).effective_database_url)
+    with engine.connect() as connection:
+        runs = connection.execute(
+            select(col(Job.name), col(JobTask.max_rss_mib), col(JobTask.cpu_seconds))
+            .join_from(JobTask, Job, col(Job.id) == col(JobTask.job_id))
+            .where(col(Job.scheduler) == "slurm")
+        ).all()
+    engine.dispose()
+    assert len(runs) == 13
+    assert all(run.max_rss_mib and run.cpu_seconds for run in runs), runs
 
 
 def require_accounted(slurm: Instance) -> None:
