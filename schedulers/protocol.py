@@ -97,7 +97,10 @@ class HoldJob:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseJob:
-    """Undo HoldJob."""
+    """Undo HoldJob, and a hold at the scheduler itself."""
+
+    by_administrator: bool = False
+    """Also one by an administrator, which a backend that people reach past the portal does not undo else."""
 
 
 @dataclass(frozen=True, slots=True)

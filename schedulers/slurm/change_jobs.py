@@ -78,10 +78,9 @@ class Changer:
         match change:
             case HoldJob(by_administrator):
                 await self._update(waiting, {"hold": True}, user, as_admin=by_administrator)
-            case ReleaseJob():
+            case ReleaseJob(by_administrator):
                 held = [record for record in waiting if record.reason.startswith("JobHeld")]
-                is_admins = any(record.reason == "JobHeldAdmin" for record in held)
-                await self._update(held, {"hold": False}, user, as_admin=is_admins)
+                await self._update(held, {"hold": False}, user, as_admin=by_administrator)
             case RequeueJob(started_before):
                 raw_ids = [record.raw_id for record in alive if _started(record, before=started_before)]
                 if raw_ids:

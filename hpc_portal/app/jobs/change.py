@@ -154,10 +154,12 @@ class _Request:
         return Recorded(changes, tuple(left_out))
 
     def _change_of(self, row: AnyRow) -> protocol.JobChange:
-        """An administrator's hold of somebody else's job binds its owner."""
-        if not isinstance(self.change, protocol.HoldJob) or row.user_id == self.actor.user_id:
-            return self.change
-        return replace(self.change, by_administrator=permissions.may(self.actor, Action.ADMINISTER_JOBS))
+        """An administrator's hold of somebody else's job binds its owner, and only they release it."""
+        change, is_own = self.change, row.user_id == self.actor.user_id
+        if isinstance(change, protocol.ReleaseJob) or (isinstance(change, protocol.HoldJob) and not is_own):
+            may = permissions.may(self.actor, Action.ADMINISTER_JOBS)
+            return replace(change, by_administrator=may)
+        return change
 
     def _wanted_holds(self, connection: Connection) -> dict[UUID, HeldBy | None]:
         """Who will hold each job once the wishes before this one are carried out."""

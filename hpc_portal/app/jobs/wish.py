@@ -72,7 +72,7 @@ def kind_of(change: JobChange) -> ChangeKind:
 def facts_of(change: JobChange) -> dict[str, Any]:
     """What a change says beyond its kind, as JSON."""
     match change:
-        case HoldJob(by_administrator):
+        case HoldJob(by_administrator) | ReleaseJob(by_administrator):
             return {"by_administrator": True} if by_administrator else {}
         case SetWalltime(walltime_seconds):
             return {"walltime_seconds": walltime_seconds}
@@ -80,7 +80,7 @@ def facts_of(change: JobChange) -> dict[str, Any]:
             return {"nice": nice}
         case CancelTasks(tasks):
             return {"tasks": tasks.expression}
-        case ReleaseJob() | RequeueJob():
+        case RequeueJob():
             return {}
     assert_never(change)
 
@@ -91,7 +91,7 @@ def change_of(kind: ChangeKind, facts: Mapping[str, Any], *, requested_at: datet
         case ChangeKind.HOLD:
             return HoldJob(by_administrator=facts.get("by_administrator", False))
         case ChangeKind.RELEASE:
-            return ReleaseJob()
+            return ReleaseJob(by_administrator=facts.get("by_administrator", False))
         case ChangeKind.REQUEUE:
             return RequeueJob(started_before=requested_at)
         case ChangeKind.WALLTIME:

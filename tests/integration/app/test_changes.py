@@ -18,7 +18,7 @@ from hpc_portal.app.errors import ChangeImpossible, JobNotFound, NotAllowed
 from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.change import request_change, request_one_change
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.wish import ChangeState, HeldBy
+from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
 from hpc_portal.app.tables import AuditRecord, GlobalRole, Job, JobChange, JobEvent, User
 from quotas.errors import BudgetExceeded, LimitExceeded
 from quotas.limits import LimitKind, LimitOwner
@@ -343,6 +343,17 @@ def test_an_administrator_s_hold_is_released_by_an_administrator_only(story: Sto
         change(story, job_id, ReleaseJob())
     change(story, job_id, ReleaseJob(), actor=admin)
     assert story.job(job_id).held_by is None
+
+
+def test_who_releases_a_job_tells_the_scheduler_whether_they_are_an_administrator(story: Story) -> None:
+    _, waiting = blocked(story)
+    for actor in (None, administrator(story)):
+        change(story, waiting, HoldJob())
+        change(story, waiting, ReleaseJob(), actor=actor)
+    assert [row.facts for row in changes_of(story, waiting) if row.kind == ChangeKind.RELEASE] == [
+        {},
+        {"by_administrator": True},
+    ]
 
 
 def test_only_an_administrator_lets_a_job_overtake_others(story: Story) -> None:

@@ -106,7 +106,9 @@ async def test_an_administrators_hold_is_not_undone_by_the_user(portal: Portal) 
     hold = ChangeRequest(job_id, HoldJob(by_administrator=True))
     assert await portal.scheduler.change([hold, hold]) == [Carried(), Carried()]
     await portal.waits(job_id, "JobHeldAdmin")
-    assert await portal.scheduler.change([ChangeRequest(job_id, ReleaseJob())]) == [Carried()]
+    assert isinstance((await portal.scheduler.change([ChangeRequest(job_id, ReleaseJob())]))[0], Refused)
+    release = ChangeRequest(job_id, ReleaseJob(by_administrator=True))
+    assert await portal.scheduler.change([release]) == [Carried()]
     assert (await portal.end_of(job_id)).state is JobState.COMPLETED
 
 

@@ -21,6 +21,7 @@ ALL: tuple[JobChange, ...] = (
     HoldJob(),
     HoldJob(by_administrator=True),
     ReleaseJob(),
+    ReleaseJob(by_administrator=True),
     SetWalltime(7200),
     SetNice(-5),
     CancelTasks(ArraySpec(expression="3-7")),
