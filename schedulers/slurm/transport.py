@@ -12,6 +12,7 @@ import httpx
 from schedulers.errors import SchedulerUnavailable, SubmitUncertain
 from schedulers.slurm.answers import Answer, problem_of, read_answer
 from schedulers.slurm.breaker import Breaker
+from schedulers.slurm.errors import SlurmRefused
 from schedulers.slurm.tokens import TokenSource
 
 _NOT_SENT = (
@@ -25,6 +26,8 @@ _PAUSES_SECONDS = (0.2, 1.0)
 """Before the second and the third attempt."""
 _CONNECT_TIMEOUT_SECONDS = 5.0
 _BROKEN_GATEWAY = frozenset({502, 503, 504})
+_NO_REASON = frozenset({-1})
+"""Slurm's "unspecified error"."""
 
 
 Params: TypeAlias = Mapping[str, str | Sequence[str]]
@@ -124,6 +127,8 @@ class RestTransport:
         if isinstance(problem, SubmitUncertain) and request.may_repeat:
             # slurmrestd answered: it has waited for Slurm's daemons itself, so there is no use in haste.
             raise SchedulerUnavailable(str(problem))
+        if isinstance(problem, SlurmRefused) and request.method == "GET" and problem.numbers == _NO_REASON:
+            raise SchedulerUnavailable(problem.reason)  # a look that failed, such as at a slurmctld that ends
         if problem is not None:
             raise problem
         return answer

@@ -307,6 +307,17 @@ async def test_a_no_is_an_answer_and_keeps_the_way_open(key_file: Path, now: Now
                 await client.submit(JOB, user="alice")
 
 
+async def test_a_look_that_fails_without_a_reason_is_no_refusal(key_file: Path, now: Now) -> None:
+    """As a slurmctld that is ending answers."""
+    nothing = {"errors": [{"error_number": -1, "error": "Unspecified error"}]}
+    answer = speaking(45, then=always(Reply(nothing, 500)))
+    async with small_slurmrestd(answer) as server, client_of(server.url, key_file, now) as client:
+        with pytest.raises(SchedulerUnavailable, match="Unspecified error"):
+            await client.states()
+        with pytest.raises(SlurmRefused, match="Unspecified error"):
+            await client.submit(JOB, user="alice")
+
+
 async def test_no_more_requests_are_under_way_at_once_than_allowed(key_file: Path, now: Now) -> None:
     async def pause() -> None:
         for _ in range(20):
