@@ -1,5 +1,6 @@
 """Takes Slurm's hostlists apart: `gpu[01-03,7],eda1` names five nodes. Pure."""
 
+import math
 import re
 from collections.abc import Iterator
 from itertools import product
@@ -18,14 +19,15 @@ def expand(text: str) -> tuple[str, ...]:
         InvalidJobSpec: it is no hostlist, or names more than MAX_HOSTS nodes.
     """
     names: dict[str, None] = {}
+    written = 0  # with those that come twice: `a[1,1][1,1]` is one name and four combinations
     for item in _items(text):
         pieces = [_members(part, text) for part in _PART.findall(item)]
         if "".join(_PART.findall(item)) != item or not pieces:
             raise _malformed(text)
-        for combination in product(*pieces):
-            names["".join(combination)] = None
-            if len(names) > MAX_HOSTS:
-                raise _malformed(text)
+        written += math.prod(map(len, pieces))
+        if written > MAX_HOSTS:
+            raise _malformed(text)
+        names |= dict.fromkeys(map("".join, product(*pieces)))
     return tuple(names)
 
 

@@ -4,7 +4,8 @@ import re
 
 from schedulers.errors import InvalidJobSpec
 
-_MEMORY = re.compile(r"^(\d+)(?:([KMGT])B?)?$", re.IGNORECASE | re.ASCII)
+_MEMORY = re.compile(r"^(\d{1,15})(?:([KMGT])B?)?$", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"^\d{1,9}$", re.ASCII)
 _KIB_PER_UNIT = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
 
 
@@ -17,7 +18,7 @@ def parse_walltime(text: str) -> int:
     days_text, dash, clock = text.strip().rpartition("-")
     parts = clock.split(":")
     numbers_text = [*parts, days_text] if dash else parts
-    if not all(part.isascii() and part.isdecimal() for part in numbers_text):
+    if not all(_NUMBER.match(part) for part in numbers_text):
         raise InvalidJobSpec(
             "walltime", "%(text)r is not a time such as 30, 01:30:00 or 2-12:00:00", text=text
         )

@@ -13,7 +13,7 @@ from schedulers.units import parse_memory_mib
 
 _NAME = re.compile(r"^([^\[\]]*)(?:\[([^\[\]]+)\](%\d+)?)?$")
 _WALLTIME = re.compile(r"^(?:(\d{1,5}):)?(\d{1,7})$", re.ASCII)
-_SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([KMGT]?)B?$", re.IGNORECASE | re.ASCII)
+_SIZE = re.compile(r"^(\d{1,15}(?:\.\d{1,9})?)\s*([KMGT]?)B?$", re.IGNORECASE | re.ASCII)
 _BEGIN = re.compile(r"^(?:(?:(?:(\d{4}):)?(\d{1,2}):)?(\d{1,2}):)?(\d{1,2}):(\d{2})$", re.ASCII)
 _CONDITION = re.compile(r"^(done|ended|exit)\s*\(\s*\"?([^()\"]+?)\"?\s*\)$|^\"?([^()\"]+)\"?$")
 _KINDS = {"done": "afterok", "ended": "afterany", "exit": "afternotok"}

@@ -107,9 +107,16 @@ def _taken_back(setters: Mapping[str, Given]) -> set[str]:
 
 def _read(given: Given, circumstances: Circumstances) -> object:
     option = given.option
-    if option.read_within is not None:
-        return option.read_within(given.value or "", circumstances)
-    return given.value if option.read is None else option.read(given.value)
+    try:
+        if option.read_within is not None:
+            return option.read_within(given.value or "", circumstances)
+        return given.value if option.read is None else option.read(given.value)
+    except (InvalidJobSpec, ValidationError):
+        raise
+    except (ValueError, OverflowError) as error:  # thousands of digits, which Python does not read
+        raise InvalidJobSpec(
+            option.key, "%(text)r is not a whole number", text=(given.value or "")[:20]
+        ) from error
 
 
 def _assembled(

@@ -94,6 +94,19 @@ def test_an_option_without_a_field_says_why(option: str) -> None:
     assert bool(found.refusal) != bool(found.note)
 
 
+HUGE = ("9" * 5000, "a:" + "9" * 5000, "9" * 400 + ".5G", "a*" + "9" * 5000, "0-9%" + "9" * 5000)
+
+
+@pytest.mark.parametrize("text", HUGE, ids=range(len(HUGE)))
+def test_a_number_without_end_is_refused_and_no_failure(text: str) -> None:
+    for option in OPTIONS:
+        if option.key:
+            translation(f"--{option.name}={text}")
+    for words in ("-M", "-W", "-n", "-gpu num=", "-R rusage[mem=", "-J a[1-", "-b", "-sp", "-m"):
+        script = f"#!/bin/bash\n#BSUB '{words} {text}'\n#BSUB {words}{text}\n#BSUB {words} {text}\ntrue\n"
+        assert translate_script(script, name="job.sh", now=NOW).problems
+
+
 def test_the_script_itself_is_left_as_it_is() -> None:
     script = "#!/bin/bash\n#SBATCH -t 5\necho '#SBATCH -n 4'\n"
     made = translate_script(script, name="job.sh", now=NOW).spec

@@ -240,6 +240,12 @@ def test_an_instant_survives_being_written_as_sbatch_writes_it(at: datetime) -> 
     assert begin_at(f"{at:%Y-%m-%dT%H:%M:%S}", AROUND) == at
 
 
+@pytest.mark.parametrize("text", ["n" + "[1,1,1,1,1,1,1,1]" * 40, "n" + "[1,11,111]" * 40])
+def test_a_hostlist_whose_names_come_again_and_again_takes_no_time(text: str) -> None:
+    with pytest.raises(InvalidJobSpec):
+        hostlist.expand(text)
+
+
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=20, unique=True), st.integers(1, 4))
 def test_a_hostlist_names_what_was_folded_into_it(numbers: list[int], width: int) -> None:
     texts = [str(number).zfill(width) for number in numbers]
