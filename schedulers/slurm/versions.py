@@ -1,8 +1,8 @@
 """API versions of slurmrestd: one small step for each, which lifts a reply to the newest shape.
 
 A step holds only what differs in fields that wire.py reads or that the portal writes. Sources: replies of
-Slurm 24.11 in all its versions, recorded in tests/contract/slurm_wire, and for v0.0.43 to v0.0.45 the
-OpenAPI release notes and change logs of Slurm 25.05, 25.11 and 26.05.
+Slurm 24.11 and 26.05, recorded in tests/contract/slurm_wire, and the OpenAPI release notes of the releases
+between them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
