@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, delete, select, tuple_
+from sqlalchemy import Connection, delete, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col
 
@@ -117,7 +117,10 @@ def _used_something(run: ExternalRun) -> bool:
 
 
 def runs_to_try_again(connection: Connection, cluster: str) -> list[ExternalRun]:
-    """Set aside, and known people and projects by now; the longest waiting first."""
+    """Set aside, and known people and projects by now; of very many some, by lot.
+
+    (Were it the oldest, five hundred that can never be charged would keep all others from being tried.)
+    """
     accounts = select(col(Project.account))
     users = select(col(ClusterAccount.cluster_user)).where(col(ClusterAccount.cluster) == cluster)
     rows = connection.execute(
@@ -127,7 +130,7 @@ def runs_to_try_again(connection: Connection, cluster: str) -> list[ExternalRun]
             col(UnclaimedRun.account).in_(accounts),
             col(UnclaimedRun.cluster_user).in_(users),
         )
-        .order_by(col(UnclaimedRun.found_at))
+        .order_by(func.random())
         .limit(_MOST_TRIED_AGAIN)
     ).scalars()
     return [_RUN.validate_python(row) for row in rows]
