@@ -50,6 +50,8 @@ from schedulers.protocol import (
 )
 
 ONE_NODE = (Node("n1", NodeState.UP, cpus=64, memory_mib=256 * 1024, gpus={"h100": 8}),)
+NODE_WATTS = 100
+"""What a node of this cluster draws while a job has it."""
 DEFAULT_FEATURES = frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE})
 FIRST_INSTANT = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
 
@@ -140,6 +142,7 @@ class MemoryScheduler:
         self._licenses = dict(licenses or {})
         self._jobs: dict[str, _Job] = {}
         self._ids: dict[UUID, str] = {}
+        self._accounted: dict[tuple[str, int, int], JobUsage] = {}
         self._last_id = 0
         self._version = 0
         self._changed = asyncio.Event()
@@ -227,14 +230,9 @@ class MemoryScheduler:
         return True
 
     async def usage(self, scheduler_job_ids: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
-        """What ended runs used, whether or not snapshots carry it."""
+        """What ended runs used, whether or not snapshots carry it; of forgotten jobs, too."""
         self._require_available()
-        return {
-            (job.scheduler_job_id, task_index, attempt): self._usage(job, run.snapshot)
-            for job in self._known(scheduler_job_ids)
-            for (task_index, attempt), run in job.runs.items()
-            if run.snapshot.has_ended
-        }
+        return {key: usage for key, usage in self._accounted.items() if key[0] in scheduler_job_ids}
 
     async def cluster(self) -> ClusterSnapshot:
         """Nodes with what running jobs hold of them."""
@@ -433,9 +431,9 @@ class MemoryScheduler:
         self._write(job, self._metered(job, ended))
 
     def _metered(self, job: _Job, snapshot: TaskSnapshot) -> TaskSnapshot:
-        if Feature.METERS_USAGE not in self._features:
-            return snapshot
-        return replace(snapshot, usage=self._usage(job, snapshot))
+        usage = self._usage(job, snapshot)
+        self._accounted[job.scheduler_job_id, snapshot.task_index, snapshot.attempt] = usage
+        return replace(snapshot, usage=usage) if Feature.METERS_USAGE in self._features else snapshot
 
     def _usage(self, job: _Job, snapshot: TaskSnapshot) -> JobUsage:
         ended_at = snapshot.ended_at or self.clock.now()
@@ -445,6 +443,7 @@ class MemoryScheduler:
             ended_at=ended_at,
             elapsed_seconds=math.ceil(elapsed),
             allocated_tres=job.submission.spec.resources.tres,
+            energy_joules=math.ceil(elapsed) * NODE_WATTS * job.submission.spec.resources.nodes,
         )
 
     def _deadlines(self) -> Iterator[tuple[datetime, _Job, _Run]]:

@@ -428,6 +428,7 @@ class TaskReply(Reply):
     allocated_tres: dict[str, int]
     cpu_seconds: float
     max_rss_mib: int
+    energy_joules: int | None
     charged_vnd: int
 
 

@@ -88,6 +88,7 @@ class _SlurmTurn:
             self._slurm.cluster_name,
             self._client,
             admin_user=self._slurm.admin_user,
+            default_partition=self._slurm.default_partition,
             runtime_paths=[str(path) for path in self._slurm.runtime_paths],
         )
 

@@ -52,6 +52,8 @@ class SlurmSettings(BaseModel):
     """A Slurm administrator (usually SlurmUser), for accounts, limits and other people's jobs."""
     runtime_paths: list[Path] = Field(default_factory=list)
     """Folders on the nodes whose `bin` comes first in every job's PATH: a Python with PyTorch, tool trees."""
+    default_partition: str | None = None
+    """Where jobs go that name none; needed before API v0.0.43, which does not tell it (else: the first)."""
     allow_unknown_api_version: bool = False
     """Submit also to a slurmrestd newer than this portal knows."""
     mirror_quotas: bool = False

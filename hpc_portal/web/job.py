@@ -82,6 +82,7 @@ class Used:
     nodes: tuple[str, ...]
     cpu_percent: int | None
     max_rss_mib: int
+    energy_joules: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +262,7 @@ def _used(runs: Sequence[TaskRun]) -> Used:
         nodes=tuple(nodes),
         cpu_percent=round(100 * used / reserved) if reserved and used else None,
         max_rss_mib=max((run.max_rss_mib for run in runs), default=0),
+        energy_joules=sum(run.energy_joules or 0 for run in runs),
     )
 
 

@@ -85,6 +85,13 @@ class Language:
                 return f"{self.number(mib / size, decimals)} {unit}"
         return f"{self.number(mib)} MiB"
 
+    def energy(self, joules: int) -> str:
+        """`840 J`, `1,2 kJ`, `0,4 kWh`."""
+        for least, factor, unit in ((360_000, 3_600_000, "kWh"), (1000, 1000, "kJ")):
+            if joules >= least:
+                return f"{self.number(joules / factor, 1)} {unit}"
+        return f"{self.number(joules)} J"
+
     def size(self, bytes_: int) -> str:
         """A file's size: `840 B`, `1,2 kB`, `3,4 MB`."""
         for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):

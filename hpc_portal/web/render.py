@@ -133,6 +133,7 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
         duration=language.duration,
         instant=language.instant,
         memory=language.memory,
+        energy=language.energy,
         metric=language.metric,
         metric_name=lambda name: METRICS.get(name, name),
         number=language.number,

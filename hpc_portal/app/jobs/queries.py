@@ -163,6 +163,7 @@ class TaskRun:
     allocated_tres: dict[str, int]
     cpu_seconds: float
     max_rss_mib: int
+    energy_joules: int | None
     charged_vnd: int
 
 
@@ -421,6 +422,7 @@ def _task(row: Row[Any]) -> TaskRun:
         allocated_tres=row.allocated_tres or {},
         cpu_seconds=row.cpu_seconds,
         max_rss_mib=row.max_rss_mib,
+        energy_joules=row.energy_joules,
         charged_vnd=row.charged_vnd,
     )
 

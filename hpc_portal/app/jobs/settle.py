@@ -113,6 +113,7 @@ def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
             col(JobTask.allocated_tres),
             col(JobTask.cpu_seconds),
             col(JobTask.max_rss_mib),
+            col(JobTask.energy_joules),
             col(Job.project_id),
             col(Job.user_id),
             col(Job.scheduler_job_id),
@@ -158,6 +159,7 @@ _SETTLED_RUN = (
         allocated_tres=bindparam("b_tres"),
         cpu_seconds=bindparam("b_cpu_seconds"),
         max_rss_mib=bindparam("b_max_rss_mib"),
+        energy_joules=bindparam("b_energy_joules"),
     )
 )
 _ADD_CHARGE = (
@@ -194,6 +196,7 @@ def _settle(
                 "b_tres": dict(usages[_run_key(row)].allocated_tres),
                 "b_cpu_seconds": usages[_run_key(row)].cpu_seconds,
                 "b_max_rss_mib": usages[_run_key(row)].max_rss_mib,
+                "b_energy_joules": usages[_run_key(row)].energy_joules,
             }
             for row in by_job[job_id]
         ]
@@ -218,6 +221,7 @@ def _usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
         allocated_tres=row.allocated_tres or {},
         cpu_seconds=row.cpu_seconds,
         max_rss_mib=row.max_rss_mib,
+        energy_joules=row.energy_joules,
     )
 
 

@@ -285,6 +285,7 @@ _RUN_COLUMNS = (
     "allocated_tres",
     "cpu_seconds",
     "max_rss_mib",
+    "energy_joules",
 )
 _UPDATE_RUN = (
     update(JobTask)
@@ -328,6 +329,7 @@ def _run_values(job_id: UUID, run: TaskSnapshot, *, at: datetime) -> dict[str, A
         "b_allocated_tres": dict(usage.allocated_tres) if usage else None,
         "b_cpu_seconds": usage.cpu_seconds if usage else 0.0,
         "b_max_rss_mib": usage.max_rss_mib if usage else 0,
+        "b_energy_joules": usage.energy_joules if usage else None,
     }
 
 

@@ -52,6 +52,8 @@ def test_sizes_and_amounts(vi: Language, en: Language) -> None:
     assert en.memory(512) == "512 MiB"
     assert en.memory(4096) == "4 GiB"
     assert vi.memory(1536) == "1,5 GiB"
+    assert [en.energy(joules) for joules in (840, 1200)] == ["840 J", "1.2 kJ"]
+    assert vi.energy(1_440_000) == "0,4 kWh"
     assert vi.size(1_234) == "1,2 kB"
     assert en.resource("gres/gpu:h100") == "GPU H100"
     assert vi.resource("license/vcs") == "Giấy phép vcs"
