@@ -85,7 +85,8 @@ def test_a_warning_signal_travels_with_the_command() -> None:
 
 
 def test_a_share_survives_json() -> None:
-    share = Share("lane", "slot", ("n1", "n2"), 1, 64, {"n1": {"h100": (0, 1)}, "n2": {}}, {"n1": "s"})
+    gpus: dict[str, dict[str, tuple[int, ...]]] = {"n1": {"h100": (0, 1)}, "n2": {}}
+    share = Share("lane", "slot", ("n1", "n2"), 1, 64, gpus=gpus, supervisors={"n1": "s"})
     assert Share.from_json(share.to_json()) == share
     assert share.gpu_indices == {"n1": (0, 1)}
     assert share.gpu_types == {"h100": 2}
