@@ -1,6 +1,7 @@
 """How a job starts on a real Slurm: on every node or on the first, warned before its end, named by us."""
 
 import asyncio
+import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -98,6 +99,14 @@ async def test_a_job_on_several_nodes_starts_on_each_and_its_ranks_can_meet(desk
     assert first.startswith("0/2 gpu01 of gpu01,gpu02 at gpu01:")
     assert second == first.replace("0/2 gpu01", "1/2 gpu02")
     assert done.state == "COMPLETED"
+
+
+async def test_a_job_on_two_nodes_has_its_gpus_on_each(desk: Desk) -> None:
+    show = "echo $HPC_NODE_RANK: $HPC_GPUS_ON_NODE $CUDA_VISIBLE_DEVICES"
+    done = await desk.run(argv=("sh", "-c", show), resources={**TWO_NODES, "gpus_per_node": {"h100": 3}})
+    assert done.state == "COMPLETED"
+    assert re.fullmatch(r"0: 3 \d,\d,\d", done.text("*.out").strip())
+    assert re.fullmatch(r"1: 3 \d,\d,\d", done.text("*.out.rank1").strip())
 
 
 async def test_a_rank_that_fails_ends_the_job_with_its_code(desk: Desk) -> None:
