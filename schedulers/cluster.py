@@ -92,6 +92,12 @@ class ClusterSnapshot:
     licenses: tuple[License, ...] = ()
     reservations: tuple[Reservation, ...] = ()
     abilities: frozenset[Ability] = frozenset()
+    walltime_step_seconds: int = 1
+    """The cluster counts time limits in these: a job may run until the end of the last one begun."""
+
+    def whole_walltime(self, seconds: int) -> int:
+        """How long the cluster lets a job run that asks for so much."""
+        return -(-seconds // self.walltime_step_seconds) * self.walltime_step_seconds
 
     def partition(self, name: str | None) -> Partition | None:
         """The partition of that name; for None the default one. None when there is no such partition."""

@@ -583,6 +583,8 @@ class EstimateReply(Reply):
     licenses: list[LicenseFitReply]
     obstacles: list[str]
     """Why a submit would be refused right now; empty when it would be accepted."""
+    notes: list[str]
+    """What will be otherwise than asked, such as a time limit rounded up."""
 
 
 class LogReply(Reply):

@@ -193,6 +193,11 @@ class Settings(BaseSettings):
         return frozenset({self.slurm.cluster_name} if self.slurm else ())
 
     @property
+    def clusters_with_budgets(self) -> frozenset[str]:
+        """Clusters that enforce the budgets held here: their QOS of a job says which one it uses."""
+        return frozenset({self.slurm.cluster_name} if self.slurm and self.slurm.mirror_quotas else ())
+
+    @property
     def effective_database_url(self) -> str:
         """The database URL with the default filled in."""
         return self.database_url or f"sqlite:///{(self.state_dir / 'portal.db').absolute()}"

@@ -66,7 +66,7 @@ def submit(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Submit a job from a script, or from a template.
 
-    Behind the script any option of sbatch may follow by its long name: hpc submit job.sh --qos=high. Options
+    Behind the script any option of sbatch may follow by its long name: hpc submit job.sh --nice=100. Options
     go before the script's #SBATCH or #BSUB lines; hpc translate shows what comes of them.
 
     Price, balance and expected start are shown first; on a terminal you are asked. With --wait the exit code
@@ -113,6 +113,8 @@ def submit(  # noqa: PLR0913 - one argument for each option
             print_json(estimate)
         elif not as_json:
             err.print(estimate_of(estimate))
+            for note in estimate["notes"]:
+                err.print(note, markup=False)
         _require_no_obstacle(estimate)
         if dry_run:
             return

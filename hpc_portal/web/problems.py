@@ -87,18 +87,19 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
                 ShownProblem(problem.field, _placed_text(problem, language)) for problem in error.problems
             ]
         case app.InvalidSubmission() | app.InvalidEntry():
-            return [
-                ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))
-                for problem in error.problems
-            ]
+            return [said_of(problem, language) for problem in error.problems]
         case app.ChangeImpossible():
-            problem = error.problem
-            return [ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))]
+            return [said_of(error.problem, language)]
         case app.ProjectNotFound():
             return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
         case app.TenantNotActive() | app.NotAllowed():
             return [ShownProblem("project", _text(error, language))]
     return [ShownProblem("", _text(error, language))]
+
+
+def said_of(problem: app.Problem, language: Language) -> ShownProblem:
+    """One of them, in the reader's language."""
+    return ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))
 
 
 def status_of(error: Exception) -> HTTPStatus:

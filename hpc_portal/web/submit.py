@@ -22,7 +22,7 @@ from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.language import Language
-from hpc_portal.web.problems import ShownProblem, problems_of
+from hpc_portal.web.problems import ShownProblem, problems_of, said_of
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_form import (
     UPLOAD,
@@ -260,6 +260,7 @@ def _around(found: JobEstimate, language: Language) -> Mapping[str, Any]:
             if found.needed[asset]
         ],
         "obstacles": [problems_of(refusal, language)[0].text for refusal in found.refusals],
+        "notes": [said_of(remark, language).text for remark in found.remarks],
         "likely_start": likely,
         "start_reason": _STARTS.get(start.reason, start.reason),
     }

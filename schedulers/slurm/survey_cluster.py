@@ -58,6 +58,7 @@ def survey(  # noqa: PLR0913 - one for each thing that slurmctld was asked for
         licenses=tuple(License(item.name, item.total, item.used) for item in licenses),
         reservations=tuple(_reservations(reservations)),
         abilities=frozenset(Ability),
+        walltime_step_seconds=_SECONDS_PER_MINUTE,
     )
 
 

@@ -28,7 +28,7 @@ from hpc_portal.app.tables import Job, JobChange, JobTask
 from quotas.tables import Organisation, Project
 from quotas.top_up import top_up_hold
 from schedulers import protocol
-from schedulers.cluster import Partition
+from schedulers.cluster import ClusterSnapshot
 from schedulers.jobspec import JobSpec
 from schedulers.tres import times
 
@@ -63,12 +63,8 @@ def request_change(
         NotAllowed: the actor sees one but may not change it so.
         BudgetExceeded, LimitExceeded: a longer walltime is not paid for, or more than somebody may ask for.
     """
-    partitions = {
-        (cluster.name, partition.name): partition
-        for cluster in services.clusters.get()
-        for partition in cluster.partitions
-    }
-    work = _Request(services, actor, list(dict.fromkeys(job_ids)), change, partitions)
+    clusters = {cluster.name: cluster for cluster in services.clusters.get()}
+    work = _Request(services, actor, list(dict.fromkeys(job_ids)), change, clusters)
     recorded = transact(services.engine, work.record)
     if recorded.changes:
         services.wake.notify()
@@ -123,8 +119,8 @@ class _Request:
     actor: Actor
     job_ids: list[UUID]
     change: protocol.JobChange
-    partitions: Mapping[tuple[str, str], Partition]
-    """By the names of cluster and partition."""
+    clusters: Mapping[str, ClusterSnapshot]
+    """By name."""
 
     def record(self, connection: Connection) -> Recorded:
         """Check, hold and store; all of it or, on any error, nothing."""
@@ -147,15 +143,21 @@ class _Request:
             if problem := objection(job, change, now=now):
                 left_out.append(LeftOut(job_id, problem))
                 continue
-            self._pay(connection, rows[job_id], job, at=now)
+            if isinstance(change, protocol.SetWalltime):
+                self._pay(connection, rows[job_id], job, change.walltime_seconds, at=now)
             changes[job_id], events_of_job = self._store(connection, rows[job_id], change, at=now)
             told += events_of_job
         events.record(connection, told, at=now)
         return Recorded(changes, tuple(left_out))
 
     def _change_of(self, row: AnyRow) -> protocol.JobChange:
-        """An administrator's hold of somebody else's job binds its owner, and only they release it."""
+        """What is asked of this job: its cluster may count time limits in whole minutes.
+
+        An administrator's hold of somebody else's job binds its owner, and only they release it.
+        """
         change, is_own = self.change, row.user_id == self.actor.user_id
+        if isinstance(change, protocol.SetWalltime) and (cluster := self.clusters.get(row.scheduler)):
+            return protocol.SetWalltime(cluster.whole_walltime(change.walltime_seconds))
         if isinstance(change, protocol.ReleaseJob) or (isinstance(change, protocol.HoldJob) and not is_own):
             may = permissions.may(self.actor, Action.ADMINISTER_JOBS)
             return replace(change, by_administrator=may)
@@ -184,7 +186,8 @@ class _Request:
                 col(JobTask.job_id) == row.id, col(JobTask.ended_at).is_(None)
             )
             since = connection.execute(runs).scalar()
-        partition = self.partitions.get((row.scheduler, spec.partition or ""))
+        cluster = self.clusters.get(row.scheduler)
+        partition = cluster.partition(spec.partition) if cluster else None
         return JobNow(
             spec=spec,
             phase=row.phase,
@@ -213,12 +216,9 @@ class _Request:
         if needs_administrator(job, self.change):
             permissions.require(self.actor, Action.ADMINISTER_JOBS)
 
-    def _pay(self, connection: Connection, row: AnyRow, job: JobNow, *, at: datetime) -> None:
+    def _pay(self, connection: Connection, row: AnyRow, job: JobNow, seconds: int, *, at: datetime) -> None:
         """Hold what a longer walltime may cost, before anybody grants it."""
         asked = job.spec.resources
-        if not isinstance(self.change, protocol.SetWalltime):
-            return
-        seconds = self.change.walltime_seconds
         if seconds <= (asked.walltime_seconds or 0):
             return
         check_limits.require_walltime_within(

@@ -9,6 +9,7 @@ from sqlmodel import col
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.clusters import is_out
 from hpc_portal.app.db import writing
+from hpc_portal.app.errors import Problem
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.expected_start import ExpectedStart, WorkAhead, expected_start
@@ -55,6 +56,13 @@ class JobEstimate:
     licenses: tuple[LicenseFit, ...]
     refusals: tuple[QuotaError, ...]
     """Why a submit would be refused right now; empty when it would be accepted."""
+    remarks: tuple[Problem, ...]
+    """What will be otherwise than asked, although nothing is wrong with it."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The remarks as plain texts."""
+        return tuple(remark.message for remark in self.remarks)
 
     @property
     def obstacles(self) -> tuple[str, ...]:
@@ -113,6 +121,7 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
         ),
         licenses=_license_fits(spec, prepared.cluster),
         refusals=_refusals(services, actor, prepared, priced),
+        remarks=prepared.notes,
     )
 
 

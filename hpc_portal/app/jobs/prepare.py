@@ -1,6 +1,6 @@
 """From what a person asks for to a complete JobSpec that some cluster can run; reads, never writes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from schedulers.cluster import ClusterSnapshot, Partition, check_fits, whole_node_of
 from schedulers.jobspec import JobSpec
+from schedulers.units import format_walltime
 from workloads import catalog
 
 
@@ -52,6 +53,8 @@ class PreparedJob:
     """What it runs as there."""
     walltime_is_default: bool
     cluster: ClusterSnapshot
+    notes: tuple[Problem, ...] = ()
+    """What will be otherwise than asked, although nothing is wrong with it."""
 
 
 def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> PreparedJob:
@@ -92,6 +95,7 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         cluster_user=actor.account_on(cluster.name),
         walltime_is_default=partition is not None and spec.resources.walltime_seconds is None,
         cluster=cluster,
+        notes=tuple(_notes(spec, complete, pays_by_qos=cluster.name in settings.clusters_with_budgets)),
     )
 
 
@@ -141,11 +145,29 @@ def _complete(spec: JobSpec, cluster: ClusterSnapshot, *, account: str) -> tuple
     partition = cluster.partition(spec.partition)
     if partition is None:
         return spec, None
-    walltime = spec.resources.walltime_seconds or partition.default_walltime_seconds
+    asked = spec.resources.walltime_seconds or partition.default_walltime_seconds
+    walltime = cluster.whole_walltime(asked)
     known = {"walltime_seconds": walltime, "whole_node": whole_node_of(spec, cluster)}
     resources = spec.resources.model_copy(update=known)
     changes = {"partition": partition.name, "account": account, "resources": resources}
     return spec.model_copy(update=changes), partition
+
+
+def _notes(asked: JobSpec, complete: JobSpec, *, pays_by_qos: bool) -> Iterator[Problem]:
+    wanted, given = asked.resources.walltime_seconds, complete.resources.walltime_seconds
+    if wanted and given and wanted != given:
+        yield Problem(
+            "walltime_seconds",
+            "This cluster rounds time limits up: %(asked)s becomes %(given)s.",
+            {"asked": format_walltime(wanted), "given": format_walltime(given)},
+        )
+    if asked.qos and pays_by_qos:
+        yield Problem(
+            "qos",
+            "The job runs in the budget that is held for it, which is a QOS on this cluster; "
+            "the QOS %(qos)s that it names does not count.",
+            {"qos": asked.qos},
+        )
 
 
 def _dependency_problems(services: Services, actor: Actor, spec: JobSpec) -> list[Problem]:
