@@ -7,7 +7,8 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
-JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# Two test processes for each core: many tests wait for daemons most of their time.
+JOBS ?= $(shell expr 2 '*' "$$(nproc 2>/dev/null || echo 1)")
 TESTS ?=
 ON_SLURM := $(if $(filter-out 0,$(SLURM)),-slurm)
 
