@@ -1,4 +1,4 @@
-"""Charge a run for which nothing was held: it was submitted past the portal, and used all the same."""
+"""Charge a run for which nothing was held, and correct what any run was charged by the difference."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -128,6 +128,30 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
     _post(conn, lines, amounts, key=f"charge:{run.run_key}", kind=TransferKind.SETTLE, job_id=job_id, at=at)
     charge = Charge(run.run_key, priced.vnd, priced.is_charged, is_new=True)
     return DirectCharge(payer.allocation_id, charge, priced.vnd, dict(run.tres_seconds))
+
+
+def correct_run(
+    conn: Connection,
+    *,
+    job_id: UUID,
+    run: RunUsage,
+    at: datetime,
+    policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+) -> DirectCharge:
+    """Post by how much a settled run differs from what was charged, from and to the allocation that paid.
+
+    The newest facts again change nothing. What is still held for the job stays held. The caller commits.
+
+    Raises:
+        LookupError: the run was never settled.
+        InvalidAmount, UnpricedResource: the facts make no sense, or cannot be priced; nothing is changed.
+        KeyReused: the run_key belongs to another job.
+    """
+    require_sensible(run)
+    stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
+    if stored is None:
+        raise LookupError(run.run_key)
+    return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy)
 
 
 def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword

@@ -23,6 +23,7 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.cancel import CancelStep
 from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.correct import CorrectStep
 from hpc_portal.app.jobs.dependencies import give_up_hopeless, resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.settle import SettleStep
@@ -47,6 +48,9 @@ _WATCH_SECONDS = 30.0
 _TRACK_REST_SECONDS = 0.01
 _REPORT_EVERY = 5
 """Intervals between two looks at the nodes of a cluster that has to be asked for each of them."""
+_CORRECT_EVERY_SECONDS = 3600.0
+_CORRECT_REST_SECONDS = 1.0
+"""Between two batches: corrections are never urgent."""
 _SETTLE_REST_SECONDS = 0.1
 """Money may be a moment late; a hundred runs settled at once cost little more than one."""
 
@@ -159,7 +163,7 @@ async def _serve(
             await asyncio.gather(
                 *(
                     group.create_task(run_loop(loop, stop), name=loop.name)
-                    for loop in (*loops.all, *parts.more_loops(context))
+                    for loop in (*loops.all, *_correction(context), *parts.more_loops(context))
                 )
             )
             for helper in helpers:
@@ -231,6 +235,14 @@ def _loops(context: ControllerContext, watch: OutageWatch, interval: float) -> _
         looked=asyncio.Event(),
     )
     return loops
+
+
+def _correction(context: ControllerContext) -> Sequence[Loop]:
+    """A scheduler that is its own meter revises nothing."""
+    if Feature.METERS_USAGE in context.scheduler.features:
+        return ()
+    step = CorrectStep(context)
+    return (Loop("correct", step, _CORRECT_EVERY_SECONDS, rest_seconds=_CORRECT_REST_SECONDS),)
 
 
 async def _report_cluster(context: ControllerContext) -> None:

@@ -18,7 +18,8 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from quotas.release import close_hold
-from quotas.settle import RunUsage, settle_runs
+from quotas.runs import RunUsage
+from quotas.settle import settle_runs
 from schedulers.jobstate import JobUsage
 from schedulers.protocol import Feature
 from schedulers.tres import times
@@ -52,7 +53,7 @@ class SettleStep:
         rows = await context.read(self._unsettled)
         missing = [row for row in rows if row.elapsed_seconds is None]
         known = await _ask_usage(context, missing) if missing else {}
-        ready = [row for row in rows if row.elapsed_seconds is not None or _run_id(row) in known]
+        ready = [row for row in rows if row.elapsed_seconds is not None or run_id(row) in known]
         if ready:
             await self._settle(ready, known)
         ended = await context.read(self._ended)
@@ -129,14 +130,15 @@ def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _run_id(row: AnyRow) -> tuple[str, int, int]:
+def run_id(row: AnyRow) -> tuple[str, int, int]:
+    """The scheduler's name of a stored run."""
     return row.scheduler_job_id, row.task_index, row.attempt
 
 
 async def _ask_usage(context: ControllerContext, rows: Sequence[AnyRow]) -> KnownUsage:
     """Usage of runs whose end carried none; runs that never started used nothing."""
     found = {
-        _run_id(row): JobUsage(started_at=None, ended_at=row.ended_at, elapsed_seconds=0, allocated_tres={})
+        run_id(row): JobUsage(started_at=None, ended_at=row.ended_at, elapsed_seconds=0, allocated_tres={})
         for row in rows
         if row.started_at is None
     }
@@ -177,11 +179,11 @@ def _settle(
     settled: list[dict[str, Any]] = []
     charged: list[dict[str, Any]] = []
     for job_id in sorted(by_job):
-        usages = {_run_key(row): _usage_of(row, known) for row in by_job[job_id]}
+        usages = {run_key(row): _usage_of(row, known) for row in by_job[job_id]}
         charges = settle_runs(
             connection,
             job_id=job_id,
-            runs=[_run_usage(row, usages[_run_key(row)]) for row in by_job[job_id]],
+            runs=[run_usage(row, usages[run_key(row)]) for row in by_job[job_id]],
             at=at,
         )
         cost = {charge.run_key: charge.vnd for charge in charges if charge.is_charged and charge.is_new}
@@ -191,12 +193,12 @@ def _settle(
                 "b_index": row.task_index,
                 "b_attempt": row.attempt,
                 "b_at": at,
-                "b_vnd": cost.get(_run_key(row), 0),
-                "b_elapsed": usages[_run_key(row)].elapsed_seconds,
-                "b_tres": dict(usages[_run_key(row)].allocated_tres),
-                "b_cpu_seconds": usages[_run_key(row)].cpu_seconds,
-                "b_max_rss_mib": usages[_run_key(row)].max_rss_mib,
-                "b_energy_joules": usages[_run_key(row)].energy_joules,
+                "b_vnd": cost.get(run_key(row), 0),
+                "b_elapsed": usages[run_key(row)].elapsed_seconds,
+                "b_tres": dict(usages[run_key(row)].allocated_tres),
+                "b_cpu_seconds": usages[run_key(row)].cpu_seconds,
+                "b_max_rss_mib": usages[run_key(row)].max_rss_mib,
+                "b_energy_joules": usages[run_key(row)].energy_joules,
             }
             for row in by_job[job_id]
         ]
@@ -207,13 +209,14 @@ def _settle(
         connection.execute(_ADD_CHARGE, charged)
 
 
-def _run_key(row: AnyRow) -> str:
+def run_key(row: AnyRow) -> str:
+    """The ledger's name of a run: unique for ever and over all clusters."""
     return f"{row.job_id}/{row.task_index}/{row.attempt}"
 
 
 def _usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
     if row.elapsed_seconds is None:
-        return known[_run_id(row)]
+        return known[run_id(row)]
     return JobUsage(
         started_at=row.started_at,
         ended_at=row.ended_at,
@@ -225,9 +228,10 @@ def _usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
     )
 
 
-def _run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
+def run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
+    """What the ledger charges a stored run for, given what it used."""
     return RunUsage(
-        run_key=_run_key(row),
+        run_key=run_key(row),
         user_id=row.user_id,
         state=row.state,
         started_at=usage.started_at,
