@@ -173,10 +173,10 @@ class MemoryScheduler:
         self._start_what_fits()
         return outcomes
 
-    async def find(self, job_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """The ids of those jobs that were accepted and not forgotten."""
+    async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
+        """Those jobs that were accepted and not forgotten."""
         self._require_available()
-        return {job_id: self._ids[job_id] for job_id in job_ids if job_id in self._ids}
+        return {job_id: Accepted(self._ids[job_id]) for job_id in users if job_id in self._ids}
 
     async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
         """Drop what waits and end what runs, at once."""

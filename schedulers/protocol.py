@@ -196,8 +196,15 @@ class Scheduler(Protocol):
         """
         ...
 
-    async def find(self, job_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """Scheduler ids of those jobs that the scheduler has; asked after an Uncertain or a crash."""
+    async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
+        """Those jobs that the scheduler has; asked after an Uncertain or a crash.
+
+        A job missing from the answer is not there and may be submitted again. Uncertain: something there
+        carries its key and belongs to another user, so that it is neither taken for the job nor sent again.
+
+        Args:
+            users: the cluster user that each job runs as.
+        """
         ...
 
     async def cancel(self, scheduler_job_ids: Collection[str]) -> None:

@@ -24,12 +24,14 @@ from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobUsage
 from schedulers.protocol import (
+    Accepted,
     ChangeOutcome,
     ChangeRequest,
     Feature,
     Observation,
     Submission,
     SubmitOutcome,
+    Uncertain,
 )
 
 log = structlog.get_logger(__name__)
@@ -167,10 +169,10 @@ class DaskScheduler:
         self._after_change()
         return outcomes
 
-    async def find(self, job_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """Those that are queued or have runs."""
+    async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
+        """Those that are queued or have runs; only the portal submits here, so that each is its user's."""
         self._require_ready()
-        return {job_id: str(job_id) for job_id in job_ids if str(job_id) in self._foreman.book.jobs}
+        return {job_id: Accepted(str(job_id)) for job_id in users if str(job_id) in self._foreman.book.jobs}
 
     async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
         """What waits is dropped at once, what runs is told to end."""

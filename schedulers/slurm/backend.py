@@ -12,6 +12,7 @@ from schedulers.cluster import ClusterSnapshot
 from schedulers.errors import SchedulerRefused, SchedulerUnavailable
 from schedulers.jobstate import JobUsage
 from schedulers.protocol import (
+    Accepted,
     CancelTasks,
     Carried,
     ChangeOutcome,
@@ -20,6 +21,7 @@ from schedulers.protocol import (
     Observation,
     Submission,
     SubmitOutcome,
+    Uncertain,
 )
 from schedulers.slurm.change_jobs import Changer
 from schedulers.slurm.client import SlurmClient
@@ -105,25 +107,24 @@ class SlurmScheduler:
         self._observer.expect()
         return outcomes
 
-    async def find(self, job_ids: Collection[UUID]) -> Mapping[UUID, str]:
-        """Ids of jobs that Slurm has or had, by the key in their comment.
+    async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
+        """Jobs that Slurm has or had, by the key in their comment and the user whom they belong to.
 
         Raises:
             SchedulerUnavailable: slurmctld or slurmdbd did not answer, or a request for one of these jobs may
                 still be on its way: it cannot be said yet that a job is not there.
         """
         accepted = self._submitter.accepted
-        known = {job_id: accepted[job_id] for job_id in job_ids if job_id in accepted}
-        unknown = set(job_ids) - known.keys() - self._submitter.never_sent
+        known: dict[UUID, Accepted | Uncertain] = {
+            job_id: Accepted(accepted[job_id]) for job_id in users if job_id in accepted
+        }
+        unknown = users.keys() - known.keys() - self._submitter.never_sent
         if not unknown:
             return known
-        for job_id, jobs in (await find_jobs(self._client, unknown, lookback=self._lookback)).items():
-            ours = [job for job in jobs if job.scheduler_job_id not in self._forgotten]
-            if ours:
-                await self._cancel_duplicates(job_id, ours[1:])
-                self._submitter.accept(job_id, ours[0].scheduler_job_id)
-                self._expect(job_id, ours[0].scheduler_job_id, ours[0].user)
-                known[job_id] = ours[0].scheduler_job_id
+        wanted = {job_id: users[job_id] for job_id in unknown}
+        for job_id, jobs in (await find_jobs(self._client, wanted, lookback=self._lookback)).items():
+            if outcome := await self._judge(job_id, users[job_id], jobs):
+                known[job_id] = outcome
         if self._submitter.may_still_come(unknown - known.keys()):
             message = "the answer to a request got lost, and it may still reach the scheduler"
             raise SchedulerUnavailable(message)
@@ -201,6 +202,26 @@ class SlurmScheduler:
             reservations=reservations,
             default_partition=self._default_partition,
         )
+
+    async def _judge(self, job_id: UUID, user: str, jobs: Iterable[Found]) -> Accepted | Uncertain | None:
+        """Which of the jobs that carry its key is this job; None when all of them are over and forgotten.
+
+        Another user's is somebody's who knows the key, or this one from before its person's cluster user was
+        changed. Only people can tell: it is neither taken nor cancelled, and nothing is sent beside it.
+        """
+        alive = [job for job in jobs if job.scheduler_job_id not in self._forgotten]
+        ours = [job for job in alive if job.user == user]
+        foreign = {job.scheduler_job_id: job.user for job in alive if job.user != user}
+        if foreign:
+            log.error("slurm.key_of_another_user", job_id=str(job_id), expected_user=user, found=foreign)
+        if ours:
+            await self._cancel_duplicates(job_id, ours[1:])
+            self._submitter.accept(job_id, ours[0].scheduler_job_id)
+            self._expect(job_id, ours[0].scheduler_job_id, user)
+            return Accepted(ours[0].scheduler_job_id)
+        if foreign:
+            return Uncertain(f"Slurm's jobs {foreign} carry its key, and none of them is of the user {user}")
+        return None
 
     def _expect(self, job_id: UUID, scheduler_job_id: str, user: str) -> None:
         self._forgotten.pop(scheduler_job_id, None)

@@ -11,12 +11,13 @@ from typing import TypeVar
 from schedulers.errors import SchedulerUnavailable, SubmitUncertain
 from schedulers.slurm import answers, versions
 from schedulers.slurm.array_tasks import ArrayTasks
-from schedulers.slurm.dialect import Dialect, read_models, rows
+from schedulers.slurm.dialect import Dialect, read_models, require_models, rows
 from schedulers.slurm.errors import SlurmRefused
 from schedulers.slurm.tokens import TokenSource
 from schedulers.slurm.transport import Params, RestTransport
 from schedulers.slurm.versions import Ability, Kind, Record
 from schedulers.slurm.wire import (
+    JobMark,
     JobStateEntry,
     SlurmJob,
     SlurmLicense,
@@ -27,6 +28,7 @@ from schedulers.slurm.wire import (
 )
 from schedulers.slurm.wire_accounting import (
     AccountedJob,
+    AccountedMark,
     SlurmAccount,
     SlurmAssociation,
     SlurmQos,
@@ -173,6 +175,11 @@ class SlurmClient:
         """Every job that slurmctld remembers: several KB each, so not for polling."""
         return await self._read("slurm", ["jobs"], Kind.JOB, SlurmJob)
 
+    async def job_marks(self) -> list[JobMark]:
+        """Whose every job is that slurmctld remembers; costs as much as `jobs`, and leaves none out."""
+        records, _ = await self._dialect.read("slurm", ["jobs"], Kind.JOB)
+        return require_models(JobMark, records)
+
     async def cancel(
         self,
         job_ids: Sequence[str],
@@ -263,19 +270,17 @@ class SlurmClient:
             job_ids: only these, where given.
             user: only this cluster user's, where given.
         """
-        params: dict[str, str | Sequence[str]] = {
-            # "uts" marks a UNIX time in every version; plain numbers are refused before v0.0.42.
-            "start_time": f"uts{int(start.timestamp())}",
-            "end_time": f"uts{int(end.timestamp())}",
-            "show_duplicates": "true",
-            # Or starts and ends outside the window would be told as the window's own.
-            "disable_truncate_usage_time": "true",
-        }
+        params = _window(start, end)
         if job_ids:
             params["step"] = job_ids  # repeated in the URL: slurmrestd refuses an encoded comma
         if user is not None:
             params["users"] = user
         return await self._read("slurmdb", ["jobs"], Kind.ACCOUNTED_JOB, AccountedJob, params)
+
+    async def accounted_marks(self, *, start: datetime, end: datetime) -> list[AccountedMark]:
+        """Whose every run of `accounting` is; leaves none out."""
+        records, _ = await self._dialect.read("slurmdb", ["jobs"], Kind.ACCOUNTED_JOB, _window(start, end))
+        return require_models(AccountedMark, records)
 
     async def qos(self) -> list[SlurmQos]:
         """All QOS."""
@@ -293,8 +298,7 @@ class SlurmClient:
         self, *, account: str | None = None, user: str | None = None
     ) -> list[SlurmAssociation]:
         """Associations, all or of one account or user."""
-        named = {"account": account, "user": user}
-        params = {key: value for key, value in named.items() if value is not None}
+        params = {key: value for key, value in (("account", account), ("user", user)) if value is not None}
         return await self._read("slurmdb", ["associations"], Kind.ASSOCIATION, SlurmAssociation, params)
 
     async def tres(self) -> list[WireTres]:
@@ -368,6 +372,17 @@ class SlurmClient:
 
     async def _delete(self, path: Sequence[str], user: str, params: Params | None = None) -> None:
         await self._dialect.write("DELETE", "slurmdb", path, user=user, params=params)
+
+
+def _window(start: datetime, end: datetime) -> dict[str, str | Sequence[str]]:
+    return {
+        # "uts" marks a UNIX time in every version; plain numbers are refused before v0.0.42.
+        "start_time": f"uts{int(start.timestamp())}",
+        "end_time": f"uts{int(end.timestamp())}",
+        "show_duplicates": "true",
+        # Or starts and ends outside the window would be told as the window's own.
+        "disable_truncate_usage_time": "true",
+    }
 
 
 def _cancel_problem(row: Record) -> str | None:

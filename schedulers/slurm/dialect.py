@@ -149,6 +149,19 @@ def read_models(model: type[M], records: Sequence[Record]) -> list[M]:
     return read
 
 
+def require_models(model: type[M], records: Sequence[Record]) -> list[M]:
+    """All of the records as models, for those who conclude something from what is not among them.
+
+    Raises:
+        SchedulerUnavailable: one of them cannot be read.
+    """
+    read = read_models(model, records)
+    if missing := len(records) - len(read):
+        message = f"{missing} of Slurm's {len(records)} records cannot be read, and may be what is looked for"
+        raise SchedulerUnavailable(message)
+    return read
+
+
 @cache
 def _list_of(model: type[WireModel]) -> TypeAdapter[Any]:
     return TypeAdapter(list[model])  # type: ignore[valid-type]

@@ -1,13 +1,13 @@
 """Finds the portal's jobs in Slurm by the request key in their comment, before any of them is sent again."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.translate import job_id_of_comment
-from schedulers.slurm.wire_accounting import AccountedJob
+from schedulers.slurm.wire_accounting import AccountedMark
 
 _CLOCK_SKEW = timedelta(hours=1)
 _SLICE = timedelta(hours=12)
@@ -18,42 +18,48 @@ _TIME_ORDERED = 7
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A job of ours that Slurm has, or had."""
+    """A job that Slurm has, or had, with the key of one of ours; whoever knows the key can write it."""
 
     scheduler_job_id: str
     user: str
 
 
 async def find_jobs(
-    client: SlurmClient, job_ids: Collection[UUID], *, lookback: timedelta
+    client: SlurmClient, users: Mapping[UUID, str], *, lookback: timedelta
 ) -> dict[UUID, list[Found]]:
     """Everything in slurmctld, and then in slurmdbd, that carries one of these keys; lowest number first.
 
-    slurmdbd is asked only for what slurmctld does not have: a job that ran and ended while nobody looked.
-    A list of two is a job that was submitted twice.
+    slurmdbd is asked only for what slurmctld does not have of the job's own user (`users`): a job that ran
+    and ended while nobody looked. Two of that user are a job that was submitted twice.
 
     Raises:
-        SchedulerUnavailable: one of the two did not answer, so nobody can say that a job is not there.
+        SchedulerUnavailable: one of the two did not answer, or said something of a job that cannot be read,
+            so nobody can say that a job is not there.
     """
     found: dict[UUID, dict[int, Found]] = {}
-    for job in await client.jobs():
+    missing = set(users)
+
+    def note(key: UUID, number: int, user: str) -> None:
+        found.setdefault(key, {})[number] = Found(str(number), user)
+        if user == users[key]:
+            missing.discard(key)
+
+    for job in await client.job_marks():
         key = job_id_of_comment(job.comment)
-        if key in job_ids and key is not None:
-            number = job.array_job_id or job.job_id
-            found.setdefault(key, {})[number] = Found(str(number), job.user_name)
-    missing = set(job_ids) - found.keys()
+        if key in users and key is not None:
+            note(key, job.array_job_id or job.job_id, job.user_name)
     for start, end in _windows(missing, datetime.now(UTC), lookback):
-        for past in await client.accounting(start=start, end=end):
-            key = _key_of(past, missing)
+        wanted = frozenset(missing)
+        for past in await client.accounted_marks(start=start, end=end):
+            key = _key_of(past, wanted)
             if key is not None:
-                number = past.array.job_id or past.job_id
-                found.setdefault(key, {})[number] = Found(str(number), past.user)
-        if missing <= found.keys():
+                note(key, past.array.job_id or past.job_id, past.user)
+        if not missing:
             break
     return {key: [jobs[number] for number in sorted(jobs)] for key, jobs in found.items()}
 
 
-def _key_of(job: AccountedJob, wanted: Collection[UUID]) -> UUID | None:
+def _key_of(job: AccountedMark, wanted: Collection[UUID]) -> UUID | None:
     """The key in the comment; where slurmdbd stores no comments, the one in the name of the job's folder."""
     if job.comment:
         key = job_id_of_comment(job.comment)

@@ -89,22 +89,27 @@ class JobStateEntry(NamedTuple):
     """Slurm's own number of the record; that of the array itself while a task has not started."""
 
 
-class SlurmJob(WireModel):
-    """A job, an array task, or the part of an array that has not started yet, as slurmctld keeps it."""
+class JobMark(WireModel):
+    """The least that tells whose job one of slurmctld's records is."""
 
     job_id: int
     """Slurm's own number of this record; the job submitted is `array_job_id or job_id`."""
     array_job_id: Id = None
+    user_name: Text = ""
+    comment: Text = ""
+
+
+class SlurmJob(JobMark):
+    """A job, an array task, or the part of an array that has not started yet, as slurmctld keeps it."""
+
     array_task_id: Number = None
     """None for a job that is no array, and for the part of an array that never started."""
     array_task_string: Text = ""
     """"5-9%2": the tasks that never started."""
     name: Text = ""
-    user_name: Text = ""
     account: Text = ""
     partition: Text = ""
     qos: Text = ""
-    comment: Text = ""
     cluster: Text = ""
     job_state: Words = ()
     """The base state and flags, such as ("RUNNING", "COMPLETING")."""

@@ -141,20 +141,26 @@ class AccountedStep(WireModel):
     nodes: NodeList = Field(default="", validation_alias=AliasPath("nodes", "range"))
 
 
-class AccountedJob(WireModel):
-    """One run of a job or array task as slurmdbd keeps it; each requeue is a run of its own."""
+class AccountedMark(WireModel):
+    """The least that tells whose job one of slurmdbd's records is."""
 
     job_id: int
     """Slurm's own number of the record; the job submitted is `array.job_id or job_id`."""
+    array: AccountedArray = AccountedArray()
+    user: Text = ""
+    comment: Text = Field(default="", validation_alias=AliasPath("comment", "job"))
+    """As submitted."""
+    working_directory: Text = ""
+
+
+class AccountedJob(AccountedMark):
+    """One run of a job or array task as slurmdbd keeps it; each requeue is a run of its own."""
+
     cluster: Text = ""
     name: Text = ""
-    user: Text = ""
     account: Text = ""
     partition: Text = ""
     qos: Text = ""
-    comment: Text = Field(default="", validation_alias=AliasPath("comment", "job"))
-    """As submitted."""
-    array: AccountedArray = AccountedArray()
     state: AccountedState = AccountedState()
     time: AccountedTime = AccountedTime()
     exit_code: WireExitCode = WireExitCode()
@@ -167,7 +173,6 @@ class AccountedJob(WireModel):
     tres: AccountedTres = AccountedTres()
     steps: tuple[AccountedStep, ...] = ()
     licenses: Text = ""
-    working_directory: Text = ""
     submit_line: Text = ""
     kill_request_user: Text = ""
     flags: Words = ()

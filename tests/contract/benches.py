@@ -99,11 +99,15 @@ class Bench:
         deadline = time.monotonic() + self.patience_seconds
         while not await condition():
             if time.monotonic() > deadline:
-                known = await self.scheduler.find(list(self.behaviours))
-                seen = await self.scheduler.observe(list(known.values()))
+                seen = await self.scheduler.observe(await self.find_all())
                 message = f"it did not come to pass: {seen}, {await self.scheduler.cluster()}"
                 raise AssertionError(message)
             await self.let_pass()
+
+    async def find_all(self) -> list[str]:
+        """The scheduler's ids of all jobs of this test that it has."""
+        found = await self.scheduler.find(dict.fromkeys(self.behaviours, "an"))
+        return [known.scheduler_job_id for known in found.values() if isinstance(known, Accepted)]
 
     def now(self) -> datetime:
         """The backend's own time: what runs already started before it."""
@@ -134,11 +138,11 @@ class Bench:
 
     async def clear(self) -> None:
         """End and forget everything, for the next test."""
-        known = await self.scheduler.find(list(self.behaviours))
-        await self.scheduler.cancel(list(known.values()))
-        for job_id in known.values():
+        known = await self.find_all()
+        await self.scheduler.cancel(known)
+        for job_id in known:
             await self.ended(job_id)
-        await self.scheduler.forget(list(known.values()))
+        await self.scheduler.forget(known)
         self.behaviours.clear()
 
 

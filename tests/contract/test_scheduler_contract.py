@@ -83,11 +83,12 @@ async def test_the_same_job_submitted_again_is_the_same_job(bench: Bench) -> Non
 async def test_a_job_whose_answer_got_lost_is_found(bench: Bench) -> None:
     submission = bench.submission(Behaviour.SUCCEEDS)
     never_sent = uuid4()
-    assert await bench.scheduler.find([submission.job_id]) == {}
-    await bench.scheduler.submit([submission])
-    found = await bench.scheduler.find([submission.job_id, never_sent])
-    assert set(found) == {submission.job_id}
-    await bench.ended(found[submission.job_id])
+    assert await bench.scheduler.find({submission.job_id: "an"}) == {}
+    outcomes = await bench.scheduler.submit([submission])
+    found = await bench.scheduler.find({submission.job_id: "an", never_sent: "an"})
+    assert found == {submission.job_id: outcomes[0]}
+    (job_id,) = await bench.find_all()
+    await bench.ended(job_id)
 
 
 async def test_an_unknown_partition_is_refused_and_leaves_nothing_behind(bench: Bench) -> None:
@@ -95,7 +96,7 @@ async def test_an_unknown_partition_is_refused_and_leaves_nothing_behind(bench: 
     (outcome,) = await bench.scheduler.submit([submission])
     assert isinstance(outcome, Refused)
     assert "gone" in outcome.reason
-    assert await bench.scheduler.find([submission.job_id]) == {}
+    assert await bench.scheduler.find({submission.job_id: "an"}) == {}
 
 
 async def test_an_array_runs_every_task_once_and_no_more_at_a_time_than_its_throttle(bench: Bench) -> None:
@@ -202,10 +203,10 @@ async def test_a_job_that_the_scheduler_does_not_know_is_missing_not_ended(bench
 async def test_a_forgotten_job_is_known_no_more(bench: Bench) -> None:
     submission = bench.submission(Behaviour.SUCCEEDS)
     await bench.scheduler.submit([submission])
-    job_id = (await bench.scheduler.find([submission.job_id]))[submission.job_id]
+    (job_id,) = await bench.find_all()
     await bench.ended(job_id)
     await bench.scheduler.forget([job_id, "unknown"])
-    assert await bench.scheduler.find([submission.job_id]) == {}
+    assert await bench.scheduler.find({submission.job_id: "an"}) == {}
     assert (await bench.scheduler.observe([job_id])).jobs == {}
 
 

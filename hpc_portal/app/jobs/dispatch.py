@@ -6,7 +6,7 @@ scheduler before it is submitted again.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias, assert_never
@@ -182,7 +182,7 @@ async def _submit(
     context: ControllerContext, claimed: Sequence[_Claimed], *, claimed_at: datetime
 ) -> list[_Outcome]:
     """One outcome for each claimed job, in order; jobs that the scheduler already has are not sent again."""
-    suspects = [claim.submission.job_id for claim in claimed if claim.maybe_there]
+    suspects = {one.submission.job_id: one.submission.cluster_user for one in claimed if one.maybe_there}
     found = await _look_for(context, suspects, is_alone=len(suspects) == len(claimed)) if suspects else {}
     outcomes: dict[UUID, _Outcome] = {
         claim.submission.job_id: _NeverSent() for claim in claimed if claim.is_unwanted
@@ -215,16 +215,15 @@ def _renew(connection: Connection, claimed: Sequence[_Claimed], until: datetime)
 
 
 async def _look_for(
-    context: ControllerContext, suspects: Collection[UUID], *, is_alone: bool
+    context: ControllerContext, suspects: Mapping[UUID, str], *, is_alone: bool
 ) -> Mapping[UUID, SubmitOutcome]:
     """Those that the scheduler has. While it cannot say, they wait; jobs that were never sent need not."""
     try:
-        found = await context.scheduler.find(suspects)
+        return await context.scheduler.find(suspects)
     except SchedulerUnavailable as problem:
         if is_alone:
             raise
         return {job_id: Uncertain(str(problem)) for job_id in suspects}
-    return {job_id: Accepted(known) for job_id, known in found.items()}
 
 
 def _prepare_workspaces(

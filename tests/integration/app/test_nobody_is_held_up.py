@@ -20,7 +20,7 @@ from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import Dependency, DependencyKind
 from schedulers.jobstate import JobState, JobUsage
 from schedulers.memory import MemoryScheduler, SubmitScenario
-from schedulers.protocol import Feature
+from schedulers.protocol import Feature, Uncertain
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import HELD_FOR_AN_HOUR, spec
 
@@ -107,6 +107,32 @@ def test_a_cancelled_job_whose_answer_was_lost_is_found_and_cancelled(story: Sto
     story.clock.advance(3)
     story.step()
     assert (story.job(job_id).phase, story.job(job_id).state) == (Phase.SETTLED, JobState.CANCELLED)
+    assert story.scheduler.started == [(job_id, 0, 0)]
+
+
+def test_a_job_whose_key_another_user_has_is_not_sent_beside_that_ones(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.scheduler.scenario = SubmitScenario.LOSE_REQUEST
+    job_id = story.submit(spec())
+    story.step()
+    story.scheduler.scenario = SubmitScenario.ACCEPT
+    asked: list[Mapping[UUID, str]] = []
+
+    async def is_anothers(users: Mapping[UUID, str]) -> dict[UUID, Uncertain]:
+        asked.append(users)
+        return {job_id: Uncertain("job 7 of mallory carries its key")}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(story.scheduler, "find", is_anothers)
+        story.clock.advance(3)
+        story.step()
+    assert [set(users) for users in asked] == [{job_id}]
+    assert asked[0][job_id]
+    assert story.job(job_id).phase is Phase.DISPATCHING
+    assert story.scheduler.started == []
+    story.clock.advance(3)
+    story.step()
     assert story.scheduler.started == [(job_id, 0, 0)]
 
 

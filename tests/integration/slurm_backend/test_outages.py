@@ -62,8 +62,11 @@ async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[U
         if not left:
             break
         try:
-            suspects = [submission.job_id for submission in left if submission.job_id in in_doubt]
-            accepted |= await portal.scheduler.find(suspects) if suspects else {}
+            suspects = {one.job_id: one.cluster_user for one in left if one.job_id in in_doubt}
+            found = await portal.scheduler.find(suspects) if suspects else {}
+            for job_id, known in found.items():
+                assert isinstance(known, Accepted), known
+                accepted[job_id] = known.scheduler_job_id
             left = [submission for submission in left if submission.job_id not in accepted]
             for submission, outcome in zip(left, await portal.scheduler.submit(left), strict=True):
                 if isinstance(outcome, Accepted):
@@ -83,8 +86,9 @@ async def test_a_controller_that_remembers_nothing_finds_what_was_submitted(port
     await portal.ended(ids[0])
     never_sent = portal.submission(PROGRAM)
     after = portal.restarted()
-    found = await after.scheduler.find([ended.job_id, runs.job_id, never_sent.job_id])
-    assert found == {ended.job_id: ids[0], runs.job_id: ids[1]}
+    users = {one.job_id: one.cluster_user for one in (ended, runs, never_sent)}
+    found = await after.scheduler.find(users)
+    assert found == {ended.job_id: Accepted(ids[0]), runs.job_id: Accepted(ids[1])}
     observation = await after.scheduler.observe(ids)
     states = [run.state for job_id in ids for run in observation.jobs[job_id].tasks]
     assert states == [JobState.COMPLETED, JobState.RUNNING]
@@ -158,7 +162,8 @@ async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: 
 
         await portal.until(is_forgotten, every_seconds=1)
     after = portal.restarted()
-    assert await after.scheduler.find([sent.job_id]) == {sent.job_id: job_id}
+    found = await after.scheduler.find({sent.job_id: sent.cluster_user})
+    assert found == {sent.job_id: Accepted(job_id)}
     assert await after.scheduler.submit([sent]) == [Accepted(job_id)]
     ends = {ended: await after.end_of(ended) for ended in (job_id, failed, cancelled)}
     assert [(end.state, str(end.exit_code)) for end in ends.values()] == [

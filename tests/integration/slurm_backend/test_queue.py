@@ -8,6 +8,7 @@ import pytest
 from schedulers.jobspec import ArraySpec, DependencyKind
 from schedulers.jobstate import JobState, TaskSnapshot
 from schedulers.protocol import (
+    Accepted,
     Carried,
     ChangeRequest,
     HoldJob,
@@ -143,9 +144,8 @@ async def test_a_burst_is_accepted_in_order_and_at_once(portal: Portal) -> None:
     submissions = [portal.submission("exit 0") for _ in range(60)]
     outcomes = await portal.scheduler.submit(submissions)
     other = portal.restarted()
-    found = await other.scheduler.find([submission.job_id for submission in submissions])
+    found = await other.scheduler.find({one.job_id: one.cluster_user for one in submissions})
     await other.scheduler.close()
-    assert [found[submission.job_id] for submission in submissions] == [
-        getattr(outcome, "scheduler_job_id", None) for outcome in outcomes
-    ]
-    await asyncio.gather(*(portal.ended(job_id) for job_id in found.values()))
+    assert [found[submission.job_id] for submission in submissions] == outcomes
+    accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
+    await asyncio.gather(*(portal.ended(outcome.scheduler_job_id) for outcome in accepted))

@@ -9,7 +9,7 @@ from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import JobState, StateFlag
 from schedulers.memory import MemoryScheduler, SubmitScenario
-from schedulers.protocol import Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
 
 
 def submit(memory: MemoryScheduler, **facts: object) -> tuple[UUID, SubmitOutcome]:
@@ -22,8 +22,9 @@ def submit(memory: MemoryScheduler, **facts: object) -> tuple[UUID, SubmitOutcom
 
 
 def states(memory: MemoryScheduler, job_id: UUID) -> list[str]:
-    ids = asyncio.run(memory.find([job_id]))
-    snapshot = asyncio.run(memory.observe([ids[job_id]])).jobs[ids[job_id]]
+    found = asyncio.run(memory.find({job_id: "an"}))[job_id]
+    assert isinstance(found, Accepted)
+    snapshot = asyncio.run(memory.observe([found.scheduler_job_id])).jobs[found.scheduler_job_id]
     return [str(task.state) for task in snapshot.tasks]
 
 
@@ -54,7 +55,7 @@ def test_a_lost_answer_leaves_the_job_and_a_lost_request_does_not() -> None:
     memory.scenario = SubmitScenario.LOSE_REQUEST
     lost, outcome = submit(memory)
     assert isinstance(outcome, Uncertain)
-    assert set(asyncio.run(memory.find([kept, lost]))) == {kept}
+    assert set(asyncio.run(memory.find({kept: "an", lost: "an"}))) == {kept}
 
 
 def test_it_refuses_when_told_to_and_what_it_could_never_run() -> None:

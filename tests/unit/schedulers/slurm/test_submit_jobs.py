@@ -68,11 +68,11 @@ class Slurm:
             raise self.look_problem
         return [job for job in self.jobs_there if str(job.job_id) == job_id]
 
-    async def jobs(self) -> list[SlurmJob]:
+    async def job_marks(self) -> list[SlurmJob]:
         self.calls["jobs"] += 1
         return self.jobs_there
 
-    async def accounting(self, *, start: datetime, end: datetime) -> list[AccountedJob]:
+    async def accounted_marks(self, *, start: datetime, end: datetime) -> list[AccountedJob]:
         if not self.is_accounting_up:
             raise SchedulerUnavailable("slurmdbd is down")
         self.windows.append((start, end))
@@ -180,7 +180,7 @@ async def test_when_some_were_sent_the_others_are_looked_for_first() -> None:
     backend = SlurmScheduler("danang", slurm.as_client())
     lucky, unlucky = submission(), submission("unlucky")
     assert await backend.submit([lucky, unlucky]) == [Accepted("1"), Uncertain("down")]
-    assert await backend.find([unlucky.job_id]) == {}
+    assert await backend.find({unlucky.job_id: "an"}) == {}
     assert slurm.calls["jobs"] == 0  # this backend knows that it sent nothing
     del slurm.problems["unlucky"]
     assert await backend.submit([unlucky]) == [Accepted("2")]
@@ -196,7 +196,7 @@ async def test_a_request_without_an_answer_is_not_repeated_while_it_may_still_ar
     (again,) = await backend.submit([job])
     assert isinstance(again, Uncertain)
     with pytest.raises(SchedulerUnavailable):
-        await backend.find([job.job_id])
+        await backend.find({job.job_id: "an"})
     assert slurm.calls["submit"] == 1
     backend._submitter._quiet_seconds = 0.0
     assert await backend.submit([job]) == [Accepted("1")]
@@ -208,11 +208,12 @@ async def test_a_job_whose_answer_got_lost_is_missed_twice_before_anybody_says_t
     slurm.problems["sim"] = SubmitUncertain("timeout")
     backend = SlurmScheduler("danang", slurm.as_client(), quiet_seconds=0.0)
     taken, lost = submission(), submission()
+    users = {taken.job_id: "an", lost.job_id: "an"}
     await backend.submit([taken, lost])
     with pytest.raises(SchedulerUnavailable):
-        await backend.find([taken.job_id, lost.job_id])
+        await backend.find(users)
     slurm.jobs_there.append(slurm_job(1, comment_of(taken.job_id)))  # slurmctld took its time
-    assert await backend.find([taken.job_id, lost.job_id]) == {taken.job_id: "1"}
+    assert await backend.find(users) == {taken.job_id: Accepted("1")}
     slurm.problems.clear()
     assert await backend.submit([lost]) == [Accepted("2")]
 
@@ -223,7 +224,7 @@ async def test_a_job_whose_answer_got_lost_is_found_by_its_key() -> None:
     backend = SlurmScheduler("danang", slurm.as_client())
     job = submission()
     assert await backend.submit([job]) == [Uncertain("the connection broke")]
-    assert await backend.find([job.job_id]) == {job.job_id: "1"}
+    assert await backend.find({job.job_id: "an"}) == {job.job_id: Accepted("1")}
     assert await backend.submit([job]) == [Accepted("1")]
     assert len(slurm.jobs_there) == 1
 
@@ -233,15 +234,43 @@ async def test_a_job_that_is_there_twice_runs_once() -> None:
     job = submission()
     slurm.jobs_there = [slurm_job(number, comment_of(job.job_id)) for number in (9, 7)]
     backend = SlurmScheduler("danang", slurm.as_client())
-    assert await backend.find([job.job_id]) == {job.job_id: "7"}
+    assert await backend.find({job.job_id: "an"}) == {job.job_id: Accepted("7")}
     assert slurm.cancelled == ["9"]
+
+
+async def test_a_job_of_another_user_with_our_key_is_neither_taken_nor_cancelled_nor_sent_beside() -> None:
+    slurm = Slurm()
+    ours, forged = submission(), submission()
+    slurm.jobs_there = [
+        slurm_job(3, comment_of(ours.job_id), "mallory"),
+        slurm_job(7, comment_of(ours.job_id)),
+        slurm_job(4, comment_of(forged.job_id), "mallory"),
+    ]
+    backend = SlurmScheduler("danang", slurm.as_client())
+    found = await backend.find({ours.job_id: "an", forged.job_id: "an"})
+    assert found[ours.job_id] == Accepted("7")
+    in_doubt = found[forged.job_id]
+    assert isinstance(in_doubt, Uncertain)
+    assert "mallory" in in_doubt.problem
+    assert slurm.cancelled == []
+
+
+async def test_a_job_that_ended_is_found_in_slurmdbd_behind_another_users_with_its_key() -> None:
+    slurm = Slurm()
+    job = submission()
+    slurm.jobs_there = [slurm_job(9, comment_of(job.job_id), "mallory")]
+    started = {"start": int(datetime.now(UTC).timestamp()) - 3600}
+    past = {"job_id": 5, "user": "an", "comment": {"job": comment_of(job.job_id)}, "time": started}
+    slurm.accounted = [AccountedJob.model_validate(past)]
+    backend = SlurmScheduler("danang", slurm.as_client())
+    assert await backend.find({job.job_id: "an"}) == {job.job_id: Accepted("5")}
 
 
 async def test_nobody_says_that_a_job_is_not_there_while_slurmdbd_is_down() -> None:
     slurm = Slurm()
     slurm.is_accounting_up = False
     with pytest.raises(SchedulerUnavailable):
-        await find_jobs(slurm.as_client(), [uuid4()], lookback=timedelta(days=1))
+        await find_jobs(slurm.as_client(), {uuid4(): "an"}, lookback=timedelta(days=1))
 
 
 def time_ordered(at: datetime) -> UUID:
@@ -252,12 +281,13 @@ def time_ordered(at: datetime) -> UUID:
 async def test_slurmdbd_is_asked_no_further_back_than_the_job_is_old() -> None:
     slurm = Slurm()
     now = datetime.now(UTC)
-    await find_jobs(slurm.as_client(), [time_ordered(now - timedelta(hours=20))], lookback=timedelta(days=30))
+    job_id = time_ordered(now - timedelta(hours=20))
+    await find_jobs(slurm.as_client(), {job_id: "an"}, lookback=timedelta(days=30))
     oldest = min(start for start, _ in slurm.windows)
     assert timedelta(hours=20) < now - oldest < timedelta(hours=22)
     assert all(end - start <= timedelta(hours=12) for start, end in slurm.windows)
     slurm.windows.clear()
-    await find_jobs(slurm.as_client(), [uuid4()], lookback=timedelta(days=2))
+    await find_jobs(slurm.as_client(), {uuid4(): "an"}, lookback=timedelta(days=2))
     assert timedelta(hours=47) < now - min(start for start, _ in slurm.windows) < timedelta(hours=50)
 
 
@@ -272,7 +302,8 @@ async def test_a_job_that_left_slurmctlds_memory_is_found_in_slurmdbd() -> None:
         {"job_id": 9, "user": "an", "comment": {"job": comment_of(by_comment)}, "array": {"job_id": 5}},
     ]
     slurm.accounted = [AccountedJob.model_validate({**one, "time": started}) for one in facts]
-    found = await find_jobs(slurm.as_client(), [by_comment, by_folder, theirs], lookback=timedelta(days=2))
+    users = dict.fromkeys([by_comment, by_folder, theirs], "an")
+    found = await find_jobs(slurm.as_client(), users, lookback=timedelta(days=2))
     assert {key: [job.scheduler_job_id for job in jobs] for key, jobs in found.items()} == {
         by_comment: ["5"],
         by_folder: ["6"],
