@@ -79,7 +79,10 @@ class ClusterAccount(SQLModel, table=True):
     """The account that a person has on a cluster which gives out accounts of its own."""
 
     __tablename__ = "cluster_account"
-    __table_args__ = (UniqueConstraint("cluster", "cluster_user"),)
+    __table_args__ = (
+        UniqueConstraint("cluster", "cluster_user"),
+        Index("uq_cluster_account_uid", "cluster", "uid", unique=True),
+    )
 
     cluster: str = Field(primary_key=True, max_length=64)
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)

@@ -3,7 +3,7 @@
 import pwd
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, exists, insert, select
 from sqlmodel import col
 
 from hpc_portal.app import audit, permissions
@@ -14,7 +14,9 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, NameTaken, NotFound, Problem
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import ClusterAccount
+from hpc_portal.app.tables import AuditRecord, ClusterAccount, Job, User
+
+_SET = "user.cluster_account_set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ def map_cluster_user(
     Raises:
         NotAllowed: only administrators may.
         NotFound: there is no such person.
-        InvalidEntry: the cluster gives out no accounts, the account is the system's, or its uid is not known.
+        InvalidEntry: the cluster gives out no accounts, the account is the system's, or its uid is not known,
+            somebody else's, or owns the folders of somebody else's jobs.
         NameTaken: the account is somebody else's.
     """
     permissions.require(actor, Action.GRANT)
@@ -62,6 +65,7 @@ def map_cluster_user(
         )
         if connection.execute(taken).first():
             raise NameTaken("cluster account", account.cluster_user)
+        _require_uid_is_new(connection, uid, cluster=cluster, username=username)
         connection.execute(delete(ClusterAccount).where(*own))
         connection.execute(
             insert(ClusterAccount).values(
@@ -76,7 +80,7 @@ def map_cluster_user(
             connection,
             at=now,
             actor=actor,
-            action="user.cluster_account_set",
+            action=_SET,
             subject=username,
             cluster=cluster,
             cluster_user=account.cluster_user,
@@ -129,6 +133,43 @@ def _require_cluster(services: Services, cluster: str) -> None:
     else:
         text = f"Choose one of: {', '.join(sorted(known))}. Other clusters need no account."
     raise InvalidEntry([Problem("cluster", text)])
+
+
+def _require_uid_is_new(connection: Connection, uid: int, *, cluster: str, username: str) -> None:
+    """Whoever has the uid reads the folders of all jobs that ever ran with it."""
+    holder = connection.execute(
+        select(col(User.username))
+        .join(ClusterAccount, col(ClusterAccount.user_id) == col(User.id))
+        .where(
+            col(ClusterAccount.cluster) == cluster,
+            col(ClusterAccount.uid) == uid,
+            col(User.username) != username,
+        )
+    ).scalar()
+    if holder is not None:
+        text = f"On {cluster} it is {holder}'s: with it one could read that person's files."
+        raise InvalidEntry([Problem("uid", text)])
+    given = connection.execute(
+        select(col(AuditRecord.subject), col(AuditRecord.facts)).where(
+            col(AuditRecord.action) == _SET, col(AuditRecord.subject) != username
+        )
+    )
+    earlier = {
+        subject for subject, facts in given if (facts.get("cluster"), facts.get("uid")) == (cluster, uid)
+    }
+    ran = connection.execute(
+        select(col(User.username))
+        .where(
+            col(User.username).in_(earlier),
+            exists().where(col(Job.user_id) == col(User.id), col(Job.scheduler) == cluster),
+        )
+        .limit(1)
+    ).scalar()
+    if ran is not None:
+        text = (
+            f"On {cluster} it was {ran}'s, whose jobs' files it owns. Give the account a number of its own."
+        )
+        raise InvalidEntry([Problem("uid", text)])
 
 
 def _uid_here(name: str) -> int:

@@ -13,13 +13,13 @@ from sqlalchemy import delete, select
 from sqlmodel import col
 
 from hpc_portal.app import outages
-from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user
+from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.controller import ControllerParts
 from hpc_portal.app.controllers import run_controllers
-from hpc_portal.app.errors import InvalidSubmission
+from hpc_portal.app.errors import InvalidEntry, InvalidSubmission
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import JobFilter, list_jobs
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
@@ -258,3 +258,20 @@ def test_the_default_cluster_can_be_chosen(city: City) -> None:
     settings = city.services.settings.model_copy(update={"default_cluster": "memory"})
     other = replace(city, services=replace(city.services, settings=settings))
     assert scheduler_of(other, asyncio.run(submit(other, None))) == "memory"
+
+
+def test_a_uid_that_owns_the_files_of_one_person_is_never_given_to_another(city: City) -> None:
+    give_account(city)
+    theirs = AccountThere("minh", LAN_UID)
+    with pytest.raises(InvalidEntry, match="chips-member's"):
+        map_cluster_user(city.services, OPERATOR, "rivals-member", cluster=SITE, account=theirs)
+    unmap_cluster_user(city.services, OPERATOR, "chips-member", cluster=SITE)
+    map_cluster_user(city.services, OPERATOR, "rivals-member", cluster=SITE, account=theirs)
+    unmap_cluster_user(city.services, OPERATOR, "rivals-member", cluster=SITE)
+
+    give_account(city)
+    asyncio.run(submit(city, "site:main"))
+    unmap_cluster_user(city.services, OPERATOR, "chips-member", cluster=SITE)
+    with pytest.raises(InvalidEntry, match="was chips-member's"):
+        map_cluster_user(city.services, OPERATOR, "rivals-member", cluster=SITE, account=theirs)
+    give_account(city)
