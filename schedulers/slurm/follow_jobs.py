@@ -281,7 +281,7 @@ class Book:
 
     def _take(self, view: _View, record: Record) -> None:
         view.was_read, view.is_lost = True, False
-        view.owner = view.owner or record.owner
+        view.owner = view.owner.seen_as(record.owner) if view.owner else record.owner
         state = record.state
         is_put_back = StateFlag.REQUEUED in state.flags
         view.records[record.raw_id] = _Known(

@@ -5,7 +5,7 @@ One record of slurmdbd is one attempt of such a thing.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -33,13 +33,27 @@ class Owner:
     """Our job's id, when it is ours; its user may have changed the comment that holds it."""
     user: str
     name: str = ""
+    """This, too, its user may change."""
+    submitted_at: datetime | None = None
+    """When the job was submitted, which nobody can change; None when that is not known, as for an attempt
+    after a requeue, for which Slurm sets it anew."""
 
     def may_be(self, other: "Owner") -> bool:
-        """Whether both may mean the same job."""
+        """Whether both may mean the same job, given that both have its number."""
+        if self.key and self.key == other.key:
+            return True
+        if self.user != other.user:
+            return False
+        if not (self.submitted_at and other.submitted_at) or self.submitted_at == other.submitted_at:
+            return True
         if self.key and other.key:
-            return self.key == other.key
-        same_name = self.name == other.name or not (self.name and other.name)
-        return self.user == other.user and same_name
+            return False
+        # slurmdbd before v0.0.42 does not tell which of its records are attempts after a requeue.
+        return self.name == other.name or not (self.name and other.name)
+
+    def seen_as(self, other: "Owner") -> "Owner":
+        """The same, with what a record of it adds that nobody can change."""
+        return replace(self, submitted_at=self.submitted_at or other.submitted_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +104,12 @@ def read_record(job: SlurmJob) -> Record:
         attempt=job.restart_cnt,
         state=state,
         reason=read_reason(job.state_reason),
-        owner=Owner(job_id_of_comment(job.comment), job.user_name, job.name),
+        owner=Owner(
+            key=job_id_of_comment(job.comment),
+            user=job.user_name,
+            name=job.name,
+            submitted_at=None if job.restart_cnt else job.submit_time,
+        ),
         partition=job.partition,
         run=_current_run(job, state, task_index),
     )
@@ -127,9 +146,15 @@ def _current_run(job: SlurmJob, state: ReadState, task_index: int | None) -> Tas
 
 def _attempts(records: list[AccountedJob]) -> list[PastRun]:
     records.sort(key=_age)
-    # Without those of an older job that had the same number, before Slurm's numbers began anew.
-    # A comment is stored only some time after a requeue, so that it alone does not tell.
-    ours = [job for job in records if _owner(job).may_be(_owner(records[-1]))]
+    newest = _owner(records[-1])
+    # Without those of an older job that had the same number, before Slurm's numbers began anew. A comment is
+    # stored only some time after a requeue and can be changed, so that it alone does not tell.
+    first = max((place for place, job in enumerate(records) if not job.restart_cnt), default=0)
+    ours = [
+        job
+        for place, job in enumerate(records)
+        if _owner(job).may_be(newest) or (place >= first and job.user == newest.user)
+    ]
     # Older releases keep no restart count; then their order tells.
     numbers = [max(place, job.restart_cnt) for place, job in enumerate(ours)]
     return [
@@ -139,7 +164,7 @@ def _attempts(records: list[AccountedJob]) -> list[PastRun]:
 
 
 def _owner(job: AccountedJob) -> Owner:
-    return Owner(job_id_of_comment(job.comment), job.user, job.name)
+    return Owner(job_id_of_comment(job.comment), job.user, job.name, job.time.submission)
 
 
 def _age(job: AccountedJob) -> tuple[datetime, int]:
@@ -170,7 +195,7 @@ def _past_run(job: AccountedJob, attempt: int, *, is_last: bool) -> PastRun:
     return PastRun(
         job_id=str(job.array.job_id or job.job_id),
         raw_id=str(job.job_id),
-        owner=_owner(job),
+        owner=replace(_owner(job), submitted_at=None) if attempt else _owner(job),
         task_index=task_index,
         attempt=attempt,
         has_ended=ended_at is not None,

@@ -1,10 +1,13 @@
 """Every way to end is told as Slurm tells it, with what it cost."""
 
+from uuid import uuid4
+
 import pytest
 
 from schedulers.jobspec import ArraySpec, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import JobState, StateFlag
 from schedulers.protocol import CancelTasks, Carried, ChangeRequest
+from schedulers.slurm.translate import comment_of
 from scripts.slurm_cluster import daemons
 from tests.integration.slurm_backend.conftest import SMALL, Portal
 
@@ -111,3 +114,15 @@ async def test_a_requeued_run_and_the_next_are_charged_apart(portal: Portal) -> 
     usage = await portal.charged(job_id, runs=2)
     assert [usage[job_id, 0, attempt].allocated_tres["gres/gpu:h100"] for attempt in (0, 1)] == [2, 2]
     assert usage[job_id, 0, 0].ended_at <= usage[job_id, 0, 1].started_at
+
+
+async def test_a_user_who_gives_a_job_another_name_and_key_changes_nothing(portal: Portal) -> None:
+    submission = portal.submission("test $HPC_RESTART_COUNT -ge 1 || sleep 600")
+    job_id = await portal.hand_over(submission)
+    await portal.running(job_id)
+    changes = f"Comment={comment_of(uuid4())}", "JobName=renamed"
+    portal.instance.run("scontrol", "update", f"JobId={job_id}", *changes, user=submission.cluster_user)
+    portal.instance.run("scontrol", "requeue", job_id)
+    first, second = sorted((await portal.ended(job_id)).tasks, key=lambda run: run.attempt)
+    assert (first.state, second.state) == (JobState.CANCELLED, JobState.COMPLETED)
+    await portal.charged(job_id, runs=2)

@@ -1,7 +1,9 @@
 """What is known of a job grows from two sources that may be late; nothing ends because it is missing."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
@@ -273,6 +275,21 @@ def test_a_number_that_slurm_gave_to_another_job_tells_nothing_about_ours() -> N
     job.book.expect("812", Owner(None, "binh"))
     job.look(states(("812", "COMPLETED", 812)), record("COMPLETED"))
     assert job.seen() is None
+
+
+def test_a_job_whose_user_changes_its_comment_goes_on_being_followed() -> None:
+    job = Following()
+    key, other = uuid4(), uuid4()
+    job.book.expect("812", Owner(key, "an"))
+    first = replace(record("RUNNING"), owner=Owner(key, "an", "sim", NOW))
+    job.look(states(("812", "RUNNING", 812)), first)
+    changed = replace(record("COMPLETED"), owner=Owner(other, "an", "sim", NOW))
+    job.look(states(("812", "COMPLETED", 812)), changed)
+    assert ids(job.known().tasks) == [(0, 0, JobState.COMPLETED)]
+    reused = Owner(other, "an", "sim", NOW + timedelta(days=1))
+    owner = job.book.owner_of("812")
+    assert owner
+    assert (owner.key, owner.may_be(reused)) == (key, False)
 
 
 def test_reasons_are_read_again_a_few_at_a_time_those_not_read_for_longest_first() -> None:

@@ -13,6 +13,7 @@ from schedulers.slurm.wire import SlurmJob
 from schedulers.slurm.wire_accounting import AccountedJob
 
 KEY = "01a2b3c4-0000-7000-8000-000000000001"
+OTHER_COMMENT = f"hpc-portal:{KEY[:-1]}2"
 START = 1_795_664_000
 
 
@@ -139,13 +140,33 @@ def test_the_rest_of_an_array_has_no_task_index() -> None:
 
 
 def test_two_jobs_with_the_same_number_are_told_apart_by_our_key() -> None:
-    one = read_record(record()).owner
-    other = Owner(None, "an", "sim")
+    one = read_record(record(submit_time=START)).owner
     assert one.may_be(one)
-    assert one.may_be(other)
-    assert not one.may_be(Owner(None, "binh", "sim"))
-    assert not one.may_be(Owner(None, "an", "lint"))
-    assert not one.may_be(read_record(record(comment=f"hpc-portal:{KEY[:-1]}2")).owner)
+    assert one.may_be(Owner(None, "an", "sim", at(9)))
+    assert not one.may_be(Owner(None, "binh", "sim", at(0)))
+    assert not one.may_be(Owner(None, "an", "lint", at(9)))
+    theirs = record(comment=OTHER_COMMENT, submit_time=START + 9)
+    assert not one.may_be(read_record(theirs).owner)
+
+
+@pytest.mark.parametrize("changed", [{"comment": OTHER_COMMENT}, {"comment": "mine", "name": "renamed"}])
+def test_a_job_whose_comment_and_name_were_changed_is_the_same_job(changed: dict[str, Any]) -> None:
+    one = read_record(record(submit_time=START)).owner
+    assert one.may_be(read_record(record(submit_time=START, **changed)).owner)
+    assert one.may_be(read_record(record(submit_time=START + 60, restart_cnt=1, **changed)).owner)
+    assert not one.may_be(read_record(record(submit_time=START + 60, **changed)).owner)
+
+
+def test_the_attempts_of_a_job_belong_together_whatever_its_comment_was_changed_to() -> None:
+    again = {"submission": START + 100, "start": START + 130, "end": START + 140, "elapsed": 10}
+    runs = read_past(
+        [
+            accounted(["COMPLETED"], time=again, comment={"job": OTHER_COMMENT}, restart_cnt=1),
+            accounted(["NODE_FAIL"]),
+        ]
+    )
+    assert [run.attempt for run in runs] == [0, 1]
+    assert runs[0].owner.may_be(runs[1].owner)
 
 
 def test_a_requeued_attempt_ended_as_its_script_did() -> None:
