@@ -318,6 +318,13 @@ TEXTS: dict[str, Meaning] = {
         ),
         "wait",
     ),
+    "ForgottenByScheduler": (
+        Text(
+            "The scheduler does not know this job any more; what it cannot account for was not charged.",
+            "Bộ lập lịch không còn biết tác vụ này; phần không thống kê được thì không bị tính phí.",
+        ),
+        "administrator",
+    ),
     "NoClusterAccount": (
         Text(
             "Whoever submitted it has no account on this cluster any more.",

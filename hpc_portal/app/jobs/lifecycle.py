@@ -28,6 +28,8 @@ class Phase(StrEnum):
 
 NEVER = "DependencyNeverSatisfied"
 """The reason of a job whose dependencies can never be met (squeue(1))."""
+FORGOTTEN = "ForgottenByScheduler"
+"""The reason of a job that was given up because neither its scheduler nor its accounting knows it."""
 
 
 class JobOrigin(StrEnum):
@@ -172,6 +174,8 @@ def _end(progress: Progress, runs: list[TaskSnapshot], *, at: datetime) -> Progr
 
 def _reason_that_stays(progress: Progress) -> str:
     """That a job could never start is why it ends, too, although then nothing of it waits any more."""
+    if progress.state_reason == FORGOTTEN:
+        return FORGOTTEN
     return NEVER if progress.state_reason == NEVER and not progress.started_at else ""
 
 

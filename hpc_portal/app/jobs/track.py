@@ -2,9 +2,9 @@
 
 import functools
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +17,11 @@ from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs import lifecycle
 from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.give_up import given_up
 from hpc_portal.app.jobs.lifecycle import KnownRun, Phase, Progress, RunId
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
-from schedulers.protocol import Feature
 
 log = structlog.get_logger()
 
@@ -37,6 +37,8 @@ class Tracker:
 
     cursor: int | None = None
     looked_at_all_at: datetime | None = None
+    unknown_since: dict[str, datetime] = field(default_factory=dict)
+    """Jobs that every look for everything missed since then, by the scheduler's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
         tracker.looked_at_all_at = now
         if unknown := set(tracked.jobs) - set(observation.jobs):
             log.warning("track.unknown_to_scheduler", count=len(unknown), some=sorted(unknown)[:20])
-            seen |= await _given_up(context, unknown, at=now)
+        tracker.unknown_since = {key: tracker.unknown_since.get(key, now) for key in unknown}
+        seen |= await given_up(context, tracker.unknown_since, at=now)
     elif fresh:
         whole = await context.scheduler.observe(fresh, since=None)
         seen |= {tracked.jobs[key]: snapshot for key, snapshot in whole.jobs.items()}
@@ -88,26 +91,6 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     if result.jobs_ended:
         await context.scheduler.forget(tracked.drop(result.jobs_ended))
     return result
-
-
-async def _given_up(
-    context: ControllerContext, unknown: Collection[str], *, at: datetime
-) -> dict[UUID, JobSnapshot]:
-    """Unknown jobs that nobody wants any more: nothing of them will start.
-
-    Only where the scheduler's own word is all there is: elsewhere an accounting daemon may know what they
-    used. Runs that were seen to start and not to end keep their job open, for nobody knows what to charge.
-    """
-    if Feature.METERS_USAGE not in context.scheduler.features:
-        return {}
-    unwanted_since = at - timedelta(seconds=_FULL_LOOK_SECONDS)
-    unwanted = select(col(Job.scheduler_job_id), col(Job.id)).where(
-        col(Job.phase) == Phase.TRACKED,
-        col(Job.scheduler) == context.scheduler.name,
-        col(Job.cancel_requested_at) <= unwanted_since,
-    )
-    rows = await context.read(lambda connection: connection.execute(unwanted).all())
-    return {job_id: JobSnapshot(key, is_closed=True) for key, job_id in rows if key in unknown and key}
 
 
 def _jobs_under_way(connection: Connection, context: ControllerContext) -> dict[str, UUID]:

@@ -38,7 +38,13 @@ _NAMES = """
 """
 SLURM = _NAMES.split()
 OURS = ("AssocGrpJobsLimit", "AssocGrpLimit", "PartitionDown", "JobArrayTaskLimit")
-PORTAL = ("BudgetNotInForce", "NoClusterAccount", "SchedulerUnavailable", "WorkspaceUnavailable")
+PORTAL = (
+    "BudgetNotInForce",
+    "ForgottenByScheduler",
+    "NoClusterAccount",
+    "SchedulerUnavailable",
+    "WorkspaceUnavailable",
+)
 
 
 @pytest.mark.parametrize("code", [*SLURM, *OURS, *PORTAL])
