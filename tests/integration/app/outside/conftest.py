@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import pytest
 from sqlalchemy import Executable, insert, select, update
@@ -197,9 +198,10 @@ class Outside:
         transact(self.city.services.engine, lambda connection: connection.execute(statement))
 
     def map_user(self, user_id: UUID, name: str) -> None:
+        uid = 5000 + crc32(name.encode()) % 50_000  # of one name only
         self.execute(
             insert(ClusterAccount).values(
-                cluster=CLUSTER, user_id=user_id, cluster_user=name, uid=5000, created_at=self.clock.now()
+                cluster=CLUSTER, user_id=user_id, cluster_user=name, uid=uid, created_at=self.clock.now()
             )
         )
 
