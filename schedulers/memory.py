@@ -229,10 +229,10 @@ class MemoryScheduler:
             return False
         return True
 
-    async def usage(self, scheduler_job_ids: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
+    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
         """What ended runs used, whether or not snapshots carry it; of forgotten jobs, too."""
         self._require_available()
-        return {key: usage for key, usage in self._accounted.items() if key[0] in scheduler_job_ids}
+        return {key: usage for key, usage in self._accounted.items() if key[0] in jobs}
 
     async def cluster(self) -> ClusterSnapshot:
         """Nodes with what running jobs hold of them."""

@@ -241,8 +241,12 @@ class Scheduler(Protocol):
         """Wait until an `observe` would probably tell something new; False when the time ran out."""
         ...
 
-    async def usage(self, scheduler_job_ids: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
-        """What ended runs used, by (scheduler_job_id, task_index, attempt); only those known for sure."""
+    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
+        """What ended runs used, by (scheduler_job_id, task_index, attempt); only those known for sure.
+
+        Args:
+            jobs: the portal's id of each job by the scheduler's, which may have become another's meanwhile.
+        """
         ...
 
     async def cluster(self) -> ClusterSnapshot:

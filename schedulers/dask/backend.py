@@ -209,11 +209,11 @@ class DaskScheduler:
             return False
         return True
 
-    async def usage(self, scheduler_job_ids: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
+    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
         """The same as the snapshots carry."""
         self._require_ready()
-        jobs = self._foreman.book.jobs
-        known = [jobs[job_id] for job_id in scheduler_job_ids if job_id in jobs]
+        here = self._foreman.book.jobs
+        known = [here[job_id] for job_id in jobs if job_id in here]
         return {
             (job.job_id, run.task_index, run.attempt): usage
             for job in known

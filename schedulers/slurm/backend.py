@@ -176,12 +176,12 @@ class SlurmScheduler:
         await asyncio.sleep(min(timeout_seconds, self._poll_seconds))
         return timeout_seconds >= self._poll_seconds
 
-    async def usage(self, scheduler_job_ids: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
+    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
         """What slurmdbd has accounted; the ends that it has not heard of are left out."""
-        accounted = await self._observer.accounted(sorted(self._numbers(scheduler_job_ids)))
+        accounted = await self._observer.accounted(sorted(self._numbers(jobs)))
         return {
             (past.job_id, past.run.task_index, past.run.attempt): past.run.usage
-            for past in read_past(accounted)
+            for past in read_past(accounted, keys=jobs)
             if past.run is not None and past.run.usage is not None
         }
 

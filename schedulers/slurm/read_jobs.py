@@ -4,7 +4,7 @@ One record of slurmctld is a job, a task of an array, or the part of an array th
 One record of slurmdbd is one attempt of such a thing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -115,12 +115,16 @@ def read_record(job: SlurmJob) -> Record:
     )
 
 
-def read_past(jobs: Iterable[AccountedJob]) -> list[PastRun]:
-    """Attempts that slurmdbd knows, oldest first for each record of slurmctld's."""
+def read_past(jobs: Iterable[AccountedJob], *, keys: Mapping[str, UUID] | None = None) -> list[PastRun]:
+    """Attempts that slurmdbd knows, oldest first for each record of slurmctld's.
+
+    Of a number that it gave to several jobs: those of the job with the key in `keys`; where none has that,
+    of the newest.
+    """
     by_raw: dict[int, list[AccountedJob]] = {}
     for job in jobs:
         by_raw.setdefault(job.job_id, []).append(job)
-    return [run for records in by_raw.values() for run in _attempts(records)]
+    return [run for records in by_raw.values() for run in _attempts(records, keys or {})]
 
 
 def _current_run(job: SlurmJob, state: ReadState, task_index: int | None) -> TaskSnapshot | None:
@@ -144,16 +148,21 @@ def _current_run(job: SlurmJob, state: ReadState, task_index: int | None) -> Tas
     )
 
 
-def _attempts(records: list[AccountedJob]) -> list[PastRun]:
+def _attempts(records: list[AccountedJob], keys: Mapping[str, UUID]) -> list[PastRun]:
     records.sort(key=_age)
-    newest = _owner(records[-1])
-    # Without those of an older job that had the same number, before Slurm's numbers began anew. A comment is
+    key = keys.get(str(records[0].array.job_id or records[0].job_id))
+    with_key = [place for place, job in enumerate(records) if key and _owner(job).key == key]
+    sure = with_key[-1] if with_key else len(records) - 1
+    # Without those of another job that had the same number, before Slurm's numbers began anew. A comment is
     # stored only some time after a requeue and can be changed, so that it alone does not tell.
-    first = max((place for place, job in enumerate(records) if not job.restart_cnt), default=0)
+    starts = [place for place, job in enumerate(records) if not job.restart_cnt]
+    first = max((place for place in starts if place <= sure), default=0)
+    following = min((place for place in starts if place > sure), default=len(records))
+    owner = _owner(records[sure])
     ours = [
         job
         for place, job in enumerate(records)
-        if _owner(job).may_be(newest) or (place >= first and job.user == newest.user)
+        if _owner(job).may_be(owner) or (first <= place < following and job.user == owner.user)
     ]
     # Older releases keep no restart count; then their order tells.
     numbers = [max(place, job.restart_cnt) for place, job in enumerate(ours)]

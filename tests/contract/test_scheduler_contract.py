@@ -55,7 +55,7 @@ async def test_an_ended_run_is_metered(bench: Bench) -> None:
     )
     job_id = await bench.submit(Behaviour.SUCCEEDS, resources=asked)
     (task,) = (await bench.ended(job_id)).tasks
-    usage = (await bench.scheduler.usage([job_id]))[job_id, 0, 0]
+    usage = (await bench.scheduler.usage({job_id: uuid4()}))[job_id, 0, 0]
     assert usage.elapsed_seconds >= 1 or usage.started_at == usage.ended_at
     assert usage.allocated_tres == {
         "cpu": 2,
@@ -197,7 +197,7 @@ async def test_observing_since_a_cursor_tells_only_what_changed(bench: Bench) ->
 
 async def test_a_job_that_the_scheduler_does_not_know_is_missing_not_ended(bench: Bench) -> None:
     assert (await bench.scheduler.observe(["unknown"])).jobs == {}
-    assert await bench.scheduler.usage(["unknown"]) == {}
+    assert await bench.scheduler.usage({"unknown": uuid4()}) == {}
 
 
 async def test_a_forgotten_job_is_known_no_more(bench: Bench) -> None:

@@ -57,7 +57,7 @@ class CorrectStep:
             self.after = _FIRST
             return False
         try:
-            known = await context.scheduler.usage({job.scheduler_job_id for job in jobs})
+            known = await context.scheduler.usage({job.scheduler_job_id: job.id for job in jobs})
         except SchedulerUnavailable as problem:
             log.warning(
                 "correct.accounting_unavailable", scheduler=context.scheduler.name, problem=str(problem)

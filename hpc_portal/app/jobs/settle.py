@@ -143,7 +143,9 @@ async def _ask_usage(context: ControllerContext, rows: Sequence[AnyRow]) -> Know
         if row.started_at is None
     }
     if Feature.METERS_USAGE not in context.scheduler.features:
-        found |= await context.scheduler.usage({row.scheduler_job_id for row in rows if row.started_at})
+        found |= await context.scheduler.usage(
+            {row.scheduler_job_id: row.job_id for row in rows if row.started_at}
+        )
     return found
 
 

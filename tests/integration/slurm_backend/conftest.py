@@ -125,7 +125,7 @@ class Portal:
         usage: dict[tuple[str, int, int], Any] = {}
 
         async def is_known() -> bool:
-            usage.update(await self.scheduler.usage([job_id]))
+            usage.update(await self.scheduler.usage({job_id: uuid4()}))
             return len(usage) == runs
 
         await self.until(is_known)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -103,12 +103,12 @@ async def test_jobs_that_ended_while_slurmdbd_was_down_are_charged_when_it_is_ba
     end = await portal.end_of(during)
     assert (end.state, str(end.exit_code), end.usage) == (JobState.FAILED, "7:0", None)
     with pytest.raises(SchedulerUnavailable):
-        await portal.scheduler.usage([during])
+        await portal.scheduler.usage({during: uuid4()})
     daemons.start(portal.instance, "slurmdbd")
     usage = (await portal.charged(during, runs=1))[during, 0, 0]
     assert usage.started_at == end.started_at
     assert usage.elapsed_seconds >= 2
-    assert await portal.scheduler.usage([during]) == {(during, 0, 0): usage}
+    assert await portal.scheduler.usage({during: uuid4()}) == {(during, 0, 0): usage}
 
 
 async def test_a_requeued_job_does_not_end_before_its_first_run_is_known(portal: Portal) -> None:

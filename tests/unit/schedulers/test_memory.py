@@ -42,7 +42,7 @@ def test_a_walltime_runs_out_at_its_very_instant() -> None:
     memory = MemoryScheduler()
     job_id, _ = submit(memory)
     memory.advance(1000)
-    ((_, usage),) = asyncio.run(memory.usage(["1"])).items()
+    ((_, usage),) = asyncio.run(memory.usage({"1": job_id})).items()
     assert states(memory, job_id) == ["TIMEOUT"]
     assert usage.elapsed_seconds == 60
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -212,6 +213,22 @@ def test_an_older_job_with_the_same_number_is_left_out() -> None:
     later = {"submission": START + 100, "start": START + 130, "end": START + 140, "elapsed": 10}
     (run,) = read_past([old, accounted(["FAILED"], time=later)])
     assert (run.attempt, run.run and run.run.state) == (0, JobState.FAILED)
+
+
+def test_a_newer_job_with_the_same_number_is_left_out_where_it_is_known_which_one_is_meant() -> None:
+    later = {"submission": START + 100, "start": START + 130, "end": START + 140, "elapsed": 10}
+    requeued, ended = (
+        accounted(["PENDING", "REQUEUED"], failed_node="n1"),
+        accounted(["FAILED"], restart_cnt=1),
+    )
+    other = accounted(["COMPLETED"], time=later, comment={"job": OTHER_COMMENT})
+    runs = read_past([requeued, ended, other], keys={"812": UUID(KEY)})
+    assert [(run.attempt, run.run and run.run.state) for run in runs] == [
+        (0, JobState.NODE_FAIL),
+        (1, JobState.FAILED),
+    ]
+    (run,) = read_past([requeued, ended, other], keys={"812": UUID(int=5)})
+    assert (run.attempt, run.run and run.run.state) == (0, JobState.COMPLETED)
 
 
 def test_the_attempts_of_a_job_belong_together_before_slurmdbd_has_the_last_ones_comment() -> None:
