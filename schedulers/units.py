@@ -1,8 +1,12 @@
 """Text forms of walltime and memory, as sbatch reads and sacct prints them."""
 
 import re
+from datetime import timedelta, timezone
 
 from schedulers.errors import InvalidJobSpec
+
+CITY_TIME = timezone(timedelta(hours=7), "ICT")
+"""Asia/Ho_Chi_Minh: UTC+7 all year since 1975, so no time zone data is needed on the machine."""
 
 _MEMORY = re.compile(r"^(\d{1,15})(?:([KMGT])B?)?$", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"^\d{1,9}$", re.ASCII)

@@ -1,7 +1,7 @@
 """A script run as it is: what sbatch users know, with every resource as a parameter."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -12,7 +12,7 @@ from schedulers.directives.problems import DirectiveProblem
 from schedulers.directives.script import dialect_of, translate_script
 from schedulers.directives.translation import Dialect, Translation
 from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
-from schedulers.units import format_walltime
+from schedulers.units import CITY_TIME, format_walltime
 from workloads.errors import FieldProblem, InvalidParameters
 from workloads.resources import JobName, Resources
 from workloads.template import N_, Artefact, Parameters, Results, TaskResult, Template, Verdict
@@ -163,7 +163,7 @@ def header_of(params: ScriptParameters) -> Translation | None:
     return translate_script(
         params.script,
         name=params.name,
-        now=datetime.now(UTC).astimezone(_CITY_TIME),
+        now=datetime.now(UTC).astimezone(CITY_TIME),
         options=_options_of(params),
     )
 
@@ -194,9 +194,6 @@ def _field_problem(problem: DirectiveProblem) -> FieldProblem:
     place = ": ".join(filter(None, (str(problem.line or ""), problem.option)))
     return FieldProblem("script", str(problem), "directive", problem.text, problem.facts, place)
 
-
-_CITY_TIME = timezone(timedelta(hours=7), "ICT")
-"""Scripts mean their begin times in the city's time."""
 
 _FIELDS = {
     "tres": "resources",

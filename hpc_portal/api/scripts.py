@@ -1,6 +1,5 @@
 """Translate a batch script: what its #SBATCH or #BSUB lines ask for, as a specification to submit."""
 
-from datetime import timedelta, timezone
 from typing import Annotated
 
 from fastapi import APIRouter
@@ -11,11 +10,9 @@ from hpc_portal.auth.deps import CurrentActor, PortalServices
 from schedulers.directives.script import translate_script
 from schedulers.directives.translation import Dialect
 from schedulers.jobspec import JobSpec, Launch
+from schedulers.units import CITY_TIME
 
 router = APIRouter(tags=["jobs"])
-
-_CITY_TIME = timezone(timedelta(hours=7), "ICT")
-"""Scripts mean their begin times in the city's time."""
 
 
 class TranslateBody(Body):
@@ -73,7 +70,7 @@ def translate(services: PortalServices, actor: CurrentActor, body: TranslateBody
     found = translate_script(
         body.script,
         name=body.name,
-        now=services.clock.now().astimezone(_CITY_TIME),
+        now=services.clock.now().astimezone(CITY_TIME),
         options=body.options,
         launch=body.launch,
     )

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from hpc_portal.cli.errors import CliError
 from hpc_portal.cli.language import gettext as _
-from schedulers.units import format_walltime
+from schedulers.units import CITY_TIME, format_walltime
 
 _PIPE_WIDTH = 200
 """Where nobody looks, lines are better long than broken."""
@@ -23,8 +23,6 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDT
 err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _PIPE_WIDTH)
 """Everything said beside it: progress, questions, errors."""
 
-_LOCAL = timezone(timedelta(hours=7), "ICT")
-"""Da Nang: UTC+7 all year since 1975, so no time zone data is needed."""
 _STYLES = {
     "PENDING": "yellow",
     "RUNNING": "cyan",
@@ -86,8 +84,8 @@ def instant(text: str | None) -> str:
     """An instant of the API in Da Nang's time; the day only when it is not today."""
     if not text:
         return ""
-    local = datetime.fromisoformat(text).astimezone(_LOCAL)
-    today = datetime.now(UTC).astimezone(_LOCAL).date()
+    local = datetime.fromisoformat(text).astimezone(CITY_TIME)
+    today = datetime.now(UTC).astimezone(CITY_TIME).date()
     return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
 
 

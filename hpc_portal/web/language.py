@@ -5,7 +5,7 @@ from __future__ import annotations
 import gettext
 import io
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from babel import Locale
@@ -14,11 +14,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from schedulers import tres
+from schedulers.units import CITY_TIME
 from workloads.template import N_
 
 LOCALES_FOLDER = Path(__file__).parent / "locales"
-LOCAL_TIME = timezone(timedelta(hours=7), "ICT")
-"""Asia/Ho_Chi_Minh: UTC+7 all year since 1975, so no time zone data is needed on the machine."""
 
 _UNITS = (N_("%(count)s d"), N_("%(count)s h"), N_("%(count)s min"), N_("%(count)s s"))
 
@@ -54,11 +53,11 @@ class Language:
 
     def instant(self, at: datetime) -> str:
         """Local date and time to the second."""
-        return at.astimezone(LOCAL_TIME).strftime(f"{self.date_format} %H:%M:%S")
+        return at.astimezone(CITY_TIME).strftime(f"{self.date_format} %H:%M:%S")
 
     def day(self, at: datetime) -> str:
         """The local day."""
-        return at.astimezone(LOCAL_TIME).strftime(self.date_format)
+        return at.astimezone(CITY_TIME).strftime(self.date_format)
 
     def relative(self, at: datetime, now: datetime | None = None) -> str:
         """`5 phút trước`; nothing shorter than a minute is told apart."""

@@ -317,10 +317,6 @@ class SlurmClient:
             "POST", "slurmdb", ["accounts"], user=user, body={"accounts": list(accounts)}
         )
 
-    async def put_users(self, users: Sequence[Mapping[str, object]], *, user: str) -> None:
-        """Create or change users."""
-        await self._dialect.write("POST", "slurmdb", ["users"], user=user, body={"users": list(users)})
-
     async def put_associations(self, associations: Sequence[Mapping[str, object]], *, user: str) -> None:
         """Create or change associations."""
         body = {"associations": list(associations)}
@@ -333,26 +329,6 @@ class SlurmClient:
     async def add_user_associations(self, request: Mapping[str, object], *, user: str) -> None:
         """Create users together with their associations (`users_association`)."""
         await self._dialect.write("POST", "slurmdb", ["users_association"], user=user, body=request)
-
-    async def delete_qos(self, name: str, *, user: str) -> None:
-        """Remove a QOS; one that is not there is no error."""
-        await self._delete(["qos", name], user)
-
-    async def delete_account(self, name: str, *, user: str) -> None:
-        """Remove an account with its associations; one that is not there is no error.
-
-        Raises:
-            SlurmRefused: also while jobs of it run.
-        """
-        await self._delete(["account", name], user)
-
-    async def delete_association(
-        self, *, account: str, member: str, cluster: str, partition: str | None = None, user: str
-    ) -> None:
-        """Remove a user from an account; who is not in it is no error."""
-        named = {"account": account, "user": member, "cluster": cluster, "partition": partition}
-        params = {key: value for key, value in named.items() if value is not None}
-        await self._delete(["association"], user, params)
 
     async def _read(
         self,
@@ -369,9 +345,6 @@ class SlurmClient:
         params = None if array is None else {"job_id": str(array)}
         lines, _ = await self._dialect.read("slurm", ["jobs", "state"], Kind.JOB_STATE, params)
         return lines
-
-    async def _delete(self, path: Sequence[str], user: str, params: Params | None = None) -> None:
-        await self._dialect.write("DELETE", "slurmdb", path, user=user, params=params)
 
 
 def _window(start: datetime, end: datetime) -> dict[str, str | Sequence[str]]:

@@ -64,19 +64,7 @@ class AccountedTime(WireModel):
     suspended: int = 0
     limit: Number = None
     """Minutes."""
-    user: CpuTime = CpuTime()
-    system: CpuTime = CpuTime()
     total: CpuTime = CpuTime()
-
-    @property
-    def user_seconds(self) -> float:
-        """Processor time in the programs themselves."""
-        return self.user.seconds
-
-    @property
-    def system_seconds(self) -> float:
-        """Processor time in the kernel on their behalf."""
-        return self.system.seconds
 
     @property
     def total_seconds(self) -> float:

@@ -175,7 +175,7 @@ async def test_an_unknown_version_is_read_and_not_written_until_it_is_confirmed(
                 client.submit(JOB, user="alice"),
                 client.cancel(["7"]),
                 client.update("7", {"nice": 1}, user="alice"),
-                client.delete_qos("q", user="slurm"),
+                client.put_qos([{"name": "q"}], user="slurm"),
             ):
                 with pytest.raises(VersionUnconfirmed, match="allow_unknown_api_version"):
                     await write

@@ -192,8 +192,8 @@ async def test_a_held_job_is_changed_released_and_cancelled_by_its_user(
     await client.cancel([job_id], user="alice")
 
 
-async def test_budgets_accounts_and_members_are_made_changed_and_removed_and_twice_does_no_harm(
-    tcp_client: SlurmClient,
+async def test_budgets_accounts_and_members_are_made_and_changed_and_twice_does_no_harm(
+    slurm: Instance, tcp_client: SlurmClient
 ) -> None:
     name = f"rest-{uuid4().hex[:8]}"
     minutes = [{"type": "cpu", "count": 600}, {"type": "gres", "name": "gpu", "count": 120}]
@@ -228,10 +228,8 @@ async def test_budgets_accounts_and_members_are_made_changed_and_removed_and_twi
     assert (bob.qos, bob.default_qos) == ((name,), name)
     with pytest.raises(SlurmRefused, match="permission denied"):
         await tcp_client.put_qos([qos], user="alice")
-    for _ in range(2):
-        await tcp_client.delete_association(account=name, member="bob", cluster="danang", user="slurm")
-        await tcp_client.delete_account(name, user="slurm")
-        await tcp_client.delete_qos(name, user="slurm")
+    slurm.run("sacctmgr", "--immediate", "delete", "account", name)
+    slurm.run("sacctmgr", "--immediate", "delete", "qos", name)
     assert await tcp_client.associations(account=name) == []
     assert name not in {one.name for one in await tcp_client.qos()}
 

@@ -82,12 +82,12 @@ def test_an_amount_that_slurm_does_not_know_is_no_amount() -> None:
             "job_id": 7,
             "nodes": "None assigned",
             "comment": {"job": "hpc-portal:x", "administrator": ""},
-            "time": {"user": {"seconds": 2, "microseconds": 500_000}},
+            "time": {"total": {"seconds": 2, "microseconds": 500_000}},
             "tres": {"allocated": [{"type": "cpu", "count": 4}, {"type": "energy", "count": -2}]},
         }
     )
     assert [(one.type, one.count) for one in run.tres.allocated] == [("cpu", 4)]
-    assert (run.nodes, run.comment, run.time.user_seconds) == ("", "hpc-portal:x", 2.5)
+    assert (run.nodes, run.comment, run.time.total_seconds) == ("", "hpc-portal:x", 2.5)
 
 
 def test_limits_of_a_qos_are_found_where_slurm_puts_them() -> None:
