@@ -10,6 +10,7 @@ import pytest
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, Submission, Uncertain
+from schedulers.slurm.translate import comment_of
 from scripts.slurm_cluster import daemons
 from scripts.slurm_cluster.instance import Instance
 from tests.integration.slurm_backend.conftest import WAITS_FOR_GATE, Portal
@@ -109,6 +110,22 @@ async def test_jobs_that_ended_while_slurmdbd_was_down_are_charged_when_it_is_ba
     assert usage.started_at == end.started_at
     assert usage.elapsed_seconds >= 2
     assert await portal.scheduler.usage({during: uuid4()}) == {(during, 0, 0): usage}
+
+
+async def test_another_users_job_with_our_key_is_not_taken_for_ours(portal: Portal) -> None:
+    ours, unsent = portal.submission("exit 0"), portal.submission("exit 0")
+    for submission in (ours, unsent):
+        comment = f"--comment={comment_of(submission.job_id)}"
+        options = "--account=lab", "--output=/dev/null", "--mem=64", comment
+        portal.instance.run("sbatch", *options, "--wrap=exit 0", user="bob")
+    job_id = await portal.hand_over(ours)
+    users = {one.job_id: one.cluster_user for one in (ours, unsent)}
+    other = portal.restarted()
+    found = await other.scheduler.find(users)
+    await other.scheduler.close()
+    assert found[ours.job_id] == Accepted(job_id)
+    assert isinstance(found[unsent.job_id], Uncertain)
+    assert (await portal.end_of(job_id)).state is JobState.COMPLETED
 
 
 async def test_a_requeued_job_does_not_end_before_its_first_run_is_known(portal: Portal) -> None:
