@@ -7,13 +7,12 @@ scheduler before it is submitted again.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias, assert_never
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, and_, bindparam, or_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
@@ -23,52 +22,29 @@ from hpc_portal.app.files.workspace import prepare_workspace
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import Answer, Other, answer, find_others, hand_over
 from hpc_portal.app.jobs.lifecycle import NEVER, Phase
+from hpc_portal.app.jobs.record_outcomes import (
+    Claimed,
+    NeverSent,
+    Outcome,
+    WaitsAgain,
+    WaitsForBudget,
+    give_back,
+    record_outcomes,
+    refuse,
+)
 from hpc_portal.app.jobs.submissions import SUBMISSIONS, is_budget_in_force, submission_of
-from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.tables import Job
-from quotas.release import close_hold
 from schedulers.errors import SchedulerUnavailable
-from schedulers.jobstate import JobState
-from schedulers.protocol import Accepted, Feature, Refused, Submission, SubmitOutcome, Uncertain
-from schedulers.reasons import is_known
+from schedulers.protocol import Feature, Refused, Submission, SubmitOutcome, Uncertain
 
 log = structlog.get_logger()
 
 BATCH = 256
 _CLAIM = timedelta(seconds=60)
 _FRESH = timedelta(seconds=10)  # so old a claim may be when its jobs are sent; the rest is for the sending
-_BACKOFF = timedelta(seconds=2)
 NO_ACCOUNT = "NoClusterAccount"
 """Why a job is refused whose person has no account on the cluster any more."""
 _UNREADABLE = "The portal cannot read this job any more. Please submit it again."
-
-
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    submission: Submission
-    project_id: UUID
-    token: UUID
-    maybe_there: bool
-    """It was claimed before, by a step that did not finish: the scheduler may have it."""
-    is_unwanted: bool
-    """Its cancellation was asked for meanwhile."""
-    decided: "_Outcome | None" = None
-    """What becomes of it, unless the scheduler has it already; None: it is submitted."""
-
-
-@dataclass(frozen=True, slots=True)
-class _NeverSent:
-    """Cancelled, and the scheduler does not have it: there is nothing to submit."""
-
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _WaitsAgain:
-    """It waits for jobs that the scheduler cannot wait for."""
-
-
-_Outcome: TypeAlias = SubmitOutcome | _NeverSent | _WaitsAgain
 
 
 async def dispatch_once(context: ControllerContext) -> bool:
@@ -85,14 +61,14 @@ async def dispatch_once(context: ControllerContext) -> bool:
         outcomes = await _submit(context, claimed, claimed_at=claimed_at)
     except SchedulerUnavailable as error:
         log.warning("dispatch.scheduler_unavailable", scheduler=context.scheduler.name, problem=str(error))
-        await context.write(lambda connection: _give_back(connection, claimed, at=context.clock.now()))
+        await context.write(lambda connection: give_back(connection, claimed, at=context.clock.now()))
         return False
-    there = await context.write(lambda connection: _apply(connection, context, claimed, outcomes))
+    there = await context.write(lambda connection: record_outcomes(connection, context, claimed, outcomes))
     context.tracked.add(there)
     return len(claimed) == BATCH
 
 
-def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]:
+def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:
     now, token = context.clock.now(), uuid4()
     due = (
         select(col(Job.id), col(Job.phase))
@@ -119,19 +95,19 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
         .where(col(Job.id).in_(list(phases)))
         .values(phase=Phase.DISPATCHING, claim_token=token, claimed_until=now + _CLAIM, not_before=None)
     )
-    claimed: list[_Claimed] = []
+    claimed: list[Claimed] = []
     for row in connection.execute(SUBMISSIONS.where(col(Job.id).in_(list(phases))).order_by(col(Job.id))):
         was_claimed = phases[row.id] is Phase.DISPATCHING
         try:
             submission = submission_of(row, context)
         except ValueError:  # written by a version of the portal that allowed more, or less
             log.exception("dispatch.unreadable_job", job_id=str(row.id))
-            if not was_claimed and _refuse(connection, row.id, token, _UNREADABLE, at=now):
+            if not was_claimed and refuse(connection, row.id, token, _UNREADABLE, at=now):
                 refused = Event(row.id, row.project_id, "job.refused", {"reason": _UNREADABLE})
                 events.record(connection, [refused], at=now)
             continue
         claimed.append(
-            _Claimed(
+            Claimed(
                 submission,
                 project_id=row.project_id,
                 token=token,
@@ -143,16 +119,16 @@ def _claim(connection: Connection, context: ControllerContext) -> list[_Claimed]
     return _with_dependencies(connection, context, claimed)
 
 
-def _decide(row: AnyRow, context: ControllerContext) -> "_Outcome | None":
+def _decide(row: AnyRow, context: ControllerContext) -> Outcome | None:
     """What becomes of a job whose person or budget the cluster does not know."""
     if context.needs_accounts and row.account_user is None:
         return Refused(NO_ACCOUNT)
-    return None if is_budget_in_force(row, context) else Uncertain(NOT_IN_FORCE)
+    return None if is_budget_in_force(row, context) else WaitsForBudget()
 
 
 def _with_dependencies(
-    connection: Connection, context: ControllerContext, claimed: Sequence[_Claimed]
-) -> list[_Claimed]:
+    connection: Connection, context: ControllerContext, claimed: Sequence[Claimed]
+) -> list[Claimed]:
     """The same, with what each job still has to wait for; others may have ended since it was let go."""
     if Feature.KEEPS_DEPENDENCIES not in context.scheduler.features:
         return list(claimed)
@@ -161,8 +137,8 @@ def _with_dependencies(
 
 
 def _with_its_dependencies(
-    claim: _Claimed, others: Mapping[UUID, Other], context: ControllerContext
-) -> _Claimed:
+    claim: Claimed, others: Mapping[UUID, Other], context: ControllerContext
+) -> Claimed:
     dependencies = claim.submission.spec.dependencies
     if claim.decided or not dependencies:
         return claim
@@ -170,22 +146,22 @@ def _with_its_dependencies(
         case Answer.GO:
             return claim
         case Answer.NEVER:
-            return replace(claim, decided=_NeverSent(NEVER))
+            return replace(claim, decided=NeverSent(NEVER))
         case Answer.WAIT:
             left = hand_over(dependencies, others, context)
             if left is None:
-                return replace(claim, decided=_WaitsAgain())
+                return replace(claim, decided=WaitsAgain())
             return replace(claim, submission=replace(claim.submission, dependencies=left))
 
 
 async def _submit(
-    context: ControllerContext, claimed: Sequence[_Claimed], *, claimed_at: datetime
-) -> list[_Outcome]:
+    context: ControllerContext, claimed: Sequence[Claimed], *, claimed_at: datetime
+) -> list[Outcome]:
     """One outcome for each claimed job, in order; jobs that the scheduler already has are not sent again."""
     suspects = {one.submission.job_id: one.submission.cluster_user for one in claimed if one.maybe_there}
     found = await _look_for(context, suspects, is_alone=len(suspects) == len(claimed)) if suspects else {}
-    outcomes: dict[UUID, _Outcome] = {
-        claim.submission.job_id: _NeverSent() for claim in claimed if claim.is_unwanted
+    outcomes: dict[UUID, Outcome] = {
+        claim.submission.job_id: NeverSent() for claim in claimed if claim.is_unwanted
     }
     outcomes |= {
         claim.submission.job_id: claim.decided for claim in claimed if claim.decided and not claim.is_unwanted
@@ -202,7 +178,7 @@ async def _submit(
     return [outcomes[claim.submission.job_id] for claim in claimed]
 
 
-def _renew(connection: Connection, claimed: Sequence[_Claimed], until: datetime) -> None:
+def _renew(connection: Connection, claimed: Sequence[Claimed], until: datetime) -> None:
     """To look and to prepare took long: nobody else may take these jobs over while they are sent."""
     connection.execute(
         update(Job)
@@ -240,160 +216,3 @@ def _prepare_workspaces(
             log.warning("dispatch.workspace_failed", job_id=str(submission.job_id), problem=str(error))
             problems[submission.job_id] = Uncertain("WorkspaceUnavailable")
     return problems
-
-
-def _give_back(connection: Connection, claimed: Sequence[_Claimed], *, at: datetime) -> None:
-    """Nothing was sent: back to where each job was, to be tried again a little later."""
-    for phase, group in (
-        (Phase.DISPATCHING, [claim for claim in claimed if claim.maybe_there]),
-        (Phase.ACCEPTED, [claim for claim in claimed if not claim.maybe_there]),
-    ):
-        if group:
-            connection.execute(
-                update(Job)
-                .where(
-                    col(Job.id).in_([claim.submission.job_id for claim in group]),
-                    col(Job.claim_token) == group[0].token,
-                )
-                .values(
-                    phase=phase,
-                    claim_token=None,
-                    claimed_until=None,
-                    not_before=at + _BACKOFF,
-                    state_reason="SchedulerUnavailable",
-                )
-            )
-
-
-_TRACKED = (
-    update(Job)
-    .where(col(Job.id) == bindparam("job"), col(Job.claim_token) == bindparam("token"))
-    .values(
-        phase=Phase.TRACKED,
-        scheduler_job_id=bindparam("scheduler_id"),
-        dispatched_at=bindparam("now"),
-        state_reason="",
-        claim_token=None,
-        claimed_until=None,
-    )
-)
-
-
-def _apply(
-    connection: Connection,
-    context: ControllerContext,
-    claimed: Sequence[_Claimed],
-    outcomes: Sequence[_Outcome],
-) -> dict[str, UUID]:
-    """Write what the scheduler answered, for jobs whose claim is still ours; those it has, by its ids."""
-    now = context.clock.now()
-    if any(isinstance(outcome, Refused) for outcome in outcomes):
-        events.take_turns(connection)
-    told: list[Event] = []
-    accepted: list[dict[str, Any]] = []
-    for claim, outcome in zip(claimed, outcomes, strict=True):
-        if isinstance(outcome, Accepted):
-            facts = {"scheduler_job_id": outcome.scheduler_job_id}
-            accepted.append(
-                {
-                    "job": claim.submission.job_id,
-                    "token": claim.token,
-                    "scheduler_id": outcome.scheduler_job_id,
-                    "now": now,
-                }
-            )
-            told.append(Event(claim.submission.job_id, claim.project_id, "job.dispatched", facts))
-        else:
-            told += _apply_other(connection, claim, outcome, at=now)
-    if accepted:
-        connection.execute(_TRACKED, accepted)
-    events.record(connection, told, at=now)
-    return {values["scheduler_id"]: values["job"] for values in accepted}
-
-
-def _apply_other(
-    connection: Connection,
-    claim: _Claimed,
-    outcome: Refused | Uncertain | _NeverSent | _WaitsAgain,
-    *,
-    at: datetime,
-) -> list[Event]:
-    """Write what became of a job that the scheduler does not have, as far as is known; what is to be told."""
-    job_id = claim.submission.job_id
-    match outcome:
-        case Refused(reason):
-            if _refuse(connection, job_id, claim.token, reason, at=at):
-                return [Event(job_id, claim.project_id, "job.refused", {"reason": reason})]
-        case _NeverSent(reason):
-            if _end_unsent(connection, claim, reason, at=at):
-                facts = {"state": JobState.CANCELLED, "reason": reason}
-                return [Event(job_id, claim.project_id, "job.state", facts)]
-        case _WaitsAgain():
-            _hold_back(connection, claim)
-        case Uncertain(problem):
-            log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
-            _wait(connection, claim, problem, until=at + _BACKOFF)
-        case _:
-            assert_never(outcome)
-    return []
-
-
-def _refuse(connection: Connection, job_id: UUID, token: UUID, reason: str, *, at: datetime) -> bool:
-    refused = connection.execute(
-        update(Job)
-        .where(col(Job.id) == job_id, col(Job.claim_token) == token)
-        .values(
-            phase=Phase.REFUSED,
-            state_reason=reason,
-            ended_at=at,
-            settled_at=at,
-            claim_token=None,
-            claimed_until=None,
-        )
-    )
-    if refused.rowcount:
-        close_hold(connection, job_id, at)
-    return bool(refused.rowcount)
-
-
-def _end_unsent(connection: Connection, claim: _Claimed, reason: str, *, at: datetime) -> bool:
-    """End a job that no scheduler has; its budget is released when it is settled."""
-    ended = connection.execute(
-        update(Job)
-        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
-        .values(
-            phase=Phase.ENDED,
-            state=JobState.CANCELLED,
-            state_reason=reason,
-            ended_at=at,
-            tasks_cancelled=col(Job.tasks_total),
-            claim_token=None,
-            claimed_until=None,
-        )
-    )
-    return bool(ended.rowcount)
-
-
-def _hold_back(connection: Connection, claim: _Claimed) -> None:
-    """The scheduler does not have it: back to those that wait for others."""
-    connection.execute(
-        update(Job)
-        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
-        .values(
-            phase=Phase.ACCEPTED,
-            waits_for_jobs=True,
-            state_reason="Dependency",
-            claim_token=None,
-            claimed_until=None,
-        )
-    )
-
-
-def _wait(connection: Connection, claim: _Claimed, problem: str, *, until: datetime) -> None:
-    """Stay DISPATCHING, to be looked for before it is sent again. A problem's details stay in the log."""
-    reason = problem if is_known(problem) else "SchedulerUnavailable"
-    connection.execute(
-        update(Job)
-        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
-        .values(claim_token=None, claimed_until=None, not_before=until, state_reason=reason)
-    )

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import NoReturn
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, update
@@ -81,9 +83,36 @@ def test_the_portals_jobs_run_under_the_qos_of_the_budget_that_is_held_for_them(
 def test_a_job_waits_until_the_cluster_knows_its_budget(outside: Outside) -> None:
     outside.submit(walltime_seconds=3600)
     (job,) = outside.jobs
-    assert (job.phase, job.state_reason) == (Phase.DISPATCHING, NOT_IN_FORCE)
+    assert (job.phase, job.state_reason) == (Phase.ACCEPTED, NOT_IN_FORCE)
     assert outside.context.budgets is not None
     assert outside.context.budgets.missed.is_set(), "the mirror looks at once"
+    outside.reflect()
+    outside.dispatch()
+    assert outside.jobs[0].phase is Phase.TRACKED
+
+
+def test_a_job_that_waits_for_its_budget_is_not_looked_for_in_the_scheduler(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def find(_users: object) -> NoReturn:
+        pytest.fail("it was never sent")
+
+    monkeypatch.setattr(outside.scheduler, "find", find)
+    outside.submit(walltime_seconds=3600)
+    outside.dispatch()
+    (job,) = outside.jobs
+    assert (job.phase, job.state_reason) == (Phase.ACCEPTED, NOT_IN_FORCE)
+    assert job.not_before > outside.clock.now()
+
+
+def test_a_job_of_which_a_claim_was_left_behind_is_looked_for_before_it_waits_for_its_budget(
+    outside: Outside,
+) -> None:
+    outside.submit(walltime_seconds=3600)
+    (job,) = outside.jobs
+    outside.set_job(job.id, phase=Phase.DISPATCHING, claim_token=uuid4())  # kill -9 after the claim
+    outside.dispatch()
+    assert (outside.jobs[0].phase, outside.jobs[0].state_reason) == (Phase.ACCEPTED, NOT_IN_FORCE)
     outside.reflect()
     outside.dispatch()
     assert outside.jobs[0].phase is Phase.TRACKED

@@ -1,0 +1,220 @@
+"""Record what became of claimed jobs, each only while its claim is still ours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeAlias, assert_never
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Connection, bindparam, update
+from sqlmodel import col
+
+from hpc_portal.app import events
+from hpc_portal.app.events import Event
+from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
+from hpc_portal.app.tables import Job
+from quotas.release import close_hold
+from schedulers.jobstate import JobState
+from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.reasons import is_known
+
+log = structlog.get_logger()
+
+_BACKOFF = timedelta(seconds=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that this step may send."""
+
+    submission: Submission
+    project_id: UUID
+    token: UUID
+    maybe_there: bool
+    """It was claimed before, by a step that did not finish: the scheduler may have it."""
+    is_unwanted: bool
+    """Its cancellation was asked for meanwhile."""
+    decided: "Outcome | None" = None
+    """What becomes of it, unless the scheduler has it already; None: it is submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeverSent:
+    """Cancelled, and the scheduler does not have it: there is nothing to submit."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsAgain:
+    """It waits for jobs that the scheduler cannot wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsForBudget:
+    """The cluster does not know its budget yet, and the scheduler does not have it."""
+
+
+Outcome: TypeAlias = SubmitOutcome | NeverSent | WaitsAgain | WaitsForBudget
+
+
+def give_back(connection: Connection, claimed: Sequence[Claimed], *, at: datetime) -> None:
+    """Nothing was sent: back to where each job was, to be tried again a little later."""
+    for phase, group in (
+        (Phase.DISPATCHING, [claim for claim in claimed if claim.maybe_there]),
+        (Phase.ACCEPTED, [claim for claim in claimed if not claim.maybe_there]),
+    ):
+        _put_back(connection, group, phase, "SchedulerUnavailable", until=at + _BACKOFF)
+
+
+def _put_back(
+    connection: Connection, claimed: Sequence[Claimed], phase: Phase, reason: str, *, until: datetime
+) -> None:
+    """End a claim: these are to be claimed again after `until`."""
+    if not claimed:
+        return
+    connection.execute(
+        update(Job)
+        .where(
+            col(Job.id).in_([claim.submission.job_id for claim in claimed]),
+            col(Job.claim_token) == claimed[0].token,
+        )
+        .values(phase=phase, claim_token=None, claimed_until=None, not_before=until, state_reason=reason)
+    )
+
+
+_TRACKED = (
+    update(Job)
+    .where(col(Job.id) == bindparam("job"), col(Job.claim_token) == bindparam("token"))
+    .values(
+        phase=Phase.TRACKED,
+        scheduler_job_id=bindparam("scheduler_id"),
+        dispatched_at=bindparam("now"),
+        state_reason="",
+        claim_token=None,
+        claimed_until=None,
+    )
+)
+
+
+def record_outcomes(
+    connection: Connection,
+    context: ControllerContext,
+    claimed: Sequence[Claimed],
+    outcomes: Sequence[Outcome],
+) -> dict[str, UUID]:
+    """Write what the scheduler answered, for jobs whose claim is still ours; those it has, by its ids."""
+    now = context.clock.now()
+    if any(isinstance(outcome, Refused) for outcome in outcomes):
+        events.take_turns(connection)
+    told: list[Event] = []
+    accepted: list[dict[str, Any]] = []
+    for claim, outcome in zip(claimed, outcomes, strict=True):
+        if isinstance(outcome, Accepted):
+            facts = {"scheduler_job_id": outcome.scheduler_job_id}
+            accepted.append(
+                {
+                    "job": claim.submission.job_id,
+                    "token": claim.token,
+                    "scheduler_id": outcome.scheduler_job_id,
+                    "now": now,
+                }
+            )
+            told.append(Event(claim.submission.job_id, claim.project_id, "job.dispatched", facts))
+        else:
+            told += _apply_other(connection, claim, outcome, at=now)
+    if accepted:
+        connection.execute(_TRACKED, accepted)
+    events.record(connection, told, at=now)
+    return {values["scheduler_id"]: values["job"] for values in accepted}
+
+
+def _apply_other(
+    connection: Connection,
+    claim: Claimed,
+    outcome: Refused | Uncertain | NeverSent | WaitsAgain | WaitsForBudget,
+    *,
+    at: datetime,
+) -> list[Event]:
+    """Write what became of a job that the scheduler does not have, as far as is known; what is to be told."""
+    job_id = claim.submission.job_id
+    match outcome:
+        case Refused(reason):
+            if refuse(connection, job_id, claim.token, reason, at=at):
+                return [Event(job_id, claim.project_id, "job.refused", {"reason": reason})]
+        case NeverSent(reason):
+            if _end_unsent(connection, claim, reason, at=at):
+                facts = {"state": JobState.CANCELLED, "reason": reason}
+                return [Event(job_id, claim.project_id, "job.state", facts)]
+        case WaitsAgain():
+            _hold_back(connection, claim)
+        case WaitsForBudget():
+            log.info("dispatch.budget_not_in_force", job_id=str(job_id))
+            _put_back(connection, [claim], Phase.ACCEPTED, NOT_IN_FORCE, until=at + _BACKOFF)
+        case Uncertain(problem):
+            log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
+            _wait(connection, claim, problem, until=at + _BACKOFF)
+        case _:
+            assert_never(outcome)
+    return []
+
+
+def refuse(connection: Connection, job_id: UUID, token: UUID, reason: str, *, at: datetime) -> bool:
+    """Refuse a claimed job for good and give its budget back; False when the claim is not ours any more."""
+    refused = connection.execute(
+        update(Job)
+        .where(col(Job.id) == job_id, col(Job.claim_token) == token)
+        .values(
+            phase=Phase.REFUSED,
+            state_reason=reason,
+            ended_at=at,
+            settled_at=at,
+            claim_token=None,
+            claimed_until=None,
+        )
+    )
+    if refused.rowcount:
+        close_hold(connection, job_id, at)
+    return bool(refused.rowcount)
+
+
+def _end_unsent(connection: Connection, claim: Claimed, reason: str, *, at: datetime) -> bool:
+    """End a job that no scheduler has; its budget is released when it is settled."""
+    ended = connection.execute(
+        update(Job)
+        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
+        .values(
+            phase=Phase.ENDED,
+            state=JobState.CANCELLED,
+            state_reason=reason,
+            ended_at=at,
+            tasks_cancelled=col(Job.tasks_total),
+            claim_token=None,
+            claimed_until=None,
+        )
+    )
+    return bool(ended.rowcount)
+
+
+def _hold_back(connection: Connection, claim: Claimed) -> None:
+    """The scheduler does not have it: back to those that wait for others."""
+    connection.execute(
+        update(Job)
+        .where(col(Job.id) == claim.submission.job_id, col(Job.claim_token) == claim.token)
+        .values(
+            phase=Phase.ACCEPTED,
+            waits_for_jobs=True,
+            state_reason="Dependency",
+            claim_token=None,
+            claimed_until=None,
+        )
+    )
+
+
+def _wait(connection: Connection, claim: Claimed, problem: str, *, until: datetime) -> None:
+    """Stay DISPATCHING, to be looked for before it is sent again. A problem's details stay in the log."""
+    reason = problem if is_known(problem) else "SchedulerUnavailable"
+    _put_back(connection, [claim], Phase.DISPATCHING, reason, until=until)
