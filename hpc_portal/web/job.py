@@ -267,7 +267,10 @@ def _used(runs: Sequence[TaskRun]) -> Used:
 
 
 def _parameters(job: JobDetail, language: Language) -> list[tuple[str, str]]:
-    """The template's parameters under their titles, nested ones flat; long texts are left to the script."""
+    """The template's parameters under their titles, nested ones flat; long texts are left to the script.
+
+    The name is the job's own: the header of a script may give another one than the form did.
+    """
     if job.template is None or job.parameters is None:
         return []
     try:
@@ -275,7 +278,8 @@ def _parameters(job: JobDetail, language: Language) -> list[tuple[str, str]]:
     except WorkloadError:
         return []
     found = []
-    for name, value in job.parameters.items():
+    for name, asked in job.parameters.items():
+        value = job.name if name == "name" else asked
         field = fields.get(name)
         if isinstance(value, dict) or value in (None, "", [], {}):
             continue

@@ -1,5 +1,6 @@
 """What the portal refuses, said in the reader's language; the facts come from the errors' attributes."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -71,6 +72,26 @@ LIMIT_WORDS = (
 """What `quotas.limits` writes into its errors; named here so that it is translated."""
 
 
+_STORED = (
+    (
+        re.compile(r"Price list \d+ has no price for (?P<resource>\S+) in partition (?P<partition>\S+)\. "),
+        N_(
+            "There is no price for %(resource)s in partition %(partition)s. An administrator must publish a "
+            "price list that has one."
+        ),
+    ),
+    (
+        re.compile(r"Project (?P<project>\S+) had no allocation that pays for (?P<asset>\S+)\. "),
+        N_("Project %(project)s had no allocation that pays for %(asset)s. Grant one that covers that time."),
+    ),
+    (
+        re.compile(r"No price list is in force\. "),
+        N_("No prices are in force. An administrator must publish a price list first."),
+    ),
+)
+"""Errors of `quotas` as they read where they are kept, and what to say of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class ShownProblem:
     """One thing to mend: the field it belongs to ("" for none), and what to do."""
@@ -100,6 +121,18 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
 def said_of(problem: app.Problem, language: Language) -> ShownProblem:
     """One of them, in the reader's language."""
     return ShownProblem(problem.field, _sentence(problem.text, problem.facts, language))
+
+
+def say_stored(text: str, language: Language) -> str:
+    """A refusal that was stored as its English text, in the reader's language as far as it is known."""
+    for pattern, sentence in _STORED:
+        if found := pattern.match(text):
+            facts = found.groupdict()
+            for name in ("resource", "asset"):
+                if name in facts:
+                    facts[name] = language.resource(facts[name])
+            return language.gettext(sentence, **facts)
+    return language.text(text)
 
 
 def status_of(error: Exception) -> HTTPStatus:

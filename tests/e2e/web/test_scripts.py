@@ -29,3 +29,15 @@ def test_a_line_that_cannot_be_translated_is_told_in_the_readers_language(
     page.locator("textarea").first.fill(SCRIPT.replace("--time=30", "--hint=nomultithread"))
     page.get_by_role("button", name="Gửi tác vụ").click()
     expect(page.locator("main")).to_contain_text("2: --hint=nomultithread \N{EN DASH} Cổng xin CPU và nút")
+
+
+def test_a_job_that_its_header_names_is_called_so_on_every_tab(open_page: OpenPage) -> None:
+    page = open_page(locale="en")
+    page.goto("/submit/script")
+    page.get_by_label("Script", exact=True).fill(SCRIPT)
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("sim")
+    page.goto(f"{page.url}/spec")
+    parameters = page.locator(".card", has_text="Parameters").locator("dl.facts").first
+    expect(parameters).to_contain_text("sim")
+    expect(parameters).not_to_contain_text("script")

@@ -7,9 +7,16 @@ import pytest
 from hpc_portal.app import errors as app
 from hpc_portal.auth.errors import AuthError
 from hpc_portal.web.language import load_languages
-from hpc_portal.web.problems import problems_of, status_of
+from hpc_portal.web.problems import problems_of, say_stored, status_of
 from hpc_portal.web.sign_in import local_path
-from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError
+from quotas.errors import (
+    BudgetExceeded,
+    LimitExceeded,
+    NoPriceList,
+    NothingCovers,
+    QuotaError,
+    UnpricedResource,
+)
 from quotas.money import VND
 from schedulers.cluster import ClusterSnapshot, Node, NodeState, Partition, check_fits
 from schedulers.jobspec import JobSpec, ResourceRequest
@@ -126,3 +133,17 @@ def test_what_others_may_not_see_is_not_told_apart_from_what_is_not_there() -> N
 )
 def test_a_sign_in_leads_only_to_our_own_pages(asked: str, given: str) -> None:
     assert local_path(asked) == given
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UnpricedResource("gres/gpu:h100", "main", 3), "Chưa có giá cho GPU H100 trong phân vùng main."),
+        (NothingCovers("npu", "cpu"), "Dự án npu khi đó không có"),
+        (NoPriceList(), "Chưa có bảng giá"),
+    ],
+)
+def test_a_reason_that_was_stored_as_text_is_said_in_the_readers_language(
+    error: QuotaError, said: str
+) -> None:
+    assert say_stored(str(error), VI).startswith(said)
