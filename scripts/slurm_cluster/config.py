@@ -109,10 +109,11 @@ GresTypes=gpu
 Licenses=vcs:4,primetime:2
 DefMemPerCPU=1024
 
+# The heavier a node, the later it is taken: jobs without GPUs leave those that have them free.
 NodeName=gpu01 NodeHostname={HOST} NodeAddr=127.0.0.1 Port={ports.slurmd("gpu01")} CPUs=64 \
-RealMemory=512000 Gres=gpu:h100:8 Feature=gpu,h100,infiniband
+RealMemory=512000 Gres=gpu:h100:8 Feature=gpu,h100,infiniband Weight=10
 NodeName=gpu02 NodeHostname={HOST} NodeAddr=127.0.0.1 Port={ports.slurmd("gpu02")} CPUs=64 \
-RealMemory=512000 Gres=gpu:h100:4,gpu:l40s:4 Feature=gpu,h100,l40s,infiniband
+RealMemory=512000 Gres=gpu:h100:4,gpu:l40s:4 Feature=gpu,h100,l40s,infiniband Weight=10
 NodeName=eda01 NodeHostname={HOST} NodeAddr=127.0.0.1 Port={ports.slurmd("eda01")} CPUs=128 \
 RealMemory=1024000 Feature=eda,icelake
 NodeName=eda02 NodeHostname={HOST} NodeAddr=127.0.0.1 Port={ports.slurmd("eda02")} CPUs=128 \

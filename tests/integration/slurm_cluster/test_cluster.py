@@ -172,3 +172,8 @@ def test_a_node_whose_daemon_was_killed_comes_back(slurm: Instance) -> None:
     daemons.start(slurm, "slurmd-eda02")
     wait_until_idle(slurm)
     assert node_states(slurm)["eda02"] == "idle"
+
+
+def test_a_job_without_gpus_leaves_the_nodes_that_have_them_free(slurm: Instance) -> None:
+    job = submit(slurm, "echo $SLURMD_NODENAME", "--nodes=1", "--ntasks=1")
+    assert output_of(slurm, job).startswith("eda")
