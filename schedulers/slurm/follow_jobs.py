@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from math import inf
 from typing import NamedTuple, TypeAlias
 
 from schedulers.array_tasks import TaskSet
@@ -67,7 +68,7 @@ class _View:
     withheld: dict[RunId, TaskSnapshot] = field(default_factory=dict)
     """Ends that wait for the attempts before them to become known."""
     unexplained: dict[int, float] = field(default_factory=dict)
-    """Tasks that left the rest without a record, since when: cancelled, or started and ended unseen."""
+    """Tasks that left the rest without a record, and since when slurmdbd says that it has none either."""
     cancelled: list[tuple[ArraySpec, datetime]] = field(default_factory=list)
     """Tasks that we cancelled, and when."""
     is_doubtful: bool = True
@@ -95,8 +96,9 @@ class _View:
         )
 
 
-UNEXPLAINED_SECONDS = 60.0
-"""After so long without a record, a task that left the rest of its array was cancelled before it started."""
+UNEXPLAINED_SECONDS, CANCELLED_SECONDS = 600.0, 60.0
+"""So long slurmdbd must say that it has no record of a task that left the rest of its array, before that was
+cancelled unstarted: slurmctld may still send what it kept. The second where the rest itself was cancelled."""
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 _WAITS = (JobState.PENDING.value,)
 
@@ -231,11 +233,11 @@ class Book:
         with self._changing(view):
             for record in found:
                 self._take(view, record)
-            self._note_gone(view, before.keys() - view.listed.keys(), now)
+            self._note_gone(view, before.keys() - view.listed.keys())
             if any(record.task_index is None and record.state.has_ended for record in found):
                 self._end_cancelled(view)
 
-    def take_records(self, records: Iterable[Record], news: News, states: States, *, now: float) -> None:
+    def take_records(self, records: Iterable[Record], news: News, states: States) -> None:
         """Take in single records that changed, and what is listed no more."""
         by_job: dict[str, list[Record]] = {job_id: [] for job_id in {*news.records.values(), *news.gone}}
         for record in records:
@@ -248,21 +250,20 @@ class Book:
                 for record in found:
                     if view.may_own(record.owner):
                         self._take(view, record)
-                self._note_gone(view, news.gone.get(job_id, ()), now)
+                self._note_gone(view, news.gone.get(job_id, ()))
 
     def expect_cancelled(self, job_id: str, tasks: ArraySpec, *, at: datetime) -> None:
         """We cancelled these tasks: those that leave the rest without a record never started."""
-        view = self._views.get(job_id)
-        if view is not None:
+        if view := self._views.get(job_id):
             view.cancelled.append((tasks, at))
 
-    def _note_gone(self, view: _View, gone: Iterable[int | None], now: float) -> None:
+    def _note_gone(self, view: _View, gone: Iterable[int | None]) -> None:
         started = {known.task_index for known in view.records.values()}
         for task_index in gone:
             if task_index is None or task_index in started:
                 continue
             if not self._note_cancelled(view, task_index):
-                view.unexplained.setdefault(task_index, now)
+                view.unexplained.setdefault(task_index, inf)
 
     def _end_cancelled(self, view: _View) -> None:
         """The rest of an array is over: of what never started, we know those tasks that we cancelled."""
@@ -287,8 +288,7 @@ class Book:
         view.records[record.raw_id] = _Known(
             task_index=record.task_index,
             attempt=record.attempt,
-            # A run that is put back ends now and waits next, also before slurmctld says PENDING. And what we
-            # cannot read may still start.
+            # What is put back waits next, before slurmctld says so; what we cannot read may still start.
             waits=state.waits or is_put_back or state.base is JobState.UNKNOWN,
             has_ended=state.has_ended and not is_put_back,
             reason=record.reason,
@@ -350,8 +350,11 @@ class Book:
 
     def _settle_unexplained(self, view: _View, runs: list[PastRun], now: float) -> None:
         started = {run.task_index for run in runs}
+        is_cancelled = any(known.task_index is None and known.has_ended for known in view.records.values())
+        patience = CANCELLED_SECONDS if is_cancelled else UNEXPLAINED_SECONDS
         for task_index, since in list(view.unexplained.items()):
-            if task_index in started or now - since > UNEXPLAINED_SECONDS:
+            view.unexplained[task_index] = min(since, now)
+            if task_index in started or now - since > patience:
                 del view.unexplained[task_index]
 
     def _put(self, view: _View, snapshot: TaskSnapshot) -> None:

@@ -107,7 +107,7 @@ class Observer:
             ]
         for job_id, records in of_jobs:
             self._book.take_whole(job_id, records, states, now=now)
-        self._book.take_records(of_singles, news, states, now=now)
+        self._book.take_records(of_singles, news, states)
         seen = [*of_singles, *(record for _, records in of_jobs for record in records)]
         return {record.raw_id: record.job_id for record in seen if self._book.has_ended_since(before, record)}
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
-from schedulers.slurm.follow_jobs import UNEXPLAINED_SECONDS, Book
+from schedulers.slurm.follow_jobs import CANCELLED_SECONDS, UNEXPLAINED_SECONDS, Book
 from schedulers.slurm.read_jobs import Owner, PastRun, Record
 from schedulers.slurm.read_states import read_state
 from schedulers.slurm.spot_changes import News, States
@@ -76,7 +76,7 @@ class Following:
         for job_id in news.whole:
             self.book.take_whole(job_id, records, listed, now=self.now)
         changed = [by_raw[raw_id] for raw_id in news.records if raw_id in by_raw]
-        self.book.take_records(changed, news, listed, now=self.now)
+        self.book.take_records(changed, news, listed)
         return news
 
     def unclear(self) -> set[str]:
@@ -226,6 +226,33 @@ def test_tasks_that_vanish_because_they_ran_unseen_are_read_from_slurmdbd() -> N
     job.look(states(("812_0", "PENDING", 812)))
     job.account(past(JobState.FAILED, raw=820, index=1))
     assert ids(job.known().tasks) == [(1, 0, JobState.FAILED)]
+
+
+def test_tasks_that_ran_unseen_while_slurmdbd_was_away_are_not_taken_for_cancelled() -> None:
+    job = Following()
+    rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
+    job.look(states(*rest), record("PENDING", index=None))
+    job.look(states(("812_0", "COMPLETED", 812)), record("COMPLETED"))
+    job.now += 100 * UNEXPLAINED_SECONDS
+    job.account()  # it is back, and has not heard of everything yet
+    job.now += UNEXPLAINED_SECONDS - 1
+    job.account()
+    assert not job.known().is_closed
+    job.account(past(JobState.FAILED, raw=820, index=1))
+    assert ids(job.known().tasks) == [(0, 0, JobState.COMPLETED), (1, 0, JobState.FAILED)]
+    assert job.known().is_closed
+
+
+def test_a_rest_that_was_cancelled_explains_its_tasks_after_a_minute() -> None:
+    job = Following()
+    rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
+    job.look(states(*rest), record("PENDING", index=None))
+    job.look(states(("812_*", "CANCELLED", 812)), record("CANCELLED", index=None))
+    job.account()
+    assert not job.known().is_closed
+    job.now += CANCELLED_SECONDS + 1
+    job.account()
+    assert (job.known().tasks, job.known().is_closed) == ((), True)
 
 
 def test_tasks_that_we_cancelled_end_as_cancelled_though_they_left_no_record() -> None:
