@@ -24,7 +24,8 @@ function soon() {
 }
 
 async function refresh() {
-  const response = await fetch(location.href, { headers: { 'HX-Request': 'true' } }).catch(() => null)
+  // Not location.href: a form that was refused is shown at the address it was posted to.
+  const response = await fetch(root.dataset.page + location.search, { headers: { 'HX-Request': 'true' } }).catch(() => null)
   if (response?.ok) {
     const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
     for (const part of document.querySelectorAll('[data-part]')) {
