@@ -1,6 +1,6 @@
 """The rows of a job's hold: read and lock them, and write what is left of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -51,6 +51,15 @@ _UPDATE = (
         state=bindparam("new_state"),
         closed_at=bindparam("closed"),
     )
+)
+_RESIZE = (
+    update(_HOLDS)
+    .where(
+        _HOLDS.c.job_id == bindparam("job"),
+        _HOLDS.c.allocation_id == bindparam("allocation"),
+        _HOLDS.c.asset == bindparam("line"),
+    )
+    .values(unit_amount=bindparam("unit"), open_amount=bindparam("amount"))
 )
 
 
@@ -110,5 +119,24 @@ def write_left(conn: Connection, left: Sequence[HoldLeft], *, closed_as: HoldSta
                 "closed": None if after.units_open else at,
             }
             for after in left
+        ],
+    )
+
+
+def write_size(
+    conn: Connection, lines: Sequence[HoldLine], *, units: Mapping[Asset, int], amounts: Mapping[Asset, int]
+) -> None:
+    """Store how large each unit of these lines is now, and what all open ones hold together."""
+    conn.execute(
+        _RESIZE,
+        [
+            {
+                "job": line.job_id,
+                "allocation": line.allocation_id,
+                "line": line.asset,
+                "unit": units[line.asset],
+                "amount": amounts[line.asset],
+            }
+            for line in lines
         ],
     )

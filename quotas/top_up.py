@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from quotas.amounts import Asset
 from quotas.checks import require_amounts
 from quotas.errors import BudgetExceeded
-from quotas.holds import HoldLine, lock_hold
+from quotas.holds import HoldLine, lock_hold, write_size
 from quotas.journal import move, move_within_overdraft, record_transfer
 from quotas.money import VND
 from quotas.pricing import price
@@ -19,7 +19,6 @@ from quotas.tables import (
     AllocationState,
     LedgerAccount,
     Project,
-    QuotaHold,
     Transfer,
     TransferKind,
     table_of,
@@ -30,7 +29,6 @@ _PROJECTS = table_of(Project)
 _ALLOCATIONS = table_of(Allocation)
 _ACCOUNTS = table_of(LedgerAccount)
 _TRANSFERS = table_of(Transfer)
-_HOLDS = table_of(QuotaHold)
 
 _PAYER = (
     select(_PROJECTS.c.account, _ALLOCATIONS.c.state, _ALLOCATIONS.c.valid_from, _ALLOCATIONS.c.valid_to)
@@ -42,15 +40,6 @@ _HOLDS_BEFORE = (
     select(func.count())
     .select_from(_TRANSFERS)
     .where(_TRANSFERS.c.job_id == bindparam("job"), _TRANSFERS.c.kind == TransferKind.HOLD)
-)
-_RAISE = (
-    update(_HOLDS)
-    .where(
-        _HOLDS.c.job_id == bindparam("job"),
-        _HOLDS.c.allocation_id == bindparam("allocation"),
-        _HOLDS.c.asset == bindparam("line"),
-    )
-    .values(unit_amount=bindparam("unit"), open_amount=bindparam("amount"))
 )
 
 
@@ -129,16 +118,5 @@ def _write(
         job_id=job_id,
         reason="topped up",
     )
-    conn.execute(
-        _RAISE,
-        [
-            {
-                "job": job_id,
-                "allocation": line.allocation_id,
-                "line": line.asset,
-                "unit": units[line.asset],
-                "amount": line.open_amount + lacking[line.asset],
-            }
-            for line in lines
-        ],
-    )
+    amounts = {line.asset: line.open_amount + lacking[line.asset] for line in lines}
+    write_size(conn, lines, units=units, amounts=amounts)

@@ -4,34 +4,24 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from quotas.amounts import Asset
 from quotas.checks import require_amounts
-from quotas.holds import lock_hold
+from quotas.holds import lock_hold, write_size
 from quotas.journal import move, record_transfer
 from quotas.money import VND
 from quotas.pricing import price
 from quotas.publish_prices import load_price_list
-from quotas.tables import QuotaHold, Transfer, TransferKind, table_of
+from quotas.tables import Transfer, TransferKind, table_of
 from schedulers.tres import Tres
 
 _TRANSFERS = table_of(Transfer)
-_HOLDS = table_of(QuotaHold)
 
 _RELEASES_BEFORE = (
     select(func.count())
     .select_from(_TRANSFERS)
     .where(_TRANSFERS.c.job_id == bindparam("job"), _TRANSFERS.c.kind == TransferKind.RELEASE)
-)
-_LOWER = (
-    update(_HOLDS)
-    .where(
-        _HOLDS.c.job_id == bindparam("job"),
-        _HOLDS.c.allocation_id == bindparam("allocation"),
-        _HOLDS.c.asset == bindparam("line"),
-    )
-    .values(unit_amount=bindparam("unit"), open_amount=bindparam("amount"))
 )
 
 
@@ -70,17 +60,5 @@ def trim_hold(conn: Connection, *, job_id: UUID, at: datetime, unit: Mapping[Tre
             job_id=job_id,
             reason="the walltime shrank",
         )
-    conn.execute(
-        _LOWER,
-        [
-            {
-                "job": job_id,
-                "allocation": line.allocation_id,
-                "line": line.asset,
-                "unit": units[line.asset],
-                "amount": left[line.asset],
-            }
-            for line in lines
-        ],
-    )
+    write_size(conn, lines, units=units, amounts=left)
     return {asset: amount for asset, amount in freed.items() if amount}
