@@ -22,7 +22,7 @@ from schedulers.dask.messages import Lane, Run
 from schedulers.dask.processes import RUN_KEY_VARIABLE
 from schedulers.dask.run_cgroups import RunCgroups
 from schedulers.dask.sampling import GpuMeter, Usage, append_sample
-from schedulers.dask.start_process import Program
+from schedulers.dask.start_process import Program, ignore_no_signals
 
 LOOK_SECONDS = 0.5
 """Between two looks at the memory of runs; a run that is shorter is never looked at."""
@@ -120,6 +120,7 @@ class Executor:
         self._no_input = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
         self._wake, wake_end = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+        ignore_no_signals()
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, lambda *_: None)  # a job's; ignoring it would be inherited by jobs
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 _SYS_CLONE3 = 435
 """On every architecture that Linux has; see clone(2)."""
 _CLONE_INTO_CGROUP = 0x2_0000_0000
+_IGNORED_BY_PYTHON = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 _ERRNO_BYTES = 4
 _IN_FOLDER, _IN_PROGRAM = b"f", b"p"
 """What an errno is about."""
@@ -75,6 +76,16 @@ def start_process(program: Program, *, cgroup: int | None = None) -> int:
                 os.close(descriptor)
 
 
+def ignore_no_signals() -> None:
+    """Handle as usual what this process was started to ignore (nohup does that): programs would inherit it.
+
+    But for what Python itself ignores: `start_process` gives that back.
+    """
+    for number in signal.valid_signals() - _IGNORED_BY_PYTHON:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+
+
 class _CloneArguments(ctypes.Structure):
     _fields_ = tuple(
         (name, ctypes.c_uint64)
@@ -104,7 +115,7 @@ def _become(program: Program, tell: int) -> None:
             os.dup2(descriptor, place)
         os.chdir(program.working_directory)
         about = _IN_PROGRAM
-        for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and a program would inherit that
+        for ignored in _IGNORED_BY_PYTHON:
             signal.signal(ignored, signal.SIG_DFL)
         os.execvpe(program.argv[0], tuple(program.argv), program.environment)  # noqa: S606 - no shell is the point
     except (OSError, ValueError) as problem:  # a NUL character is a ValueError
