@@ -1,9 +1,12 @@
 """Triggers that make the database itself refuse to rewrite the ledger."""
 
+from collections.abc import Iterable
+
 APPEND_ONLY_TABLES = ("transfer", "entry", "accounting_record")
+"""Of the ledger; each migration names those that it protects."""
 
 _POSTGRESQL_FUNCTION = """\
-CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION USING
         MESSAGE = TG_TABLE_NAME || ' is append-only',
@@ -38,33 +41,33 @@ _DROP_POSTGRESQL = (
 )
 
 
-def append_only_ddl(dialect: str) -> list[str]:
+def append_only_ddl(dialect: str, tables: Iterable[str] = APPEND_ONLY_TABLES) -> list[str]:
     """Statements that protect the tables, for "sqlite" or "postgresql"; each is one for the driver.
 
     An UPDATE or DELETE (and TRUNCATE, on PostgreSQL) then fails as an IntegrityError.
     """
     match dialect:
         case "sqlite":
-            return _for_each_table(_CREATE_SQLITE)
+            return _for_each(tables, _CREATE_SQLITE)
         case "postgresql":
-            return [_POSTGRESQL_FUNCTION, *_for_each_table(_CREATE_POSTGRESQL)]
+            return [_POSTGRESQL_FUNCTION, *_for_each(tables, _CREATE_POSTGRESQL)]
         case _:
             raise _unknown(dialect)
 
 
-def drop_append_only_ddl(dialect: str) -> list[str]:
-    """Statements that undo `append_only_ddl`, for a downgrade."""
+def drop_append_only_ddl(dialect: str, tables: Iterable[str] = APPEND_ONLY_TABLES) -> list[str]:
+    """Statements that undo `append_only_ddl`, for a downgrade; the function that triggers share stays."""
     match dialect:
         case "sqlite":
-            return _for_each_table(_DROP_SQLITE)
+            return _for_each(tables, _DROP_SQLITE)
         case "postgresql":
-            return [*_for_each_table(_DROP_POSTGRESQL), "DROP FUNCTION refuse_change()"]
+            return _for_each(tables, _DROP_POSTGRESQL)
         case _:
             raise _unknown(dialect)
 
 
-def _for_each_table(templates: tuple[str, ...]) -> list[str]:
-    return [template.format(table=table) for table in APPEND_ONLY_TABLES for template in templates]
+def _for_each(tables: Iterable[str], templates: tuple[str, ...]) -> list[str]:
+    return [template.format(table=table) for table in tables for template in templates]
 
 
 def _unknown(dialect: str) -> ValueError:

@@ -6,23 +6,21 @@ from pathlib import Path
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
-import hpc_portal.app.tables
-import quotas.tables
 from hpc_portal.app.schema import alembic_config
+from hpc_portal.app.table_modules import TABLE_MODULES
 from scripts.write_docs import PACKAGES, ROOT
 
-TABLE_MODULES = {"quotas": quotas.tables, "hpc_portal": hpc_portal.app.tables}
 MAY_POINT_TO = {"quotas": {"quotas"}, "hpc_portal": {"hpc_portal", "quotas"}}
 """A foreign key points where an import may point."""
 
 
 def owner_of(table: str) -> str:
-    """The package whose tables module defines this table."""
-    for package, module in TABLE_MODULES.items():
+    """The package that defines this table."""
+    for module in TABLE_MODULES:
         classes = [value for value in vars(module).values() if isinstance(value, type)]
         if any(c.__module__ == module.__name__ and getattr(c, "__tablename__", "") == table for c in classes):
-            return package
-    message = f"table {table} is defined in no tables.py"
+            return module.__name__.partition(".")[0]
+    message = f"table {table} is in no module that a table_modules.py names"
     raise LookupError(message)
 
 
@@ -36,8 +34,8 @@ def test_a_foreign_key_points_where_an_import_may_point() -> None:
     assert wrong == []
 
 
-def test_tables_are_defined_in_the_two_tables_modules_only() -> None:
-    allowed = {Path("quotas/tables.py"), Path("hpc_portal/app/tables.py")}
+def test_tables_are_defined_where_every_schema_finds_them() -> None:
+    allowed = {Path(str(module.__file__)).relative_to(ROOT) for module in TABLE_MODULES}
     found = {
         path.relative_to(ROOT)
         for package in PACKAGES

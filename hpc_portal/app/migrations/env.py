@@ -7,11 +7,10 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import String
 from sqlmodel import AutoString, SQLModel
 
-import hpc_portal.app.tables
-import quotas.tables  # noqa: F401 - fills the metadata
 from hpc_portal.app.db import create_engine, writing
+from hpc_portal.app.table_modules import TABLE_MODULES
 
-assert hpc_portal.app.tables  # noqa: S101 - imported to fill the metadata
+assert TABLE_MODULES  # noqa: S101 - imported to fill the metadata
 
 
 def _as_plain_string(kind: str, item: object, _context: AutogenContext) -> str | Literal[False]:

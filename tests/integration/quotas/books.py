@@ -11,7 +11,6 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, Table, event, func, insert, select, update
 from sqlmodel import SQLModel
 
-import quotas.tables
 from quotas.append_only import append_only_ddl
 from quotas.balance import AssetBalance, balance
 from quotas.errors import QuotaError
@@ -21,6 +20,7 @@ from quotas.pricing import PriceItem, PriceList
 from quotas.publish_prices import publish_price_list
 from quotas.release import close_hold, release_units
 from quotas.settle import Charge, RunUsage, settle_runs
+from quotas.table_modules import TABLE_MODULES
 from quotas.tables import (
     Allocation,
     AllocationState,
@@ -66,7 +66,8 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 -
 
 def create_tables(engine: Engine) -> None:
     """The tables of this package alone, with their triggers: nothing else is needed."""
-    models = [m for m in vars(quotas.tables).values() if isinstance(m, type) and hasattr(m, "__table__")]
+    defined = [thing for module in TABLE_MODULES for thing in vars(module).values()]
+    models = {thing for thing in defined if isinstance(thing, type) and hasattr(thing, "__table__")}
     SQLModel.metadata.create_all(engine, tables=[table_of(model) for model in models])
     with engine.begin() as conn:
         for ddl in append_only_ddl(engine.dialect.name):

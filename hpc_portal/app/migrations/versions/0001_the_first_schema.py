@@ -15,6 +15,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
+_APPEND_ONLY = ("transfer", "entry", "accounting_record")
+
 
 def upgrade() -> None:
     op.create_table(
@@ -768,12 +770,12 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'open'"),
         postgresql_where=sa.text("state = 'open'"),
     )
-    for statement in append_only_ddl(op.get_bind().dialect.name):
+    for statement in append_only_ddl(op.get_bind().dialect.name, _APPEND_ONLY):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    for statement in drop_append_only_ddl(op.get_bind().dialect.name):
+    for statement in drop_append_only_ddl(op.get_bind().dialect.name, _APPEND_ONLY):
         op.execute(statement)
     op.drop_index(
         "ix_quota_hold_open",
@@ -842,3 +844,5 @@ def downgrade() -> None:
     op.drop_table("cluster_view")
     op.drop_index(op.f("ix_audit_record_actor_id"), table_name="audit_record")
     op.drop_table("audit_record")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION refuse_change()")

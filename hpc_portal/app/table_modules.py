@@ -1,0 +1,6 @@
+"""Every module that defines tables, those of the ledger included: whoever makes a schema imports this one."""
+
+from hpc_portal.app import tables
+from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
+
+TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables)
