@@ -82,6 +82,8 @@ class JobUsage:
     cpu_seconds: float = 0.0
     """User plus system time of all its processes; for efficiency reports, never for money."""
     max_rss_mib: int = 0
+    gpu_busy_seconds: float | None = None
+    """GPUs times the seconds that they were at work; None where nobody measures it. Never for money."""
     energy_joules: int | None = None
     """None where nobody measures it."""
 

@@ -33,6 +33,7 @@ class Run:
     ended_at: float | None = None
     cpu_seconds: float = 0.0
     max_rss_mib: int = 0
+    gpu_busy_seconds: float | None = None
     is_recalled: bool = False
     """Its node was asked to give it back, should it not have started."""
     placed_at: float = 0.0
@@ -83,6 +84,7 @@ class Run:
             ),
             cpu_seconds=self.cpu_seconds,
             max_rss_mib=self.max_rss_mib,
+            gpu_busy_seconds=self.gpu_busy_seconds,
         )
 
 

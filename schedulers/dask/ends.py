@@ -20,6 +20,7 @@ class RunEnd:
     exit_code: ExitCode | None = None
     cpu_seconds: float = 0.0
     max_rss_mib: int = 0
+    gpu_busy_seconds: float | None = None
 
 
 def end_of_report(report: RunReport) -> RunEnd:
@@ -34,6 +35,7 @@ def end_of_report(report: RunReport) -> RunEnd:
         exit_code=ExitCode(report.exit_code or 0, report.signal or 0) if has_code else None,
         cpu_seconds=report.cpu_seconds,
         max_rss_mib=report.max_rss_mib,
+        gpu_busy_seconds=report.gpu_busy_seconds,
     )
 
 
@@ -47,6 +49,7 @@ def end_of_gang(reports: Sequence[RunReport]) -> RunEnd:
     """
     ends = [end_of_report(report) for report in reports]
     cause = min(ends, key=lambda end: _WEIGHT.get(end.state, 0))
+    busy = [end.gpu_busy_seconds for end in ends if end.gpu_busy_seconds is not None]
     started = [end.started_at for end in ends if end.started_at is not None]
     return RunEnd(
         state=cause.state,
@@ -56,4 +59,5 @@ def end_of_gang(reports: Sequence[RunReport]) -> RunEnd:
         exit_code=cause.exit_code,
         cpu_seconds=sum(end.cpu_seconds for end in ends),
         max_rss_mib=max(end.max_rss_mib for end in ends),
+        gpu_busy_seconds=sum(busy) if busy else None,
     )

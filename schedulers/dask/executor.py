@@ -333,6 +333,7 @@ class Executor:
             "ended_at": ended_at,
             "cpu_seconds": round(max(cpu_seconds, running.usage.cpu_seconds), 3),
             "max_rss_mib": max(max_rss_mib, running.usage.max_rss_mib),
+            "gpu_busy_seconds": running.usage.gpu_busy_until(ended_at),
         }
         self._report("end", running.run.key, end)
         self._start_next(running.queue)
@@ -402,7 +403,10 @@ class Executor:
     def _sample(self, running: Running) -> None:
         now = time.time()
         if now - running.usage.last_sample_at >= self._setup.sample_seconds:
-            append_sample(running.run.samples, running.usage, now, self._meter.read())
+            gpus = self._meter.read()
+            if gpus:
+                running.usage.see_gpus(gpus["gpu_percent"], self._meter.count, now)
+            append_sample(running.run.samples, running.usage, now, gpus)
 
     def _check_memory(self, running: Running) -> None:
         if running.cgroup and self._setup.cgroup_is_hidden:

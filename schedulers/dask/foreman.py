@@ -443,6 +443,7 @@ class Foreman:
         run.started_at = end.started_at or run.started_at
         run.ended_at = end.ended_at
         run.cpu_seconds, run.max_rss_mib = end.cpu_seconds, end.max_rss_mib
+        run.gpu_busy_seconds = end.gpu_busy_seconds
         run.ranks = None
         job.live.pop(run.key, None)
         self._requeue_if_wanted(run)

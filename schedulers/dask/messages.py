@@ -136,6 +136,8 @@ class RunReport:
     signal: int | None = None
     cpu_seconds: float = 0.0
     max_rss_mib: int = 0
+    gpu_busy_seconds: float | None = None
+    """None where no GPU could be read."""
     gpu_indices: tuple[int, ...] = ()
 
     @property

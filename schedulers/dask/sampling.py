@@ -20,6 +20,10 @@ class Usage:
     last_sample_at: float = 0.0
     """Unix seconds; the start before the first sample."""
     cpu_at_last_sample: float = 0.0
+    gpu_busy_seconds: float | None = None
+    """GPUs times the seconds that they were at work, up to the last sample; None: nothing was measured."""
+    gpus_busy: float = 0.0
+    """At the last sample: 1.5 when one of two was fully at work and the other one half."""
     pids: set[int] = field(default_factory=set)
 
     def see(self, pids: set[int], processes: Mapping[int, Process]) -> None:
@@ -28,6 +32,24 @@ class Usage:
         self.rss_mib = sum(processes[pid].rss_kib for pid in pids) // 1024
         self.max_rss_mib = max(self.max_rss_mib, self.rss_mib)
         self.cpu_seconds = max(self.cpu_seconds, sum(processes[pid].cpu_seconds for pid in pids))
+
+    def see_gpus(self, percent: int, gpus: int, now: float) -> None:
+        """Take in how busy the run's GPUs are; they count as so busy since the last sample.
+
+        Args:
+            percent: the mean over the GPUs.
+            gpus: how many there are.
+            now: Unix seconds.
+        """
+        self.gpus_busy = percent * gpus / 100
+        passed = max(now - self.last_sample_at, 0.0)
+        self.gpu_busy_seconds = (self.gpu_busy_seconds or 0.0) + self.gpus_busy * passed
+
+    def gpu_busy_until(self, end: float) -> float | None:
+        """The same up to the run's end: from its last sample on it went on as before."""
+        if self.gpu_busy_seconds is None:
+            return None
+        return round(self.gpu_busy_seconds + self.gpus_busy * max(end - self.last_sample_at, 0.0), 3)
 
 
 def append_sample(path: str, usage: Usage, now: float, gpus: dict[str, int]) -> None:
@@ -81,6 +103,11 @@ class GpuMeter:
             device = ctypes.c_void_p()
             if self._library.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(device)) == 0:
                 self._devices.append(device)
+
+    @property
+    def count(self) -> int:
+        """How many GPUs it reads."""
+        return len(self._devices)
 
     def read(self) -> dict[str, int]:
         """`gpu_percent` (mean over the GPUs) and `gpu_mib` (sum); empty without a readable GPU."""
