@@ -110,6 +110,15 @@ def may(
     )
 
 
+def may_somewhere(actor: Actor, action: Action) -> bool:
+    """Whether the action is allowed towards the city, or any organisation or project of the actor's."""
+    return (
+        may(actor, action)
+        or any(may(actor, action, organisation_id=key) for key in actor.organisations)
+        or any(may(actor, action, project_id=key) for key in actor.projects)
+    )
+
+
 def require(
     actor: Actor,
     action: Action,

@@ -1,6 +1,7 @@
 """Every module that defines tables, those of the ledger included: whoever makes a schema imports this one."""
 
 from hpc_portal.app import tables
+from hpc_portal.app.notices import tables as notices
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
 
-TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables)
+TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables, notices)

@@ -10,6 +10,7 @@ from hpc_portal.web import (
     job,
     jobs,
     log,
+    menu,
     projects,
     quota,
     settings,
@@ -20,7 +21,21 @@ from hpc_portal.web.assets import Assets
 from hpc_portal.web.errors import install_error_pages
 from hpc_portal.web.render import Pages
 
-_ROUTERS = (sign_in, home, jobs, change_job, log, files, job, submit, quota, clusters, projects, settings)
+_ROUTERS = (
+    sign_in,
+    home,
+    jobs,
+    change_job,
+    log,
+    files,
+    job,
+    submit,
+    quota,
+    clusters,
+    projects,
+    menu,
+    settings,
+)
 """In the order in which their paths are tried."""
 
 

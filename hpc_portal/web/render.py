@@ -1,7 +1,6 @@
 """From a template and facts to a page: one Jinja environment per language, nothing request-global."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -16,10 +15,10 @@ from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import JobSummary, may_cancel, may_change, may_hold, may_release
 from hpc_portal.app.jobs.waiting import Waiting, why_waiting
-from hpc_portal.app.permissions import Action, may
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.language import Language, choose, load_languages
+from hpc_portal.web.navigation import menu
 from hpc_portal.web.words import METRICS, Word, state_word
 from schedulers.units import format_walltime
 from workloads.template import N_
@@ -28,26 +27,6 @@ TEMPLATES = Path(__file__).parent / "templates"
 LOCALE_COOKIE = "locale"
 THEME_COOKIE = "theme"
 THEMES = (("auto", N_("As the system")), ("light", N_("Light")), ("dark", N_("Dark")))
-
-_NAVIGATION = (
-    ("/", "home", N_("Overview")),
-    ("/submit", "rocket", N_("New job")),
-    ("/jobs", "list-details", N_("Jobs")),
-    ("/quota", "wallet", N_("Quota")),
-    ("/clusters", "server-2", N_("Clusters")),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One entry of the navigation."""
-
-    href: str
-    icon: str
-    text: str
-    is_current: bool
-    is_apart: bool = False
-    """Set apart from the others, and left out where there is little room."""
 
 
 class Pages:
@@ -89,7 +68,7 @@ class Pages:
             "theme": _theme(request, actor),
             "csrf_token": csrf_token(request),
             "here": here if request.method == "GET" else "/",
-            "navigation": _navigation(actor, request.url.path) if actor else (),
+            "navigation": menu(actor, request.url.path) if actor else (),
             "has_clusters": len(request.app.state.services.settings.cluster_names) > 1,
             "troubles": list_troubles(request.app.state.services) if actor else (),
             "stream": False,
@@ -188,16 +167,3 @@ def _elapsed_seconds(job: JobSummary) -> float:
 def _theme(request: Request, actor: Actor | None) -> str:
     chosen = request.cookies.get(THEME_COOKIE) or (actor.theme if actor else "auto")
     return chosen if chosen in dict(THEMES) else "auto"
-
-
-def _navigation(actor: Actor, path: str) -> tuple[Link, ...]:
-    def is_current(href: str) -> bool:
-        return path == href if href == "/" else path == href or path.startswith(f"{href}/")
-
-    links = [Link(href, icon, text, is_current(href)) for href, icon, text in _NAVIGATION]
-    if may(actor, Action.AUDIT):
-        links.append(
-            Link("/admin/projects", "building", N_("Projects"), is_current("/admin/projects"), is_apart=True)
-        )
-    links.append(Link("/settings", "settings", N_("Settings"), is_current("/settings"), is_apart=True))
-    return tuple(links)

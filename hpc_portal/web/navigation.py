@@ -1,0 +1,97 @@
+"""The menu: every page that it leads to, in groups, each with what a reader must be allowed to do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.permissions import Action, may, may_somewhere
+from workloads.template import N_
+
+
+class Group(StrEnum):
+    """A part of the menu under one heading; shown in this order."""
+
+    WORK = N_("Work")
+    BUDGET = N_("Budget")
+    ADMINISTRATION = N_("Administration")
+    SELF = N_("Yourself")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page in the menu."""
+
+    href: str
+    icon: str
+    """An id of the vendored sprite."""
+    text: str
+    group: Group
+    needs: Action | None = None
+    """None: everybody who is signed in."""
+    everywhere: bool = False
+    """`needs` is asked for the whole city; otherwise any organisation or project where it holds will do."""
+    on_phone: bool = False
+    """One of the few in the bar of a small screen; the others are behind its last entry."""
+
+
+ENTRIES = (
+    Entry("/", "home", N_("Overview"), Group.WORK, on_phone=True),
+    Entry("/submit", "rocket", N_("New job"), Group.WORK, on_phone=True),
+    Entry("/jobs", "list-details", N_("Jobs"), Group.WORK, on_phone=True),
+    Entry("/clusters", "server-2", N_("Clusters"), Group.WORK),
+    Entry("/quota", "wallet", N_("Quota"), Group.BUDGET, on_phone=True),
+    Entry(
+        "/admin/projects",
+        "building",
+        N_("Projects"),
+        Group.ADMINISTRATION,
+        needs=Action.AUDIT,
+        everywhere=True,
+    ),
+    Entry("/settings", "settings", N_("Settings"), Group.SELF),
+)
+"""Add a page here to have it in the menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One entry as a page shows it."""
+
+    href: str
+    icon: str
+    text: str
+    is_current: bool
+    on_phone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MenuPart:
+    """A heading and what is under it."""
+
+    heading: str
+    links: tuple[Link, ...]
+
+
+def menu(actor: Actor, path: str) -> tuple[MenuPart, ...]:
+    """What this reader can open, group by group; `path` is the page that they are on."""
+    here = max((entry.href for entry in ENTRIES if _leads_to(entry.href, path)), key=len, default="")
+    parts = []
+    for group in Group:
+        links = tuple(
+            Link(entry.href, entry.icon, entry.text, entry.href == here, entry.on_phone)
+            for entry in ENTRIES
+            if entry.group is group and _is_open_to(entry, actor)
+        )
+        if links:
+            parts.append(MenuPart(group.value, links))
+    return tuple(parts)
+
+
+def _leads_to(href: str, path: str) -> bool:
+    return path == href if href == "/" else path == href or path.startswith(f"{href}/")
+
+
+def _is_open_to(entry: Entry, actor: Actor) -> bool:
+    if entry.needs is None:
+        return True
+    return may(actor, entry.needs) if entry.everywhere else may_somewhere(actor, entry.needs)
