@@ -14,17 +14,17 @@ from quotas.amounts import Asset
 from quotas.checks import require_amounts, require_whole
 from quotas.coverage import demanded, uncovered
 from quotas.errors import BudgetExceeded, KeyReused, QuotaError
+from quotas.hold_tables import HoldState, QuotaHold
 from quotas.journal import NewTransfer, move, move_within_overdraft, record_transfers
 from quotas.money import VND, Vnd
 from quotas.pricing import PriceList, price
+from quotas.subsidies import NO_SUBSIDY, Subsidy
 from quotas.tables import (
     Allocation,
     AllocationLine,
     AllocationState,
-    HoldState,
     LedgerAccount,
     Project,
-    QuotaHold,
     TransferKind,
     table_of,
 )
@@ -69,7 +69,7 @@ class Held:
     by_asset: Mapping[Asset, int]
     """In every asset of the allocation; VND only where it has a line for it."""
     vnd_total: Vnd
-    """The price of it all, whether or not the allocation has a line for VND."""
+    """The net price of it all, whether or not the allocation has a line for VND."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ class HoldRequest:
     units: int
     partition: str
     price_list: PriceList
+    subsidy: Subsidy = NO_SUBSIDY
+    """Pinned, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class _Request:
     units: int
     partition: str
     price_list_id: int
+    subsidy_rule_id: int | None
     at: datetime
 
     def needs(self, asset: Asset) -> int:
@@ -148,13 +151,15 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
     units: int,
     partition: str,
     price_list: PriceList,
+    subsidy: Subsidy = NO_SUBSIDY,
     at: datetime,
 ) -> Held:
     """Move `units` x `unit` from available to held in one allocation, the one that expires first.
 
     It touches every line of the allocation; a CPU, GPU or licence for which there is no line must be covered
-    by a line for VND. The partition and the price list are pinned: the job settles at them. The same job
-    again returns what was held for it first. The caller commits.
+    by a line for VND, which holds the net price. The partition, the price list and the rule of the subsidy
+    are pinned: the job settles at them. The same job again returns what was held for it first. The caller
+    commits.
 
     Raises:
         BudgetExceeded: no allocation has enough; nothing is changed.
@@ -162,7 +167,7 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
         InvalidAmount: a number that makes no sense; nothing is changed.
         KeyReused: the job has a hold for another project or of another size.
     """
-    request = HoldRequest(project_id, job_id, unit, units, partition, price_list)
+    request = HoldRequest(project_id, job_id, unit, units, partition, price_list, subsidy)
     (outcome,) = hold_together(conn, [request], at=at)
     if isinstance(outcome, QuotaError):
         raise outcome
@@ -203,7 +208,7 @@ def hold_together(
 def _checked(request: HoldRequest, at: datetime) -> _Request:
     require_amounts(request.unit, allow_vnd=False)
     require_whole("units", request.units, least=1, most=_MOST_UNITS)
-    unit_vnd = price(request.unit, request.partition, request.price_list).total
+    unit_vnd = price(request.unit, request.partition, request.price_list, request.subsidy).total
     return _Request(
         job_id=request.job_id,
         project_id=request.project_id,
@@ -211,6 +216,7 @@ def _checked(request: HoldRequest, at: datetime) -> _Request:
         units=request.units,
         partition=request.partition,
         price_list_id=request.price_list.id,
+        subsidy_rule_id=request.subsidy.rule_id,
         at=at,
     )
 
@@ -330,6 +336,7 @@ def _hold_row(line: _Line, request: _Request) -> dict[str, object]:
         "project_id": request.project_id,
         "partition": request.partition,
         "price_list_id": request.price_list_id,
+        "subsidy_rule_id": request.subsidy_rule_id,
         "unit_amount": request.unit.get(line.asset, 0),
         "units_total": request.units,
         "units_open": request.units,

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from quotas.amounts import Asset
 from quotas.errors import HoldNotFound
-from quotas.tables import AllocationLine, HoldState, QuotaHold, table_of
+from quotas.hold_tables import HoldState, QuotaHold
+from quotas.tables import AllocationLine, table_of
 
 _HOLDS = table_of(QuotaHold)
 _LINES = table_of(AllocationLine)
@@ -22,6 +23,7 @@ _LOCK = (
         _HOLDS.c.project_id,
         _HOLDS.c.partition,
         _HOLDS.c.price_list_id,
+        _HOLDS.c.subsidy_rule_id,
         _HOLDS.c.unit_amount,
         _HOLDS.c.units_open,
         _HOLDS.c.open_amount,
@@ -73,6 +75,7 @@ class HoldLine:
     project_id: UUID
     partition: str
     price_list_id: int
+    subsidy_rule_id: int | None
     unit_amount: int
     units_open: int
     open_amount: int

@@ -8,9 +8,10 @@ from sqlalchemy import Connection, bindparam, exists, select
 
 from quotas.checks import require_whole
 from quotas.errors import InvalidAmount
+from quotas.hold_tables import HoldState
 from quotas.holds import HoldLeft, HoldLine, lock_hold, write_left
 from quotas.journal import move, record_transfer
-from quotas.tables import AccountingRecord, HoldState, TransferKind, table_of
+from quotas.tables import AccountingRecord, TransferKind, table_of
 
 _RECORDS = table_of(AccountingRecord)
 _HAS_RUN = select(exists().where(_RECORDS.c.job_id == bindparam("job")))

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from quotas.end_states import DEFAULT_POLICY
 from quotas.errors import KeyReused
+from quotas.hold_tables import HoldState
 from quotas.holds import HoldLeft, HoldLine, lock_hold, write_left
 from quotas.journal import move, move_within_overdraft, record_transfer
 from quotas.publish_prices import load_price_list
@@ -20,7 +21,8 @@ from quotas.runs import (
     price_run,
     require_sensible,
 )
-from quotas.tables import AccountingRecord, HoldState, TransferKind, table_of
+from quotas.set_subsidy import load_subsidy
+from quotas.tables import AccountingRecord, TransferKind, table_of
 from schedulers.jobstate import JobState
 
 __all__ = ["Charge", "RunUsage", "settle_runs"]
@@ -67,7 +69,8 @@ def settle_runs(
     if not distinct:
         return []
     price_list = load_price_list(conn, lines[0].price_list_id)
-    priced = [price_run(run, lines[0].partition, price_list, policy) for run in distinct]
+    subsidy = load_subsidy(conn, lines[0].subsidy_rule_id)
+    priced = [price_run(run, lines[0].partition, price_list, subsidy, policy) for run in distinct]
     new_keys = insert_records(conn, priced, lines[0], at)
     known = [one for one in priced if one.run.run_key not in new_keys]
     stored = _stored_charges(conn, job_id, known) if known else {}

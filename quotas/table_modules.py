@@ -1,5 +1,5 @@
 """Every module here that defines tables: whoever makes a schema imports this one."""
 
-from quotas import tables
+from quotas import subsidy_tables, tables
 
-TABLE_MODULES = (tables,)
+TABLE_MODULES = (tables, subsidy_tables)

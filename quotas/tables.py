@@ -147,6 +147,15 @@ class AllocationState(StrEnum):
     CLOSED = "closed"
 
 
+class HoldPolicy(StrEnum):
+    """How much of an array job is set aside at submit."""
+
+    STRICT = "strict"
+    """All of its tasks: whatever starts can be paid."""
+    ROLLING = "rolling"
+    """Only as many as run at once (its throttle); the hold rolls on as tasks end and budget is left."""
+
+
 class Allocation(SQLModel, table=True):
     """Budget granted to a project for a half-open period."""
 
@@ -164,6 +173,14 @@ class Allocation(SQLModel, table=True):
     grant_key: str = Field(unique=True, max_length=200)
     """The idempotency key of the grant: the same key never grants twice."""
     created_at: datetime = Field(sa_type=UtcDateTime)
+    parent_id: UUID | None = Field(default=None, foreign_key="allocation.id", index=True)
+    """The allocation that this one was split from; what is left of it can go back there."""
+    hold_policy: HoldPolicy = Field(
+        default=HoldPolicy.STRICT,
+        sa_column=Column(
+            text_enum(HoldPolicy, "hold_policy"), nullable=False, server_default=HoldPolicy.STRICT.value
+        ),
+    )
 
 
 class AccountKind(StrEnum):
@@ -236,7 +253,13 @@ class TransferKind(StrEnum):
     REFUND = "refund"
     CORRECT = "correct"
     EXPIRE = "expire"
+    """What nobody used of a period that ended, and of a closed allocation."""
     ADJUST = "adjust"
+    """An administrator granted more, or took free budget back: the programme against available."""
+    MOVE = "move"
+    """From one allocation to another that was split from it, or back."""
+    CARRY = "carry"
+    """What was left of an ended allocation, into the one that renews it."""
 
 
 class Transfer(SQLModel, table=True):
@@ -275,53 +298,6 @@ class Entry(SQLModel, table=True):
     amount: int = Field(sa_type=TresSeconds)
 
 
-class HoldState(StrEnum):
-    """Where a hold stands; it ends exactly once."""
-
-    OPEN = "open"
-    SETTLED = "settled"
-    """Ended, and at least one run of the job was recorded."""
-    RELEASED = "released"
-    """Ended, and nothing ran."""
-
-
-class QuotaHold(SQLModel, table=True):
-    """What a job has set aside in one asset: a unit for each task that has not ended."""
-
-    __tablename__ = "quota_hold"
-    __table_args__ = (
-        CheckConstraint("units_open >= 0 AND units_open <= units_total", name="units_in_range"),
-        CheckConstraint(
-            "unit_amount >= 0 AND open_amount >= 0 AND open_amount <= units_open * unit_amount",
-            name="open_amount_in_range",
-        ),
-        CheckConstraint("(state = 'open') = (units_open > 0)", name="open_while_units"),
-        Index(
-            "ix_quota_hold_open",
-            "allocation_id",
-            "asset",
-            sqlite_where=text("state = 'open'"),
-            postgresql_where=text("state = 'open'"),
-        ),
-    )
-
-    job_id: UUID = Field(primary_key=True)
-    """Of the application's job; no foreign key, so that the ledger outlives deleted jobs."""
-    allocation_id: UUID = Field(foreign_key="allocation.id", primary_key=True)
-    asset: str = Field(primary_key=True, max_length=LONGEST_ASSET_NAME)
-    project_id: UUID
-    partition: str = Field(max_length=64)
-    price_list_id: int = Field(sa_column=Column(BigSerial, ForeignKey("price_list.id"), nullable=False))
-    unit_amount: int = Field(sa_type=TresSeconds)
-    units_total: int
-    units_open: int
-    open_amount: int = Field(sa_type=TresSeconds)
-    """Still held: units_open x unit_amount, less what requeued runs used and could not be topped up."""
-    state: HoldState = Field(sa_type=text_enum(HoldState, "state"))
-    held_at: datetime = Field(sa_type=UtcDateTime)
-    closed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-
-
 class AccountingRecord(SQLModel, table=True):
     """What one run of a job used and cost. Append-only: a corrected fact is a new revision."""
 
@@ -329,6 +305,7 @@ class AccountingRecord(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("run_key", "revision"),
         CheckConstraint("elapsed_seconds >= 0 AND vnd >= 0 AND revision >= 0", name="not_negative"),
+        CheckConstraint("subsidy_vnd >= 0", name="subsidy_not_negative"),
         Index("ix_accounting_record_project", "project_id", "ended_at"),
         Index(
             "ix_accounting_record_uncharged",
@@ -357,6 +334,11 @@ class AccountingRecord(SQLModel, table=True):
     is_charged: bool
     """Whether the end state is one that is paid for."""
     vnd: int = Field(sa_type=Vnd)
+    """Net: what was paid. The list price is `vnd + subsidy_vnd`."""
+    subsidy_rule_id: int | None = Field(
+        default=None, sa_column=Column(BigSerial, ForeignKey("subsidy_rule.id"), nullable=True)
+    )
+    subsidy_vnd: int = Field(default=0, sa_type=Vnd)
     content_hash: str = Field(max_length=64)
     """SHA-256 of the facts: the same key with another hash is a revision."""
     recorded_at: datetime = Field(sa_type=UtcDateTime)

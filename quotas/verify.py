@@ -8,14 +8,13 @@ from enum import StrEnum
 from sqlalchemy import Connection, exists, func, literal, select
 
 from quotas.amounts import Asset
+from quotas.hold_tables import HoldState, QuotaHold
 from quotas.money import VND
 from quotas.tables import (
     AccountingRecord,
     AllocationLine,
     Entry,
-    HoldState,
     LedgerAccount,
-    QuotaHold,
     Transfer,
     TransferKind,
     table_of,

@@ -7,9 +7,10 @@ from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from hpc_portal.app.jobs.queries import JobDetail
+from quotas.hold_tables import QuotaHold
 from quotas.pricing import PriceList, price
 from quotas.publish_prices import current_price_list, load_price_list
-from quotas.tables import AccountingRecord, QuotaHold
+from quotas.tables import AccountingRecord
 from schedulers.tres import Tres, times
 
 

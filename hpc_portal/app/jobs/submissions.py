@@ -6,7 +6,8 @@ from sqlmodel import col
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.tables import ClusterAccount, Job, User
-from quotas.tables import Organisation, Project, QuotaHold
+from quotas.hold_tables import QuotaHold
+from quotas.tables import Organisation, Project
 from schedulers.jobspec import JobSpec
 from schedulers.protocol import Submission
 

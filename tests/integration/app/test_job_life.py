@@ -21,7 +21,8 @@ from hpc_portal.app.jobs.submit import SubmitRequest, SubmittedJob, submit_job
 from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job, JobEvent
 from quotas.errors import BudgetExceeded
-from quotas.tables import PriceItemRow, QuotaHold
+from quotas.hold_tables import QuotaHold
+from quotas.tables import PriceItemRow
 from schedulers.jobspec import ArraySpec, Dependency, DependencyKind, JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
 from schedulers.memory import SubmitScenario

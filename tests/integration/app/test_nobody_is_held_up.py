@@ -15,7 +15,7 @@ from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
 from hpc_portal.app.tables import Job
-from quotas.tables import QuotaHold
+from quotas.hold_tables import QuotaHold
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import Dependency, DependencyKind
 from schedulers.jobstate import JobState, JobUsage

@@ -8,7 +8,8 @@ import pytest
 
 from quotas.errors import BudgetExceeded, InvalidAmount, KeyReused, UnpricedResource
 from quotas.hold import Held, shortfall
-from quotas.tables import AllocationState, HoldState, QuotaHold, Transfer, table_of
+from quotas.hold_tables import HoldState, QuotaHold
+from quotas.tables import AllocationState, Transfer, table_of
 from tests.integration.quotas.books import END, START, Books
 
 

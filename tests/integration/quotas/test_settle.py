@@ -7,7 +7,8 @@ import pytest
 
 from quotas.errors import HoldNotFound, InvalidAmount, KeyReused, UnpricedResource
 from quotas.hold import shortfall
-from quotas.tables import AccountingRecord, HoldState, QuotaHold, Transfer, table_of
+from quotas.hold_tables import HoldState, QuotaHold
+from quotas.tables import AccountingRecord, Transfer, table_of
 from quotas.verify import Rule
 from schedulers.jobstate import JobState
 from tests.integration.quotas.books import Books, run
