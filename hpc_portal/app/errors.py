@@ -129,10 +129,13 @@ class IdempotencyKeyReused(PortalError):
 class TenantNotActive(PortalError):
     """The organisation or project takes no submissions now."""
 
-    def __init__(self, name: str, state: str) -> None:
-        super().__init__(f"{name} is {state}: it cannot submit jobs. Ask the city's administrators.")
+    def __init__(self, name: str, state: str, reason: str = "") -> None:
+        why = f" Reason: {reason.rstrip('.')}." if reason else ""
+        super().__init__(f"{name} is {state}: it cannot submit jobs.{why} Ask the city's administrators.")
         self.name = name
         self.state = state
+        self.reason = reason
+        """In the words of whoever suspended or closed it."""
 
 
 class ClusterNotSeenYet(PortalError):

@@ -38,6 +38,11 @@ class Action(StrEnum):
     ADMINISTER_JOBS = "administer_jobs"
     """Hold so that only an administrator may release, release such a hold, and let a job overtake others."""
     MANAGE_MEMBERS = "manage_members"
+    """Invite people, change their places, hand over leadership."""
+    STOP_PROJECTS = "stop_projects"
+    """Suspend, resume and close projects; a whole organisation takes GRANT."""
+    SPLIT_BUDGET = "split_budget"
+    """Make classes: split a project's budget over students, and take it back."""
     GRANT = "grant"
     """Create organisations, projects, users, grants and prices."""
     AUDIT = "audit"
@@ -48,7 +53,14 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
     Role.ADMINISTRATOR: frozenset(Action),
     Role.AUDITOR: frozenset({Action.VIEW, Action.AUDIT}),
     Role.ORGANISATION_MANAGER: frozenset(
-        {Action.VIEW, Action.CANCEL_ANY, Action.CHANGE_ANY, Action.MANAGE_MEMBERS}
+        {
+            Action.VIEW,
+            Action.CANCEL_ANY,
+            Action.CHANGE_ANY,
+            Action.MANAGE_MEMBERS,
+            Action.STOP_PROJECTS,
+            Action.SPLIT_BUDGET,
+        }
     ),
     Role.PROJECT_LEAD: frozenset(
         {
@@ -59,6 +71,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
             Action.CHANGE_OWN,
             Action.CHANGE_ANY,
             Action.MANAGE_MEMBERS,
+            Action.SPLIT_BUDGET,
         }
     ),
     Role.PROJECT_MEMBER: frozenset({Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN, Action.CHANGE_OWN}),
@@ -73,6 +86,8 @@ WHO_MAY: Mapping[Action, str] = {
     Action.CHANGE_ANY: "the job's owner or the project's lead",
     Action.ADMINISTER_JOBS: "the city's administrators",
     Action.MANAGE_MEMBERS: "the project's lead or the organisation's manager",
+    Action.STOP_PROJECTS: "the organisation's manager or the city's administrators",
+    Action.SPLIT_BUDGET: "the project's lead or the organisation's manager",
     Action.GRANT: "the city's administrators",
     Action.AUDIT: "the city's administrators",
 }

@@ -2,6 +2,7 @@
 
 from hpc_portal.app import tables
 from hpc_portal.app.notices import tables as notices
+from hpc_portal.app.tenants import tables as tenants
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
 
-TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables, notices)
+TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables, notices, tenants)

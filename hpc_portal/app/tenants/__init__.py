@@ -1,0 +1,1 @@
+"""Organisations and projects over time: their states, invitations, leadership and classes."""
