@@ -17,7 +17,7 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.services import Services
 from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole, User
-from quotas.append_only import append_only_ddl
+from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl
 from quotas.grant import grant
 from quotas.pricing import PriceItem
 from quotas.publish_prices import publish_price_list
@@ -85,7 +85,7 @@ def build_city(  # noqa: PLR0913 - a test names the one or two that it cares abo
 
     def create(connection: Connection) -> list[tuple[UUID, UUID, UUID, UUID]]:
         SQLModel.metadata.create_all(connection)
-        for statement in append_only_ddl(connection.dialect.name):
+        for statement in append_only_ddl(connection.dialect.name, (*APPEND_ONLY_TABLES, "audit_record")):
             connection.execute(text(statement))
         publish_price_list(connection, PRICES, valid_from=GRANTED_AT, actor_id=None, at=GRANTED_AT)
         for name in settings.cluster_names:

@@ -1,12 +1,10 @@
-"""What the city's administrators do: people, organisations, prices; and the audit log."""
+"""What the city's administrators do: people, organisations, prices."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from hpc_portal.api.schemas import (
-    AuditReply,
     ClusterAccountBody,
     ClusterAccountReply,
     CreatedReply,
@@ -16,7 +14,6 @@ from hpc_portal.api.schemas import (
     OrganisationBody,
     OrganisationMemberBody,
     OrganisationReply,
-    PageReply,
     PriceListBody,
     PriceListReply,
     UserBody,
@@ -155,18 +152,3 @@ def add_prices(services: PortalServices, actor: CurrentActor, body: PriceListBod
     """Publish the next version of the prices; jobs that are held already keep theirs."""
     items = [PriceItem(item.tres, item.rate_vnd_per_hour, item.partition) for item in body.items]
     return PriceListReply.model_validate(publish_prices(services, actor, items, valid_from=body.valid_from))
-
-
-@router.get("/audit")
-def audit(
-    services: PortalServices,
-    actor: CurrentActor,
-    cursor: Annotated[int | None, Query(ge=0, lt=2**63)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
-) -> PageReply[AuditReply]:
-    """Who did what, newest first; for administrators and auditors."""
-    with services.reading() as session:
-        page = queries.list_audit(session, actor, before=cursor, limit=limit)
-    return PageReply(
-        items=[AuditReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
-    )

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from hpc_portal.api import (
     administration,
+    audit,
     catalogue,
     job_changes,
     job_files,
@@ -17,7 +18,7 @@ from hpc_portal.api import (
 
 _MODULES = (
     *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
-    *(administration, catalogue, mirror),
+    *(administration, audit, catalogue, mirror),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

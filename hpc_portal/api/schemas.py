@@ -248,17 +248,6 @@ class CreatedReply(Reply):
     id: UUID
 
 
-class AuditReply(Reply):
-    """Who did what, when; no username means the operator on the machine."""
-
-    sequence: int
-    at: datetime
-    username: str | None
-    action: str
-    subject: str
-    facts: dict[str, Any]
-
-
 # --- money ----------------------------------------------------------------------------------------------
 
 

@@ -37,6 +37,9 @@ class Actor:
     cluster_accounts: Mapping[str, str] = field(default_factory=dict)
     """The person's account on each cluster that gives out accounts of its own."""
 
+    address: str = ""
+    """Where the request came from, for the audit log; "" where nobody told."""
+
     def account_on(self, cluster: str) -> str:
         """What their jobs run as there: their account, or the portal's own name for them."""
         return self.cluster_accounts.get(cluster, self.cluster_user)

@@ -1,8 +1,9 @@
 """Every module that defines tables, those of the ledger included: whoever makes a schema imports this one."""
 
 from hpc_portal.app import tables
+from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.tenants import tables as tenants
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
 
-TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables, notices, tenants)
+TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables, audit_log, notices, tenants)

@@ -431,19 +431,3 @@ class MirrorDrift(SQLModel, table=True):
     since: datetime = Field(sa_type=UtcDateTime)
     corrected_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """None while it stands."""
-
-
-class AuditRecord(SQLModel, table=True):
-    """Who did what, when: append-only."""
-
-    __tablename__ = "audit_record"
-    __table_args__ = ({"sqlite_autoincrement": True},)
-
-    sequence: int | None = Field(
-        default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True)
-    )
-    at: datetime = Field(sa_type=UtcDateTime)
-    actor_id: UUID | None = Field(default=None, index=True)
-    action: str = Field(max_length=60)
-    subject: str = Field(max_length=200)
-    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)

@@ -4,6 +4,7 @@ There are no `yield` dependencies that commit: FastAPI runs what follows the `yi
 so that a failing commit would still have said 201. Verbs commit before they return.
 """
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -56,6 +57,8 @@ async def find_actor(request: Request) -> Actor | None:
             await require_csrf_token(request)
     else:
         actor = None
+    if actor is not None and request.client is not None:
+        actor = replace(actor, address=request.client.host)
     request.state.actor = actor
     return actor
 

@@ -7,8 +7,8 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Connection, insert
 
+from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.settings import Settings
-from hpc_portal.app.tables import AuditRecord
 from hpc_portal.app.wiring import build_services
 from hpc_portal.asgi import create_app
 
@@ -22,6 +22,7 @@ def portal_app() -> FastAPI:
 
     def store(connection: Connection) -> None:
         row = {"at": datetime.now(UTC), "action": "bench", "subject": "bench", "facts": {}}
+        row |= dict.fromkeys(("address", "previous_hash", "hash"), "")
         connection.execute(_INSERT, row)
 
     @app.post("/bare/insert", status_code=201)

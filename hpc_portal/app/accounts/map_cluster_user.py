@@ -10,11 +10,12 @@ from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.find import find_user
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, NameTaken, NotFound, Problem
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import AuditRecord, ClusterAccount, Job, User
+from hpc_portal.app.tables import ClusterAccount, Job, User
 
 _SET = "user.cluster_account_set"
 

@@ -1,5 +1,6 @@
 """The operator: whoever can run `hpc-portal` on a machine with the database's key may do everything."""
 
+import socket
 from uuid import UUID
 
 from hpc_portal.app.actor import Actor
@@ -12,5 +13,6 @@ OPERATOR = Actor(
     cluster_user="",
     cluster_number=0,
     global_role=GlobalRole.ADMINISTRATOR,
+    address=socket.gethostname()[:64],
 )
 """Passed to verbs by the operator's command line; no person, and the audit log says so."""

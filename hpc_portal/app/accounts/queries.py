@@ -11,11 +11,9 @@ from sqlmodel import Session, col
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import NotFound, ProjectNotFound
-from hpc_portal.app.jobs.queries import Page
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import (
     ApiToken,
-    AuditRecord,
     ClusterAccount,
     GlobalRole,
     OrganisationMember,
@@ -101,19 +99,6 @@ class TokenRecord:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who did what, when."""
-
-    sequence: int
-    at: datetime
-    username: str | None
-    """None for the operator on the machine."""
-    action: str
-    subject: str
-    facts: dict[str, Any]
 
 
 _PROJECTS: Select[*tuple[Any, ...]] = select(
@@ -284,32 +269,3 @@ def list_tokens(session: Session, actor: Actor) -> list[TokenRecord]:
         .order_by(col(ApiToken.id).desc())
     )
     return [TokenRecord(*row) for row in session.connection().execute(statement)]
-
-
-def list_audit(
-    session: Session, actor: Actor, *, before: int | None = None, limit: int = 100
-) -> Page[AuditEntry]:
-    """The audit log, newest first; the cursor is the last entry's sequence.
-
-    Raises:
-        NotAllowed: only administrators and auditors may.
-    """
-    permissions.require(actor, Action.AUDIT)
-    statement = (
-        select(
-            col(AuditRecord.sequence),
-            col(AuditRecord.at),
-            col(User.username),
-            col(AuditRecord.action),
-            col(AuditRecord.subject),
-            col(AuditRecord.facts),
-        )
-        .join(User, col(User.id) == col(AuditRecord.actor_id), isouter=True)
-        .order_by(col(AuditRecord.sequence).desc())
-        .limit(limit + 1)
-    )
-    if before is not None:
-        statement = statement.where(col(AuditRecord.sequence) < before)
-    rows = session.connection().execute(statement).all()
-    items = tuple(AuditEntry(*row) for row in rows[:limit])
-    return Page(items, str(items[-1].sequence) if len(rows) > limit else None)

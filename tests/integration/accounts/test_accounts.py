@@ -24,6 +24,8 @@ from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.queries import ClusterAccountRecord
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.actor import Actor, load_actor
+from hpc_portal.app.audit_log.read import list_audit
+from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import (
@@ -36,7 +38,7 @@ from hpc_portal.app.errors import (
 )
 from hpc_portal.app.services import Services
 from hpc_portal.app.settings import SlurmSettings
-from hpc_portal.app.tables import AuditRecord, OrganisationRole, ProjectRole, User
+from hpc_portal.app.tables import OrganisationRole, ProjectRole, User
 from quotas.errors import InvalidAmount
 from quotas.tables import OrganisationKind
 from tests.small_city import City, build_city
@@ -62,7 +64,7 @@ def person(services: Services, username: str = "lan", **more: str) -> Actor:
 
 def deeds(services: Services) -> list[tuple[str, str]]:
     with services.reading() as session:
-        return [(entry.action, entry.subject) for entry in queries.list_audit(session, OPERATOR).items]
+        return [(entry.action, entry.subject) for entry in list_audit(session, OPERATOR).items]
 
 
 def test_a_new_tenant_is_set_up_and_every_step_is_in_the_audit_log(city: City) -> None:

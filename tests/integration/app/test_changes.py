@@ -13,13 +13,14 @@ from sqlalchemy import Row, insert, select, text, update
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import ChangeImpossible, JobNotFound, NotAllowed
 from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.change import request_change, request_one_change
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy
-from hpc_portal.app.tables import AuditRecord, GlobalRole, Job, JobChange, JobEvent, User
+from hpc_portal.app.tables import GlobalRole, Job, JobChange, JobEvent, User
 from quotas.errors import BudgetExceeded, LimitExceeded
 from quotas.limits import LimitKind, LimitOwner
 from quotas.set_limit import set_limit
