@@ -1,0 +1,118 @@
+"""When a budget runs out at today's pace, and within which range of days: pure, and the same every time.
+
+The method is a bootstrap over weekdays. Each future day's use is drawn at random from the last
+`HISTORY_WEEKS` same weekdays, so that quiet Sundays stay quiet and single large jobs stay possible; a
+thousand such futures are followed until the budget is used up. The middle one is the forecast, and the
+range leaves out the earliest and the latest tenth. The draws are seeded: the same facts give the same answer.
+"""
+
+import random
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import accumulate
+
+HISTORY_WEEKS = 8
+LEAST_HISTORY_DAYS = 14
+"""Below that nobody knows what a week of this project looks like."""
+HORIZON_DAYS = 366
+"""A budget that lasts longer is not said to end at all."""
+_FUTURES = 400
+_SEED = 20_261_126
+_LOW, _MIDDLE, _HIGH = 10, 50, 90
+"""The percentiles of the range, 80 % of all futures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A value and the range in which it lies in four futures out of five."""
+
+    low: int
+    middle: int
+    high: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What becomes of one asset of a budget."""
+
+    daily: int
+    """Used on a day, as the mean over the days looked at; in the asset's own unit."""
+    exhausted_on: date | None
+    """The first day on which it does not suffice; None: not before it expires, or within a year."""
+    earliest_on: date | None
+    """One future in ten is earlier."""
+    latest_on: date | None
+    """One future in ten is later; None: it may also last."""
+    unused: Range
+    """What is left when it expires, or after the horizon."""
+    until: date
+    """The last day looked at: the budget's own, or the horizon."""
+
+
+def forecast(
+    used: Mapping[date, int], *, left: int, today: date, last_day: date | None = None
+) -> Forecast | None:
+    """Follow a budget from tomorrow on.
+
+    Args:
+        used: by local day; days that are missing used nothing. Today is not over and counts as no history.
+        left: what may still be used, what is held for jobs included.
+        today: the local day.
+        last_day: the last on which it may be used; None: it does not expire.
+
+    Returns:
+        None where the history is too short to say anything.
+    """
+    history = _history(used, today)
+    if history is None:
+        return None
+    horizon = today + timedelta(days=HORIZON_DAYS)
+    until = min(last_day or horizon, horizon)
+    days = max((until - today).days, 0)
+    futures = _futures(history, today, days)
+    ends = sorted(_exhausted_after(future, left) for future in futures)
+    rest = sorted(max(left - (future[-1] if future else 0), 0) for future in futures)
+    return Forecast(
+        daily=round(sum(history.values()) / len(history)),
+        exhausted_on=_day(_percentile(ends, _MIDDLE), today, days),
+        earliest_on=_day(_percentile(ends, _LOW), today, days),
+        latest_on=_day(_percentile(ends, _HIGH), today, days),
+        unused=Range(_percentile(rest, _LOW), _percentile(rest, _MIDDLE), _percentile(rest, _HIGH)),
+        until=until,
+    )
+
+
+def _history(used: Mapping[date, int], today: date) -> dict[date, int] | None:
+    """Use on each of the last days, from the first one with any use on; corrections may be negative."""
+    start = today - timedelta(weeks=HISTORY_WEEKS)
+    first = min((day for day, amount in used.items() if amount and start <= day < today), default=None)
+    if first is None or (today - first).days < LEAST_HISTORY_DAYS:
+        return None
+    days = (first + timedelta(days=number) for number in range((today - first).days))
+    return {day: max(used.get(day, 0), 0) for day in days}
+
+
+def _futures(history: Mapping[date, int], today: date, days: int) -> list[list[int]]:
+    """Running sums of use, one list for each future."""
+    by_weekday: list[list[int]] = [[] for _ in range(7)]
+    for day, amount in history.items():
+        by_weekday[day.weekday()].append(amount)
+    weekdays = [by_weekday[(today.weekday() + number) % 7] for number in range(1, days + 1)]
+    draw = random.Random(_SEED)  # noqa: S311 - a simulation, not a secret
+    return [list(accumulate(draw.choice(amounts) for amounts in weekdays)) for _ in range(_FUTURES)]
+
+
+def _exhausted_after(future: Sequence[int], left: int) -> int:
+    """The number of days that it suffices for; all of them when it lasts."""
+    return bisect_right(future, left)
+
+
+def _day(suffices: int, today: date, days: int) -> date | None:
+    return None if suffices >= days else today + timedelta(days=suffices + 1)
+
+
+def _percentile(ordered: Sequence[int], percent: int) -> int:
+    """The nearest rank: a value that one of the futures really has."""
+    return ordered[max(-(-percent * len(ordered) // 100) - 1, 0)]
