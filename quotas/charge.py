@@ -16,6 +16,7 @@ from quotas.journal import move, record_transfer
 from quotas.money import VND, Vnd
 from quotas.publish_prices import current_price_list, load_price_list
 from quotas.runs import Charge, PricedRun, RunUsage, content_hash, insert_records, price_run, require_sensible
+from quotas.set_subsidy import load_subsidy, subsidy_of
 from quotas.tables import (
     AccountingRecord,
     Allocation,
@@ -87,6 +88,7 @@ class _Payer:
     project_id: UUID
     allocation_id: UUID
     price_list_id: int
+    subsidy_rule_id: int | None
     partition: str
 
 
@@ -103,9 +105,10 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
 ) -> DirectCharge:
     """Take what a run used from what is available, even below zero, at the prices of when it started.
 
-    It is paid from `allocation_id` if that one covered the time and the resources, else from the allocation
-    that expires first of those that still have enough, else from the last one. The same facts again change
-    nothing; other facts of the same run post only the difference, as a new revision. The caller commits.
+    So is its subsidy. It is paid from `allocation_id` if that one covered the time and the resources, else
+    from the allocation that expires first of those that still have enough, else from the last one. The same
+    facts again change nothing; other facts of the same run post only the difference, as a new revision. The caller
+    commits.
 
     Raises:
         NothingCovers: no allocation of that time can pay for it; nothing is changed.
@@ -119,9 +122,10 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
         return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy)
     then = run.started_at or run.ended_at
     prices = current_price_list(conn, then)
-    priced = price_run(run, partition, prices, policy)
+    subsidy = subsidy_of(conn, project_id, then)
+    priced = price_run(run, partition, prices, subsidy, policy)
     lines = _paying_lines(conn, project_id, priced, then, allocation_id)
-    payer = _Payer(job_id, project_id, lines[0].allocation_id, prices.id, partition)
+    payer = _Payer(job_id, project_id, lines[0].allocation_id, prices.id, subsidy.rule_id, partition)
     if not insert_records(conn, [priced], payer, at):
         raise KeyReused(run.run_key)  # by somebody else, in this very moment
     amounts = {line.asset: priced.uses(line.asset) for line in lines}
@@ -171,7 +175,8 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
         charge = Charge(run.run_key, before.vnd, before.is_charged, is_new=False)
         return DirectCharge(before.allocation_id, charge, 0, {})
     prices = load_price_list(conn, before.price_list_id)
-    priced = price_run(run, before.partition, prices, policy)
+    subsidy = load_subsidy(conn, before.subsidy_rule_id)
+    priced = price_run(run, before.partition, prices, subsidy, policy)
     revision = before.revision + 1
     if not insert_records(conn, [priced], before, at, revision=revision):
         raise KeyReused(run.run_key)
@@ -193,6 +198,7 @@ class _Stored:
     project_id: UUID
     allocation_id: UUID
     price_list_id: int
+    subsidy_rule_id: int | None
     partition: str
     revision: int
     content_hash: str

@@ -1,10 +1,11 @@
 """What a use of resources costs: one rounding per line item, and never a guess for what has no price."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from quotas.errors import InvalidAmount, UnpricedResource
-from quotas.money import Vnd, divide_half_up
+from quotas.money import Vnd, divide_half_up, split
+from quotas.subsidies import NO_SUBSIDY, Subsidy
 from schedulers import tres
 from schedulers.tres import Tres, TresAmounts, require_tres, times
 
@@ -68,23 +69,44 @@ class PricedLine:
     tres: Tres
     tres_seconds: int
     rate_vnd_per_hour: Vnd
-    vnd: Vnd
+    list_vnd: Vnd
+    subsidy_vnd: Vnd = 0
+
+    @property
+    def vnd(self) -> Vnd:
+        """Net: what is to be paid."""
+        return self.list_vnd - self.subsidy_vnd
 
 
 @dataclass(frozen=True, slots=True)
 class PricedLines:
-    """A bill: each line is rounded once, and the total is their sum."""
+    """A bill: list price, subsidy and net of it are the sums of those of its lines."""
 
     lines: tuple[PricedLine, ...]
 
     @property
+    def list_vnd(self) -> Vnd:
+        """The list price."""
+        return sum(line.list_vnd for line in self.lines)
+
+    @property
+    def subsidy_vnd(self) -> Vnd:
+        """The part of it that is not asked for."""
+        return sum(line.subsidy_vnd for line in self.lines)
+
+    @property
     def total(self) -> Vnd:
-        """What is to be paid."""
-        return sum(line.vnd for line in self.lines)
+        """Net: what is to be paid."""
+        return self.list_vnd - self.subsidy_vnd
 
 
-def price(tres_seconds: TresAmounts, partition: str, price_list: PriceList) -> PricedLines:
+def price(
+    tres_seconds: TresAmounts, partition: str, price_list: PriceList, subsidy: Subsidy = NO_SUBSIDY
+) -> PricedLines:
     """Price a use. More use never costs less, so a price of what was asked bounds that of what is used.
+
+    The list price is rounded once for each line, the subsidy once for all of them; it is then cut in
+    proportion to the lines, so that no line is below zero and the lines sum up exactly.
 
     A typed GPU is paid for by its type; the part of `gres/gpu` that no type accounts for by its own price.
     Where users may ask for a GPU of any type, price `gres/gpu` like the dearest one.
@@ -93,10 +115,15 @@ def price(tres_seconds: TresAmounts, partition: str, price_list: PriceList) -> P
         UnpricedResource: something that is used, other than `node` and `billing`, has no price.
         InvalidAmount: an amount is negative.
     """
+    lines = tuple(
+        _line(name, amount, price_list.rate(name, partition)) for name, amount in _billable(tres_seconds)
+    )
+    total = sum(line.list_vnd for line in lines)
+    if not (part := subsidy.of(total)):
+        return PricedLines(lines)
+    parts = split(part, [line.list_vnd for line in lines])
     return PricedLines(
-        tuple(
-            _line(name, amount, price_list.rate(name, partition)) for name, amount in _billable(tres_seconds)
-        )
+        tuple(replace(line, subsidy_vnd=share) for line, share in zip(lines, parts, strict=True))
     )
 
 
@@ -116,12 +143,28 @@ class Estimate:
 
     @property
     def vnd(self) -> Vnd:
-        """The price of all tasks: of one, as rounded, times their number."""
+        """The net price of all tasks: of one, as rounded, times their number."""
         return self.unit_price.total * self.units
 
+    @property
+    def list_vnd(self) -> Vnd:
+        """The list price of all tasks."""
+        return self.unit_price.list_vnd * self.units
 
-def estimate(
-    request: TresAmounts, *, walltime_seconds: int, tasks: int, partition: str, price_list: PriceList
+    @property
+    def subsidy_vnd(self) -> Vnd:
+        """The subsidy of all tasks."""
+        return self.unit_price.subsidy_vnd * self.units
+
+
+def estimate(  # noqa: PLR0913 - the facts of an estimate, by keyword
+    request: TresAmounts,
+    *,
+    walltime_seconds: int,
+    tasks: int,
+    partition: str,
+    price_list: PriceList,
+    subsidy: Subsidy = NO_SUBSIDY,
 ) -> Estimate:
     """An upper bound of use and price, before anything runs.
 
@@ -133,7 +176,7 @@ def estimate(
         if value < 1:
             raise InvalidAmount(name, f"must be at least 1, not {value}")
     unit = times(request, walltime_seconds)
-    return Estimate(unit=unit, units=tasks, unit_price=price(unit, partition, price_list))
+    return Estimate(unit=unit, units=tasks, unit_price=price(unit, partition, price_list, subsidy))
 
 
 def _billable(amounts: TresAmounts) -> Iterator[tuple[Tres, int]]:

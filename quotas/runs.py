@@ -17,6 +17,7 @@ from quotas.errors import InvalidAmount
 from quotas.journal import insert_once
 from quotas.money import VND, Vnd
 from quotas.pricing import PriceList, price
+from quotas.subsidies import Subsidy
 from quotas.tables import AccountingRecord, table_of
 from schedulers.jobstate import JobState
 from schedulers.tres import Tres
@@ -85,6 +86,11 @@ class Payer(Protocol):
         ...
 
     @property
+    def subsidy_rule_id(self) -> int | None:
+        """The rule by which a part of the price is not asked for."""
+        ...
+
+    @property
     def partition(self) -> str:
         """Where it ran: partitions may have their own prices."""
         ...
@@ -96,7 +102,13 @@ class PricedRun:
 
     run: RunUsage
     is_charged: bool
-    vnd: Vnd
+    list_vnd: Vnd
+    subsidy_vnd: Vnd
+
+    @property
+    def vnd(self) -> Vnd:
+        """Net: what is paid, exactly the list price less the subsidy."""
+        return self.list_vnd - self.subsidy_vnd
 
     def uses(self, asset: Asset) -> int:
         """How much of an asset is paid for it."""
@@ -120,7 +132,7 @@ def require_sensible(run: RunUsage) -> None:
 
 
 def price_run(
-    run: RunUsage, partition: str, price_list: PriceList, policy: Mapping[JobState, bool]
+    run: RunUsage, partition: str, price_list: PriceList, subsidy: Subsidy, policy: Mapping[JobState, bool]
 ) -> PricedRun:
     """What a run costs, if its end is one that is paid for.
 
@@ -128,8 +140,10 @@ def price_run(
         UnpricedResource: it used something that has no price.
     """
     charged = is_charged(run.state, run.started_at, policy)
-    vnd = price(run.tres_seconds, partition, price_list).total if charged else 0
-    return PricedRun(run, is_charged=charged, vnd=vnd)
+    if not charged:
+        return PricedRun(run, is_charged=False, list_vnd=0, subsidy_vnd=0)
+    bill = price(run.tres_seconds, partition, price_list, subsidy)
+    return PricedRun(run, is_charged=True, list_vnd=bill.list_vnd, subsidy_vnd=bill.subsidy_vnd)
 
 
 def content_hash(run: RunUsage) -> str:
@@ -160,6 +174,8 @@ def insert_records(
             "tres_seconds": dict(one.run.tres_seconds),
             "is_charged": one.is_charged,
             "vnd": one.vnd,
+            "subsidy_rule_id": payer.subsidy_rule_id,
+            "subsidy_vnd": one.subsidy_vnd,
             "content_hash": content_hash(one.run),
             "recorded_at": at,
         }

@@ -14,6 +14,7 @@ from quotas.journal import move, move_within_overdraft, record_transfer
 from quotas.money import VND
 from quotas.pricing import price
 from quotas.publish_prices import load_price_list
+from quotas.set_subsidy import load_subsidy
 from quotas.tables import (
     Allocation,
     AllocationState,
@@ -77,7 +78,8 @@ def _raised_units(
     amounts: dict[Asset, int] = dict(unit)
     if unit:
         price_list = load_price_list(conn, lines[0].price_list_id)
-        amounts[VND] = price(unit, lines[0].partition, price_list).total
+        subsidy = load_subsidy(conn, lines[0].subsidy_rule_id)
+        amounts[VND] = price(unit, lines[0].partition, price_list, subsidy).total
     return {line.asset: max(line.unit_amount, amounts.get(line.asset, 0)) for line in lines}
 
 

@@ -13,6 +13,7 @@ from quotas.journal import move, record_transfer
 from quotas.money import VND
 from quotas.pricing import price
 from quotas.publish_prices import load_price_list
+from quotas.set_subsidy import load_subsidy
 from quotas.tables import Transfer, TransferKind, table_of
 from schedulers.tres import Tres
 
@@ -42,7 +43,8 @@ def trim_hold(conn: Connection, *, job_id: UUID, at: datetime, unit: Mapping[Tre
     if not lines[0].units_open:
         return {}
     price_list = load_price_list(conn, lines[0].price_list_id)
-    amounts: dict[Asset, int] = {**unit, VND: price(unit, lines[0].partition, price_list).total}
+    subsidy = load_subsidy(conn, lines[0].subsidy_rule_id)
+    amounts: dict[Asset, int] = {**unit, VND: price(unit, lines[0].partition, price_list, subsidy).total}
     units = {line.asset: min(line.unit_amount, amounts.get(line.asset, 0)) for line in lines}
     left = {line.asset: min(line.open_amount, line.units_open * units[line.asset]) for line in lines}
     freed = {line.asset: line.open_amount - left[line.asset] for line in lines}

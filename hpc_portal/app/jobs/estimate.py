@@ -107,7 +107,8 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
                 tres=line.tres,
                 tres_seconds=line.tres_seconds * priced.units,
                 rate_vnd_per_hour=line.rate_vnd_per_hour,
-                vnd=line.vnd * priced.units,
+                list_vnd=line.list_vnd * priced.units,
+                subsidy_vnd=line.subsidy_vnd * priced.units,
             )
             for line in priced.unit_price.lines
         ),
