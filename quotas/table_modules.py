@@ -1,5 +1,5 @@
 """Every module here that defines tables: whoever makes a schema imports this one."""
 
-from quotas import subsidy_tables, tables
+from quotas import hold_tables, subsidy_tables, tables, usage_tables
 
-TABLE_MODULES = (tables, subsidy_tables)
+TABLE_MODULES = (tables, subsidy_tables, hold_tables, usage_tables)

@@ -1,6 +1,6 @@
 """Tables of tenants, prices, grants and the ledger. They know no users and no jobs: only their ids."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, cast
 from uuid import UUID
@@ -266,7 +266,15 @@ class Transfer(SQLModel, table=True):
     """One event of the ledger; its entries sum to zero for every asset. Append-only."""
 
     __tablename__ = "transfer"
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        Index(
+            "ix_transfer_few",
+            "booked_at",
+            sqlite_where=text("kind NOT IN ('hold', 'settle', 'release', 'correct')"),
+            postgresql_where=text("kind NOT IN ('hold', 'settle', 'release', 'correct')"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     id: int | None = Field(default=None, sa_column=Column(BigSerial, primary_key=True, autoincrement=True))
     kind: TransferKind = Field(sa_type=text_enum(TransferKind, "kind"))
@@ -342,6 +350,14 @@ class AccountingRecord(SQLModel, table=True):
     content_hash: str = Field(max_length=64)
     """SHA-256 of the facts: the same key with another hash is a revision."""
     recorded_at: datetime = Field(sa_type=UtcDateTime)
+    open_from: date | None = None
+    """The first open month when it was recorded: earlier days were posted there. None: before roll-ups."""
+    cluster: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    workload: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
+    """The template's name; "" for none."""
+    used_cpu_seconds: int | None = Field(default=None, sa_type=TresSeconds)
+    gpu_busy_seconds: int | None = Field(default=None, sa_type=TresSeconds)
+    waited_seconds: int | None = Field(default=None, sa_type=TresSeconds)
 
 
 class QuotaLimit(SQLModel, table=True):
