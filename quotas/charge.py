@@ -105,9 +105,9 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
 ) -> DirectCharge:
     """Take what a run used from what is available, even below zero, at the prices of when it started.
 
-    So is its subsidy. It is paid from `allocation_id` if that one covered the time and the resources, else
-    from the allocation that expires first of those that still have enough, else from the last one. The same
-    facts again change nothing; other facts of the same run post only the difference, as a new revision. The caller
+    It is subsidised as then, too. `allocation_id` pays if that one covered the time and the resources, else
+    the one that expires first of those that still have enough, else the last one. The same facts again
+    change nothing; other facts of the same run post only the difference, as a new revision. The caller
     commits.
 
     Raises:

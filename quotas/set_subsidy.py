@@ -1,9 +1,12 @@
 """Subsidy rules: make one, end one, read those that may apply, load the one that a hold pinned."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
 from quotas.checks import require_whole
 from quotas.errors import InvalidAmount
@@ -18,15 +21,8 @@ _PROJECTS = table_of(Project)
 _ORGANISATIONS = table_of(Organisation)
 
 _PINNED = select(_RULES.c.id, _RULES.c.basis_points, _RULES.c.cap_vnd).where(_RULES.c.id == bindparam("rule"))
-_BENEFICIARY = (
-    select(_PROJECTS.c.organisation_id, _ORGANISATIONS.c.kind)
-    .join_from(_PROJECTS, _ORGANISATIONS, _ORGANISATIONS.c.id == _PROJECTS.c.organisation_id)
-    .where(_PROJECTS.c.id == bindparam("project"))
-)
-_PROGRAMMES = select(_TAKES_PART.c.programme).where(
-    _TAKES_PART.c.project_id == bindparam("project"),
-    _TAKES_PART.c.added_at <= bindparam("at"),
-    _TAKES_PART.c.removed_at.is_(None) | (_TAKES_PART.c.removed_at > bindparam("at")),
+_BENEFICIARIES = select(_PROJECTS.c.id, _PROJECTS.c.organisation_id, _ORGANISATIONS.c.kind).join_from(
+    _PROJECTS, _ORGANISATIONS, _ORGANISATIONS.c.id == _PROJECTS.c.organisation_id
 )
 
 
@@ -113,15 +109,54 @@ def read_subsidy_rules(conn: Connection, at: datetime) -> list[SubsidyRule]:
 
 def beneficiary(conn: Connection, project_id: UUID, at: datetime) -> Beneficiary:
     """Who pays for a project's jobs at that instant; the project must exist."""
-    row = conn.execute(_BENEFICIARY, {"project": project_id}).one()
-    programmes = conn.execute(_PROGRAMMES, {"project": project_id, "at": at}).scalars()
+    row = conn.execute(_BENEFICIARIES.where(_PROJECTS.c.id == project_id)).one()
+    programmes = conn.execute(
+        select(_TAKES_PART.c.programme).where(_TAKES_PART.c.project_id == project_id, _takes_part(at))
+    ).scalars()
     return Beneficiary(row.organisation_id, row.kind, frozenset(programmes))
+
+
+def _takes_part(at: datetime) -> ColumnElement[bool]:
+    return (_TAKES_PART.c.added_at <= at) & (
+        _TAKES_PART.c.removed_at.is_(None) | (_TAKES_PART.c.removed_at > at)
+    )
 
 
 def subsidy_of(conn: Connection, project_id: UUID, at: datetime) -> Subsidy:
     """What applies to a job of the project at that instant."""
     rules = read_subsidy_rules(conn, at)
     return choose(rules, beneficiary(conn, project_id, at), at) if rules else NO_SUBSIDY
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentSubsidies:
+    """All that `subsidy_of` reads, for every project, to be kept in memory for a moment."""
+
+    rules: Sequence[SubsidyRule]
+    beneficiaries: Mapping[UUID, Beneficiary]
+    """By project; empty while there is no rule."""
+
+    def of(self, project_id: UUID, at: datetime) -> Subsidy:
+        """What applies to a job of the project at that instant."""
+        who = self.beneficiaries.get(project_id)
+        return choose(self.rules, who, at) if who else NO_SUBSIDY
+
+
+def current_subsidies(conn: Connection, at: datetime) -> CurrentSubsidies:
+    """The rules that apply now or soon, and whom they may benefit."""
+    rules = read_subsidy_rules(conn, at)
+    if not rules:
+        return CurrentSubsidies((), {})
+    programmes: dict[UUID, set[str]] = defaultdict(set)
+    for row in conn.execute(select(_TAKES_PART).where(_takes_part(at))):
+        programmes[row.project_id].add(row.programme)
+    return CurrentSubsidies(
+        rules,
+        {
+            row.id: Beneficiary(row.organisation_id, row.kind, frozenset(programmes[row.id]))
+            for row in conn.execute(_BENEFICIARIES)
+        },
+    )
 
 
 def load_subsidy(conn: Connection, rule_id: int | None) -> Subsidy:

@@ -18,6 +18,7 @@ from hpc_portal.app.wake import WakeSender
 from quotas.pricing import PriceList
 from quotas.publish_prices import current_price_list
 from quotas.set_limit import limited_owners
+from quotas.set_subsidy import CurrentSubsidies, current_subsidies
 from schedulers.cluster import ClusterSnapshot
 
 
@@ -40,20 +41,27 @@ class Services:
     """Ids of the organisations, projects and people that have any limit."""
     price_list: Cached[PriceList] = field(init=False)
     """The price list in force."""
+    subsidies: Cached[CurrentSubsidies] = field(init=False)
+    """Who pays how much less."""
 
     def __post_init__(self) -> None:
         clusters = Cached(self.engine, cluster_views.load)
         prices = Cached(self.engine, lambda connection: current_price_list(connection, self.clock.now()))
+        subsidies = Cached(self.engine, lambda connection: current_subsidies(connection, self.clock.now()))
         object.__setattr__(self, "clusters", clusters)
         object.__setattr__(self, "outages", Cached(self.engine, outages.load))
         object.__setattr__(self, "projects", Cached(self.engine, paying_projects.load))
         object.__setattr__(self, "limited", Cached(self.engine, limited_owners))
         object.__setattr__(self, "price_list", prices)
+        object.__setattr__(self, "subsidies", subsidies)
 
     @property
     def is_warm(self) -> bool:
         """Whether all that is kept in memory is fresh: no read of it would ask the database now."""
-        return all(kept.is_fresh for kept in (self.clusters, self.projects, self.limited, self.price_list))
+        return all(
+            kept.is_fresh
+            for kept in (self.clusters, self.projects, self.limited, self.price_list, self.subsidies)
+        )
 
     def reading(self) -> Session:
         """A session that only reads; use as a context manager."""

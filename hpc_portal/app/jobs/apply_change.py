@@ -16,6 +16,7 @@ from quotas.holds import lock_hold
 from quotas.pricing import price
 from quotas.publish_prices import load_price_list
 from quotas.release import release_units
+from quotas.set_subsidy import load_subsidy
 from quotas.trim_hold import trim_hold
 from schedulers import protocol
 from schedulers.array_tasks import without
@@ -102,7 +103,8 @@ def _set_walltime(connection: Connection, job_id: UUID, seconds: int) -> None:
     if is_held(connection, job_id):
         line = lock_hold(connection, job_id)[0]
         price_list = load_price_list(connection, line.price_list_id)
-        unit = price(times(spec.resources.tres, seconds), line.partition, price_list)
+        subsidy = load_subsidy(connection, line.subsidy_rule_id)
+        unit = price(times(spec.resources.tres, seconds), line.partition, price_list, subsidy)
         values["estimated_vnd"] = unit.total * row.tasks_total
     _write(connection, job_id, **values)
 

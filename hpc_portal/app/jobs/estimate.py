@@ -23,6 +23,7 @@ from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError
 from quotas.hold import hold
 from quotas.money import VND
 from quotas.pricing import Estimate, PricedLine
+from quotas.subsidies import Subsidy
 from schedulers.cluster import ClusterSnapshot
 from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.tres import Tres, add, times
@@ -48,6 +49,9 @@ class JobEstimate:
     lines: tuple[PricedLine, ...]
     """Of all tasks together, at most."""
     total_vnd: int
+    """Net: the list price less the subsidy."""
+    list_vnd: int
+    subsidy_vnd: int
     needed: Mapping[Tres, int]
     """What would be held, by asset (TRES-seconds, and VND)."""
     available: Mapping[Tres, int]
@@ -85,14 +89,16 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
     """
     prepared = prepare_job(services, actor, request)
     spec = prepared.spec
+    now = services.clock.now()
+    subsidy = services.subsidies.get().of(prepared.project_id, now)
     priced = pricing.estimate(
         spec.resources.tres,
         walltime_seconds=spec.resources.walltime_seconds or 0,
         tasks=spec.task_count,
         partition=spec.partition or "",
         price_list=services.price_list.get(),
+        subsidy=subsidy,
     )
-    now = services.clock.now()
     with services.engine.connect() as connection:
         left = balance(connection, prepared.project_id, now).by_asset
         ahead = _work_ahead(connection, prepared)
@@ -113,6 +119,8 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
             for line in priced.unit_price.lines
         ),
         total_vnd=priced.vnd,
+        list_vnd=priced.list_vnd,
+        subsidy_vnd=priced.subsidy_vnd,
         needed={asset: amount for asset, amount in needed.items() if asset in available},
         available=available,
         expected_start=(
@@ -121,7 +129,7 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
             else expected_start(spec, prepared.cluster, ahead, now=now)
         ),
         licenses=_license_fits(spec, prepared.cluster),
-        refusals=_refusals(services, actor, prepared, priced),
+        refusals=_refusals(services, actor, prepared, priced, subsidy),
         remarks=prepared.notes,
     )
 
@@ -136,7 +144,7 @@ def _license_fits(spec: JobSpec, cluster: ClusterSnapshot) -> tuple[LicenseFit, 
 
 
 def _refusals(
-    services: Services, actor: Actor, prepared: PreparedJob, priced: Estimate
+    services: Services, actor: Actor, prepared: PreparedJob, priced: Estimate, subsidy: Subsidy
 ) -> tuple[QuotaError, ...]:
     """What a submit would say: tried for real in a transaction that is rolled back."""
     found: list[QuotaError] = []
@@ -156,6 +164,7 @@ def _refusals(
                 units=priced.units,
                 partition=prepared.spec.partition or "",
                 price_list=services.price_list.get(),
+                subsidy=subsidy,
                 at=services.clock.now(),
             )
         except BudgetExceeded as error:

@@ -28,6 +28,7 @@ from hpc_portal.app.tables import IdempotencyKey, Job
 from quotas.errors import LimitExceeded
 from quotas.hold import Held, HoldRequest, hold_together
 from quotas.pricing import Estimate, PriceList
+from quotas.subsidies import NO_SUBSIDY, Subsidy
 from schedulers.jobspec import JobSpec
 
 
@@ -73,6 +74,7 @@ class Submission:
     prepared: PreparedJob
     estimate: Estimate
     price_list: PriceList
+    subsidy: Subsidy = NO_SUBSIDY
     job_id: UUID = field(default_factory=new_id)
     """The same in every run: after a commit whose answer got lost, the job is found and not made again."""
 
@@ -91,6 +93,7 @@ class Submission:
             units=self.estimate.units,
             partition=self.prepared.spec.partition or "",
             price_list=self.price_list,
+            subsidy=self.subsidy,
         )
 
     def row(self, at: datetime) -> dict[str, Any]:

@@ -54,11 +54,13 @@ async def _prepare(services: Services, actor: Actor, request: SubmitRequest) -> 
     else:
         prepared = await asyncio.to_thread(prepare_job, services, actor, request)
     price_list = services.price_list.get()
+    subsidy = services.subsidies.get().of(prepared.project_id, services.clock.now())
     estimate = pricing.estimate(
         prepared.spec.resources.tres,
         walltime_seconds=prepared.spec.resources.walltime_seconds or 0,
         tasks=prepared.spec.task_count,
         partition=prepared.spec.partition or "",
         price_list=price_list,
+        subsidy=subsidy,
     )
-    return Submission(services, actor, request, prepared, estimate, price_list)
+    return Submission(services, actor, request, prepared, estimate, price_list, subsidy)
