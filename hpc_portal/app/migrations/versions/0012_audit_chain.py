@@ -1,7 +1,7 @@
 """The audit log becomes a chain: numbered without gaps, each record sealing the one before.
 
-Revision ID: 0009
-Revises: 0008
+Revision ID: 0012
+Revises: 0011
 """
 
 import sqlalchemy as sa
@@ -11,8 +11,8 @@ import quotas.columns
 from hpc_portal.app.audit_log.chain import BEFORE_THE_FIRST, Deed, seal
 from quotas.append_only import append_only_ddl, drop_append_only_ddl
 
-revision = "0009"
-down_revision = "0008"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
