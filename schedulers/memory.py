@@ -52,6 +52,8 @@ from schedulers.protocol import (
 ONE_NODE = (Node("n1", NodeState.UP, cpus=64, memory_mib=256 * 1024, gpus={"h100": 8}),)
 NODE_WATTS = 100
 """What a node of this cluster draws while a job has it."""
+GPU_BUSY_SHARE = 0.75
+"""Of the time that a job has a GPU of this cluster, it is at work for so much."""
 DEFAULT_FEATURES = frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE})
 FIRST_INSTANT = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
 
@@ -438,12 +440,15 @@ class MemoryScheduler:
     def _usage(self, job: _Job, snapshot: TaskSnapshot) -> JobUsage:
         ended_at = snapshot.ended_at or self.clock.now()
         elapsed = (ended_at - snapshot.started_at).total_seconds() if snapshot.started_at else 0
+        seconds, resources = math.ceil(elapsed), job.submission.spec.resources
+        gpus = resources.tres.get(tres.GPU, 0)
         return JobUsage(
             started_at=snapshot.started_at,
             ended_at=ended_at,
-            elapsed_seconds=math.ceil(elapsed),
-            allocated_tres=job.submission.spec.resources.tres,
-            energy_joules=math.ceil(elapsed) * NODE_WATTS * job.submission.spec.resources.nodes,
+            elapsed_seconds=seconds,
+            allocated_tres=resources.tres,
+            gpu_busy_seconds=GPU_BUSY_SHARE * gpus * seconds if gpus else None,
+            energy_joules=seconds * NODE_WATTS * resources.nodes,
         )
 
     def _deadlines(self) -> Iterator[tuple[datetime, _Job, _Run]]:

@@ -418,6 +418,7 @@ class TaskReply(Reply):
     cpu_seconds: float
     max_rss_mib: int
     energy_joules: int | None
+    gpu_busy_seconds: float | None
     charged_vnd: int
 
 

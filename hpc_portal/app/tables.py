@@ -261,6 +261,8 @@ class JobTask(SQLModel, table=True):
     allocated_tres: dict[str, int] | None = Field(default=None, sa_type=JSON)
     cpu_seconds: float = 0.0
     max_rss_mib: int = 0
+    gpu_busy_seconds: float | None = None
+    """GPUs times the seconds that they were at work; None where nobody measured it."""
     energy_joules: int | None = Field(default=None, sa_type=BigInteger, nullable=True)
     """None where the site does not measure energy."""
     settled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

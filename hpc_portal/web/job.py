@@ -81,6 +81,7 @@ class Used:
 
     nodes: tuple[str, ...]
     cpu_percent: int | None
+    gpu_percent: int | None
     max_rss_mib: int
     energy_joules: int
 
@@ -258,9 +259,13 @@ def _used(runs: Sequence[TaskRun]) -> Used:
     ended = [run for run in runs if run.elapsed_seconds and run.state is not JobState.RUNNING]
     reserved = sum(run.allocated_tres.get("cpu", 0) * (run.elapsed_seconds or 0) for run in ended)
     used = sum(run.cpu_seconds for run in ended)
+    measured = [run for run in ended if run.gpu_busy_seconds is not None]
+    gpus_held = sum(run.allocated_tres.get(tres.GPU, 0) * (run.elapsed_seconds or 0) for run in measured)
+    gpus_busy = sum(run.gpu_busy_seconds or 0 for run in measured)
     return Used(
         nodes=tuple(nodes),
         cpu_percent=round(100 * used / reserved) if reserved and used else None,
+        gpu_percent=min(100, round(100 * gpus_busy / gpus_held)) if gpus_held else None,
         max_rss_mib=max((run.max_rss_mib for run in runs), default=0),
         energy_joules=sum(run.energy_joules or 0 for run in runs),
     )

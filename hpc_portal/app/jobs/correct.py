@@ -146,6 +146,7 @@ _CORRECTED_RUN = (
         cpu_seconds=bindparam("b_cpu_seconds"),
         max_rss_mib=bindparam("b_max_rss_mib"),
         energy_joules=bindparam("b_energy_joules"),
+        gpu_busy_seconds=bindparam("b_gpu_busy_seconds"),
     )
 )
 
@@ -171,6 +172,7 @@ def _correct(connection: Connection, by_job: Mapping[UUID, Sequence[_Revised]], 
                     "b_cpu_seconds": usage.cpu_seconds,
                     "b_max_rss_mib": usage.max_rss_mib,
                     "b_energy_joules": usage.energy_joules,
+                    "b_gpu_busy_seconds": usage.gpu_busy_seconds,
                 }
             )
             facts = {"task_index": row.task_index, "change_vnd": change}

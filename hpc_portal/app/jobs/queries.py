@@ -164,6 +164,7 @@ class TaskRun:
     cpu_seconds: float
     max_rss_mib: int
     energy_joules: int | None
+    gpu_busy_seconds: float | None
     charged_vnd: int
 
 
@@ -423,6 +424,7 @@ def _task(row: Row[Any]) -> TaskRun:
         cpu_seconds=row.cpu_seconds,
         max_rss_mib=row.max_rss_mib,
         energy_joules=row.energy_joules,
+        gpu_busy_seconds=row.gpu_busy_seconds,
         charged_vnd=row.charged_vnd,
     )
 

@@ -115,6 +115,7 @@ def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
             col(JobTask.cpu_seconds),
             col(JobTask.max_rss_mib),
             col(JobTask.energy_joules),
+            col(JobTask.gpu_busy_seconds),
             col(Job.project_id),
             col(Job.user_id),
             col(Job.scheduler_job_id),
@@ -164,6 +165,7 @@ _SETTLED_RUN = (
         cpu_seconds=bindparam("b_cpu_seconds"),
         max_rss_mib=bindparam("b_max_rss_mib"),
         energy_joules=bindparam("b_energy_joules"),
+        gpu_busy_seconds=bindparam("b_gpu_busy_seconds"),
     )
 )
 _ADD_CHARGE = (
@@ -201,6 +203,7 @@ def _settle(
                 "b_cpu_seconds": usages[run_key(row)].cpu_seconds,
                 "b_max_rss_mib": usages[run_key(row)].max_rss_mib,
                 "b_energy_joules": usages[run_key(row)].energy_joules,
+                "b_gpu_busy_seconds": usages[run_key(row)].gpu_busy_seconds,
             }
             for row in by_job[job_id]
         ]
@@ -227,6 +230,7 @@ def _usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
         cpu_seconds=row.cpu_seconds,
         max_rss_mib=row.max_rss_mib,
         energy_joules=row.energy_joules,
+        gpu_busy_seconds=row.gpu_busy_seconds,
     )
 
 

@@ -269,6 +269,7 @@ _RUN_COLUMNS = (
     "cpu_seconds",
     "max_rss_mib",
     "energy_joules",
+    "gpu_busy_seconds",
 )
 _UPDATE_RUN = (
     update(JobTask)
@@ -313,6 +314,7 @@ def _run_values(job_id: UUID, run: TaskSnapshot, *, at: datetime) -> dict[str, A
         "b_cpu_seconds": usage.cpu_seconds if usage else 0.0,
         "b_max_rss_mib": usage.max_rss_mib if usage else 0,
         "b_energy_joules": usage.energy_joules if usage else None,
+        "b_gpu_busy_seconds": usage.gpu_busy_seconds if usage else None,
     }
 
 
