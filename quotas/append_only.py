@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable
 
-APPEND_ONLY_TABLES = ("transfer", "entry", "accounting_record", "closed_month", "closed_statement")
+APPEND_ONLY_TABLES = (
+    "transfer",
+    "entry",
+    "accounting_record",
+    "closed_month",
+    "closed_statement",
+    "allocation_event",
+)
 """Of the ledger; each migration names those that it protects."""
 
 _POSTGRESQL_FUNCTION = """\

@@ -2,9 +2,17 @@
 
 QuotaError
 ├── BudgetExceeded          no allocation has enough left
+│   └── NotEnoughFree       an allocation has less free than shall be taken from it
+├── AllocationNotFound      there is no such allocation
+├── AllocationStateRefused  its state or period does not allow that
+├── RefundRefused           more than was charged, or nothing was
 ├── NothingCovers           no allocation of that time can pay for what was used
 ├── LimitExceeded           more at once, or in one job, than somebody may have
 ├── NoPriceList             nothing is priced at that time
+├── PricesChanged           somebody published other prices in the meantime
+├── PriceListNotPublished   a price list that is no more, or never was, in force or to come
+├── DraftNotFound           a price list in the making that was published or discarded
+├── DraftChanged            somebody edited it in the meantime
 ├── UnpricedResource        the price list has no price for something that is used
 ├── HoldNotFound            the ledger holds nothing for that job
 ├── KeyReused               an idempotency key came again with other content
@@ -34,6 +42,51 @@ class BudgetExceeded(QuotaError):
         self.available = available
         """The most that one hold may take: the balance and the overdraft, never below zero."""
         self.needed = needed
+
+
+class NotEnoughFree(BudgetExceeded):
+    """Less is free in an allocation than shall be moved, taken back or carried over."""
+
+    def __init__(self, allocation_id: UUID, asset: str, free: int, asked: int) -> None:
+        super().__init__(str(allocation_id), asset, free, asked)
+        message = (
+            f"Allocation {allocation_id} has {format_amount(asset, free)} free, "
+            f"{format_amount(asset, asked)} shall be taken. What jobs hold or used stays where it is."
+        )
+        self.args = (message,)
+        self.allocation_id = allocation_id
+
+
+class AllocationNotFound(QuotaError):
+    """There is no allocation with that id."""
+
+    def __init__(self, allocation_id: UUID) -> None:
+        super().__init__(f"There is no allocation {allocation_id}.")
+        self.allocation_id = allocation_id
+
+
+class AllocationStateRefused(QuotaError):
+    """An allocation is not in a state, or not in its period, in which that can be done."""
+
+    def __init__(self, allocation_id: UUID, state: str, advice: str) -> None:
+        super().__init__(f"Allocation {allocation_id} is {state}. {advice}")
+        self.allocation_id = allocation_id
+        self.state = state
+        self.advice = advice
+
+
+class RefundRefused(QuotaError):
+    """A refund would give back more than the job was charged and has not got back yet."""
+
+    def __init__(self, job_id: UUID, asset: str, left: int, asked: int) -> None:
+        super().__init__(
+            f"Of what job {job_id} was charged, {format_amount(asset, left)} can be refunded; "
+            f"{format_amount(asset, asked)} was asked."
+        )
+        self.job_id = job_id
+        self.asset = asset
+        self.left = left
+        self.asked = asked
 
 
 class NothingCovers(QuotaError):
@@ -74,6 +127,46 @@ class NoPriceList(QuotaError):
         super().__init__(
             "No price list is in force. An administrator must publish one before jobs can be priced."
         )
+
+
+class PricesChanged(QuotaError):
+    """Prices were published since the ones that somebody compared theirs with."""
+
+    def __init__(self, seen: int, latest: int) -> None:
+        super().__init__(
+            f"Version {latest} of the prices was published since you compared with version {seen}. "
+            "Look at what differs now, then publish again."
+        )
+        self.seen = seen
+        self.latest = latest
+
+
+class PriceListNotPublished(QuotaError):
+    """A price list that was retired or never published, or that cannot be retired: it is the only one."""
+
+    def __init__(self, version: int, problem: str) -> None:
+        super().__init__(f"Price list {version} {problem}.")
+        self.version = version
+        self.problem = problem
+
+
+class DraftNotFound(QuotaError):
+    """A price list in the making that somebody published or discarded, or that never was."""
+
+    def __init__(self, draft_id: int) -> None:
+        super().__init__(f"There is no draft {draft_id} any more. It was published or discarded.")
+        self.draft_id = draft_id
+
+
+class DraftChanged(QuotaError):
+    """Somebody edited the same draft in the meantime."""
+
+    def __init__(self, name: str, edition: int) -> None:
+        super().__init__(
+            f"Somebody changed the draft {name!r} in the meantime. Load it again, then repeat your change."
+        )
+        self.name = name
+        self.edition = edition
 
 
 class UnpricedResource(QuotaError):

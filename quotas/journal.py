@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from quotas.errors import KeyReused
 from quotas.tables import AccountKind, AccountOwner, Entry, LedgerAccount, Transfer, TransferKind, table_of
 
 InsertOnce = postgresql.Insert | sqlite.Insert
@@ -159,3 +160,52 @@ def open_account(
         found = select(_ACCOUNTS.c.id).where(*(_ACCOUNTS.c[name] == value for name, value in key.items()))
         account_id = conn.execute(found).scalar_one()
     return account_id
+
+
+def move_once(conn: Connection, transfer: NewTransfer) -> bool:
+    """Write one transfer and change the balances, unless the same was done before: False then.
+
+    What may not go below zero must be locked and checked by the caller.
+
+    Raises:
+        KeyReused: its key came before, with other amounts.
+    """
+    if not record_transfers(conn, [transfer]):
+        require_same(conn, transfer)
+        return False
+    move(conn, transfer.amounts)
+    return True
+
+
+def is_recorded(conn: Connection, transfer: NewTransfer) -> bool:
+    """Whether this very transfer was written before.
+
+    Raises:
+        KeyReused: its key was, with other amounts.
+    """
+    if not is_key_used(conn, transfer.key):
+        return False
+    require_same(conn, transfer)
+    return True
+
+
+def is_key_used(conn: Connection, key: str) -> bool:
+    """Whether a transfer with that key was written before, whatever it moved."""
+    found = select(_TRANSFERS.c.id).where(_TRANSFERS.c.idempotency_key == key)
+    return conn.execute(found).first() is not None
+
+
+def require_same(conn: Connection, transfer: NewTransfer) -> None:
+    """Compare what a key moved before with what it shall move now.
+
+    Raises:
+        KeyReused: it is not the same.
+    """
+    entries = (
+        select(_ENTRIES.c.account_id, _ENTRIES.c.amount)
+        .join_from(_ENTRIES, _TRANSFERS, _TRANSFERS.c.id == _ENTRIES.c.transfer_id)
+        .where(_TRANSFERS.c.idempotency_key == transfer.key, _TRANSFERS.c.kind == transfer.kind)
+    )
+    stored = {row.account_id: row.amount for row in conn.execute(entries)}
+    if stored != {account: amount for account, amount in transfer.amounts.items() if amount}:
+        raise KeyReused(transfer.key)

@@ -1,0 +1,1 @@
+"""Budgets after they were granted: their states and ends, and refunds that people ask for."""

@@ -1,0 +1,174 @@
+"""Change a grant that stands: more of it, less of it, for longer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, update
+
+from quotas.allocation_lines import LockedAllocation, line_for, lock_allocation
+from quotas.allocation_tables import AllocationEventKind, record_event
+from quotas.amounts import Asset
+from quotas.checks import require_amounts
+from quotas.errors import AllocationStateRefused, InvalidAmount, NotEnoughFree
+from quotas.grant import THE_PROGRAMME
+from quotas.journal import NewTransfer, is_recorded, move_once, open_account
+from quotas.tables import AccountKind, AccountOwner, Allocation, TransferKind, table_of
+
+_ALLOCATIONS = table_of(Allocation)
+_PROGRAMME = (AccountOwner.PROGRAMME, THE_PROGRAMME)
+
+
+def increase(  # noqa: PLR0913 - the facts of a deed, all by keyword
+    conn: Connection,
+    *,
+    allocation_id: UUID,
+    lines: Mapping[Asset, int],
+    actor_id: UUID | None,
+    reason: str,
+    key: str,
+    at: datetime,
+) -> bool:
+    """Move more budget from the programme to an allocation; False when this key did it before.
+
+    An asset that it had no line for gets one. The caller commits.
+
+    Raises:
+        InvalidAmount: no line, an unknown asset, or an amount that is not above zero.
+        AllocationNotFound: there is no such allocation.
+        AllocationStateRefused: it has ended.
+        KeyReused: the key came before with other amounts, or for another allocation.
+    """
+    require_positive(lines)
+    allocation = lock_allocation(conn, allocation_id)
+    require_not_ended(allocation)
+    amounts: dict[int, int] = {}
+    for asset, amount in sorted(lines.items()):
+        source = open_account(conn, owner=_PROGRAMME, kind=AccountKind.PROGRAMME, asset=asset)
+        amounts |= {source: -amount, line_for(conn, allocation, asset).available_id: amount}
+    transfer = NewTransfer(
+        TransferKind.ADJUST, f"increase:{key}", at, amounts, actor_id=actor_id, reason=reason
+    )
+    return move_once(conn, transfer)
+
+
+def reduce(  # noqa: PLR0913 - the facts of a deed, all by keyword
+    conn: Connection,
+    *,
+    allocation_id: UUID,
+    lines: Mapping[Asset, int],
+    actor_id: UUID | None,
+    reason: str,
+    key: str,
+    at: datetime,
+) -> bool:
+    """Take free budget of an allocation back to the programme; False when this key did it before.
+
+    The caller commits.
+
+    Raises:
+        NotEnoughFree: jobs hold or used it; nothing is changed.
+        InvalidAmount: no line, an asset without a line, or an amount that is not above zero.
+        AllocationNotFound: there is no such allocation.
+        AllocationStateRefused: it has ended.
+        KeyReused: the key came before with other amounts, or for another allocation.
+    """
+    require_positive(lines)
+    allocation = lock_allocation(conn, allocation_id)
+    require_lines(allocation, lines)
+    amounts: dict[int, int] = {}
+    for asset, amount in sorted(lines.items()):
+        target = open_account(conn, owner=_PROGRAMME, kind=AccountKind.PROGRAMME, asset=asset)
+        amounts |= {target: amount, allocation.lines[asset].available_id: -amount}
+    transfer = NewTransfer(
+        TransferKind.ADJUST, f"reduce:{key}", at, amounts, actor_id=actor_id, reason=reason
+    )
+    if is_recorded(conn, transfer):
+        return False
+    require_not_ended(allocation)
+    require_free(allocation, lines)
+    return move_once(conn, transfer)
+
+
+def extend(  # noqa: PLR0913 - the facts of a deed, all by keyword
+    conn: Connection,
+    *,
+    allocation_id: UUID,
+    valid_to: datetime,
+    actor_id: UUID | None,
+    reason: str,
+    at: datetime,
+) -> bool:
+    """Let an allocation end later; False when it ends then already. The caller commits.
+
+    Raises:
+        InvalidAmount: that is earlier than it ends now.
+        AllocationNotFound: there is no such allocation.
+        AllocationStateRefused: it has ended, and what was left has expired.
+    """
+    allocation = lock_allocation(conn, allocation_id)
+    if allocation.valid_to == valid_to:
+        return False
+    require_not_ended(allocation)
+    if valid_to < allocation.valid_to:
+        raise InvalidAmount("valid_to", f"must be after {allocation.valid_to.isoformat()}, when it ends now")
+    conn.execute(update(_ALLOCATIONS).where(_ALLOCATIONS.c.id == allocation_id).values(valid_to=valid_to))
+    record_event(
+        conn,
+        allocation_id,
+        AllocationEventKind.EXTENDED,
+        was=allocation.valid_to.isoformat(),
+        became=valid_to.isoformat(),
+        actor_id=actor_id,
+        reason=reason,
+        at=at,
+    )
+    return True
+
+
+def require_positive(lines: Mapping[Asset, int]) -> None:
+    """Refuse what is no amount to be moved.
+
+    Raises:
+        InvalidAmount: no line, an unknown asset, or an amount that is not above zero.
+    """
+    require_amounts(lines, allow_vnd=True)
+    if not lines:
+        raise InvalidAmount("lines", "give at least one amount")
+    for asset, amount in lines.items():
+        if not amount:
+            raise InvalidAmount(asset, "must be above zero")
+
+
+def require_lines(allocation: LockedAllocation, lines: Mapping[Asset, int]) -> None:
+    """Refuse assets that an allocation has no line for.
+
+    Raises:
+        InvalidAmount: it has none.
+    """
+    for asset in lines:
+        if asset not in allocation.lines:
+            raise InvalidAmount(asset, "has no line in this allocation")
+
+
+def require_free(allocation: LockedAllocation, lines: Mapping[Asset, int]) -> None:
+    """Refuse to take more than is free.
+
+    Raises:
+        NotEnoughFree: less is.
+    """
+    for asset, amount in sorted(lines.items()):
+        if amount > (free := allocation.lines[asset].free):
+            raise NotEnoughFree(allocation.id, asset, free, amount)
+
+
+def require_not_ended(allocation: LockedAllocation) -> None:
+    """Refuse to give to, or take from, an allocation that expired or was closed.
+
+    Raises:
+        AllocationStateRefused: it was.
+    """
+    if allocation.has_ended:
+        raise AllocationStateRefused(
+            allocation.id, allocation.state, "Grant a new one, and carry over what was left."
+        )

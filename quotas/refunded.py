@@ -1,0 +1,63 @@
+"""What a job was charged and what of it was given back, asset by asset; one at a time for each job."""
+
+from collections import Counter
+from collections.abc import Mapping
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, exists, func, select
+
+from quotas.amounts import Asset
+from quotas.money import VND
+from quotas.tables import AccountingRecord, AllocationLine, Entry, Transfer, TransferKind, table_of
+
+_RECORDS = table_of(AccountingRecord)
+_LINES = table_of(AllocationLine)
+_TRANSFERS = table_of(Transfer)
+_ENTRIES = table_of(Entry)
+_LATER = _RECORDS.alias("later")
+
+_LATEST_OF_JOB = select(_RECORDS.c.allocation_id, _RECORDS.c.vnd, _RECORDS.c.tres_seconds).where(
+    _RECORDS.c.job_id == bindparam("job"),
+    _RECORDS.c.is_charged,
+    ~exists().where(_LATER.c.run_key == _RECORDS.c.run_key, _LATER.c.revision > _RECORDS.c.revision),
+)
+_REFUNDED = (
+    select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("consumed"))
+    .join_from(_TRANSFERS, _ENTRIES, _ENTRIES.c.transfer_id == _TRANSFERS.c.id)
+    .join(_LINES, _LINES.c.consumed_id == _ENTRIES.c.account_id)
+    .where(_TRANSFERS.c.job_id == bindparam("job"), _TRANSFERS.c.kind == TransferKind.REFUND)
+    .group_by(_LINES.c.allocation_id, _LINES.c.asset)
+)
+_LINES_OF = select(_LINES.c.allocation_id, _LINES.c.asset).where(
+    _LINES.c.allocation_id.in_(bindparam("ids", expanding=True))
+)
+_LOCK_KEY_BITS = 2**63
+
+OfLine = tuple[UUID, Asset]
+"""An allocation and one of its assets."""
+
+
+def lock_charges(conn: Connection, job_id: UUID) -> None:
+    """Let nobody else refund or correct this job's charges until the transaction ends.
+
+    (On SQLite the caller's BEGIN IMMEDIATE locks everything.)
+    """
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock(job_id.int % _LOCK_KEY_BITS)))
+
+
+def charged(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
+    """What its runs cost by the newest revision of each, in the assets that the payer has a line for."""
+    total: Counter[OfLine] = Counter()
+    for row in conn.execute(_LATEST_OF_JOB, {"job": job_id}):
+        total[row.allocation_id, VND] += row.vnd
+        for asset, amount in row.tres_seconds.items():
+            total[row.allocation_id, asset] += amount
+    lines = conn.execute(_LINES_OF, {"ids": list({allocation for allocation, _ in total})})
+    return {(row.allocation_id, row.asset): total[row.allocation_id, row.asset] for row in lines}
+
+
+def refunded(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
+    """What was given back so far, less what a correction took back again."""
+    rows = conn.execute(_REFUNDED, {"job": job_id})
+    return {(row.allocation_id, row.asset): -int(row.consumed) for row in rows}
