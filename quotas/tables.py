@@ -97,9 +97,8 @@ class Project(SQLModel, table=True):
 
 
 class PriceListState(StrEnum):
-    """Where a price list stands. Only drafts change; what is published is kept for ever."""
+    """Where a price list stands: it is kept for ever. Those in the making are in price_tables.py."""
 
-    DRAFT = "draft"
     PUBLISHED = "published"
     RETIRED = "retired"
     """Prices no new job; jobs that were held at it still settle at it."""
@@ -117,6 +116,8 @@ class PriceListRow(SQLModel, table=True):
     valid_from: datetime = Field(sa_type=UtcDateTime)
     published_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     published_by: UUID | None = None
+    retired_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    retired_by: UUID | None = None
 
 
 class PriceItemRow(SQLModel, table=True):

@@ -33,7 +33,6 @@ from quotas.tables import (
     Organisation,
     PriceItemRow,
     PriceListRow,
-    PriceListState,
     Project,
     QuotaLimit,
     TenantState,
@@ -303,7 +302,6 @@ def _rates(connection: Connection, at: datetime) -> LowestRates:
     ever = connection.execute(
         select(col(PriceItemRow.tres), func.min(col(PriceItemRow.rate_vnd_per_hour)))
         .join(PriceListRow, col(PriceListRow.id) == col(PriceItemRow.price_list_id))
-        .where(col(PriceListRow.state) != PriceListState.DRAFT)
         .group_by(col(PriceItemRow.tres))
     ).all()
     now: dict[Tres, int] = {}
