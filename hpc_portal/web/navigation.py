@@ -48,6 +48,14 @@ ENTRIES = (
         needs=Action.AUDIT,
         everywhere=True,
     ),
+    Entry(
+        "/admin/audit",
+        "shield-check",
+        N_("Audit log"),
+        Group.ADMINISTRATION,
+        needs=Action.AUDIT,
+        everywhere=True,
+    ),
     Entry("/settings", "settings", N_("Settings"), Group.SELF),
 )
 """Add a page here to have it in the menu."""

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from hpc_portal.web import (
+    audit,
     change_job,
     clusters,
     files,
@@ -33,6 +34,7 @@ _ROUTERS = (
     quota,
     clusters,
     projects,
+    audit,
     menu,
     settings,
 )
