@@ -13,10 +13,6 @@ QuotaError
 ├── PriceListNotPublished   a price list that is no more, or never was, in force or to come
 ├── DraftNotFound           a price list in the making that was published or discarded
 ├── DraftChanged            somebody edited it in the meantime
-├── PricesChanged           somebody published other prices in the meantime
-├── PriceListNotPublished   a price list that is no more, or never was, in force or to come
-├── DraftNotFound           a price list in the making that was published or discarded
-├── DraftChanged            somebody edited it in the meantime
 ├── UnpricedResource        the price list has no price for something that is used
 ├── HoldNotFound            the ledger holds nothing for that job
 ├── KeyReused               an idempotency key came again with other content
@@ -131,46 +127,6 @@ class NoPriceList(QuotaError):
         super().__init__(
             "No price list is in force. An administrator must publish one before jobs can be priced."
         )
-
-
-class PricesChanged(QuotaError):
-    """Prices were published since the ones that somebody compared theirs with."""
-
-    def __init__(self, seen: int, latest: int) -> None:
-        super().__init__(
-            f"Version {latest} of the prices was published since you compared with version {seen}. "
-            "Look at what differs now, then publish again."
-        )
-        self.seen = seen
-        self.latest = latest
-
-
-class PriceListNotPublished(QuotaError):
-    """A price list that was retired or never published, or that cannot be retired: it is the only one."""
-
-    def __init__(self, version: int, problem: str) -> None:
-        super().__init__(f"Price list {version} {problem}.")
-        self.version = version
-        self.problem = problem
-
-
-class DraftNotFound(QuotaError):
-    """A price list in the making that somebody published or discarded, or that never was."""
-
-    def __init__(self, draft_id: int) -> None:
-        super().__init__(f"There is no draft {draft_id} any more. It was published or discarded.")
-        self.draft_id = draft_id
-
-
-class DraftChanged(QuotaError):
-    """Somebody edited the same draft in the meantime."""
-
-    def __init__(self, name: str, edition: int) -> None:
-        super().__init__(
-            f"Somebody changed the draft {name!r} in the meantime. Load it again, then repeat your change."
-        )
-        self.name = name
-        self.edition = edition
 
 
 class PricesChanged(QuotaError):
