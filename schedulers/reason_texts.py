@@ -57,6 +57,13 @@ ADVICE = {
             "Hãy giảm thời gian chạy, hoặc gửi tác vụ vào phân vùng khác.",
         ),
     ),
+    "ask_tenant": Advice(
+        "administrator",
+        Text(
+            "The project's page says why. It goes on when the suspension ends; or cancel it.",
+            "Trang của dự án cho biết lý do. Tác vụ sẽ đi tiếp khi hết tạm ngừng; hoặc bạn có thể hủy.",
+        ),
+    ),
     "own_limit": Advice(
         "project",
         Text(
@@ -324,6 +331,14 @@ TEXTS: dict[str, Meaning] = {
             "Bộ lập lịch không còn biết tác vụ này; phần không thống kê được thì không bị tính phí.",
         ),
         "administrator",
+    ),
+    "TenantStopped": (
+        Text(
+            "The project or its organisation is suspended: what the portal has not handed to the cluster "
+            "yet waits.",
+            "Dự án hoặc tổ chức đang bị tạm ngừng: tác vụ chưa chuyển cho cụm máy thì phải chờ.",
+        ),
+        "ask_tenant",
     ),
     "NoClusterAccount": (
         Text(

@@ -16,6 +16,7 @@ from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.services import Services
 from hpc_portal.app.settings import Settings, SlurmSettings
+from hpc_portal.app.table_modules import TABLE_MODULES
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole, User
 from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl
 from quotas.grant import grant
@@ -23,6 +24,8 @@ from quotas.pricing import PriceItem
 from quotas.publish_prices import publish_price_list
 from quotas.tables import Organisation, OrganisationKind, Project, TenantState
 from schedulers.cluster import ClusterSnapshot, Node, NodeState, Partition
+
+assert TABLE_MODULES, "imported to fill the metadata"
 
 GRANTED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 PRICES = (

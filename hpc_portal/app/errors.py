@@ -12,6 +12,12 @@
     ├── NameTaken                  someone has that name already
     ├── IdempotencyKeyReused       the same key came with another request
     ├── TenantNotActive            the organisation or project is suspended or closed
+    ├── TenantClosed               it is closed for good, and cannot be resumed
+    ├── InvitationOver             the link was used, revoked or replaced, or its time is over
+    ├── TooManyInvitations         one person or organisation invites more than is reasonable
+    ├── NobodyLeads                a project or organisation would be left without anybody who leads it
+    ├── ClassEnded                 the class is over, and what was left went back to the course
+    ├── RequestNotOpen             a request for quota stands where that cannot be done with it any more
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
     └── WrongCredentials           sign-in failed; does not say which part was wrong
 
@@ -22,6 +28,7 @@ pass through the app unchanged.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as attribute
+from datetime import datetime
 
 
 class PortalError(Exception):
@@ -136,6 +143,66 @@ class TenantNotActive(PortalError):
         self.state = state
         self.reason = reason
         """In the words of whoever suspended or closed it."""
+
+
+class TenantClosed(PortalError):
+    """What is closed stays closed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name} is closed for good. Create a new one instead.")
+        self.name = name
+
+
+class InvitationOver(PortalError):
+    """Nothing can be done with this link; the message does not tell whether it was ever good."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This invitation was used, withdrawn or replaced by a newer one, or its time is over. "
+            "Ask whoever invited you for a new one."
+        )
+
+
+class TooManyInvitations(PortalError):
+    """A limit that keeps the portal from being used to send mails to strangers."""
+
+    def __init__(self, most: int, per: str) -> None:
+        super().__init__(f"There can be at most {most} invitations {per}. Wait, or revoke some first.")
+        self.most = most
+        self.per = per
+
+
+class NobodyLeads(PortalError):
+    """Only administrators may leave a project without a lead, or an organisation without a manager."""
+
+    def __init__(self, name: str, role: str) -> None:
+        super().__init__(f"{name} would have no {role} left. Hand that over to another member first.")
+        self.name = name
+        self.role = role
+
+
+class ClassEnded(PortalError):
+    """Nothing is given out any more in a class that is over."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The class {name} is over. Make a new one for the next term.")
+        self.name = name
+
+
+class RequestNotOpen(PortalError):
+    """A request for quota stands where that cannot be done any more, often because somebody was faster."""
+
+    def __init__(self, request_id: object, deed: str, state: str, *, by: str, at: datetime) -> None:
+        whom = f" by {by}" if by else ""
+        super().__init__(
+            f"The request is {state.replace('_', ' ')} since {at:%Y-%m-%d %H:%M:%S} UTC{whom}, so this "
+            f"({deed.replace('_', ' ')}) cannot be done. Nothing was changed; look at it as it is now."
+        )
+        self.request_id = str(request_id)
+        self.deed = deed
+        self.state = state
+        self.by = by
+        self.at = at
 
 
 class ClusterNotSeenYet(PortalError):

@@ -76,6 +76,8 @@ def refusals(connection: Connection, project_ids: Collection[UUID]) -> dict[UUID
     The projects are locked against a change of state until the transaction ends, as inserting their jobs
     does anyway (a foreign key): whoever suspends one either comes first and is seen here, or finds the jobs.
     """
+    if not project_ids:
+        return {}
     rows = connection.execute(
         _PROJECTS.where(col(Project.id).in_(project_ids)).with_for_update(read=True, key_share=True)
     ).all()

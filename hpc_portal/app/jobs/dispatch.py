@@ -33,6 +33,7 @@ from hpc_portal.app.jobs.record_outcomes import (
     refuse,
 )
 from hpc_portal.app.jobs.submissions import SUBMISSIONS, is_budget_in_force, submission_of
+from hpc_portal.app.paying_projects import STOPPED_PROJECTS
 from hpc_portal.app.tables import Job
 from schedulers.errors import SchedulerUnavailable
 from schedulers.protocol import Feature, Refused, Submission, SubmitOutcome, Uncertain
@@ -78,7 +79,11 @@ def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:
             col(Job.waits_for_jobs).is_(False),
             or_(
                 col(Job.phase) == Phase.DISPATCHING,
-                and_(col(Job.cancel_requested_at).is_(None), col(Job.held_by).is_(None)),
+                and_(
+                    col(Job.cancel_requested_at).is_(None),
+                    col(Job.held_by).is_(None),
+                    col(Job.project_id).not_in(STOPPED_PROJECTS),
+                ),
             ),
             or_(col(Job.not_before).is_(None), col(Job.not_before) <= now),
             or_(col(Job.claimed_until).is_(None), col(Job.claimed_until) <= now),

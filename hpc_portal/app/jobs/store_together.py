@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
-from hpc_portal.app import events
+from hpc_portal.app import events, paying_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.errors import IdempotencyKeyReused
@@ -178,6 +178,16 @@ def _store_apart(
 
 
 def _store_new(connection: Connection, submissions: Sequence[Submission]) -> list[SubmittedJob | Exception]:
+    """A project may have been suspended since a job was prepared: that is decided in this transaction."""
+    refused = paying_projects.refusals(connection, {one.prepared.project_id for one in submissions})
+    going = [one for one in submissions if one.prepared.project_id not in refused]
+    stored = iter(_store_active(connection, going))
+    return [refused.get(one.prepared.project_id) or next(stored) for one in submissions]
+
+
+def _store_active(
+    connection: Connection, submissions: Sequence[Submission]
+) -> list[SubmittedJob | Exception]:
     if not submissions:
         return []
     now = submissions[0].services.clock.now()

@@ -69,5 +69,83 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
         en=Words("%(project)s withdrew its request", "%(by)s withdrew it. %(message)s"),
         path=_REQUEST,
     ),
+    NoticeKind.TENANT_SUSPENDED: NoticeText(
+        vi=Words(
+            "%(tenant)s bị tạm ngừng",
+            "%(by)s đã tạm ngừng %(tenant)s: không gửi được tác vụ mới, tác vụ đang chạy vẫn tiếp tục "
+            "trừ khi bị hủy. Lý do: %(reason)s",
+        ),
+        en=Words(
+            "%(tenant)s is suspended",
+            "%(by)s suspended %(tenant)s: it submits no jobs; what runs goes on unless it was cancelled. "
+            "Reason: %(reason)s",
+        ),
+        path="/quota",
+    ),
+    NoticeKind.TENANT_RESUMED: NoticeText(
+        vi=Words("%(tenant)s hoạt động trở lại", "%(by)s đã cho %(tenant)s gửi tác vụ trở lại. %(reason)s"),
+        en=Words("%(tenant)s may submit again", "%(by)s resumed %(tenant)s. %(reason)s"),
+        path="/quota",
+    ),
+    NoticeKind.TENANT_CLOSED: NoticeText(
+        vi=Words(
+            "%(tenant)s đã đóng",
+            "%(by)s đã đóng hẳn %(tenant)s. Tác vụ và số liệu cũ vẫn xem được. Lý do: %(reason)s",
+        ),
+        en=Words(
+            "%(tenant)s is closed",
+            "%(by)s closed %(tenant)s for good. Its jobs and figures can still be read. Reason: %(reason)s",
+        ),
+        path="/quota",
+    ),
+    NoticeKind.INVITATION: NoticeText(
+        vi=Words(
+            "Lời mời tham gia %(place)s trên cổng HPC Đà Nẵng",
+            "%(by)s mời bạn tham gia %(place)s trên cổng tính toán hiệu năng cao của Đà Nẵng. Mở liên kết "
+            "sau để nhận lời mời (có hiệu lực đến %(expires_at)s, chỉ dùng được một lần):\n\n%(link)s\n\n"
+            "Nếu bạn không biết việc này, cứ bỏ qua thư: sẽ không có gì xảy ra.",
+        ),
+        en=Words(
+            "Invitation to %(place)s on the HPC portal of Da Nang",
+            "%(by)s invites you to %(place)s on the high-performance computing portal of Da Nang. Open this "
+            "link to accept (good until %(expires_at)s, and only once):\n\n%(link)s\n\n"
+            "If you do not know what this is about, ignore this mail: nothing will happen.",
+        ),
+    ),
+    NoticeKind.LEADERSHIP_HANDED_OVER: NoticeText(
+        vi=Words(
+            "%(tenant)s có người phụ trách mới",
+            "%(by)s đã chuyển vai trò phụ trách %(tenant)s từ %(former)s sang %(successor)s.",
+        ),
+        en=Words(
+            "%(tenant)s has a new lead",
+            "%(by)s handed %(tenant)s over from %(former)s to %(successor)s.",
+        ),
+        path="/quota",
+    ),
+    NoticeKind.SEAT_GIVEN: NoticeText(
+        vi=Words(
+            "Bạn được cấp hạn mức trong lớp %(class_name)s",
+            "%(by)s đã cấp cho bạn dự án %(project)s: %(lines)s, dùng đến %(ends_at)s.",
+        ),
+        en=Words(
+            "You have a budget in the class %(class_name)s",
+            "%(by)s gave you the project %(project)s: %(lines)s, until %(ends_at)s.",
+        ),
+        path="/quota",
+    ),
+    NoticeKind.CLASS_ENDED: NoticeText(
+        vi=Words(
+            "Lớp %(class_name)s đã kết thúc",
+            "Dự án của sinh viên đã đóng; hạn mức còn lại về dự án %(project)s: %(lines)s. Phần đang giữ cho "
+            "tác vụ còn chạy sẽ về sau.",
+        ),
+        en=Words(
+            "The class %(class_name)s is over",
+            "The students' projects are closed; what was left went back to %(project)s: %(lines)s. What is "
+            "still held for running jobs follows when they end.",
+        ),
+        path="/classes/{class_id}",
+    ),
 }
 """Every kind has its words; a test compares the facts that both languages name."""
