@@ -12,11 +12,13 @@ from quotas.amounts import Asset
 from quotas.coverage import demanded, uncovered
 from quotas.end_states import DEFAULT_POLICY
 from quotas.errors import KeyReused, NothingCovers
+from quotas.fold_usage import UsageBatch
 from quotas.journal import move, record_transfer
 from quotas.money import VND, Vnd
 from quotas.publish_prices import current_price_list, load_price_list
 from quotas.runs import Charge, PricedRun, RunUsage, content_hash, insert_records, price_run, require_sensible
 from quotas.set_subsidy import load_subsidy, subsidy_of
+from quotas.slice_run import recorded_run
 from quotas.tables import (
     AccountingRecord,
     Allocation,
@@ -102,13 +104,14 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
     at: datetime,
     allocation_id: UUID | None = None,
     policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+    usage: UsageBatch | None = None,
 ) -> DirectCharge:
     """Take what a run used from what is available, even below zero, at the prices of when it started.
 
     It is subsidised as then, too. `allocation_id` pays if that one covered the time and the resources, else
     the one that expires first of those that still have enough, else the last one. The same facts again
-    change nothing; other facts of the same run post only the difference, as a new revision. The caller
-    commits.
+    change nothing; other facts of the same run post only the difference, as a new revision. Given a batch,
+    the caller folds it into the roll-ups, last in the same transaction. The caller commits.
 
     Raises:
         NothingCovers: no allocation of that time can pay for it; nothing is changed.
@@ -119,32 +122,37 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
     require_sensible(run)
     stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
     if stored is not None:
-        return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy)
+        return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy, usage=usage)
     then = run.started_at or run.ended_at
     prices = current_price_list(conn, then)
     subsidy = subsidy_of(conn, project_id, then)
     priced = price_run(run, partition, prices, subsidy, policy)
     lines = _paying_lines(conn, project_id, priced, then, allocation_id)
     payer = _Payer(job_id, project_id, lines[0].allocation_id, prices.id, subsidy.rule_id, partition)
-    if not insert_records(conn, [priced], payer, at):
+    batch = usage or UsageBatch()
+    if not insert_records(conn, [priced], payer, at, usage=batch):
         raise KeyReused(run.run_key)  # by somebody else, in this very moment
     amounts = {line.asset: priced.uses(line.asset) for line in lines}
     _post(conn, lines, amounts, key=f"charge:{run.run_key}", kind=TransferKind.SETTLE, job_id=job_id, at=at)
+    if usage is None:
+        batch.fold(conn)
     charge = Charge(run.run_key, priced.vnd, priced.is_charged, is_new=True)
     return DirectCharge(payer.allocation_id, charge, priced.vnd, dict(run.tres_seconds))
 
 
-def correct_run(
+def correct_run(  # noqa: PLR0913 - the facts of a correction, by keyword
     conn: Connection,
     *,
     job_id: UUID,
     run: RunUsage,
     at: datetime,
     policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+    usage: UsageBatch | None = None,
 ) -> DirectCharge:
     """Post by how much a settled run differs from what was charged, from and to the allocation that paid.
 
-    The newest facts again change nothing. What is still held for the job stays held. The caller commits.
+    The newest facts again change nothing. What is still held for the job stays held. Given a batch, the
+    caller folds it into the roll-ups, last in the same transaction. The caller commits.
 
     Raises:
         LookupError: the run was never settled.
@@ -155,7 +163,7 @@ def correct_run(
     stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
     if stored is None:
         raise LookupError(run.run_key)
-    return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy)
+    return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy, usage=usage)
 
 
 def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
@@ -166,6 +174,7 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     job_id: UUID,
     at: datetime,
     policy: Mapping[JobState, bool],
+    usage: UsageBatch | None,
 ) -> DirectCharge:
     """Post the difference to the newest revision, at its prices and from its lines."""
     before = _Stored(**{name: stored[name] for name in _Stored.__slots__})
@@ -178,12 +187,16 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     subsidy = load_subsidy(conn, before.subsidy_rule_id)
     priced = price_run(run, before.partition, prices, subsidy, policy)
     revision = before.revision + 1
-    if not insert_records(conn, [priced], before, at, revision=revision):
+    batch = usage or UsageBatch()
+    counted = recorded_run(dict(stored))
+    if not insert_records(conn, [priced], before, at, usage=batch, revision=revision, before=counted):
         raise KeyReused(run.run_key)
     lines = _lines_of(conn, before.allocation_id)
     amounts = {line.asset: priced.uses(line.asset) - before.uses(line.asset) for line in lines}
     key = f"correct:{run.run_key}:{revision}"
     _post(conn, lines, amounts, key=key, kind=TransferKind.CORRECT, job_id=job_id, at=at)
+    if usage is None:
+        batch.fold(conn)
     assets = before.tres_seconds.keys() | run.tres_seconds.keys()
     changed = {a: run.tres_seconds.get(a, 0) - before.tres_seconds.get(a, 0) for a in assets}
     charge = Charge(run.run_key, priced.vnd, priced.is_charged, is_new=False, is_revised=True)

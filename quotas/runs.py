@@ -14,9 +14,11 @@ from quotas.amounts import Asset
 from quotas.checks import require_amounts, require_whole
 from quotas.end_states import is_charged
 from quotas.errors import InvalidAmount
+from quotas.fold_usage import UsageBatch
 from quotas.journal import insert_once
 from quotas.money import VND, Vnd
 from quotas.pricing import PriceList, price
+from quotas.slice_run import RecordedRun, recorded_run
 from quotas.subsidies import Subsidy
 from quotas.tables import AccountingRecord, table_of
 from schedulers.jobstate import JobState
@@ -46,6 +48,15 @@ class RunUsage:
     ended_at: datetime
     closes_unit: bool
     """False when the run goes back to the queue: its unit stays held for the next attempt."""
+    cluster: str = ""
+    workload: str = ""
+    """The template's name; "" for none."""
+    used_cpu_seconds: int | None = None
+    """What its processes used; None: nobody measured it."""
+    gpu_busy_seconds: int | None = None
+    """GPUs x seconds at work; None: nobody measured it."""
+    waited_seconds: int | None = None
+    """From when it could have started until it did; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +136,9 @@ def require_sensible(run: RunUsage) -> None:
     """
     require_amounts(run.tres_seconds, allow_vnd=False)
     require_whole("elapsed_seconds", run.elapsed_seconds, most=_LONGEST_RUN_SECONDS)
+    for name in ("used_cpu_seconds", "gpu_busy_seconds", "waited_seconds"):
+        if (amount := getattr(run, name)) is not None:
+            require_whole(name, amount)
     if not run.run_key or len(run.run_key) > _LONGEST_RUN_KEY:
         raise InvalidAmount("run_key", f"must have 1 to {_LONGEST_RUN_KEY} characters: {run.run_key!r}")
     if not run.state.is_terminal:
@@ -153,12 +167,22 @@ def content_hash(run: RunUsage) -> str:
     return sha256(dumps(facts).encode()).hexdigest()
 
 
-def insert_records(
-    conn: Connection, priced: Sequence[PricedRun], payer: Payer, at: datetime, *, revision: int = 0
+def insert_records(  # noqa: PLR0913 - the facts of records, by keyword
+    conn: Connection,
+    priced: Sequence[PricedRun],
+    payer: Payer,
+    at: datetime,
+    *,
+    usage: UsageBatch,
+    revision: int = 0,
+    before: RecordedRun | None = None,
 ) -> set[str]:
-    """Write the records that are not there yet; their keys. The unique key decides, not a look before."""
-    records = [
-        {
+    """Write the records that are not there yet; their keys. The unique key decides, not a look before.
+
+    What they used goes into the batch, which the caller folds; in place of `before`, where it is given.
+    """
+    records = {
+        one.run.run_key: {
             "run_key": one.run.run_key,
             "revision": revision,
             "job_id": payer.job_id,
@@ -178,7 +202,19 @@ def insert_records(
             "subsidy_vnd": one.subsidy_vnd,
             "content_hash": content_hash(one.run),
             "recorded_at": at,
+            "open_from": usage.open_from(conn),
+            "cluster": one.run.cluster,
+            "workload": one.run.workload,
+            "used_cpu_seconds": one.run.used_cpu_seconds,
+            "gpu_busy_seconds": one.run.gpu_busy_seconds,
+            "waited_seconds": one.run.waited_seconds,
         }
         for one in priced
-    ]
-    return set(conn.execute(_INSERT_RECORDS[conn.dialect.name], records).scalars())
+    }
+    new = set(conn.execute(_INSERT_RECORDS[conn.dialect.name], list(records.values())).scalars())
+    if before is not None and new:
+        usage.take_back(before)
+    for key, record in records.items():
+        if key in new:
+            usage.add(recorded_run(record))
+    return new

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from quotas.end_states import DEFAULT_POLICY
 from quotas.errors import KeyReused
+from quotas.fold_usage import UsageBatch
 from quotas.hold_tables import HoldState
 from quotas.holds import HoldLeft, HoldLine, lock_hold, write_left
 from quotas.journal import move, move_within_overdraft, record_transfer
@@ -39,13 +40,14 @@ _STORED_RECORDS = select(
 _KEYS_PER_QUERY = 500
 
 
-def settle_runs(
+def settle_runs(  # noqa: PLR0913 - the facts of a charge, all by keyword
     conn: Connection,
     *,
     job_id: UUID,
     runs: Sequence[RunUsage],
     at: datetime,
     policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+    usage: UsageBatch | None = None,
 ) -> list[Charge]:
     """Record runs of one job that ended, charge them, and release the rest of the units they close.
 
@@ -54,7 +56,8 @@ def settle_runs(
     when the budget does not allow that, the hold stays short (see `quotas.hold.shortfall`).
 
     Runs may come in any order, twice, and after the hold was closed: the sums are the same. There is one
-    charge for each distinct run_key, in the order given. The caller commits, or rolls back on any error.
+    charge for each distinct run_key, in the order given. Given a batch, the caller folds it into the
+    roll-ups, last in the same transaction. The caller commits, or rolls back on any error.
 
     Raises:
         HoldNotFound: nothing was ever held for the job.
@@ -71,11 +74,14 @@ def settle_runs(
     price_list = load_price_list(conn, lines[0].price_list_id)
     subsidy = load_subsidy(conn, lines[0].subsidy_rule_id)
     priced = [price_run(run, lines[0].partition, price_list, subsidy, policy) for run in distinct]
-    new_keys = insert_records(conn, priced, lines[0], at)
+    batch = usage or UsageBatch()
+    new_keys = insert_records(conn, priced, lines[0], at, usage=batch)
     known = [one for one in priced if one.run.run_key not in new_keys]
     stored = _stored_charges(conn, job_id, known) if known else {}
     if new := [one for one in priced if one.run.run_key in new_keys]:
         _post(conn, lines, new, at)
+    if usage is None:
+        batch.fold(conn)
     return [
         stored.get(one.run.run_key) or Charge(one.run.run_key, one.vnd, one.is_charged, is_new=True)
         for one in priced

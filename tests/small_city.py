@@ -19,6 +19,7 @@ from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.table_modules import TABLE_MODULES
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole, User
 from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl
+from quotas.freeze_months import freeze_ddl
 from quotas.grant import grant
 from quotas.pricing import PriceItem
 from quotas.publish_prices import publish_price_list
@@ -88,7 +89,8 @@ def build_city(  # noqa: PLR0913 - a test names the one or two that it cares abo
 
     def create(connection: Connection) -> list[tuple[UUID, UUID, UUID, UUID]]:
         SQLModel.metadata.create_all(connection)
-        for statement in append_only_ddl(connection.dialect.name, (*APPEND_ONLY_TABLES, "audit_record")):
+        protected = append_only_ddl(connection.dialect.name, (*APPEND_ONLY_TABLES, "audit_record"))
+        for statement in [*protected, *freeze_ddl(connection.dialect.name)]:
             connection.execute(text(statement))
         publish_price_list(connection, PRICES, valid_from=GRANTED_AT, actor_id=None, at=GRANTED_AT)
         for name in settings.cluster_names:

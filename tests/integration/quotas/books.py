@@ -14,6 +14,7 @@ from sqlmodel import SQLModel
 from quotas.append_only import append_only_ddl
 from quotas.balance import AssetBalance, balance
 from quotas.errors import QuotaError
+from quotas.freeze_months import freeze_ddl
 from quotas.grant import grant
 from quotas.hold import Held, HoldRequest, hold, hold_together
 from quotas.pricing import PriceItem, PriceList
@@ -70,7 +71,7 @@ def create_tables(engine: Engine) -> None:
     models = {thing for thing in defined if isinstance(thing, type) and hasattr(thing, "__table__")}
     SQLModel.metadata.create_all(engine, tables=[table_of(model) for model in models])
     with engine.begin() as conn:
-        for ddl in append_only_ddl(engine.dialect.name):
+        for ddl in [*append_only_ddl(engine.dialect.name), *freeze_ddl(engine.dialect.name)]:
             conn.exec_driver_sql(ddl)
 
 

@@ -1,13 +1,16 @@
 """The database itself refuses to rewrite the ledger, whoever asks."""
 
+from datetime import date
+
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
 from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl, drop_append_only_ddl
 from quotas.tables import AccountingRecord, Entry, Transfer, table_of
-from tests.integration.quotas.books import Books, create_tables, open_engine, run
+from quotas.usage_tables import ClosedMonth, ClosedStatement
+from tests.integration.quotas.books import START, Books, create_tables, open_engine, run
 
 
 @pytest.fixture
@@ -15,10 +18,28 @@ def settled(books: Books) -> Books:
     """A ledger with at least a row in every append-only table."""
     books.grant(VND=1000)
     books.settle(books.hold(cpu=100).job_id, run("a", seconds=60))
+    month = date(2026, 10, 1)
+    with books.engine.begin() as conn:
+        conn.execute(insert(ClosedMonth).values(month=month, closed_at=START, reason="", sha256="0" * 64))
+        conn.execute(
+            insert(ClosedStatement).values(
+                month=month,
+                project_id=books.project_id,
+                organisation_id=books.project_id,
+                body="{}",
+                sha256="0" * 64,
+            )
+        )
     return books
 
 
-PROTECTED: dict[type[SQLModel], str] = {Transfer: "reason", Entry: "amount", AccountingRecord: "vnd"}
+PROTECTED: dict[type[SQLModel], str] = {
+    Transfer: "reason",
+    Entry: "amount",
+    AccountingRecord: "vnd",
+    ClosedMonth: "reason",
+    ClosedStatement: "body",
+}
 
 
 def test_the_whole_journal_is_protected() -> None:
