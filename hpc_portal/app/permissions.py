@@ -38,6 +38,8 @@ class Action(StrEnum):
     ADMINISTER_JOBS = "administer_jobs"
     """Hold so that only an administrator may release, release such a hold, and let a job overtake others."""
     MANAGE_MEMBERS = "manage_members"
+    REQUEST = "request"
+    """Ask for quota, change such requests and withdraw them."""
     """Invite people, change their places, hand over leadership."""
     STOP_PROJECTS = "stop_projects"
     """Suspend, resume and close projects; a whole organisation takes GRANT."""
@@ -60,6 +62,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
             Action.MANAGE_MEMBERS,
             Action.STOP_PROJECTS,
             Action.SPLIT_BUDGET,
+            Action.REQUEST,
         }
     ),
     Role.PROJECT_LEAD: frozenset(
@@ -72,6 +75,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
             Action.CHANGE_ANY,
             Action.MANAGE_MEMBERS,
             Action.SPLIT_BUDGET,
+            Action.REQUEST,
         }
     ),
     Role.PROJECT_MEMBER: frozenset({Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN, Action.CHANGE_OWN}),
@@ -88,6 +92,7 @@ WHO_MAY: Mapping[Action, str] = {
     Action.MANAGE_MEMBERS: "the project's lead or the organisation's manager",
     Action.STOP_PROJECTS: "the organisation's manager or the city's administrators",
     Action.SPLIT_BUDGET: "the project's lead or the organisation's manager",
+    Action.REQUEST: "the project's lead or the organisation's manager",
     Action.GRANT: "the city's administrators",
     Action.AUDIT: "the city's administrators",
 }
