@@ -17,6 +17,7 @@ from hpc_portal.app.mirror.budgets import direct_qos, portal_qos
 from hpc_portal.app.tables import ExternalUsage, Job, JobTask
 from quotas.charge import DirectCharge, charge_run
 from quotas.errors import InvalidAmount, NoPriceList, NothingCovers, UnpricedResource
+from quotas.fold_usage import UsageBatch
 from quotas.runs import RunUsage
 from quotas.tables import Allocation, Project
 from schedulers.external import ExternalRun
@@ -44,6 +45,7 @@ def charge_job(
     """
     unpaid = []
     told: list[Event] = []
+    usage = UsageBatch()
     counters = _counters(connection, job.tenant.project_id)
     for run in sorted(job.tasks, key=lambda run: run.task_index or 0):
         if run.ended_at is None:
@@ -58,9 +60,10 @@ def charge_job(
                 job_id=job.id,
                 project_id=job.tenant.project_id,
                 partition=run.partition,
-                run=_usage(job, run, run.ended_at),
+                run=_usage(cluster, job, run, run.ended_at),
                 at=at,
                 allocation_id=counter.allocation_id if counter else None,
+                usage=usage,
             )
         except _CANNOT_BE_CHARGED as problem:
             unpaid.append((run, str(problem)))
@@ -71,6 +74,7 @@ def charge_job(
             if paid.charge.is_revised:
                 told.append(Event(job.id, job.tenant.project_id, "job.corrected", _correction(run, paid)))
     events.record(connection, told, at=at)
+    usage.fold(connection)
     return unpaid
 
 
@@ -92,7 +96,8 @@ def _counters(connection: Connection, project_id: UUID) -> dict[str, _Counter]:
     return portal | {direct_qos(row.account, row.id): _Counter(row.id, is_direct=True) for row in rows}
 
 
-def _usage(job: ExternalJob, run: ExternalRun, ended_at: datetime) -> RunUsage:
+def _usage(cluster: str, job: ExternalJob, run: ExternalRun, ended_at: datetime) -> RunUsage:
+    waited = run.started_at - run.submitted_at if run.started_at else None
     return RunUsage(
         run_key=f"{job.id}/{run.task_index}/0",
         user_id=job.tenant.user_id,
@@ -102,6 +107,9 @@ def _usage(job: ExternalJob, run: ExternalRun, ended_at: datetime) -> RunUsage:
         started_at=run.started_at,
         ended_at=ended_at,
         closes_unit=True,
+        cluster=cluster,
+        used_cpu_seconds=round(run.cpu_seconds) if run.cpu_seconds else None,
+        waited_seconds=max(round(waited.total_seconds()), 0) if waited else None,
     )
 
 

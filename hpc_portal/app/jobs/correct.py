@@ -19,6 +19,7 @@ from hpc_portal.app.jobs.settle import KnownUsage, run_id, run_usage
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from quotas.charge import correct_run
+from quotas.fold_usage import UsageBatch
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobUsage
 
@@ -105,7 +106,9 @@ def _settled_runs(connection: Connection, job_ids: Sequence[UUID]) -> Sequence[A
             col(JobTask.allocated_tres),
             col(Job.project_id),
             col(Job.user_id),
+            col(Job.scheduler),
             col(Job.scheduler_job_id),
+            col(Job.template),
             col(Job.submitted_at),
             col(Job.ended_at),
         )
@@ -154,12 +157,14 @@ _CORRECTED_RUN = (
 def _correct(connection: Connection, by_job: Mapping[UUID, Sequence[_Revised]], *, at: datetime) -> None:
     """Post the differences, job by job; the ledger posts each once, however often this is repeated."""
     events.take_turns(connection)
+    usage_batch = UsageBatch()
     corrected: list[dict[str, Any]] = []
     told: list[Event] = []
     for job_id in sorted(by_job):
         total = 0
         for row, usage in by_job[job_id]:
-            change = correct_run(connection, job_id=job_id, run=run_usage(row, usage), at=at).vnd_change
+            revised = run_usage(row, usage)
+            change = correct_run(connection, job_id=job_id, run=revised, at=at, usage=usage_batch).vnd_change
             total += change
             corrected.append(
                 {
@@ -182,3 +187,4 @@ def _correct(connection: Connection, by_job: Mapping[UUID, Sequence[_Revised]], 
             connection.execute(update(Job).where(col(Job.id) == job_id).values(charged_vnd=charged))
     connection.execute(_CORRECTED_RUN, corrected)
     events.record(connection, told, at=at)
+    usage_batch.fold(connection)

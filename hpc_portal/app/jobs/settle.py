@@ -17,6 +17,7 @@ from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
+from quotas.fold_usage import UsageBatch
 from quotas.release import close_hold
 from quotas.runs import RunUsage
 from quotas.settle import settle_runs
@@ -118,7 +119,10 @@ def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
             col(JobTask.gpu_busy_seconds),
             col(Job.project_id),
             col(Job.user_id),
+            col(Job.scheduler),
             col(Job.scheduler_job_id),
+            col(Job.template),
+            col(Job.submitted_at),
         )
         .join(Job, col(Job.id) == col(JobTask.job_id))
         .where(
@@ -180,6 +184,7 @@ def _settle(
 ) -> None:
     """Charge runs, job by job; the ledger counts each run key once, however often this is repeated."""
     events.take_turns(connection)
+    usage = UsageBatch()
     settled: list[dict[str, Any]] = []
     charged: list[dict[str, Any]] = []
     for job_id in sorted(by_job):
@@ -189,6 +194,7 @@ def _settle(
             job_id=job_id,
             runs=[run_usage(row, usages[run_key(row)]) for row in by_job[job_id]],
             at=at,
+            usage=usage,
         )
         cost = {charge.run_key: charge.vnd for charge in charges if charge.is_charged and charge.is_new}
         settled += [
@@ -212,6 +218,7 @@ def _settle(
     connection.execute(_SETTLED_RUN, settled)
     if charged:
         connection.execute(_ADD_CHARGE, charged)
+    usage.fold(connection)
 
 
 def run_key(row: AnyRow) -> str:
@@ -245,7 +252,20 @@ def run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
         elapsed_seconds=usage.elapsed_seconds,
         tres_seconds=times(usage.allocated_tres, usage.elapsed_seconds),
         closes_unit=not row.is_requeued,
+        cluster=row.scheduler,
+        workload=row.template or "",
+        used_cpu_seconds=round(usage.cpu_seconds) if usage.cpu_seconds else None,
+        gpu_busy_seconds=None if usage.gpu_busy_seconds is None else round(usage.gpu_busy_seconds),
+        waited_seconds=_waited_seconds(row, usage),
     )
+
+
+def _waited_seconds(row: AnyRow, usage: JobUsage) -> int | None:
+    """Of the first attempt: when a later one was put back into the queue is not kept."""
+    if row.attempt or usage.started_at is None:
+        return None
+    submitted_at: datetime = row.submitted_at
+    return max(round((usage.started_at - submitted_at).total_seconds()), 0)
 
 
 def _close(connection: Connection, ended: Mapping[UUID, AnyRow], *, at: datetime) -> None:
