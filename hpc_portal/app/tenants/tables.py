@@ -1,10 +1,9 @@
 """Tables of what happens to tenants: changes of their state, invitations, classes and the students' seats."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, CheckConstraint, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from quotas.columns import BigSerial, UtcDateTime
@@ -86,8 +85,8 @@ class ClassPool(SQLModel, table=True):
         Index(
             "ix_class_pool_open",
             "ends_at",
-            sqlite_where=text("returned_at IS NULL"),
-            postgresql_where=text("returned_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
         ),
     )
 
@@ -105,8 +104,6 @@ class ClassPool(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """When its projects were closed: at term end, or before."""
-    returned_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    """When the last đồng that its last jobs left over went back to the course."""
 
 
 class ClassSeat(SQLModel, table=True):
@@ -118,7 +115,7 @@ class ClassSeat(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="project.id", primary_key=True)
     pool_id: UUID = Field(foreign_key="class_pool.id")
     student: str = Field(max_length=254)
-    """A user name, or an address that was invited, as the teacher wrote it, in small letters."""
-    share: dict[str, Any] = Field(sa_type=JSON)
-    """What was given to the student in all, less what was taken back, by asset."""
+    """A user name, or an address that was invited, in small letters."""
+    allocation_id: UUID = Field(foreign_key="allocation.id")
+    """What was split off for them."""
     added_at: datetime = Field(sa_type=UtcDateTime)

@@ -103,7 +103,6 @@ def upgrade() -> None:
         sa.Column("created_by", sa.Uuid(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
-        sa.Column("returned_at", UtcDateTime(), nullable=True),
         sa.ForeignKeyConstraint(
             ["allocation_id"], ["allocation.id"], name=op.f("fk_class_pool_allocation_id_allocation")
         ),
@@ -118,16 +117,19 @@ def upgrade() -> None:
         "ix_class_pool_open",
         "class_pool",
         ["ends_at"],
-        sqlite_where=sa.text("returned_at IS NULL"),
-        postgresql_where=sa.text("returned_at IS NULL"),
+        sqlite_where=sa.text("ended_at IS NULL"),
+        postgresql_where=sa.text("ended_at IS NULL"),
     )
     op.create_table(
         "class_seat",
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("pool_id", sa.Uuid(), nullable=False),
         sa.Column("student", sa.String(length=254), nullable=False),
-        sa.Column("share", sa.JSON(), nullable=False),
+        sa.Column("allocation_id", sa.Uuid(), nullable=False),
         sa.Column("added_at", UtcDateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["allocation_id"], ["allocation.id"], name=op.f("fk_class_seat_allocation_id_allocation")
+        ),
         sa.ForeignKeyConstraint(
             ["pool_id"], ["class_pool.id"], name=op.f("fk_class_seat_pool_id_class_pool")
         ),
