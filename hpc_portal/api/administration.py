@@ -1,4 +1,4 @@
-"""What the city's administrators do: people, organisations, prices."""
+"""What the city's administrators do: people, organisations."""
 
 from http import HTTPStatus
 
@@ -14,8 +14,6 @@ from hpc_portal.api.schemas import (
     OrganisationBody,
     OrganisationMemberBody,
     OrganisationReply,
-    PriceListBody,
-    PriceListReply,
     UserBody,
     UserReply,
 )
@@ -24,10 +22,8 @@ from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.create_organisation import create_organisation
 from hpc_portal.app.accounts.create_user import NewUser, create_user
 from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
-from hpc_portal.app.accounts.publish_prices import publish_prices
 from hpc_portal.app.accounts.set_membership import set_organisation_membership
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
-from quotas.pricing import PriceItem
 
 router = APIRouter(tags=["administration"])
 
@@ -138,17 +134,3 @@ def set_organisation_member(  # noqa: PLR0913 - who, where, what
     """Give a person a place in an organisation, change it, or take it away."""
     set_organisation_membership(services, actor, organisation=slug, username=username, role=body.role)
     identities.forget()
-
-
-@router.get("/prices")
-def prices(services: PortalServices, actor: CurrentActor) -> PriceListReply:
-    """The price list in force."""
-    del actor  # everybody who signs in may know the prices
-    return PriceListReply.model_validate(services.price_list.get())
-
-
-@router.post("/prices", status_code=HTTPStatus.CREATED)
-def add_prices(services: PortalServices, actor: CurrentActor, body: PriceListBody) -> PriceListReply:
-    """Publish the next version of the prices; jobs that are held already keep theirs."""
-    items = [PriceItem(item.tres, item.rate_vnd_per_hour, item.partition) for item in body.items]
-    return PriceListReply.model_validate(publish_prices(services, actor, items, valid_from=body.valid_from))

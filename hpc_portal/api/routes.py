@@ -10,6 +10,7 @@ from hpc_portal.api import (
     job_files,
     jobs,
     mirror,
+    prices,
     projects,
     scripts,
     sign_in,
@@ -18,7 +19,7 @@ from hpc_portal.api import (
 
 _MODULES = (
     *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
-    *(administration, audit, catalogue, mirror),
+    *(administration, audit, catalogue, mirror, prices),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

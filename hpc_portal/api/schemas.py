@@ -290,32 +290,6 @@ class GrantBody(Body):
     reason: Text
 
 
-class PriceItemModel(Body):
-    """What an hour of one unit costs: a CPU, a GPU, a licence; for `mem`, one GiB."""
-
-    model_config = ConfigDict(from_attributes=True, extra="forbid")
-
-    tres: Text
-    rate_vnd_per_hour: Annotated[int, Field(ge=0, lt=2**53)]
-    partition: Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")] | None = None
-    """null for all partitions; a partition's own price goes before it."""
-
-
-class PriceListBody(Body):
-    """The next version of the prices; jobs that are held already keep theirs."""
-
-    items: Annotated[list[PriceItemModel], Field(min_length=1, max_length=1000)]
-    valid_from: datetime | None = None
-    """null means from now on."""
-
-
-class PriceListReply(Reply):
-    """A version of the prices."""
-
-    version: int
-    items: list[PriceItemModel]
-
-
 # --- jobs -----------------------------------------------------------------------------------------------
 
 
@@ -538,7 +512,10 @@ class PricedLineReply(Reply):
     tres: str
     tres_seconds: int
     rate_vnd_per_hour: int
+    list_vnd: int
+    subsidy_vnd: int
     vnd: int
+    """Net: the list price less the subsidy."""
 
 
 class ExpectedStartReply(Reply):
@@ -566,6 +543,9 @@ class EstimateReply(Reply):
     walltime_is_default: bool
     lines: list[PricedLineReply]
     total_vnd: int
+    """Net: the list price less the subsidy."""
+    list_vnd: int
+    subsidy_vnd: int
     needed: dict[str, int]
     available: dict[str, int]
     available_after: dict[str, int]

@@ -22,3 +22,5 @@ class NoticeKind(StrEnum):
     LEADERSHIP_HANDED_OVER = "leadership.handed_over"
     SEAT_GIVEN = "class.seat_given"
     CLASS_ENDED = "class.ended"
+    PRICES_PUBLISHED = "prices.published"
+    """To every organisation's managers."""

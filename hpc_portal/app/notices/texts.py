@@ -147,5 +147,18 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
         ),
         path="/classes/{class_id}",
     ),
+    NoticeKind.PRICES_PUBLISHED: NoticeText(
+        vi=Words(
+            "Bảng giá số %(version)s đã được công bố",
+            "Áp dụng từ %(valid_from_at)s; %(changes)s mức giá thay đổi. Tác vụ đã tạm giữ ngân sách "
+            "vẫn tính theo giá cũ.",
+        ),
+        en=Words(
+            "Version %(version)s of the prices was published",
+            "It applies from %(valid_from_at)s; %(changes)s prices change. Jobs whose budget is held already "
+            "keep the old ones.",
+        ),
+        path="/prices",
+    ),
 }
 """Every kind has its words; a test compares the facts that both languages name."""

@@ -1,0 +1,1 @@
+"""Prices as people meet them: lists in the making and published, subsidies, programmes."""
