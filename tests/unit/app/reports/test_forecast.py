@@ -1,7 +1,7 @@
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpc_portal.app.reports.forecast import LEAST_HISTORY_DAYS, forecast
@@ -77,6 +77,7 @@ def test_a_budget_of_the_past_ends_where_it_ended() -> None:
     assert found.unused.middle == 95
 
 
+@settings(deadline=None, max_examples=25)
 @given(
     st.lists(st.integers(-5, 10**15), min_size=20, max_size=60),
     st.integers(-100, 10**17),

@@ -1,7 +1,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import chain, combinations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpc_portal.app.reports.suppress import LEAST, Shown, suppress
@@ -24,6 +24,7 @@ rows = st.dictionaries(
 )
 
 
+@settings(deadline=None)
 @given(rows)
 def test_nothing_that_can_be_worked_out_comes_from_fewer_than_five_organisations(
     organisations: dict[str, int],
@@ -33,6 +34,7 @@ def test_nothing_that_can_be_worked_out_comes_from_fewer_than_five_organisations
         assert sum(organisations[cell] for cell in cells) >= LEAST, (cells, shown)
 
 
+@settings(deadline=None)
 @given(rows)
 def test_what_harms_nobody_is_shown(organisations: dict[str, int]) -> None:
     shown = suppress(organisations)

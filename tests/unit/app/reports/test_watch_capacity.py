@@ -1,7 +1,7 @@
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hpc_portal.app.reports.watch_capacity import Supply, local_days, supply_of
@@ -49,14 +49,11 @@ def test_midnight_in_da_nang_cuts_an_interval() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0.001, 400_000), min_size=1, max_size=20))
 def test_intervals_in_a_row_count_every_second_once(steps: list[float]) -> None:
     marks = [NOON]
     for step in steps:
         marks.append(marks[-1] + timedelta(seconds=step))
-    counted = sum(
-        seconds
-        for since, until in pairwise(marks)
-        for _, seconds in local_days(since, until)
-    )
+    counted = sum(seconds for since, until in pairwise(marks) for _, seconds in local_days(since, until))
     assert counted == int(marks[-1].timestamp()) - int(marks[0].timestamp())

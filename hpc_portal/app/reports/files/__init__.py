@@ -1,0 +1,1 @@
+"""Files that a report can be taken away as: CSV, XLSX, PDF and JSON."""
