@@ -11,6 +11,12 @@ from hpc_portal.app.errors import InvalidEntry, NotFound, Problem, ProjectNotFou
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole
+from hpc_portal.app.tenants.keep_a_lead import (
+    lock_organisation,
+    require_a_lead,
+    require_a_manager,
+    require_leads_in,
+)
 from quotas.tables import Project
 
 
@@ -19,12 +25,13 @@ def set_organisation_membership(
 ) -> None:
     """Make a person a member or manager; None ends it, and their places in its projects with it.
 
-    Managers may change and end memberships of their own organisation; only administrators bring people in,
-    since otherwise a manager could find out who else has an account.
+    Managers may change and end memberships of their own organisation; they bring people in by invitation,
+    since otherwise they could find out who else has an account.
 
     Raises:
         NotFound: no such organisation or person, or none that the actor may see.
         NotAllowed: the actor sees it, but may not.
+        NobodyLeads: it would have no manager left, or one of its projects no lead; see `hand_over`.
     """
     now = services.clock.now()
 
@@ -36,6 +43,7 @@ def set_organisation_membership(
             organisation_id=organisation_id,
             hidden_as=NotFound("organisation", organisation),
         )
+        lock_organisation(connection, organisation_id)
         user_id = find_user(connection, username)
         place = (
             col(OrganisationMember.organisation_id) == organisation_id,
@@ -46,6 +54,7 @@ def set_organisation_membership(
             raise NotFound("user", username)
         connection.execute(delete(OrganisationMember).where(*place))
         if role is None:
+            require_leads_in(connection, actor, organisation_id, user_id)
             projects = select(col(Project.id)).where(col(Project.organisation_id) == organisation_id)
             connection.execute(
                 delete(ProjectMember).where(
@@ -56,6 +65,8 @@ def set_organisation_membership(
             connection.execute(
                 insert(OrganisationMember).values(organisation_id=organisation_id, user_id=user_id, role=role)
             )
+        if was is OrganisationRole.MANAGER and role is not OrganisationRole.MANAGER:
+            require_a_manager(connection, actor, organisation_id, organisation)
         audit.record(
             connection,
             at=now,
@@ -79,6 +90,7 @@ def set_project_membership(
         NotAllowed: the actor sees it, but may not.
         InvalidEntry: the person is not in the organisation; also when there is no such person, so that a lead
             cannot find out who else has an account.
+        NobodyLeads: it would have no lead left; see `hand_over`.
     """
     now = services.clock.now()
 
@@ -91,12 +103,12 @@ def set_project_membership(
             project_id=project.id,
             hidden_as=ProjectNotFound(account),
         )
+        lock_organisation(connection, project.organisation_id)
         stranger = InvalidEntry(
             [
                 Problem(
                     "username",
-                    f"{username} is not in the project's organisation. "
-                    "Ask the city's administrators to add them.",
+                    f"{username} is not in the project's organisation. Invite them by e-mail.",
                 )
             ]
         )
@@ -121,6 +133,8 @@ def set_project_membership(
             connection.execute(
                 insert(ProjectMember).values(project_id=project.id, user_id=user_id, role=role)
             )
+        if was is ProjectRole.LEAD and role is not ProjectRole.LEAD:
+            require_a_lead(connection, actor, project.id, account)
         audit.record(
             connection,
             at=now,
