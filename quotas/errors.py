@@ -14,11 +14,14 @@ QuotaError
 ├── DraftNotFound           a price list in the making that was published or discarded
 ├── DraftChanged            somebody edited it in the meantime
 ├── UnpricedResource        the price list has no price for something that is used
+├── MonthNotClosable        closed, not over, an earlier one open, or something of it is not settled
 ├── HoldNotFound            the ledger holds nothing for that job
 ├── KeyReused               an idempotency key came again with other content
 └── InvalidAmount           a number or name that makes no sense (also a ValueError)
 """
 
+from datetime import date
+from enum import StrEnum
 from uuid import UUID
 
 from quotas.amounts import format_amount
@@ -180,6 +183,37 @@ class UnpricedResource(QuotaError):
         self.tres = tres
         self.partition = partition
         self.version = version
+
+
+class MonthRefusal(StrEnum):
+    """Why a month cannot be closed."""
+
+    CLOSED = "closed"
+    EARLIER_IS_OPEN = "earlier_is_open"
+    NOT_OVER = "not_over"
+    UNSETTLED = "unsettled"
+
+
+class MonthNotClosable(QuotaError):
+    """A month that cannot be closed now."""
+
+    def __init__(
+        self, month: date, why: MonthRefusal, *, earlier: date | None = None, unsettled: int = 0
+    ) -> None:
+        explained = {
+            MonthRefusal.CLOSED: "it is closed already.",
+            MonthRefusal.EARLIER_IS_OPEN: f"{earlier or month:%Y-%m} is open. Close months in their order.",
+            MonthRefusal.NOT_OVER: "it has not been over for an hour. Try again then.",
+            MonthRefusal.UNSETTLED: (
+                f"{unsettled} ended runs of it are not settled. Wait for them, or close it with a reason: "
+                "what they used is then posted to the next month, as late."
+            ),
+        }
+        super().__init__(f"{month:%Y-%m} cannot be closed: {explained[why]}")
+        self.month = month
+        self.why = why
+        self.earlier = earlier
+        self.unsettled = unsettled
 
 
 class HoldNotFound(QuotaError):

@@ -121,6 +121,7 @@ class UsageAsset(SQLModel, table=True):
     """What was used of each TRES, and charged of each asset, by allocation and month: statements."""
 
     __tablename__ = "usage_asset"
+    __table_args__ = (Index("ix_usage_asset_project", "project_id", "month"),)
 
     month: date = Field(primary_key=True)
     is_late: bool = Field(primary_key=True)

@@ -57,6 +57,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     quotas.DraftNotFound: ProblemKind(404, "draft-not-found", "Draft not found"),
     quotas.DraftChanged: ProblemKind(409, "draft-changed", "Somebody else changed the draft"),
     quotas.UnpricedResource: ProblemKind(422, "unpriced-resource", "A resource has no price"),
+    quotas.MonthNotClosable: ProblemKind(409, "month-not-closable", "The month cannot be closed now"),
     quotas.HoldNotFound: ProblemKind(409, "hold-not-found", "Nothing is held for the job"),
     quotas.KeyReused: ProblemKind(409, "key-reused", "An idempotency key was reused"),
     quotas.InvalidAmount: ProblemKind(422, "invalid-amount", "An amount makes no sense"),

@@ -101,6 +101,7 @@ def _roll_ups() -> None:
             "month", "is_late", "project_id", "allocation_id", "asset", name="pk_usage_asset"
         ),
     )
+    op.create_index("ix_usage_asset_project", "usage_asset", ["project_id", "month"])
 
 
 def _respects() -> list[sa.Column[Any]]:
