@@ -16,6 +16,8 @@ from quotas.fold_usage import UsageBatch
 from quotas.journal import move, record_transfer
 from quotas.money import VND, Vnd
 from quotas.publish_prices import current_price_list, load_price_list
+from quotas.refund import reclaim_excess
+from quotas.refunded import lock_charges
 from quotas.runs import Charge, PricedRun, RunUsage, content_hash, insert_records, price_run, require_sensible
 from quotas.set_subsidy import load_subsidy, subsidy_of
 from quotas.slice_run import recorded_run
@@ -183,6 +185,7 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     if before.content_hash == content_hash(run):
         charge = Charge(run.run_key, before.vnd, before.is_charged, is_new=False)
         return DirectCharge(before.allocation_id, charge, 0, {})
+    lock_charges(conn, job_id)
     prices = load_price_list(conn, before.price_list_id)
     subsidy = load_subsidy(conn, before.subsidy_rule_id)
     priced = price_run(run, before.partition, prices, subsidy, policy)
@@ -194,6 +197,7 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     lines = _lines_of(conn, before.allocation_id)
     amounts = {line.asset: priced.uses(line.asset) - before.uses(line.asset) for line in lines}
     key = f"correct:{run.run_key}:{revision}"
+    reclaim_excess(conn, job_id, key=key, at=at)
     _post(conn, lines, amounts, key=key, kind=TransferKind.CORRECT, job_id=job_id, at=at)
     if usage is None:
         batch.fold(conn)

@@ -82,6 +82,26 @@ def refund(  # noqa: PLR0913 - the facts of a deed, all by keyword
     return Refunded(given, is_new=True)
 
 
+def reclaim_excess(conn: Connection, job_id: UUID, *, key: str, at: datetime) -> None:
+    """Take back what was refunded beyond what a job costs now, since a correction made it cheaper.
+
+    Call it when the new revision is written and before its difference is posted: consumed never goes below
+    zero in between. The caller has locked the job's charges.
+    """
+    given = refunded(conn, job_id)
+    if not any(given.values()):
+        return
+    cost = charged(conn, job_id)
+    excess = {
+        line: amount - cost.get(line, 0) for line, amount in given.items() if amount > cost.get(line, 0)
+    }
+    if excess:
+        locked = lock_allocations(conn, {allocation for allocation, _ in excess})
+        back = entries(locked, {line: -amount for line, amount in excess.items()})
+        reason = "the job was corrected to cost less than was refunded"
+        move_once(conn, NewTransfer(TransferKind.REFUND, f"reclaim:{key}", at, back, job_id, reason=reason))
+
+
 def entries(locked: Mapping[UUID, LockedAllocation], given: Mapping[OfLine, int]) -> dict[int, int]:
     """By account: from consumed to available, for amounts by allocation and asset."""
     moved: dict[int, int] = {}

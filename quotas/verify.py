@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
 
-from sqlalchemy import Connection, exists, func, literal, select
+from sqlalchemy import Connection, case, exists, func, literal, select
 
 from quotas.amounts import Asset
 from quotas.hold_tables import HoldState, QuotaHold
 from quotas.money import VND
+from quotas.refunded import charged
 from quotas.tables import (
     AccountingRecord,
+    AccountKind,
+    Allocation,
     AllocationLine,
     Entry,
     LedgerAccount,
@@ -26,6 +30,19 @@ _ENTRIES = table_of(Entry)
 _LINES = table_of(AllocationLine)
 _HOLDS = table_of(QuotaHold)
 _RECORDS = table_of(AccountingRecord)
+_ALLOCATIONS = table_of(Allocation)
+
+_FROM_OUTSIDE = frozenset(
+    {TransferKind.GRANT, TransferKind.ADJUST, TransferKind.MOVE, TransferKind.CARRY, TransferKind.EXPIRE}
+)
+"""Kinds that change how much an allocation has; all others move it between its own accounts."""
+_REFUNDS_BY_LINE = (
+    select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("consumed"))
+    .join_from(_TRANSFERS, _ENTRIES, _ENTRIES.c.transfer_id == _TRANSFERS.c.id)
+    .join(_LINES, _LINES.c.consumed_id == _ENTRIES.c.account_id)
+    .where(_TRANSFERS.c.kind == TransferKind.REFUND)
+    .group_by(_LINES.c.allocation_id, _LINES.c.asset)
+)
 
 
 class Rule(StrEnum):
@@ -36,9 +53,16 @@ class Rule(StrEnum):
     BALANCE_IS_SUM_OF_ENTRIES = "balance_is_sum_of_entries"
     HELD_IS_OPEN_HOLDS = "held_is_open_holds"
     CONSUMED_IS_CHARGED_RUNS = "consumed_is_charged_runs"
-    """Each run as its newest revision has it."""
+    """Each run as its newest revision has it, less what was refunded."""
     GRANTED_IS_ALL_THERE_IS = "granted_is_all_there_is"
-    """What was granted to an allocation is available, held or consumed."""
+    """What came into an allocation, less what left it, is available, held or consumed."""
+    REFUNDS_WITHIN_CHARGES = "refunds_within_charges"
+    """No job got back more than it was charged."""
+    CHILDREN_WITHIN_PARENT = "children_within_parent"
+    """What was split off a grant never uses more than that grant."""
+    EXPIRED_IS_WHAT_EXPIRED = "expired_is_what_expired"
+    ALL_IS_ZERO = "all_is_zero"
+    """The sum of all balances, for each asset."""
     WITHIN_OVERDRAFT = "within_overdraft"
     """Broken by runs that used more than was held for them: no error of ours, but somebody must look."""
 
@@ -66,6 +90,10 @@ def verify(conn: Connection) -> list[Discrepancy]:
         *_held_is_open_holds(conn),
         *_consumed_is_charged_runs(conn),
         *_granted_is_all_there_is(conn),
+        *_refunds_within_charges(conn),
+        *_children_within_parents(conn),
+        *_expired_is_what_expired(conn),
+        *_all_is_zero(conn),
         *_within_overdraft(conn),
     ]
 
@@ -119,7 +147,7 @@ def _held_is_open_holds(conn: Connection) -> Iterator[Discrepancy]:
 
 
 def _consumed_is_charged_runs(conn: Connection) -> Iterator[Discrepancy]:
-    charged: Counter[tuple[object, Asset]] = Counter()
+    expected: Counter[tuple[object, Asset]] = Counter()
     later = _RECORDS.alias("later")
     is_superseded = exists().where(
         later.c.run_key == _RECORDS.c.run_key, later.c.revision > _RECORDS.c.revision
@@ -128,39 +156,42 @@ def _consumed_is_charged_runs(conn: Connection) -> Iterator[Discrepancy]:
         _RECORDS.c.is_charged, ~is_superseded
     )
     for record in conn.execute(records).yield_per(10_000):
-        charged[record.allocation_id, VND] += record.vnd
+        expected[record.allocation_id, VND] += record.vnd
         for name, amount in record.tres_seconds.items():
-            charged[record.allocation_id, name] += amount
+            expected[record.allocation_id, name] += amount
+    for row in conn.execute(_REFUNDS_BY_LINE):
+        expected[row.allocation_id, row.asset] += int(row.consumed)
     consumed = select(_LINES.c.allocation_id, _LINES.c.asset, _ACCOUNTS.c.balance).join_from(
         _LINES, _ACCOUNTS, _ACCOUNTS.c.id == _LINES.c.consumed_id
     )
     for row in conn.execute(consumed):
-        expected = charged[row.allocation_id, row.asset]
-        if expected != row.balance:
+        wanted = expected[row.allocation_id, row.asset]
+        if wanted != row.balance:
             yield Discrepancy(
                 Rule.CONSUMED_IS_CHARGED_RUNS,
                 f"allocation {row.allocation_id}",
                 row.asset,
-                expected,
+                wanted,
                 row.balance,
             )
 
 
 def _granted_is_all_there_is(conn: Connection) -> Iterator[Discrepancy]:
-    granted = (
+    """Granted + adjusted + moved and carried in - moved and carried out - expired, against what is there."""
+    into = (
         select(_ENTRIES.c.account_id, func.sum(_ENTRIES.c.amount).label("amount"))
         .join_from(_ENTRIES, _TRANSFERS, _TRANSFERS.c.id == _ENTRIES.c.transfer_id)
-        .where(_TRANSFERS.c.kind == TransferKind.GRANT)
+        .where(_TRANSFERS.c.kind.in_(_FROM_OUTSIDE))
         .group_by(_ENTRIES.c.account_id)
         .subquery()
     )
     own_accounts = [_LINES.c.available_id, _LINES.c.held_id, _LINES.c.consumed_id]
     total = func.sum(_ACCOUNTS.c.balance)
-    expected = func.coalesce(granted.c.amount, 0)
+    expected = func.coalesce(into.c.amount, 0)
     wrong = (
         select(_LINES.c.allocation_id, _LINES.c.asset, expected.label("granted"), total.label("total"))
         .join_from(_LINES, _ACCOUNTS, _ACCOUNTS.c.id.in_(own_accounts))
-        .outerjoin(granted, granted.c.account_id == _LINES.c.available_id)
+        .outerjoin(into, into.c.account_id == _LINES.c.available_id)
         .group_by(_LINES.c.allocation_id, _LINES.c.asset, expected)
         .having(total != expected)
     )
@@ -171,6 +202,93 @@ def _granted_is_all_there_is(conn: Connection) -> Iterator[Discrepancy]:
             row.asset,
             int(row.granted),
             int(row.total),
+        )
+
+
+def _refunds_within_charges(conn: Connection) -> Iterator[Discrepancy]:
+    refunds = (
+        select(_TRANSFERS.c.job_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("consumed"))
+        .join_from(_TRANSFERS, _ENTRIES, _ENTRIES.c.transfer_id == _TRANSFERS.c.id)
+        .join(_LINES, _LINES.c.consumed_id == _ENTRIES.c.account_id)
+        .where(_TRANSFERS.c.kind == TransferKind.REFUND)
+        .group_by(_TRANSFERS.c.job_id, _LINES.c.asset)
+    )
+    costs: dict[UUID, Counter[Asset]] = {}
+    for row in conn.execute(refunds).all():
+        if row.job_id not in costs:
+            costs[row.job_id] = Counter()
+            for (_, asset), amount in charged(conn, row.job_id).items():
+                costs[row.job_id][asset] += amount
+        given, cost = -int(row.consumed), costs[row.job_id][row.asset]
+        if not 0 <= given <= cost:
+            yield Discrepancy(Rule.REFUNDS_WITHIN_CHARGES, f"job {row.job_id}", row.asset, cost, given)
+
+
+def _all_is_zero(conn: Connection) -> Iterator[Discrepancy]:
+    total = func.sum(_ACCOUNTS.c.balance)
+    off = select(_ACCOUNTS.c.asset, total.label("total")).group_by(_ACCOUNTS.c.asset).having(total != 0)
+    for row in conn.execute(off):
+        yield Discrepancy(Rule.ALL_IS_ZERO, "ledger", row.asset, 0, int(row.total))
+
+
+def _children_within_parents(conn: Connection) -> Iterator[Discrepancy]:
+    """What allocations that were split off a grant used and hold, against that grant; overruns apart."""
+    inflow = (
+        select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("amount"))
+        .join_from(_LINES, _ENTRIES, _ENTRIES.c.account_id == _LINES.c.available_id)
+        .join(_TRANSFERS, _TRANSFERS.c.id == _ENTRIES.c.transfer_id)
+        .where(_TRANSFERS.c.kind.in_(_FROM_OUTSIDE - {TransferKind.MOVE, TransferKind.EXPIRE}))
+        .group_by(_LINES.c.allocation_id, _LINES.c.asset)
+        .subquery()
+    )
+    parent = _ALLOCATIONS.alias("parent")
+    available, held, consumed = (_ACCOUNTS.alias(name) for name in ("available", "held", "consumed"))
+    overrun = case((available.c.balance < 0, available.c.balance), else_=0)
+    used = func.sum(held.c.balance + consumed.c.balance + overrun)
+    granted = func.coalesce(inflow.c.amount, 0)
+    over = (
+        select(_ALLOCATIONS.c.parent_id, _LINES.c.asset, used.label("used"), granted.label("granted"))
+        .join_from(_ALLOCATIONS, _LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
+        .join(available, available.c.id == _LINES.c.available_id)
+        .join(held, held.c.id == _LINES.c.held_id)
+        .join(consumed, consumed.c.id == _LINES.c.consumed_id)
+        .join(parent, (parent.c.id == _ALLOCATIONS.c.parent_id) & parent.c.parent_id.is_(None))
+        .outerjoin(inflow, (inflow.c.allocation_id == parent.c.id) & (inflow.c.asset == _LINES.c.asset))
+        .group_by(_ALLOCATIONS.c.parent_id, _LINES.c.asset, granted)
+        .having(used > granted)
+    )
+    for row in conn.execute(over):
+        yield Discrepancy(
+            Rule.CHILDREN_WITHIN_PARENT,
+            f"allocation {row.parent_id}",
+            row.asset,
+            int(row.granted),
+            int(row.used),
+        )
+
+
+def _expired_is_what_expired(conn: Connection) -> Iterator[Discrepancy]:
+    """What expired, by the journal, is in the expired accounts, less what was carried on."""
+    expired = _ACCOUNTS.alias("expired")
+    booked = (
+        select(func.coalesce(func.sum(_ENTRIES.c.amount), 0))
+        .join_from(_ENTRIES, _TRANSFERS, _TRANSFERS.c.id == _ENTRIES.c.transfer_id)
+        .where(
+            _ENTRIES.c.account_id == expired.c.id,
+            _TRANSFERS.c.kind.in_([TransferKind.EXPIRE, TransferKind.CARRY]),
+        )
+        .scalar_subquery()
+    )
+    wrong = select(expired.c.owner_id, expired.c.asset, expired.c.balance, booked.label("booked")).where(
+        expired.c.kind == AccountKind.EXPIRED, (expired.c.balance != booked) | (expired.c.balance < 0)
+    )
+    for row in conn.execute(wrong):
+        yield Discrepancy(
+            Rule.EXPIRED_IS_WHAT_EXPIRED,
+            f"allocation {row.owner_id}",
+            row.asset,
+            int(row.booked),
+            row.balance,
         )
 
 

@@ -1,22 +1,24 @@
 """The database itself refuses to rewrite the ledger, whoever asks."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import delete, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
+from quotas.allocation_tables import AllocationEvent
 from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl, drop_append_only_ddl
 from quotas.tables import AccountingRecord, Entry, Transfer, table_of
 from quotas.usage_tables import ClosedMonth, ClosedStatement
-from tests.integration.quotas.books import START, Books, create_tables, open_engine, run
+from tests.integration.quotas.books import END, START, Books, create_tables, open_engine, run
+from tests.integration.quotas.steward import Steward
 
 
 @pytest.fixture
 def settled(books: Books) -> Books:
     """A ledger with at least a row in every append-only table."""
-    books.grant(VND=1000)
+    Steward(books).extend(books.grant(VND=1000), END + timedelta(days=1))
     books.settle(books.hold(cpu=100).job_id, run("a", seconds=60))
     month = date(2026, 10, 1)
     with books.engine.begin() as conn:
@@ -39,6 +41,7 @@ PROTECTED: dict[type[SQLModel], str] = {
     AccountingRecord: "vnd",
     ClosedMonth: "reason",
     ClosedStatement: "body",
+    AllocationEvent: "reason",
 }
 
 
