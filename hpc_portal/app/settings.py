@@ -94,6 +94,10 @@ class Settings(BaseSettings):
     """Folder for the SQLite file, sockets and the embedded node; created when missing."""
     workspace_root: Path | None = None
     """Folder of all job workspaces, shared with the nodes; default: `workspaces` in state_dir."""
+    attachment_root: Path | None = None
+    """Folder of the files attached to requests, shared by all web processes; default: in state_dir."""
+    capacity_availability_percent: int = Field(default=85, ge=1, le=100)
+    """How much of the clusters' hours can be promised: the rest is maintenance, failures and idle gaps."""
     database_url: str = ""
     """SQLAlchemy URL; empty means SQLite in state_dir. PostgreSQL: postgresql+psycopg://..."""
     database_pool_size: int = Field(default=10, ge=1, le=200)
@@ -201,6 +205,11 @@ class Settings(BaseSettings):
     def effective_database_url(self) -> str:
         """The database URL with the default filled in."""
         return self.database_url or f"sqlite:///{(self.state_dir / 'portal.db').absolute()}"
+
+    @property
+    def effective_attachment_root(self) -> Path:
+        """The folder of attachments with the default filled in; absolute."""
+        return (self.attachment_root or self.state_dir / "attachments").absolute()
 
     @property
     def effective_workspace_root(self) -> Path:

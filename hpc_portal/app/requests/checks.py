@@ -187,11 +187,11 @@ def _extension_problems(end: datetime | None, target: Target | None, now: dateti
         )
     if end <= now:
         found.append(Problem("valid_to", "This period is over. Choose one that has not ended."))
-    if end - target.valid_from > LONGEST_PERIOD:
+    if end - now > LONGEST_PERIOD:
         found.append(
             Problem(
                 "valid_to",
-                "An allocation lasts at most %(days)s days. Ask for a new one.",
+                "Ask for a day within the next %(days)s days.",
                 {"days": LONGEST_PERIOD.days},
             )
         )
