@@ -166,8 +166,8 @@ def _measures(run: RecordedRun, part: Slice) -> Measures:
         part.gpu_busy_seconds,
         int(has_wait),
         (run.waited_seconds or 0) if has_wait else 0,
-        part.list_vnd,
-        part.list_vnd - part.vnd,
+        part.vnd + part.subsidy_vnd,
+        part.subsidy_vnd,
         part.vnd,
     )
 
@@ -176,8 +176,8 @@ def _assets(run: RecordedRun, part: Slice) -> Iterable[tuple[Asset, int, int]]:
     """Of each asset, what was used and what was charged."""
     for name, amount in part.tres_seconds.items():
         yield name, amount, amount if run.is_charged else 0
-    if part.list_vnd:
-        yield VND, part.list_vnd, part.vnd
+    if list_vnd := part.vnd + part.subsidy_vnd:
+        yield VND, list_vnd, part.vnd
 
 
 def _month_keys(key: DayKey) -> Iterable[MonthKey]:

@@ -64,8 +64,8 @@ class Slice:
     is_last: bool
     elapsed_seconds: int
     tres_seconds: Mapping[Asset, int]
-    list_vnd: Vnd
     vnd: Vnd
+    subsidy_vnd: Vnd
     used_cpu_seconds: int
     gpu_busy_seconds: int
 
@@ -77,11 +77,10 @@ def slice_run(run: RecordedRun) -> list[Slice]:
     whole seconds: a TRES that was held throughout has exactly its count x the slice's seconds. Each cut is
     the difference of two rounded running sums (`quotas.money.split`), so that nothing is lost or made up.
     """
-    list_vnd = run.vnd + run.subsidy_vnd
     used_cpu, gpu_busy = run.used_cpu_seconds or 0, run.gpu_busy_seconds or 0
     last = city_day(run.ended_at)
     if not run.elapsed_seconds or run.started_at is None or city_day(run.started_at) >= last:
-        whole = (run.elapsed_seconds, run.tres_seconds, list_vnd, run.vnd, used_cpu, gpu_busy)
+        whole = (run.elapsed_seconds, run.tres_seconds, run.vnd, run.subsidy_vnd, used_cpu, gpu_busy)
         return [Slice(last, True, *whole)]
     days, weights = _time_by_day(run.started_at, run.ended_at)
     seconds = split(run.elapsed_seconds, weights)
@@ -92,8 +91,8 @@ def slice_run(run: RecordedRun) -> list[Slice]:
             is_last=number == len(days) - 1,
             elapsed_seconds=part[0],
             tres_seconds={name: parts[number] for name, parts in tres_parts.items() if parts[number]},
-            list_vnd=part[1],
-            vnd=part[2],
+            vnd=part[1],
+            subsidy_vnd=part[2],
             used_cpu_seconds=part[3],
             gpu_busy_seconds=part[4],
         )
@@ -101,8 +100,8 @@ def slice_run(run: RecordedRun) -> list[Slice]:
             zip(
                 days,
                 seconds,
-                split(list_vnd, seconds),
                 split(run.vnd, seconds),
+                split(run.subsidy_vnd, seconds),
                 split(used_cpu, seconds),
                 split(gpu_busy, seconds),
                 strict=True,

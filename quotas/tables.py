@@ -316,6 +316,7 @@ class AccountingRecord(SQLModel, table=True):
         CheckConstraint("elapsed_seconds >= 0 AND vnd >= 0 AND revision >= 0", name="not_negative"),
         CheckConstraint("subsidy_vnd >= 0", name="subsidy_not_negative"),
         Index("ix_accounting_record_project", "project_id", "ended_at"),
+        Index("ix_accounting_record_ended", "ended_at"),
         Index(
             "ix_accounting_record_uncharged",
             "allocation_id",

@@ -60,6 +60,7 @@ def upgrade() -> None:
         sa.Column("waited_seconds", sa.BigInteger(), nullable=True),
     ):
         op.add_column("accounting_record", column)
+    op.create_index("ix_accounting_record_ended", "accounting_record", ["ended_at"])
     dialect = op.get_bind().dialect.name
     for statement in [*append_only_ddl(dialect, _APPEND_ONLY), *freeze_ddl(dialect)]:
         op.execute(statement)
@@ -193,6 +194,7 @@ def downgrade() -> None:
         "open_from",
     ):
         op.drop_column("accounting_record", column)
+    op.drop_index("ix_accounting_record_ended", table_name="accounting_record")
     op.drop_index("ix_transfer_few", table_name="transfer")
     for table in (
         "discrepancy",
