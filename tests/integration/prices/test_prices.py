@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.accounts.set_membership import set_organisation_membership
 from hpc_portal.app.audit_log.read import list_audit
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.errors import InvalidEntry, NotAllowed, NotFound
@@ -18,6 +19,7 @@ from hpc_portal.app.prices import queries
 from hpc_portal.app.prices.draft import change_draft, discard_draft, draft_prices
 from hpc_portal.app.prices.publish import publish_draft, publish_prices, retire_prices
 from hpc_portal.app.prices.queries import Standing
+from hpc_portal.app.tables import OrganisationRole
 from quotas.compare_prices import PriceChange, Unpriced
 from quotas.errors import DraftChanged, DraftNotFound, InvalidAmount, PriceListNotPublished, PricesChanged
 from quotas.pricing import PriceItem, PriceList
@@ -201,6 +203,14 @@ def test_only_administrators_touch_prices_and_nothing_wrong_gets_in(city: City) 
 
 
 def test_managers_are_told_of_new_prices(city: City) -> None:
+    for tenant in (city.chips, city.rivals):
+        set_organisation_membership(
+            city.services,
+            OPERATOR,
+            organisation=f"{tenant.account}-org",
+            username=tenant.lead.username,
+            role=OrganisationRole.MANAGER,
+        )
     publish_prices(city.services, OPERATOR, DEARER)
     with city.services.engine.connect() as connection:
         told = connection.execute(select(col(Notice.kind), col(Notice.facts), col(Notice.user_id))).all()
