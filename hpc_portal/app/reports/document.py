@@ -1,7 +1,7 @@
 """A report before it takes a form: titles, facts and tables, from which a page or any file is made."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TypeAlias
 
@@ -44,7 +44,22 @@ class Span:
     seconds: int
 
 
-Cell: TypeAlias = str | int | Amount | Share | Span | date | datetime | None
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month, by its first day."""
+
+    first: date
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value that people know by another name than programs do."""
+
+    value: str
+    shown: str
+
+
+Cell: TypeAlias = str | int | Amount | Share | Span | Month | Named | date | datetime | None
 """None: not known, or not to be told."""
 
 
@@ -56,6 +71,8 @@ class Column:
     """Its name for programs: in CSV and JSON, the same in every language."""
     title: str
     is_number: bool = False
+    is_for_programs: bool = False
+    """Left out of what people read: the value says it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,25 @@ class Table:
     """A last row that sums up the others."""
     note: str = ""
 
+    def for_people(self) -> "Table":
+        """Without the columns that only programs need."""
+        shown = [place for place, column in enumerate(self.columns) if not column.is_for_programs]
+        return replace(
+            self,
+            columns=[self.columns[place] for place in shown],
+            rows=[[row[place] for place in shown] for row in self.rows],
+            total=None if self.total is None else [self.total[place] for place in shown],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """In which language a document is written, and when."""
+
+    language: str
+    """`vi` or `en`."""
+    made_at: datetime
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -77,13 +113,11 @@ class Document:
 
     key: str
     """What files of it are called."""
-    language: str
-    """`vi` or `en`."""
+    edition: Edition
     title: str
     subtitle: str
     facts: Sequence[tuple[str, str]]
     tables: Sequence[Table]
-    made_at: datetime
     notes: Sequence[str] = ()
     warning: str = ""
     """What a reader must know first: that the figures are provisional."""

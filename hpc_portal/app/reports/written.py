@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
-from hpc_portal.app.reports.document import Amount, Cell, Share, Span
+from hpc_portal.app.reports.document import Amount, Cell, Month, Named, Share, Span
 from quotas.money import VND, divide_half_up
 from schedulers import tres
 from schedulers.units import CITY_TIME
@@ -41,6 +41,10 @@ def write(cell: Cell, language: str) -> str:  # noqa: PLR0911 - one line for eac
             return _UNKNOWN if not cell.whole else percent(cell, language)
         case Span(seconds):
             return span(seconds, language)
+        case Month(first):
+            return month(first, language)
+        case Named():
+            return cell.shown
         case datetime():
             return f"{cell.astimezone(CITY_TIME):{STYLES[language].day} %H:%M}"
         case _:

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 
-from hpc_portal.app.reports.document import Amount, Cell, Share, Span, Table
+from hpc_portal.app.reports.document import Amount, Cell, Month, Named, Share, Span, Table
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it, Excel takes UTF-8 for the machine's old code page and breaks every Vietnamese letter."""
@@ -13,7 +13,10 @@ _RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_csv(table: Table, *, with_mark: bool = False) -> str:
-    """The whole table; a column of amounts is followed by no unit: its name says it, or a `unit` column."""
+    """The whole table; the last row of sums is left to whoever adds them up.
+
+    What whole numbers count is in the name of their column, or in a column `unit`.
+    """
     return "".join(csv_lines([column.key for column in table.columns], table.rows, with_mark=with_mark))
 
 
@@ -38,7 +41,11 @@ def plain(cell: Cell) -> str | int | float:  # noqa: PLR0911 - one line for each
         case None:
             return ""
         case str():
-            return f"'{cell}" if cell.startswith(_RUN_BY_SPREADSHEETS) else cell
+            return _harmless(cell)
+        case Named(value):
+            return _harmless(value)
+        case Month(first):
+            return f"{first:%Y-%m}"
         case Amount(_, amount):
             return amount
         case Share():
@@ -51,6 +58,10 @@ def plain(cell: Cell) -> str | int | float:  # noqa: PLR0911 - one line for each
             return cell.isoformat()
         case _:
             return cell
+
+
+def _harmless(text: str) -> str:
+    return f"'{text}" if text.startswith(_RUN_BY_SPREADSHEETS) else text
 
 
 def _taken(buffer: io.StringIO) -> str:

@@ -27,23 +27,27 @@ def write_pdf(document: Document) -> bytes:
         ignore_system_fonts=True,
         sys_inputs={"document": json.dumps(laid_out(document), ensure_ascii=False)},
         pdf_standards=[_ARCHIVED, _ACCESSIBLE],
-        timestamp=document.made_at,
+        timestamp=document.edition.made_at,
     )
 
 
 def laid_out(document: Document) -> dict[str, object]:
     """Every value as text, which is all that the layout needs."""
     return {
-        "language": document.language,
+        "language": document.edition.language,
         "title": document.title,
         "subtitle": document.subtitle,
         "warning": document.warning,
         "facts": [list(fact) for fact in document.facts],
         "notes": list(document.notes),
-        "made": say("made_at", document.language, at=write(document.made_at, document.language)),
-        "page": say("page", document.language),
-        "portal": say("portal", document.language),
-        "tables": [_table(table, document.language) for table in document.tables],
+        "made": say(
+            "made_at",
+            document.edition.language,
+            at=write(document.edition.made_at, document.edition.language),
+        ),
+        "page": say("page", document.edition.language),
+        "portal": say("portal", document.edition.language),
+        "tables": [_table(table.for_people(), document.edition.language) for table in document.tables],
     }
 
 

@@ -9,7 +9,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Share, Span, Table
+from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Month, Named, Share, Span, Table
 from hpc_portal.app.reports.written import hours, write
 from quotas.money import VND
 from schedulers.units import CITY_TIME
@@ -33,7 +33,8 @@ class _Formats:
             "hours": {"num_format": "#,##0.00"},
             "share": {"num_format": "0.0%"},
             "span": {"num_format": "[h]:mm:ss"},
-            "day": {"num_format": day},
+            "day": {"num_format": day, "align": "left"},
+            "month": {"num_format": "mm/yyyy" if language == "vi" else "mmm yyyy", "align": "left"},
             "instant": {"num_format": f"{day} hh:mm"},
         }
         top = {"bold": True, "top": 1}
@@ -58,16 +59,16 @@ def write_xlsx(document: Document) -> bytes:
         buffer, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     )
     workbook.set_properties(
-        {"title": document.title, "subject": document.subtitle, "created": document.made_at}
+        {"title": document.title, "subject": document.subtitle, "created": document.edition.made_at}
     )
-    formats = _Formats(workbook, document.language)
+    formats = _Formats(workbook, document.edition.language)
     for number, table in enumerate(document.tables):
         sheet = workbook.add_worksheet(_sheet_name(table.title, number))
         sheet.set_landscape()
         sheet.set_paper(9)  # A4
         sheet.fit_to_pages(1, 0)
         row = _write_head(sheet, document, formats) if number == 0 else 0
-        _write_table(sheet, table, row, formats, document.language)
+        _write_table(sheet, table.for_people(), row, formats, document.edition.language)
     workbook.close()
     return buffer.getvalue()
 
@@ -108,13 +109,17 @@ def _write_table(sheet: Worksheet, table: Table, first: int, formats: _Formats, 
         sheet.set_column(place, place, width)
 
 
-def _write_row(sheet: Worksheet, row: int, cells: Sequence[Cell], formats: dict[str, Format]) -> None:  # noqa: C901 - one case for each kind of value
+def _write_row(sheet: Worksheet, row: int, cells: Sequence[Cell], formats: dict[str, Format]) -> None:  # noqa: C901, PLR0912 - a case for each kind of value
     for place, cell in enumerate(cells):
         match cell:
             case None:
                 sheet.write_blank(row, place, None, formats["text"])
             case str():
                 sheet.write_string(row, place, cell, formats["text"])
+            case Named():
+                sheet.write_string(row, place, cell.shown, formats["text"])
+            case Month(first):
+                sheet.write_datetime(row, place, first, formats["month"])
             case Amount(asset, amount) if asset == VND:
                 sheet.write_number(row, place, amount, formats["vnd"])
             case Amount(asset, amount):

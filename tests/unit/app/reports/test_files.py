@@ -13,7 +13,7 @@ from openpyxl import load_workbook
 from openpyxl.worksheet.worksheet import Worksheet
 from pypdf import PdfReader
 
-from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Share, Span, Table
+from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edition, Share, Span, Table
 from hpc_portal.app.reports.files.to_csv import BYTE_ORDER_MARK, csv_lines, write_csv
 from hpc_portal.app.reports.files.to_pdf import write_pdf
 from hpc_portal.app.reports.files.to_xlsx import write_xlsx
@@ -49,12 +49,11 @@ ROWS: tuple[tuple[Cell, ...], ...] = (
 def document(language: str = "vi", rows: Sequence[Sequence[Cell]] = ROWS) -> Document:
     return Document(
         key="statement-vi-mach-2026-11",
-        language=language,
+        edition=Edition(language, MADE_AT),
         title="Sao kê tháng 11/2026",
         subtitle="Dự án vi-mạch, Thiết kế vi mạch, Trường Đại học Bách khoa",
         facts=(("Trạng thái", "Chưa khóa sổ"),),
         tables=(Table("budget", "Ngân sách", COLUMNS, rows, note="Ghi chú: số dư cuối kỳ."),),
-        made_at=MADE_AT,
         notes=("Nguyễn Thị Ngọc Ẩn đã duyệt: “ưu đãi” khởi nghiệp.",),
         warning="Tháng này chưa khóa sổ: các con số còn thay đổi.",
     )

@@ -1,0 +1,69 @@
+"""The days that a report covers: whole local days, both ends included."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from hpc_portal.app.errors import InvalidEntry, Problem
+from schedulers.units import CITY_TIME
+
+LONGEST_DAYS = 5 * 366
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From the first to the last day."""
+
+    since: date
+    last: date
+
+    @property
+    def until(self) -> date:
+        """The first day after it."""
+        return self.last + timedelta(days=1)
+
+    @property
+    def days(self) -> int:
+        """How many days it has."""
+        return (self.until - self.since).days
+
+
+def period(since: date | None, last: date | None, *, now: datetime) -> Period:
+    """What was asked for; by default this month and the two before it, up to today.
+
+    Raises:
+        InvalidEntry: it ends before it begins, or is longer than five years.
+    """
+    end = last or local_day(now)
+    begin = since or months_before(end, 2)
+    if begin > end:
+        text = "must not be before the first day, %(since)s"
+        raise InvalidEntry([Problem("last", text, {"since": begin.isoformat()})])
+    if (end - begin).days >= LONGEST_DAYS:
+        text = "must be at most %(days)s days before the last one, %(last)s"
+        raise InvalidEntry([Problem("since", text, {"days": LONGEST_DAYS, "last": end.isoformat()})])
+    return Period(begin, end)
+
+
+def local_day(at: datetime) -> date:
+    """The day of the city."""
+    return at.astimezone(CITY_TIME).date()
+
+
+def months_before(day: date, count: int) -> date:
+    """The first of the month that lies so many months before."""
+    number = day.year * 12 + day.month - 1 - count
+    return date(number // 12, number % 12 + 1, 1)
+
+
+def parse_month(text: str, field: str = "month") -> date:
+    """The first of `2026-11`.
+
+    Raises:
+        InvalidEntry: it is no month.
+    """
+    try:
+        year, month = text.split("-")
+        return date(int(year), int(month), 1)
+    except ValueError:
+        problem = Problem(field, "%(text)s is no month such as 2026-11", {"text": repr(text[:20])})
+        raise InvalidEntry([problem]) from None
