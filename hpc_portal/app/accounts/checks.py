@@ -14,6 +14,7 @@ _LAST_UID = 2**32 - 2
 _SLUG = re.compile(r"^[a-z][a-z0-9-]{1,39}$")
 _USERNAME = re.compile(r"^[a-z][a-z0-9._-]{1,63}$")
 _CLUSTER_USER = re.compile(r"^[a-z_][a-z0-9_-]{0,31}$")
+_EMAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,185}\.[^@\s,;<>\".]{2,}")
 _NEVER_CLUSTER_USERS = frozenset(
     {"root", "nobody", "nogroup", "slurm", "munge", "daemon", "postgres", "hpc-portal"}
 )
@@ -63,6 +64,13 @@ def password_problem(password: str, *, username: str) -> Problem | None:
     if username and username in password.lower() and len(password) < len(username) + MIN_PASSWORD_LENGTH // 2:
         return Problem("password", "Do not build it from your user name.")
     return None
+
+
+def email_problem(text: str) -> Problem | None:
+    """Of an address that mail is sent to."""
+    if _EMAIL.fullmatch(text) and text.isprintable():
+        return None
+    return Problem("email", "Enter an address such as lan@example.edu.vn.")
 
 
 def cluster_user_problem(text: str) -> Problem | None:

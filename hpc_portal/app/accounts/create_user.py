@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select, text
@@ -12,7 +13,7 @@ from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.authenticate import hash_password
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
-from hpc_portal.app.errors import NameTaken, Problem
+from hpc_portal.app.errors import NameTaken
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
@@ -35,6 +36,11 @@ class NewUser:
     """The account that jobs run as; "" takes the user name."""
     locale: str = "vi"
 
+    @property
+    def effective_cluster_user(self) -> str:
+        """The account that jobs run as, with the default filled in."""
+        return self.cluster_user or re.sub(r"[^a-z0-9_-]", "_", self.username)[:32]
+
 
 def create_user(services: Services, actor: Actor, new: NewUser) -> UUID:
     """Returns the person's id; they belong to no organisation yet.
@@ -45,48 +51,12 @@ def create_user(services: Services, actor: Actor, new: NewUser) -> UUID:
         NameTaken: the user name or the cluster account is in use.
     """
     permissions.require(actor, Action.GRANT)
-    cluster_user = new.cluster_user or re.sub(r"[^a-z0-9_-]", "_", new.username)[:32]
-    checks.require(
-        [
-            checks.username_problem(new.username),
-            checks.title_problem("display_name", new.display_name),
-            checks.password_problem(new.password, username=new.username),
-            checks.cluster_user_problem(cluster_user),
-            _email_problem(new.email),
-        ]
-    )
+    require_sensible(new)
     password_hash = hash_password(new.password)
     now = services.clock.now()
 
     def work(connection: Connection) -> UUID:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        for column, kind, name in (
-            (col(User.username), "user", new.username),
-            (col(User.cluster_user), "cluster account", cluster_user),
-        ):
-            if connection.execute(select(col(User.id)).where(column == name)).first():
-                raise NameTaken(kind, name)
-        highest = connection.execute(
-            select(func.coalesce(func.max(col(User.cluster_number)), 0))
-        ).scalar_one()
-        user_id = new_id()
-        connection.execute(
-            insert(User).values(
-                id=user_id,
-                username=new.username,
-                display_name=new.display_name.strip(),
-                email=new.email,
-                password_hash=password_hash,
-                global_role=new.global_role,
-                cluster_user=cluster_user,
-                cluster_number=highest + 1,
-                locale=new.locale,
-                theme="auto",
-                is_active=True,
-                created_at=now,
-            )
-        )
+        user_id = insert_user(connection, new, password_hash=password_hash, at=now)
         audit.record(
             connection,
             at=now,
@@ -94,14 +64,60 @@ def create_user(services: Services, actor: Actor, new: NewUser) -> UUID:
             action="user.created",
             subject=new.username,
             global_role=new.global_role and new.global_role.value,
-            cluster_user=cluster_user,
+            cluster_user=new.effective_cluster_user,
         )
         return user_id
 
     return transact(services.engine, work)
 
 
-def _email_problem(email: str) -> Problem | None:
-    if not email or re.fullmatch(r"[^@\s]{1,64}@[^@\s]{1,189}", email):
-        return None
-    return Problem("email", "Enter an address such as lan@example.edu.vn, or nothing.")
+def require_sensible(new: NewUser) -> None:
+    """Let pass what could be a person.
+
+    Raises:
+        InvalidEntry: with every field that is wrong.
+    """
+    checks.require(
+        [
+            checks.username_problem(new.username),
+            checks.title_problem("display_name", new.display_name),
+            checks.password_problem(new.password, username=new.username),
+            checks.cluster_user_problem(new.effective_cluster_user),
+            checks.email_problem(new.email) if new.email else None,
+        ]
+    )
+
+
+def insert_user(connection: Connection, new: NewUser, *, password_hash: str, at: datetime) -> UUID:
+    """Store a person who makes sense, with the next number; returns their id.
+
+    Raises:
+        NameTaken: the user name or the cluster account is in use.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+    for column, kind, name in (
+        (col(User.username), "user", new.username),
+        (col(User.cluster_user), "cluster account", new.effective_cluster_user),
+    ):
+        if connection.execute(select(col(User.id)).where(column == name)).first():
+            raise NameTaken(kind, name)
+    highest = connection.execute(select(func.coalesce(func.max(col(User.cluster_number)), 0))).scalar_one()
+    user_id = new_id()
+    connection.execute(
+        insert(User).values(
+            id=user_id,
+            username=new.username,
+            display_name=new.display_name.strip(),
+            email=new.email,
+            password_hash=password_hash,
+            global_role=new.global_role,
+            cluster_user=new.effective_cluster_user,
+            cluster_number=highest + 1,
+            locale=new.locale,
+            theme="auto",
+            is_active=True,
+            created_at=at,
+        )
+    )
+    return user_id
