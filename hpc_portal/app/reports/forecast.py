@@ -2,7 +2,7 @@
 
 The method is a bootstrap over weekdays. Each future day's use is drawn at random from the last
 `HISTORY_WEEKS` same weekdays, so that quiet Sundays stay quiet and single large jobs stay possible; a
-thousand such futures are followed until the budget is used up. The middle one is the forecast, and the
+few hundred such futures are followed until the budget is used up. The middle one is the forecast, and the
 range leaves out the earliest and the latest tenth. The draws are seeded: the same facts give the same answer.
 """
 
@@ -18,7 +18,7 @@ LEAST_HISTORY_DAYS = 14
 """Below that nobody knows what a week of this project looks like."""
 HORIZON_DAYS = 366
 """A budget that lasts longer is not said to end at all."""
-_FUTURES = 400
+FUTURES = 400
 _SEED = 20_261_126
 _LOW, _MIDDLE, _HIGH = 10, 50, 90
 """The percentiles of the range, 80 % of all futures."""
@@ -51,8 +51,14 @@ class Forecast:
     """The last day looked at: the budget's own, or the horizon."""
 
 
-def forecast(
-    used: Mapping[date, int], *, left: int, today: date, last_day: date | None = None
+def forecast(  # noqa: PLR0913 - one question, every part by keyword
+    used: Mapping[date, int],
+    *,
+    left: int,
+    today: date,
+    last_day: date | None = None,
+    known_since: date | None = None,
+    futures: int = FUTURES,
 ) -> Forecast | None:
     """Follow a budget from tomorrow on.
 
@@ -61,19 +67,21 @@ def forecast(
         left: what may still be used, what is held for jobs included.
         today: the local day.
         last_day: the last on which it may be used; None: it does not expire.
+        known_since: from here on nothing used is known to be nothing; None: from the first use on.
+        futures: how many to follow; fewer are quicker, and rougher.
 
     Returns:
         None where the history is too short to say anything.
     """
-    history = _history(used, today)
+    history = _history(used, today, known_since)
     if history is None:
         return None
     horizon = today + timedelta(days=HORIZON_DAYS)
     until = min(last_day or horizon, horizon)
     days = max((until - today).days, 0)
-    futures = _futures(history, today, days)
-    ends = sorted(_exhausted_after(future, left) for future in futures)
-    rest = sorted(max(left - (future[-1] if future else 0), 0) for future in futures)
+    paths = _futures(history, today, days, futures)
+    ends = sorted(_exhausted_after(path, left) for path in paths)
+    rest = sorted(max(left - (path[-1] if path else 0), 0) for path in paths)
     return Forecast(
         daily=round(sum(history.values()) / len(history)),
         exhausted_on=_day(_percentile(ends, _MIDDLE), today, days),
@@ -84,24 +92,32 @@ def forecast(
     )
 
 
-def _history(used: Mapping[date, int], today: date) -> dict[date, int] | None:
-    """Use on each of the last days, from the first one with any use on; corrections may be negative."""
+def _history(used: Mapping[date, int], today: date, known_since: date | None) -> dict[date, int] | None:
+    """Use on each of the last days, as far back as it is known; corrections may be negative."""
     start = today - timedelta(weeks=HISTORY_WEEKS)
     first = min((day for day, amount in used.items() if amount and start <= day < today), default=None)
+    if known_since is not None:
+        first = max(known_since, start)
     if first is None or (today - first).days < LEAST_HISTORY_DAYS:
         return None
     days = (first + timedelta(days=number) for number in range((today - first).days))
     return {day: max(used.get(day, 0), 0) for day in days}
 
 
-def _futures(history: Mapping[date, int], today: date, days: int) -> list[list[int]]:
+def _futures(history: Mapping[date, int], today: date, days: int, count: int) -> list[list[int]]:
     """Running sums of use, one list for each future."""
     by_weekday: list[list[int]] = [[] for _ in range(7)]
     for day, amount in history.items():
         by_weekday[day.weekday()].append(amount)
-    weekdays = [by_weekday[(today.weekday() + number) % 7] for number in range(1, days + 1)]
     draw = random.Random(_SEED)  # noqa: S311 - a simulation, not a secret
-    return [list(accumulate(draw.choice(amounts) for amounts in weekdays)) for _ in range(_FUTURES)]
+    weeks = -(-days // 7)
+    futures = []
+    for _ in range(count):
+        drawn = [0] * (7 * weeks)
+        for place in range(7):
+            drawn[place::7] = draw.choices(by_weekday[(today.weekday() + 1 + place) % 7], k=weeks)
+        futures.append(list(accumulate(drawn[:days])))
+    return futures
 
 
 def _exhausted_after(future: Sequence[int], left: int) -> int:

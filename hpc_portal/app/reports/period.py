@@ -28,12 +28,12 @@ class Period:
 
 
 def period(since: date | None, last: date | None, *, now: datetime) -> Period:
-    """What was asked for; by default this month and the two before it, up to today.
+    """What was asked for; by default this month and the two before it, which roll-ups answer at once.
 
     Raises:
         InvalidEntry: it ends before it begins, or is longer than five years.
     """
-    end = last or local_day(now)
+    end = last or months_before(local_day(now), -1) - timedelta(days=1)
     begin = since or months_before(end, 2)
     if begin > end:
         text = "must not be before the first day, %(since)s"

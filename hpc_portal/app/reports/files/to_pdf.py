@@ -33,8 +33,9 @@ def write_pdf(document: Document) -> bytes:
 
 def laid_out(document: Document) -> dict[str, object]:
     """Every value as text, which is all that the layout needs."""
+    language = document.edition.language
     return {
-        "language": document.edition.language,
+        "language": language,
         "title": document.title,
         "subtitle": document.subtitle,
         "warning": document.warning,
@@ -45,9 +46,9 @@ def laid_out(document: Document) -> dict[str, object]:
             document.edition.language,
             at=write(document.edition.made_at, document.edition.language),
         ),
-        "page": say("page", document.edition.language),
-        "portal": say("portal", document.edition.language),
-        "tables": [_table(table.for_people(), document.edition.language) for table in document.tables],
+        "page": say("page", language),
+        "portal": say("portal", language),
+        "tables": [_table(table.for_people(), language) for table in document.tables],
     }
 
 
