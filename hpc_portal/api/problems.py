@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from hpc_portal.app import errors as app
+from hpc_portal.app.requests.shortage import Shortage
 from hpc_portal.auth import errors as auth
 from quotas import errors as quotas
 from schedulers import errors as schedulers
@@ -103,6 +104,8 @@ def problem_reply(request: Request, error: Exception) -> JSONResponse:
     }
     if problems := _field_problems(error):
         content["problems"] = problems
+    if type(error) is quotas.BudgetExceeded:
+        content["change_request"] = _change_request(error)
     return JSONResponse(
         content,
         status_code=kind.status,
@@ -117,6 +120,16 @@ def _detail(error: Exception, kind: ProblemKind) -> str:
     if kind is _INTERNAL:
         return "Something went wrong on our side. Tell the city's administrators the request id."
     return str(error)
+
+
+def _change_request(error: quotas.BudgetExceeded) -> dict[str, Any]:
+    """The request for quota that would let it through: POST `body` to `href`, or open `page`."""
+    short = Shortage.of(error)
+    return {
+        "href": "/api/v1/requests/from-shortage",
+        "body": {"project": short.project, "asset": short.asset, "missing": short.missing},
+        "page": short.page,
+    }
 
 
 def _headers(error: Exception, kind: ProblemKind) -> dict[str, str]:

@@ -10,8 +10,10 @@ from hpc_portal.api import (
     job_files,
     jobs,
     mirror,
+    notices,
     prices,
     projects,
+    requests,
     scripts,
     sign_in,
     streams,
@@ -19,7 +21,7 @@ from hpc_portal.api import (
 
 _MODULES = (
     *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
-    *(administration, audit, catalogue, mirror, prices),
+    *(administration, audit, catalogue, mirror, notices, prices, requests),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

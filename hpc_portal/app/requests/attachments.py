@@ -64,11 +64,11 @@ def add_attachment(services: Services, actor: Actor, request_id: UUID, *, name: 
     now = services.clock.now()
     safe = safe_name(name)
     suffix = PurePosixPath(safe).suffix.lower()
-    require([_content_problem(suffix, content)])
     attachment_id = new_id()
 
     def work(connection: Connection) -> None:
         request = load_for(connection, actor, request_id, Deed.ATTACH)
+        require([_content_problem(suffix, content)])
         move(connection, request, Deed.ATTACH, actor, at=now, message=safe)
         there = select(func.count()).where(
             col(RequestAttachment.request_id) == request_id, col(RequestAttachment.removed_at).is_(None)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,11 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.files.workspace import prepare_workspace
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.queries import get_job
+from hpc_portal.app.requests.attachments import add_attachment
+from hpc_portal.app.requests.checks import WantedQuota
+from hpc_portal.app.requests.draft import draft_request
+from hpc_portal.app.requests.submit import submit_request
+from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, User
 from hpc_portal.auth.sessions import open_session
 from tests.integration.api.conftest import Portal
@@ -62,6 +68,17 @@ BODIES: dict[str, Any] = {
     "/api/v1/organisations": {"slug": "mine", "name": "Mine", "kind": "startup"},
     "/api/v1/organisations/{slug}/members/{username}": {"role": "manager"},
     "/api/v1/scripts/translate": {"script": "#!/bin/sh\n#SBATCH --account=chips\n"},
+    "/api/v1/requests": {"project": "chips", "lines": {"VND": 1}},
+    "/api/v1/requests/from-shortage": {"project": "chips", "asset": "VND", "missing": 1},
+    "/api/v1/requests/{request_id}": {"lines": {"VND": 1}},
+    "/api/v1/requests/{request_id}/submit": {"message": "mine"},
+    "/api/v1/requests/{request_id}/withdraw": {"message": "mine"},
+    "/api/v1/requests/{request_id}/return": {"message": "mine"},
+    "/api/v1/requests/{request_id}/approve": {"message": "mine"},
+    "/api/v1/requests/{request_id}/approve-partly": {"granted": {"VND": 1}, "message": "mine"},
+    "/api/v1/requests/{request_id}/deny": {"message": "mine"},
+    "/api/v1/notices/read": {},
+    "/api/v1/notices/choice": {"mail": False},
     "/api/v1/prices": {"items": [{"tres": "cpu", "rate_vnd_per_hour": 0}]},
 }
 """What is sent to endpoints that read JSON; it names the first tenant wherever it can."""
@@ -125,6 +142,7 @@ def victim(portal: Portal) -> Victim:
     (home / "skywalker.gds").touch()
     (home / f"slurm-{job_id}.out").write_text("skywalker: TOP-SECRET\n")
     token = issue_token(services, member, name="skywalker token")
+    request_id, attachment_id = _ask_for_quota(portal)
     parameters = {
         "job_id": job_id,
         "account": "chips",
@@ -132,8 +150,23 @@ def victim(portal: Portal) -> Victim:
         "username": "chips-member",
         "token_id": str(token.id),
         "path": "top.v",
+        "request_id": str(request_id),
+        "attachment_id": str(attachment_id),
     }
     return Victim(job_id, parameters)
+
+
+def _ask_for_quota(portal: Portal) -> tuple[UUID, UUID]:
+    """A submitted request with a file."""
+    services, lead = portal.city.services, portal.city.chips.lead
+    now = services.clock.now()
+    wanted = WantedQuota(
+        RequestKind.NEW, {"VND": 1000}, now, now + timedelta(days=30), "the TOP-SECRET skywalker"
+    )
+    request_id = draft_request(services, lead, "chips", wanted)
+    attachment_id = add_attachment(services, lead, request_id, name="plan.txt", content=b"TOP-SECRET plan")
+    submit_request(services, lead, request_id)
+    return request_id, attachment_id
 
 
 def url_of(route: Route, victim: Victim) -> str:

@@ -1,0 +1,60 @@
+"""One's own notices."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from hpc_portal.api.request_schemas import CountReply, NoticeChoiceBody, NoticeReply, ReadBody
+from hpc_portal.api.schemas import PageReply
+from hpc_portal.app.notices import read
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+
+router = APIRouter(tags=["notices"])
+
+
+@router.get("/notices")
+def list_notices(
+    services: PortalServices,
+    actor: CurrentActor,
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> PageReply[NoticeReply]:
+    """What you were told, newest first."""
+    with services.reading() as session:
+        found = read.list_notices(session, actor, locale=actor.locale, before=cursor, limit=limit)
+    return PageReply(
+        items=[
+            NoticeReply(
+                id=item.id,
+                kind=item.kind,
+                at=item.at,
+                is_read=item.is_read,
+                title=item.said.title,
+                body=item.said.body,
+                path=item.said.path,
+            )
+            for item in found.items
+        ],
+        next_cursor=found.next_cursor,
+    )
+
+
+@router.get("/notices/unread")
+def unread(services: PortalServices, actor: CurrentActor) -> CountReply:
+    """How many are new."""
+    with services.reading() as session:
+        return CountReply(count=read.count_unread(session, actor))
+
+
+@router.post("/notices/read")
+def mark(services: PortalServices, actor: CurrentActor, body: ReadBody) -> CountReply:
+    """Mark as read: these, or all; how many were new."""
+    return CountReply(count=read.mark_read(services, actor, body.ids))
+
+
+@router.put("/notices/choice", status_code=HTTPStatus.NO_CONTENT)
+def choose(services: PortalServices, actor: CurrentActor, body: NoticeChoiceBody) -> None:
+    """Have notices by mail, too, or only here."""
+    read.choose_mail(services, actor, mail=body.mail)

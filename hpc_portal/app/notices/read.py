@@ -1,0 +1,95 @@
+"""One's own notices: list them, count what is new, mark them as read, choose whether they come by mail."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select, update
+from sqlmodel import Session, col
+
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.jobs.queries import Page
+from hpc_portal.app.notices.say import SaidNotice, say
+from hpc_portal.app.notices.tables import Notice, NoticeChoice
+from hpc_portal.app.services import Services
+from quotas.journal import insert_once
+from quotas.tables import table_of
+
+_CHOICES = table_of(NoticeChoice)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNotice:
+    """One notice, in its reader's words."""
+
+    id: UUID
+    kind: str
+    at: datetime
+    is_read: bool
+    said: SaidNotice
+
+
+def list_notices(
+    session: Session, actor: Actor, *, locale: str, before: UUID | None = None, limit: int = 50
+) -> Page[ShownNotice]:
+    """The actor's own, newest first; the cursor is the last one's id."""
+    statement = (
+        select(col(Notice.id), col(Notice.kind), col(Notice.at), col(Notice.read_at), col(Notice.facts))
+        .where(col(Notice.user_id) == actor.user_id)
+        .order_by(col(Notice.id).desc())
+        .limit(limit + 1)
+    )
+    if before is not None:
+        statement = statement.where(col(Notice.id) < before)
+    rows = session.connection().execute(statement).all()
+    items = tuple(
+        ShownNotice(row.id, row.kind, row.at, row.read_at is not None, say(row.kind, row.facts, locale))
+        for row in rows[:limit]
+    )
+    return Page(items, str(items[-1].id) if len(rows) > limit else None)
+
+
+def count_unread(session: Session, actor: Actor) -> int:
+    """How many of the actor's notices are new."""
+    statement = select(func.count()).where(
+        col(Notice.user_id) == actor.user_id, col(Notice.read_at).is_(None)
+    )
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def mark_read(services: Services, actor: Actor, notices: Collection[UUID] | None = None) -> int:
+    """Mark these of the actor's own as read, or all of them; how many were new. Others' are left alone."""
+    now = services.clock.now()
+    statement = (
+        update(Notice)
+        .where(col(Notice.user_id) == actor.user_id, col(Notice.read_at).is_(None))
+        .values(read_at=now)
+    )
+    if notices is not None:
+        statement = statement.where(col(Notice.id).in_(list(notices)))
+    return transact(services.engine, lambda connection: connection.execute(statement).rowcount)
+
+
+def wants_mail(session: Session, actor: Actor) -> bool:
+    """Whether notices also come by mail; yes, until somebody says no."""
+    found: bool | None = (
+        session.connection()
+        .execute(select(col(NoticeChoice.mail)).where(col(NoticeChoice.user_id) == actor.user_id))
+        .scalar()
+    )
+    return found is not False
+
+
+def choose_mail(services: Services, actor: Actor, *, mail: bool) -> None:
+    """Have notices by mail, too, or only in the portal."""
+    row = {"user_id": actor.user_id, "mail": mail}
+
+    def work(connection: Connection) -> None:
+        connection.execute(insert_once(_CHOICES)[connection.dialect.name], row)
+        connection.execute(
+            update(NoticeChoice).where(col(NoticeChoice.user_id) == actor.user_id).values(mail=mail)
+        )
+
+    transact(services.engine, work)
