@@ -1,15 +1,20 @@
 """How much somebody may have at once, or in one job: pure, over facts that the caller has read.
 
-As in Slurm, a limit on what a group uses together (its GPUs, its jobs) is checked at every level where
-it is set, against what that level uses; a limit on a single job is inherited from the nearest level that
-sets it: the user's own, else the project's, else the organisation's.
+Every level counts: what a group uses together (its GPUs, its jobs) is checked at each level against what
+that level uses, and a single job against each level, too, so that the smallest value holds and a lower
+level never gives more than the one above. A level without a limit of its own has the default, which the
+administrators set for everybody at that level.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from quotas.errors import LimitExceeded
+
+EVERYBODY = UUID(int=0)
+"""Stands for all owners of a level that have no limit of their own."""
 
 
 class LimitOwner(StrEnum):
@@ -17,7 +22,10 @@ class LimitOwner(StrEnum):
 
     ORGANISATION = "organisation"
     PROJECT = "project"
+    MEMBER = "member"
+    """One person within one project."""
     USER = "user"
+    """One person in all projects."""
 
 
 class LimitKind(StrEnum):
@@ -45,13 +53,28 @@ _WORDS = {
     LimitKind.WALLTIME_SECONDS: "seconds of walltime",
     LimitKind.GPUS_PER_JOB: "{gpus} in one job",
 }
-_GROUP_KINDS = frozenset({LimitKind.GPUS_RUNNING, LimitKind.JOBS_RUNNING, LimitKind.JOBS_QUEUED})
-_NEAREST_FIRST = (LimitOwner.USER, LimitOwner.PROJECT, LimitOwner.ORGANISATION)
+_NEAREST_FIRST = (LimitOwner.MEMBER, LimitOwner.USER, LimitOwner.PROJECT, LimitOwner.ORGANISATION)
+_ADMINISTRATORS = "the administrators of the city's cluster"
 _RAISED_BY = {
-    LimitOwner.ORGANISATION: "the administrators of the city's cluster",
+    LimitOwner.ORGANISATION: _ADMINISTRATORS,
     LimitOwner.PROJECT: "the manager of your organisation",
-    LimitOwner.USER: "the lead of your project",
+    LimitOwner.MEMBER: "the lead of your project",
+    LimitOwner.USER: _ADMINISTRATORS,
 }
+GPU_KINDS = frozenset({LimitKind.GPUS_RUNNING, LimitKind.GPUS_PER_JOB})
+"""Those that can be set for one GPU type, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose limits: an organisation, a project, a person, or a person within a project."""
+
+    kind: LimitOwner
+    id: UUID
+    name: str
+    """For messages."""
+    within: UUID = EVERYBODY
+    """The project, of a person within one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +88,13 @@ class Limit:
     value: int
     gpu_type: str = ""
     """For GPU limits: one type, or "" for all types together."""
+    is_default: bool = False
+    """Set for everybody at that level; the owner has none of its own."""
+
+    @property
+    def raised_by(self) -> str:
+        """Who can raise it, in words."""
+        return _ADMINISTRATORS if self.is_default else _RAISED_BY[self.owner_kind]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +127,7 @@ def check(demand: JobDemand, limits: Sequence[Limit], in_use: Mapping[LimitOwner
     Raises:
         LimitExceeded: it may not; the first limit found, the person's own before the organisation's.
     """
-    for limit in _effective(limits):
+    for limit in nearest_first(limits):
         used = in_use.get(limit.owner_kind, NOTHING).jobs_queued if limit.kind is LimitKind.JOBS_QUEUED else 0
         _require(limit, asked=_asked(limit, demand), used=used)
 
@@ -108,7 +138,7 @@ def check_start(demand: JobDemand, limits: Sequence[Limit], in_use: Mapping[Limi
     Raises:
         LimitExceeded: not now.
     """
-    for limit in _effective(limits):
+    for limit in nearest_first(limits):
         level = in_use.get(limit.owner_kind, NOTHING)
         if limit.kind is LimitKind.JOBS_RUNNING:
             _require(limit, asked=1, used=level.jobs_running)
@@ -116,14 +146,19 @@ def check_start(demand: JobDemand, limits: Sequence[Limit], in_use: Mapping[Limi
             _require(limit, asked=asked, used=_gpus(limit, level.gpus_running))
 
 
-def _effective(limits: Sequence[Limit]) -> Iterator[Limit]:
-    """Nearest level first, without the single-job limits that a nearer level overrides."""
-    overridden = set()
-    for limit in sorted(limits, key=lambda limit: _NEAREST_FIRST.index(limit.owner_kind)):
-        what = (limit.kind, limit.gpu_type)
-        if limit.kind in _GROUP_KINDS or what not in overridden:
-            yield limit
-        overridden.add(what)
+def smallest(limits: Iterable[Limit]) -> list[Limit]:
+    """Of each kind and GPU type the one that holds: the smallest, of equals that of the level above."""
+    held: dict[tuple[LimitKind, str], Limit] = {}
+    for limit in reversed(nearest_first(limits)):
+        key = (limit.kind, limit.gpu_type)
+        if key not in held or limit.value < held[key].value:
+            held[key] = limit
+    return [held[key] for key in sorted(held)]
+
+
+def nearest_first(limits: Iterable[Limit]) -> list[Limit]:
+    """The person's own within the project in front, the organisation's last."""
+    return sorted(limits, key=lambda limit: _NEAREST_FIRST.index(limit.owner_kind))
 
 
 def _asked(limit: Limit, demand: JobDemand) -> int:
@@ -156,5 +191,5 @@ def _require(limit: Limit, *, asked: int, used: int) -> None:
         value=limit.value,
         asked=asked,
         in_use=used,
-        raised_by=_RAISED_BY[limit.owner_kind],
+        raised_by=limit.raised_by,
     )

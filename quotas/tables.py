@@ -22,7 +22,7 @@ from sqlmodel import Field, SQLModel
 
 from quotas.checks import LONGEST_ASSET_NAME
 from quotas.columns import BigSerial, TresSeconds, UtcDateTime, Vnd
-from quotas.limits import LimitKind, LimitOwner
+from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from schedulers.jobstate import JobState
 
 BALANCE_LIMIT = 4 * 10**18
@@ -363,13 +363,16 @@ class AccountingRecord(SQLModel, table=True):
 
 
 class QuotaLimit(SQLModel, table=True):
-    """A limit set for an organisation, a project or a person."""
+    """A limit set for an organisation, a project, a person, or a person within a project."""
 
     __tablename__ = "quota_limit"
     __table_args__ = (CheckConstraint("value >= 0", name="value_not_negative"),)
 
     owner_kind: LimitOwner = Field(sa_type=text_enum(LimitOwner, "owner_kind"), primary_key=True)
     owner_id: UUID = Field(primary_key=True)
+    """`limits.EVERYBODY` for a default: it counts for all of that kind who have none of their own."""
+    within_id: UUID = Field(default=EVERYBODY, primary_key=True)
+    """The project, for a limit of a person within one."""
     kind: LimitKind = Field(sa_type=text_enum(LimitKind, "kind"), primary_key=True)
     gpu_type: str = Field(default="", primary_key=True, max_length=64)
     """For GPU limits: one type, or "" for all together."""

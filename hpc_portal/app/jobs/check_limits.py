@@ -1,9 +1,9 @@
 """Limits at submit: read who has which and what is in use, then let `quotas.limits` decide."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
@@ -11,15 +11,17 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob
 from hpc_portal.app.tables import Job
 from quotas import limits
-from quotas.limits import InUse, JobDemand, Limit, LimitKind, LimitOwner
+from quotas.limits import EVERYBODY, InUse, JobDemand, Limit, LimitKind, LimitOwner, Owner
 from quotas.set_limit import read_limits
+from schedulers.jobspec import JobSpec
 
-_NOT_ENDED = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
+NOT_ENDED = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 
 
 def is_limited(actor: Actor, prepared: PreparedJob, limited: Collection[UUID]) -> bool:
     """Whether the person, the project or the organisation has any limit."""
-    return not {actor.user_id, prepared.project_id, prepared.organisation_id}.isdisjoint(limited)
+    concerned = {EVERYBODY, actor.user_id, prepared.project_id, prepared.organisation_id}
+    return not concerned.isdisjoint(limited)
 
 
 def require_within(
@@ -41,13 +43,25 @@ def require_within(
     """
     if not is_limited(actor, prepared, limited):
         return
-    owners = {
-        LimitOwner.USER: (actor.user_id, actor.username),
-        LimitOwner.PROJECT: (prepared.project_id, prepared.account),
-        LimitOwner.ORGANISATION: (prepared.organisation_id, prepared.organisation),
-    }
-    found = read_limits(connection, {kind: owner for kind, owner in owners.items() if owner[0] in limited})
-    limits.check(_demand(prepared), found, _in_use(connection, found, owners))
+    owners = owners_of(
+        user=(actor.user_id, actor.username),
+        project=(prepared.project_id, prepared.account),
+        organisation=(prepared.organisation_id, prepared.organisation),
+    )
+    found = read_limits(connection, owners)
+    limits.check(demand_of(prepared.spec), found, _in_use(connection, found, owners))
+
+
+def owners_of(
+    *, user: tuple[UUID, str], project: tuple[UUID, str], organisation: tuple[UUID, str]
+) -> tuple[Owner, ...]:
+    """Everybody whose limits a job meets; each is given with its id and the name that messages call it by."""
+    return (
+        Owner(LimitOwner.MEMBER, *user, within=project[0]),
+        Owner(LimitOwner.USER, *user),
+        Owner(LimitOwner.PROJECT, *project),
+        Owner(LimitOwner.ORGANISATION, *organisation),
+    )
 
 
 def require_walltime_within(
@@ -63,36 +77,46 @@ def require_walltime_within(
     Raises:
         LimitExceeded: which limit, whose, and who can raise it.
     """
-    owners = {LimitOwner.USER: user, LimitOwner.PROJECT: project, LimitOwner.ORGANISATION: organisation}
+    owners = owners_of(user=user, project=project, organisation=organisation)
     found = [limit for limit in read_limits(connection, owners) if limit.kind is LimitKind.WALLTIME_SECONDS]
     limits.check(JobDemand(walltime_seconds), found, {})
 
 
-def _demand(prepared: PreparedJob) -> JobDemand:
-    asked = prepared.spec.resources
+def demand_of(spec: JobSpec) -> JobDemand:
+    """What of a job limits care about."""
+    asked = spec.resources
     gpus = asked.whole_node.gpus if asked.whole_node else asked.gpus_per_node
     return JobDemand(
         walltime_seconds=asked.walltime_seconds or 0,
-        array_tasks=prepared.spec.task_count,
+        array_tasks=spec.task_count,
         gpus={kind: count * asked.nodes for kind, count in gpus.items()},
     )
 
 
 def _in_use(
-    connection: Connection, found: list[Limit], owners: Mapping[LimitOwner, tuple[UUID, str]]
+    connection: Connection, found: Sequence[Limit], owners: Sequence[Owner]
 ) -> dict[LimitOwner, InUse]:
     """Queued jobs at the levels that limit them; nothing else is in use before a job starts."""
-    columns = {
-        LimitOwner.USER: col(Job.user_id),
-        LimitOwner.PROJECT: col(Job.project_id),
-        LimitOwner.ORGANISATION: col(Job.organisation_id),
-    }
     levels = {limit.owner_kind for limit in found if limit.kind is LimitKind.JOBS_QUEUED}
     return {
-        level: InUse(
+        owner.kind: InUse(
             jobs_queued=connection.execute(
-                select(func.count()).where(columns[level] == owners[level][0], col(Job.phase).in_(_NOT_ENDED))
+                select(func.count()).where(jobs_of(owner), col(Job.phase).in_(NOT_ENDED))
             ).scalar_one()
         )
-        for level in levels
+        for owner in owners
+        if owner.kind in levels
     }
+
+
+def jobs_of(owner: Owner) -> ColumnElement[bool]:
+    """A WHERE clause: the jobs that count for an owner."""
+    match owner.kind:
+        case LimitOwner.MEMBER:
+            return (col(Job.user_id) == owner.id) & (col(Job.project_id) == owner.within)
+        case LimitOwner.USER:
+            return col(Job.user_id) == owner.id
+        case LimitOwner.PROJECT:
+            return col(Job.project_id) == owner.id
+        case LimitOwner.ORGANISATION:
+            return col(Job.organisation_id) == owner.id

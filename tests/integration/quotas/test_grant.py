@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from quotas.balance import balance
 from quotas.errors import InvalidAmount, KeyReused, NoPriceList
-from quotas.limits import Limit, LimitKind, LimitOwner
+from quotas.limits import Limit, LimitKind, LimitOwner, Owner
 from quotas.pricing import PriceItem
 from quotas.publish_prices import current_price_list, load_price_list, publish_price_list
 from quotas.set_limit import read_limits, set_limit
@@ -116,7 +116,10 @@ def test_two_prices_for_one_resource_publish_nothing(books: Books) -> None:
 
 def test_limits_are_set_replaced_read_and_removed(books: Books) -> None:
     user_id = uuid4()
-    owners = {LimitOwner.PROJECT: (books.project_id, "vlsi-lab"), LimitOwner.USER: (user_id, "lan")}
+    owners = [
+        Owner(LimitOwner.PROJECT, books.project_id, "vlsi-lab"),
+        Owner(LimitOwner.USER, user_id, "lan"),
+    ]
 
     def set_one(value: int | None) -> list[Limit]:
         with books.engine.begin() as conn:
@@ -142,7 +145,7 @@ def test_limits_are_set_replaced_read_and_removed(books: Books) -> None:
 
 def test_nobody_has_limits_when_nobody_is_asked_about(books: Books) -> None:
     with books.engine.begin() as conn:
-        assert read_limits(conn, {}) == []
+        assert read_limits(conn, []) == []
 
 
 def test_a_cached_balance_that_was_tampered_with_is_found(books: Books) -> None:

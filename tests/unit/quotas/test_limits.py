@@ -3,7 +3,7 @@
 import pytest
 
 from quotas.errors import LimitExceeded
-from quotas.limits import InUse, JobDemand, Limit, LimitKind, LimitOwner, check, check_start
+from quotas.limits import InUse, JobDemand, Limit, LimitKind, LimitOwner, check, check_start, smallest
 
 ORGANISATION, PROJECT, USER = LimitOwner.ORGANISATION, LimitOwner.PROJECT, LimitOwner.USER
 DEMAND = JobDemand(walltime_seconds=3600, array_tasks=100, gpus={"h100": 2})
@@ -64,15 +64,31 @@ def test_queued_jobs_are_counted_at_every_level_that_limits_them() -> None:
     assert refused.value.owner_kind == ORGANISATION
 
 
-def test_a_nearer_level_overrides_a_limit_on_single_jobs() -> None:
+def test_the_smallest_of_all_levels_holds_for_a_single_job() -> None:
     limits = [
-        limit(ORGANISATION, LimitKind.WALLTIME_SECONDS, 60),
-        limit(PROJECT, LimitKind.WALLTIME_SECONDS, 3600),
+        limit(ORGANISATION, LimitKind.WALLTIME_SECONDS, 3600),
+        limit(PROJECT, LimitKind.WALLTIME_SECONDS, 7200),
     ]
     check(DEMAND, limits, {})
     with pytest.raises(LimitExceeded) as refused:
         check(DEMAND, [*limits, limit(USER, LimitKind.WALLTIME_SECONDS, 1800)], {})
     assert refused.value.owner_kind == USER
+    with pytest.raises(LimitExceeded) as refused:
+        check(DEMAND, [limit(ORGANISATION, LimitKind.WALLTIME_SECONDS, 60), limits[1]], {})
+    assert refused.value.owner_kind == ORGANISATION
+
+
+def test_of_each_kind_and_gpu_type_the_smallest_is_shown_and_the_higher_level_of_equals() -> None:
+    in_person = limit(LimitOwner.MEMBER, LimitKind.GPUS_RUNNING, 4, "h100")
+    in_project = limit(PROJECT, LimitKind.GPUS_RUNNING, 4, "h100")
+    any_type = limit(ORGANISATION, LimitKind.GPUS_RUNNING, 8)
+    assert smallest([in_person, in_project, any_type]) == [any_type, in_project]
+
+
+def test_a_default_is_raised_by_the_administrators() -> None:
+    default = Limit(PROJECT, "chips", LimitKind.JOBS_QUEUED, 0, is_default=True)
+    with pytest.raises(LimitExceeded, match="ask the administrators of the city's cluster"):
+        check(DEMAND, [default], {})
 
 
 def test_a_limit_on_single_jobs_is_inherited_from_the_organisation() -> None:

@@ -92,9 +92,10 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     # Written out: Alembic would copy the tables on SQLite, and lose the triggers that protect them.
+    serial = "INTEGER" if op.get_bind().dialect.name == "sqlite" else "BIGINT"
     for table in ("quota_hold", "accounting_record"):
         op.execute(
-            f"ALTER TABLE {table} ADD COLUMN subsidy_rule_id BIGINT "
+            f"ALTER TABLE {table} ADD COLUMN subsidy_rule_id {serial} "
             f"CONSTRAINT fk_{table}_subsidy_rule_id_subsidy_rule REFERENCES subsidy_rule (id)"
         )
     op.execute(
