@@ -1,5 +1,6 @@
 """Create a project of an organisation: what jobs are paid from."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
@@ -36,17 +37,7 @@ def create_project(services: Services, actor: Actor, *, organisation: str, accou
         organisation_id = find_organisation(connection, organisation)
         if connection.execute(select(col(Project.id)).where(col(Project.account) == account)).first():
             raise NameTaken("project", account)
-        project_id = new_id()
-        connection.execute(
-            insert(Project).values(
-                id=project_id,
-                organisation_id=organisation_id,
-                account=account,
-                name=name.strip(),
-                state=TenantState.ACTIVE,
-                created_at=now,
-            )
-        )
+        project_id = insert_project(connection, organisation_id, account=account, name=name, at=now)
         audit.record(
             connection,
             at=now,
@@ -58,3 +49,21 @@ def create_project(services: Services, actor: Actor, *, organisation: str, accou
         return project_id
 
     return transact(services.engine, work)
+
+
+def insert_project(
+    connection: Connection, organisation_id: UUID, *, account: str, name: str, at: datetime
+) -> UUID:
+    """Store a project whose names make sense and whose account is free; returns its id."""
+    project_id = new_id()
+    connection.execute(
+        insert(Project).values(
+            id=project_id,
+            organisation_id=organisation_id,
+            account=account,
+            name=name.strip(),
+            state=TenantState.ACTIVE,
+            created_at=at,
+        )
+    )
+    return project_id

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events, permissions
@@ -39,30 +39,35 @@ def request_cancel(services: Services, actor: Actor, job_ids: Sequence[UUID]) ->
         rows = {row.id: row for row in connection.execute(_JOBS.where(col(Job.id).in_(job_ids)))}
         for job_id in job_ids:
             _require_may_cancel(actor, job_id, rows.get(job_id))
-        # The database decides, not what was read: the job may end, or be cancelled by another, meanwhile.
-        recorded = connection.execute(
-            update(Job)
-            .where(
-                col(Job.id).in_(job_ids),
-                col(Job.phase).not_in(_OVER),
-                col(Job.cancel_requested_at).is_(None),
-            )
-            .values(cancel_requested_at=now)
-            .returning(col(Job.id))
-        ).scalars()
-        found = set(recorded)
-        wished = [job_id for job_id in dict.fromkeys(job_ids) if job_id in found]
-        told = [
-            Event(job_id, rows[job_id].project_id, "job.cancel_requested", {"by": actor.username})
-            for job_id in wished
-        ]
-        events.record(connection, told, at=now)
-        return wished
+        found = record_wishes(connection, col(Job.id).in_(job_ids), by=actor.username, at=now)
+        return [job_id for job_id in dict.fromkeys(job_ids) if job_id in found]
 
     wished = transact(services.engine, work)
     if wished:
         services.wake.notify()
     return wished
+
+
+def record_wishes(
+    connection: Connection, which: ColumnElement[bool], *, by: str, at: datetime
+) -> frozenset[UUID]:
+    """Record the wish for all jobs of a WHERE clause that go on and have none; the caller knows who may.
+
+    The database decides, not what was read: a job may end, or be cancelled by another, meanwhile. The caller
+    commits, and wakes the controller.
+    """
+    recorded = connection.execute(
+        update(Job)
+        .where(which, col(Job.phase).not_in(_OVER), col(Job.cancel_requested_at).is_(None))
+        .values(cancel_requested_at=at)
+        .returning(col(Job.id), col(Job.project_id))
+    ).all()
+    told = [
+        Event(row.id, row.project_id, "job.cancel_requested", {"by": by})
+        for row in sorted(recorded, key=lambda row: row.id)
+    ]
+    events.record(connection, told, at=at)
+    return frozenset(row.id for row in recorded)
 
 
 _JOBS = select(

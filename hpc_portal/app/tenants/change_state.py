@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -9,12 +10,12 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, insert, select, update
 from sqlmodel import col
 
-from hpc_portal.app import audit, permissions
+from hpc_portal.app import audit, events, permissions
 from hpc_portal.app.accounts.checks import require
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow, transact
 from hpc_portal.app.errors import NotAllowed, NotFound, Problem, ProjectNotFound, TenantClosed
-from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.cancel import record_wishes
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
@@ -30,8 +31,6 @@ from schedulers.jobstate import JobState
 TENANT_STOPPED = "TenantStopped"
 """Why a job stays in the portal whose project or organisation is suspended."""
 LONGEST_REASON = 1000
-_CANCEL_AT_ONCE = 500
-_GOES_ON = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 
 
 class JobsThen(StrEnum):
@@ -80,7 +79,7 @@ def change_organisation_state(
     _require_reason(wanted)
     hidden = NotFound("organisation", slug)
 
-    def work(connection: Connection) -> _Done:
+    def work(connection: Connection) -> StateChanged:
         found = _lock(connection, _ORGANISATION.where(col(Organisation.slug) == slug))
         if found is None:
             raise hidden
@@ -88,7 +87,7 @@ def change_organisation_state(
         tenant = _Tenant("organisation", slug, found.id, found.id, found.name, found.state)
         return _store(connection, services, actor, tenant, wanted)
 
-    return _carry_out(services, actor, work, wanted)
+    return _carry_out(services, work)
 
 
 def change_project_state(services: Services, actor: Actor, account: str, wanted: StateChange) -> StateChanged:
@@ -104,7 +103,7 @@ def change_project_state(services: Services, actor: Actor, account: str, wanted:
     """
     _require_reason(wanted)
 
-    def work(connection: Connection) -> _Done:
+    def work(connection: Connection) -> StateChanged:
         found = _lock(connection, _PROJECT.where(col(Project.account) == account))
         if found is None:
             raise ProjectNotFound(account)
@@ -118,7 +117,7 @@ def change_project_state(services: Services, actor: Actor, account: str, wanted:
         tenant = _Tenant("project", account, found.id, found.organisation_id, account, found.state)
         return _store(connection, services, actor, tenant, wanted)
 
-    return _carry_out(services, actor, work, wanted)
+    return _carry_out(services, work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +135,6 @@ class _Tenant:
     def jobs(self) -> ColumnElement[bool]:
         """A WHERE clause: its jobs."""
         return (col(Job.project_id) if self.kind == "project" else col(Job.organisation_id)) == self.id
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    tenant: _Tenant
-    is_new: bool
 
 
 _ORGANISATION: Select[*tuple[Any, ...]] = select(
@@ -165,36 +158,49 @@ def _require_reason(wanted: StateChange) -> None:
 
 
 def _lock(connection: Connection, statement: Select[*tuple[Any, ...]]) -> AnyRow | None:
-    """FOR UPDATE waits for whoever is storing jobs of it, and makes those wait who come later."""
+    """FOR UPDATE waits for whoever is storing jobs of it, and makes those wait who come later.
+
+    They have their turn at recording events by then: so must we, or each would wait for the other.
+    """
+    events.take_turns(connection)
     return connection.execute(statement.with_for_update()).first()
 
 
 def _store(
     connection: Connection, services: Services, actor: Actor, tenant: _Tenant, wanted: StateChange
-) -> _Done:
-    if tenant.was is wanted.state:
-        return _Done(tenant, is_new=False)
-    if tenant.was is TenantState.CLOSED:
+) -> StateChanged:
+    if tenant.was is TenantState.CLOSED and wanted.state is not TenantState.CLOSED:
         raise TenantClosed(tenant.name)
+    now = services.clock.now()
+    is_new = tenant.was is not wanted.state
+    if is_new:
+        _enter(connection, actor, tenant, wanted, now)
+    cancelled = cancel_jobs(connection, tenant.jobs, wanted, by=actor.username, at=now)
+    if is_new or cancelled:
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action=f"{tenant.kind}.state_changed",
+            subject=tenant.key,
+            state=wanted.state.value,
+            was=tenant.was.value,
+            reason=wanted.reason.strip(),
+            jobs=wanted.jobs.value,
+            jobs_cancelled=cancelled,
+        )
+    return StateChanged(is_new, cancelled)
+
+
+def _enter(connection: Connection, actor: Actor, tenant: _Tenant, wanted: StateChange, now: datetime) -> None:
     is_city = permissions.may(actor, Action.GRANT)
     if wanted.state is TenantState.ACTIVE and not is_city and _was_suspended_by_city(connection, tenant):
         raise NotAllowed(Action.STOP_PROJECTS, "the city's administrators, who suspended it")
-    now = services.clock.now()
     model = Project if tenant.kind == "project" else Organisation
     connection.execute(update(model).where(col(model.id) == tenant.id).values(state=wanted.state))
-    sequence = connection.execute(
-        insert(TenantStateChange)
-        .values(
-            tenant_id=tenant.id,
-            was=tenant.was,
-            state=wanted.state,
-            reason=wanted.reason.strip(),
-            changed_by=actor.user_id if actor.user_id.int else None,
-            by_city=is_city,
-            at=now,
-        )
-        .returning(col(TenantStateChange.sequence))
-    ).scalar_one()
+    sequence = record_state(
+        connection, tenant.id, tenant.was, wanted.state, wanted.reason.strip(), actor=actor, at=now
+    )
     _tell_jobs(connection, tenant)
     people = managers(connection, tenant.organisation_id) | _leads(connection, tenant)
     notify(
@@ -205,18 +211,33 @@ def _store(
         at=now,
         key=f"tenant-state:{sequence}",
     )
-    audit.record(
-        connection,
-        at=now,
-        actor=actor,
-        action=f"{tenant.kind}.state_changed",
-        subject=tenant.key,
-        state=wanted.state.value,
-        was=tenant.was.value,
-        reason=wanted.reason.strip(),
-        jobs=wanted.jobs.value,
-    )
-    return _Done(tenant, is_new=True)
+
+
+def record_state(  # noqa: PLR0913 - one row
+    connection: Connection,
+    tenant_id: UUID,
+    was: TenantState,
+    state: TenantState,
+    reason: str,
+    *,
+    actor: Actor,
+    at: datetime,
+) -> int:
+    """Write the history of a tenant's state; the row's number."""
+    sequence = connection.execute(
+        insert(TenantStateChange)
+        .values(
+            tenant_id=tenant_id,
+            was=was,
+            state=state,
+            reason=reason,
+            changed_by=actor.user_id if actor.user_id.int else None,
+            by_city=permissions.may(actor, Action.GRANT),
+            at=at,
+        )
+        .returning(col(TenantStateChange.sequence))
+    ).scalar_one()
+    return int(sequence or 0)
 
 
 def _was_suspended_by_city(connection: Connection, tenant: _Tenant) -> bool:
@@ -258,35 +279,22 @@ _NOTICES = {
 }
 
 
-def _carry_out(
-    services: Services, actor: Actor, work: Callable[[Connection], _Done], wanted: StateChange
-) -> StateChanged:
-    """The state first, for good; then the jobs. Who is interrupted in between asks again, and only jobs that
-    nobody cancelled yet are cancelled.
-    """  # noqa: D205 - the order and what it is good for
+def _carry_out(services: Services, work: Callable[[Connection], StateChanged]) -> StateChanged:
     done = transact(services.engine, work)
-    then = wanted.jobs
-    if wanted.state is TenantState.CLOSED and then is JobsThen.KEEP:
-        then = JobsThen.CANCEL_WAITING
-    cancelled = 0
-    if wanted.state is not TenantState.ACTIVE and then is not JobsThen.KEEP:
-        cancelled = cancel_jobs(services, actor, done.tenant.jobs, then)
     services.wake.notify()
-    return StateChanged(done.is_new, cancelled)
+    return done
 
 
-def cancel_jobs(services: Services, actor: Actor, jobs: ColumnElement[bool], then: JobsThen) -> int:
-    """Ask for these to be cancelled, the running ones only when `then` says so; how many were asked for now.
-
-    Raises:
-        NotAllowed: the actor may not cancel one of them.
-    """
-    wanted = [jobs, col(Job.phase).in_(_GOES_ON), col(Job.cancel_requested_at).is_(None)]
-    if then is not JobsThen.CANCEL_ALL:
-        wanted.append(col(Job.state) == JobState.PENDING)
-    with services.engine.connect() as connection:
-        found = list(connection.scalars(select(col(Job.id)).where(*wanted).order_by(col(Job.id))))
-    return sum(
-        len(request_cancel(services, actor, found[start : start + _CANCEL_AT_ONCE]))
-        for start in range(0, len(found), _CANCEL_AT_ONCE)
-    )
+def cancel_jobs(
+    connection: Connection, jobs: ColumnElement[bool], wanted: StateChange, *, by: str, at: datetime
+) -> int:
+    """Ask for the tenant's jobs to be cancelled as far as that is wanted; how many were asked for now."""
+    if wanted.state is TenantState.ACTIVE:
+        return 0
+    if wanted.jobs is JobsThen.CANCEL_ALL:
+        which = jobs
+    elif wanted.jobs is JobsThen.CANCEL_WAITING or wanted.state is TenantState.CLOSED:
+        which = jobs & (col(Job.state) == JobState.PENDING)
+    else:
+        return 0
+    return len(record_wishes(connection, which, by=by, at=at))
