@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, select, update
 
 from quotas.errors import MonthNotClosable, MonthRefusal
-from quotas.periods import ClosedPeriod, month_of, next_month, own_open_months
+from quotas.periods import ClosedPeriod, first_open_month, month_of, next_month, own_open_months
 from quotas.slice_run import city_day, day_begins_at
 from quotas.statement import Statement, hash_body, project_statements, write_body
 from quotas.tables import Allocation, Project, table_of
@@ -34,7 +34,7 @@ def close_month(  # noqa: PLR0913 - the facts of a deed, all by keyword
         ValueError: `month` is not the first of a month.
     """
     open_from = own_open_months(conn)
-    first = _first_month(conn, open_from)
+    first = first_month(conn)
     after = next_month(month)
     if month.day != 1:
         message = f"a month is given by its first day, not {month}"
@@ -77,8 +77,9 @@ def broken_statements(conn: Connection) -> list[date]:
     return wrong
 
 
-def _first_month(conn: Connection, open_from: date) -> date | None:
+def first_month(conn: Connection) -> date | None:
     """The first month that is open and of which there is anything; None: nothing ever happened."""
+    open_from = first_open_month(conn)
     if open_from > date.min:
         return open_from
     granted = conn.execute(select(func.min(_ALLOCATIONS.c.created_at))).scalar()

@@ -44,6 +44,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     app.NobodyLeads: ProblemKind(409, "nobody-leads", "Somebody must lead"),
     app.ClassEnded: ProblemKind(409, "class-ended", "The class is over"),
     app.RequestNotOpen: ProblemKind(409, "request-not-open", "The request cannot be changed so any more"),
+    app.DiscrepancyDecided: ProblemKind(409, "discrepancy-decided", "Somebody decided on it"),
     app.ClusterNotSeenYet: ProblemKind(503, "cluster-not-seen-yet", "The cluster has not reported yet"),
     app.WrongCredentials: ProblemKind(401, "wrong-credentials", "Wrong user name or password"),
     auth.SignInRequired: ProblemKind(401, "sign-in-required", "Sign in first"),

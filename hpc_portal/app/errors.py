@@ -18,6 +18,7 @@
     ├── NobodyLeads                a project or organisation would be left without anybody who leads it
     ├── ClassEnded                 the class is over, and what was left went back to the course
     ├── RequestNotOpen             a request for quota stands where that cannot be done with it any more
+    ├── DiscrepancyDecided         somebody explained or resolved it in the meantime
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
     └── WrongCredentials           sign-in failed; does not say which part was wrong
 
@@ -203,6 +204,16 @@ class RequestNotOpen(PortalError):
         self.state = state
         self.by = by
         self.at = at
+
+
+class DiscrepancyDecided(PortalError):
+    """Somebody explained or resolved a discrepancy in the meantime."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"Discrepancy {number} is not open any more: somebody decided on it. Load the list again."
+        )
+        self.number = number
 
 
 class ClusterNotSeenYet(PortalError):

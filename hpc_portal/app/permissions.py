@@ -47,6 +47,8 @@ class Action(StrEnum):
     """Make classes: split a project's budget over students, and take it back."""
     GRANT = "grant"
     """Create organisations, projects, users, grants and prices."""
+    CLOSE_MONTHS = "close_months"
+    """Close months of the books, and decide on what does not add up."""
     AUDIT = "audit"
     """Read the audit log."""
 
@@ -94,6 +96,7 @@ WHO_MAY: Mapping[Action, str] = {
     Action.SPLIT_BUDGET: "the project's lead or the organisation's manager",
     Action.REQUEST: "the project's lead or the organisation's manager",
     Action.GRANT: "the city's administrators",
+    Action.CLOSE_MONTHS: "the city's administrators",
     Action.AUDIT: "the city's administrators",
 }
 

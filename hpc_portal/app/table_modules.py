@@ -1,6 +1,7 @@
 """Every module that defines tables, those of the ledger included: whoever makes a schema imports this one."""
 
 from hpc_portal.app import tables
+from hpc_portal.app.accounting import tables as accounting
 from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.budgets import tables as budgets
 from hpc_portal.app.notices import tables as notices
@@ -9,4 +10,14 @@ from hpc_portal.app.requests import tables as requests
 from hpc_portal.app.tenants import tables as tenants
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
 
-TABLE_MODULES = (*LEDGER_TABLE_MODULES, tables, audit_log, budgets, notices, reports, requests, tenants)
+TABLE_MODULES = (
+    *LEDGER_TABLE_MODULES,
+    tables,
+    accounting,
+    audit_log,
+    budgets,
+    notices,
+    reports,
+    requests,
+    tenants,
+)
