@@ -15,6 +15,7 @@ from quotas.checks import require_amounts, require_whole
 from quotas.coverage import demanded, uncovered
 from quotas.errors import BudgetExceeded, KeyReused, QuotaError
 from quotas.hold_tables import HoldState, QuotaHold
+from quotas.holds import window
 from quotas.journal import NewTransfer, move, move_within_overdraft, record_transfers
 from quotas.money import VND, Vnd
 from quotas.pricing import PriceList, price
@@ -23,6 +24,7 @@ from quotas.tables import (
     Allocation,
     AllocationLine,
     AllocationState,
+    HoldPolicy,
     LedgerAccount,
     Project,
     TransferKind,
@@ -43,6 +45,7 @@ _USABLE_LINES = (
         _LINES.c.asset,
         _LINES.c.available_id,
         _LINES.c.held_id,
+        _ALLOCATIONS.c.hold_policy,
         (_ACCOUNTS.c.balance + _ACCOUNTS.c.overdraft).label("promisable"),
     )
     .join_from(_ALLOCATIONS, _LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
@@ -85,6 +88,8 @@ class HoldRequest:
     price_list: PriceList
     subsidy: Subsidy = NO_SUBSIDY
     """Pinned, too."""
+    units_at_once: int | None = None
+    """How many of them may be under way at a time: an allocation whose policy is rolling holds no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +103,17 @@ class _Request:
     price_list_id: int
     subsidy_rule_id: int | None
     at: datetime
+    units_at_once: int | None
 
-    def needs(self, asset: Asset) -> int:
+    def needs(self, line: "_Line") -> int:
+        """What is set aside at submit, in one line."""
+        return self.unit.get(line.asset, 0) * min(self.units, self.window(line) or self.units)
+
+    def needs_at_all(self, asset: Asset) -> int:
         return self.unit.get(asset, 0) * self.units
+
+    def window(self, line: "_Line") -> int | None:
+        return self.units_at_once if line.hold_policy == HoldPolicy.ROLLING else None
 
 
 @dataclass(slots=True)
@@ -109,6 +122,7 @@ class _Line:
     asset: Asset
     available_id: int
     held_id: int
+    hold_policy: HoldPolicy
     promisable: int
     """As it was read, less what was planned to be taken since."""
 
@@ -134,12 +148,12 @@ class _Grip:
     @property
     def taken(self) -> dict[int, int]:
         """By account: less is available."""
-        return {line.available_id: -self.request.needs(line.asset) for line in self.lines}
+        return {line.available_id: -self.request.needs(line) for line in self.lines}
 
     @property
     def set_aside(self) -> dict[int, int]:
         """By account: more is held."""
-        return {line.held_id: self.request.needs(line.asset) for line in self.lines}
+        return {line.held_id: self.request.needs(line) for line in self.lines}
 
 
 def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
@@ -152,9 +166,12 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
     partition: str,
     price_list: PriceList,
     subsidy: Subsidy = NO_SUBSIDY,
+    units_at_once: int | None = None,
     at: datetime,
 ) -> Held:
     """Move `units` x `unit` from available to held in one allocation, the one that expires first.
+
+    Where that allocation's policy is rolling, no more than `units_at_once` of them; see `roll_hold`.
 
     It touches every line of the allocation; a CPU, GPU or licence for which there is no line must be covered
     by a line for VND, which holds the net price. The partition, the price list and the rule of the subsidy
@@ -167,7 +184,7 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
         InvalidAmount: a number that makes no sense; nothing is changed.
         KeyReused: the job has a hold for another project or of another size.
     """
-    request = HoldRequest(project_id, job_id, unit, units, partition, price_list, subsidy)
+    request = HoldRequest(project_id, job_id, unit, units, partition, price_list, subsidy, units_at_once)
     (outcome,) = hold_together(conn, [request], at=at)
     if isinstance(outcome, QuotaError):
         raise outcome
@@ -208,6 +225,8 @@ def hold_together(
 def _checked(request: HoldRequest, at: datetime) -> _Request:
     require_amounts(request.unit, allow_vnd=False)
     require_whole("units", request.units, least=1, most=_MOST_UNITS)
+    if request.units_at_once is not None:
+        require_whole("units_at_once", request.units_at_once, least=1)
     unit_vnd = price(request.unit, request.partition, request.price_list, request.subsidy).total
     return _Request(
         job_id=request.job_id,
@@ -218,6 +237,7 @@ def _checked(request: HoldRequest, at: datetime) -> _Request:
         price_list_id=request.price_list.id,
         subsidy_rule_id=request.subsidy.rule_id,
         at=at,
+        units_at_once=request.units_at_once,
     )
 
 
@@ -227,8 +247,11 @@ def shortfall(conn: Connection, job_id: UUID) -> dict[Asset, int]:
     Not empty means: the rest of the job should wait for more quota.
     """
     rows = conn.execute(_STORED_HOLD, {"job": job_id}).all()
-    lacking = {row.asset: row.units_open * row.unit_amount - row.open_amount for row in rows}
-    return {asset: amount for asset, amount in lacking.items() if amount}
+    lacking = {
+        row.asset: window(row.units_open, row.units_at_once) * row.unit_amount - row.open_amount
+        for row in rows
+    }
+    return {asset: amount for asset, amount in lacking.items() if amount > 0}
 
 
 def _plan(
@@ -247,7 +270,7 @@ def _plan(
             if not shortage:
                 grips[place] = _Grip(request, lines)
                 for line in lines:
-                    line.promisable -= request.needs(line.asset)
+                    line.promisable -= request.needs(line)
                 break
             short.append(shortage)
         else:
@@ -266,14 +289,14 @@ def _shortage(lines: Sequence[_Line], request: _Request) -> _Shortage | None:
     if (name := uncovered(request.unit, {line.asset for line in lines})) is not None:
         return _nothing_for(name, request)
     for line in lines:
-        needed = request.needs(line.asset)
+        needed = request.needs(line)
         if needed > max(line.promisable, 0):
             return _Shortage(line.asset, max(line.promisable, 0), needed)
     return None
 
 
 def _nothing_for(name: Asset, request: _Request) -> _Shortage:
-    return _Shortage(name, 0, request.needs(name))
+    return _Shortage(name, 0, request.needs_at_all(name))
 
 
 def _take(conn: Connection, grips: Iterable[_Grip]) -> bool:
@@ -323,8 +346,8 @@ def _held(grip: _Grip) -> Held:
         job_id=grip.request.job_id,
         allocation_id=grip.lines[0].allocation_id,
         units=grip.request.units,
-        by_asset={line.asset: grip.request.needs(line.asset) for line in grip.lines},
-        vnd_total=grip.request.needs(VND),
+        by_asset={line.asset: grip.request.needs(line) for line in grip.lines},
+        vnd_total=grip.request.needs_at_all(VND),
     )
 
 
@@ -340,7 +363,8 @@ def _hold_row(line: _Line, request: _Request) -> dict[str, object]:
         "unit_amount": request.unit.get(line.asset, 0),
         "units_total": request.units,
         "units_open": request.units,
-        "open_amount": request.needs(line.asset),
+        "units_at_once": request.window(line),
+        "open_amount": request.needs(line),
         "state": HoldState.OPEN,
         "held_at": request.at,
         "closed_at": None,
@@ -357,8 +381,11 @@ def _held_before(conn: Connection, request: _Request) -> Held | KeyReused | None
         job_id=request.job_id,
         allocation_id=rows[0].allocation_id,
         units=request.units,
-        by_asset={row.asset: row.unit_amount * row.units_total for row in rows},
-        vnd_total=request.needs(VND),
+        by_asset={
+            row.asset: row.unit_amount * min(row.units_total, row.units_at_once or row.units_total)
+            for row in rows
+        },
+        vnd_total=request.needs_at_all(VND),
     )
 
 

@@ -26,6 +26,7 @@ _LOCK = (
         _HOLDS.c.subsidy_rule_id,
         _HOLDS.c.unit_amount,
         _HOLDS.c.units_open,
+        _HOLDS.c.units_at_once,
         _HOLDS.c.open_amount,
         _LINES.c.available_id,
         _LINES.c.held_id,
@@ -78,10 +79,24 @@ class HoldLine:
     subsidy_rule_id: int | None
     unit_amount: int
     units_open: int
+    units_at_once: int | None
     open_amount: int
     available_id: int
     held_id: int
     consumed_id: int
+
+    @property
+    def units_held(self) -> int:
+        """How many open units shall be set aside now; of a rolling hold, no fewer than those that are."""
+        if self.units_at_once is None:
+            return self.units_open
+        begun = -(-self.open_amount // self.unit_amount) if self.unit_amount else 0
+        return min(self.units_open, max(self.units_at_once, begun))
+
+
+def window(units_open: int, units_at_once: int | None) -> int:
+    """How many of the open units are set aside at a time."""
+    return units_open if units_at_once is None else min(units_open, units_at_once)
 
 
 @dataclass(frozen=True, slots=True)

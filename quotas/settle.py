@@ -10,7 +10,7 @@ from quotas.end_states import DEFAULT_POLICY
 from quotas.errors import KeyReused
 from quotas.fold_usage import UsageBatch
 from quotas.hold_tables import HoldState
-from quotas.holds import HoldLeft, HoldLine, lock_hold, write_left
+from quotas.holds import HoldLeft, HoldLine, lock_hold, window, write_left
 from quotas.journal import move, move_within_overdraft, record_transfer
 from quotas.publish_prices import load_price_list
 from quotas.runs import (
@@ -24,6 +24,7 @@ from quotas.runs import (
 )
 from quotas.set_subsidy import load_subsidy
 from quotas.tables import AccountingRecord, TransferKind, table_of
+from quotas.top_up import is_payer_usable
 from schedulers.jobstate import JobState
 
 __all__ = ["Charge", "RunUsage", "settle_runs"]
@@ -92,8 +93,9 @@ def _post(conn: Connection, lines: Sequence[HoldLine], new: Sequence[PricedRun],
     """Move what the new runs used, and what is left of the units they closed."""
     left = []
     amounts: dict[int, int] = {}
+    rolls = lines[0].units_at_once is not None and is_payer_usable(conn, lines[0].allocation_id, at)
     for line in lines:
-        after, from_available = _pay(conn, line, new)
+        after, from_available = _pay(conn, line, new, rolls=rolls)
         left.append(after)
         amounts[line.available_id] = from_available
         amounts[line.held_id] = after.open_amount - line.open_amount
@@ -112,15 +114,18 @@ def _post(conn: Connection, lines: Sequence[HoldLine], new: Sequence[PricedRun],
     write_left(conn, left, closed_as=HoldState.SETTLED, at=at)
 
 
-def _pay(conn: Connection, line: HoldLine, new: Sequence[PricedRun]) -> tuple[HoldLeft, int]:
+def _pay(conn: Connection, line: HoldLine, new: Sequence[PricedRun], *, rolls: bool) -> tuple[HoldLeft, int]:
     """Change what is available for one line; what is left of its hold, and by how much that changed it.
 
-    Held is brought to a full unit for each open one. What that needs beyond what is freed is a top-up,
-    which must fit into the budget; what was used beyond the units must not: it is charged anyway.
+    Held is brought to a full unit for each one that is to be set aside. What that needs beyond what is freed
+    is a top-up, which must fit into the budget; what was used beyond the units need not: it is charged.
     """
     used = sum(one.uses(line.asset) for one in new)
-    units_open = max(line.units_open - sum(one.run.closes_unit for one in new), 0)
-    full = units_open * line.unit_amount
+    closed = min(sum(one.run.closes_unit for one in new), line.units_open)
+    units_open = line.units_open - closed
+    secure = _secure(line, closed)
+    goes_on = rolls or line.units_at_once is None
+    full = max(window(units_open, line.units_at_once) * line.unit_amount, secure) if goes_on else secure
     change = line.open_amount - full - used
     if change >= 0:
         move(conn, {line.available_id: change})
@@ -130,10 +135,21 @@ def _pay(conn: Connection, line: HoldLine, new: Sequence[PricedRun]) -> tuple[Ho
     used_of_open_units = sum(
         min(one.uses(line.asset), line.unit_amount) for one in new if not one.run.closes_unit
     )
-    kept = max(min(full, line.open_amount) - used_of_open_units, 0)
+    kept = max(secure - used_of_open_units, 0)
     change = line.open_amount - kept - used
     move(conn, {line.available_id: change})
     return HoldLeft(line, units_open, kept), change
+
+
+def _secure(line: HoldLine, closed: int) -> int:
+    """What is set aside for the units that stay open, before anything is topped up.
+
+    A unit of a rolling hold that closes was itself set aside, and others may be that run beside it.
+    """
+    most = (line.units_open - closed) * line.unit_amount
+    if line.units_at_once is None:
+        return min(most, line.open_amount)
+    return min(most, max(line.open_amount - closed * line.unit_amount, 0))
 
 
 def _stored_charges(conn: Connection, job_id: UUID, known: Sequence[PricedRun]) -> dict[str, Charge]:

@@ -49,6 +49,8 @@ def top_up_hold(
 ) -> dict[Asset, int]:
     """Hold every open unit of a job in full, each of them at least `unit` large; what that took, by asset.
 
+    Of a rolling hold, as many units as it sets aside at a time, or more if more are.
+
     `unit` is TRES x seconds of one task, as in `hold`, such as the request times a longer walltime; it is
     priced at the job's pinned prices. Without it, only what requeued runs used is set aside anew. Units
     never shrink: what a shorter walltime does not need is released when the job settles.
@@ -65,10 +67,10 @@ def top_up_hold(
     require_amounts(unit or {}, allow_vnd=False)
     lines = lock_hold(conn, job_id)
     units = _raised_units(conn, lines, unit or {})
-    lacking = {line.asset: line.units_open * units[line.asset] - line.open_amount for line in lines}
+    lacking = {line.asset: line.units_held * units[line.asset] - line.open_amount for line in lines}
     if any(lacking.values()):
         _take(conn, lines, lacking, at)
-        _write(conn, lines, units, lacking, at)
+        set_aside(conn, lines, units, lacking, at)
     return {asset: amount for asset, amount in lacking.items() if amount}
 
 
@@ -85,30 +87,53 @@ def _raised_units(
 
 def _take(conn: Connection, lines: Sequence[HoldLine], lacking: Mapping[Asset, int], at: datetime) -> None:
     """Take all of it from what is available, or nothing."""
-    payer = conn.execute(_PAYER, {"allocation": lines[0].allocation_id}).one()
-    is_usable = payer.state == AllocationState.ACTIVE and payer.valid_from <= at < payer.valid_to
+    left = promisable(conn, lines, at)
+    short = next((line for line in lines if lacking[line.asset] > left[line.asset]), None)
+    refused = short or take_all(conn, lines, lacking)
+    if refused is not None:
+        payer = conn.execute(_PAYER, {"allocation": refused.allocation_id}).one()
+        raise BudgetExceeded(payer.account, refused.asset, left[refused.asset], lacking[refused.asset])
+
+
+def promisable(conn: Connection, lines: Sequence[HoldLine], at: datetime) -> dict[Asset, int]:
+    """What each line of a job's allocation can still set aside; nothing when it may not be used now."""
+    if not is_payer_usable(conn, lines[0].allocation_id, at):
+        return {line.asset: 0 for line in lines}
+    return {
+        line.asset: max(conn.execute(_PROMISABLE, {"id": line.available_id}).scalar_one(), 0)
+        for line in lines
+    }
+
+
+def is_payer_usable(conn: Connection, allocation_id: UUID, at: datetime) -> bool:
+    """Whether an allocation may set more aside now: it is active, in its period."""
+    payer = conn.execute(_PAYER, {"allocation": allocation_id}).one()
+    return bool(payer.state == AllocationState.ACTIVE and payer.valid_from <= at < payer.valid_to)
+
+
+def take_all(conn: Connection, lines: Sequence[HoldLine], lacking: Mapping[Asset, int]) -> HoldLine | None:
+    """Take what each line lacks from what is available; else nothing, and return the line with too little."""
     taken: dict[int, int] = {}
     for line in lines:
-        needed = lacking[line.asset]
-        if not needed:
+        if not (needed := lacking[line.asset]):
             continue
-        promisable = conn.execute(_PROMISABLE, {"id": line.available_id}).scalar_one()
-        left = max(promisable, 0) if is_usable else 0
-        if needed > left or not move_within_overdraft(conn, line.available_id, -needed):
+        if not move_within_overdraft(conn, line.available_id, -needed):
             move(conn, taken)
-            raise BudgetExceeded(payer.account, line.asset, left, needed)
+            return line
         taken[line.available_id] = needed
+    return None
 
 
-def _write(
+def set_aside(
     conn: Connection,
     lines: Sequence[HoldLine],
     units: Mapping[Asset, int],
     lacking: Mapping[Asset, int],
     at: datetime,
 ) -> None:
-    set_aside = {line.held_id: lacking[line.asset] for line in lines}
-    move(conn, set_aside)
+    """Hold what was taken; each open unit is as large as `units` says from now on."""
+    held = {line.held_id: lacking[line.asset] for line in lines}
+    move(conn, held)
     job_id = lines[0].job_id
     number = conn.execute(_HOLDS_BEFORE, {"job": job_id}).scalar_one()  # exact: the hold is locked
     record_transfer(
@@ -116,7 +141,7 @@ def _write(
         kind=TransferKind.HOLD,
         key=f"top-up:{job_id}:{number}",
         at=at,
-        amounts=set_aside | {line.available_id: -lacking[line.asset] for line in lines},
+        amounts=held | {line.available_id: -lacking[line.asset] for line in lines},
         job_id=job_id,
         reason="topped up",
     )

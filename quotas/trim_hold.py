@@ -46,7 +46,7 @@ def trim_hold(conn: Connection, *, job_id: UUID, at: datetime, unit: Mapping[Tre
     subsidy = load_subsidy(conn, lines[0].subsidy_rule_id)
     amounts: dict[Asset, int] = {**unit, VND: price(unit, lines[0].partition, price_list, subsidy).total}
     units = {line.asset: min(line.unit_amount, amounts.get(line.asset, 0)) for line in lines}
-    left = {line.asset: min(line.open_amount, line.units_open * units[line.asset]) for line in lines}
+    left = {line.asset: min(line.open_amount, line.units_held * units[line.asset]) for line in lines}
     freed = {line.asset: line.open_amount - left[line.asset] for line in lines}
     if any(freed.values()):
         moved = {line.available_id: freed[line.asset] for line in lines}

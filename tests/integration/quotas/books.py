@@ -136,6 +136,7 @@ class Books:
         job_id: UUID | None = None,
         *,
         units: int = 1,
+        at_once: int | None = None,
         unit: Mapping[str, int] | None = None,
         **tres: int,
     ) -> Held:
@@ -149,6 +150,7 @@ class Books:
                 units=units,
                 partition="main",
                 price_list=self.price_list,
+                units_at_once=at_once,
                 at=self.at,
             )
 
