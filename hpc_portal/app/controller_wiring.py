@@ -12,6 +12,8 @@ import structlog
 from distributed import Security
 from sqlalchemy import Engine
 
+from hpc_portal.app.accounting.check_step import CHECK_SECONDS
+from hpc_portal.app.accounting.compare_cluster import CompareClusterStep
 from hpc_portal.app.clock import Clock, SystemClock
 from hpc_portal.app.controller import ControllerParts
 from hpc_portal.app.external.find import FindExternalStep
@@ -101,8 +103,10 @@ class _SlurmTurn:
             interval = self._slurm.mirror_interval_seconds
             found.append(Loop("mirror", mirror, interval, wake=context.budgets.missed))
         if self._slurm.import_external:
-            finder = FindExternalStep(context, SlurmExternalJobs(self._client))
+            accounting = SlurmExternalJobs(self._client)
+            finder = FindExternalStep(context, accounting)
             found.append(Loop("external", finder, self._slurm.import_interval_seconds))
+            found.append(Loop("compare", CompareClusterStep(context, accounting), CHECK_SECONDS))
         return found
 
 
