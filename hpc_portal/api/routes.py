@@ -13,6 +13,7 @@ from hpc_portal.api import (
     notices,
     prices,
     projects,
+    reports,
     requests,
     scripts,
     sign_in,
@@ -21,7 +22,7 @@ from hpc_portal.api import (
 
 _MODULES = (
     *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
-    *(administration, audit, catalogue, mirror, notices, prices, requests),
+    *(administration, audit, catalogue, mirror, notices, prices, reports, requests),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

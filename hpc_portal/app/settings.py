@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     """How long a browser stays signed in."""
     default_locale: Literal["vi", "en"] = "vi"
     """Language of pages for people who have chosen none."""
+    open_data: bool = False
+    """Show everybody, without signing in, what closed months were used for; never by under five tenants."""
 
     cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
     """The Dask cluster's name, stored with every job: it must not change while jobs run."""

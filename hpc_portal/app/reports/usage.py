@@ -13,7 +13,7 @@ from hpc_portal.app.reports.period import Period
 from hpc_portal.app.reports.scope import (
     Tenants,
     find_organisation,
-    find_person,
+    find_people,
     find_project,
     names_of_people,
     visible_tenants,
@@ -116,7 +116,7 @@ def _where(
             case Dimension.ORGANISATION:
                 where[key] = find_organisation(tenants, name)
             case Dimension.USER:
-                where[key] = find_person(connection, name)
+                where[key] = find_people(connection, tenants, name)
             case _ if key in _FILTERS:
                 where[key] = name
             case _:

@@ -37,11 +37,15 @@ from tests.small_city import GRANTED_AT
 SECRETS = ("skywalker", "TOP-SECRET", "Chips first silicon", "Chips JSC", "Chips-Member", "Chips-Lead")
 """Names and contents of the first tenant that no request of these tests mentions."""
 
-PUBLIC_PARAMETERS = {"name": "script", "code": "en", "cluster": "memory"}
+PUBLIC_PARAMETERS = {"name": "script", "code": "en", "cluster": "memory", "month": "2026-11", "kind": "runs"}
 """Path parameters that name nothing of a tenant."""
 
-PUBLIC_API = {("POST", "/api/v1/tokens/sign-in"), ("GET", "/api/openapi.json")}
-PUBLIC_PAGES = re.compile(r"^/(sign-in|language/|theme/|static|healthz|readyz|favicon)")
+PUBLIC_API = {
+    ("POST", "/api/v1/tokens/sign-in"),
+    ("GET", "/api/openapi.json"),
+    ("GET", "/api/v1/open-data"),
+}
+PUBLIC_PAGES = re.compile(r"^/(sign-in|open-data|language/|theme/|static|healthz|readyz|favicon)")
 """What a stranger may call."""
 
 BODIES: dict[str, Any] = {

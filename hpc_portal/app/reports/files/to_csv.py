@@ -3,9 +3,9 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, date, datetime
 
-from hpc_portal.app.reports.document import Amount, Cell, Month, Named, Share, Span, Table
+from hpc_portal.app.reports.document import Cell, Table
+from hpc_portal.app.reports.plain import plain
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it, Excel takes UTF-8 for the machine's old code page and breaks every Vietnamese letter."""
@@ -31,37 +31,18 @@ def csv_lines(
     writer.writerow(header)
     yield _taken(buffer)
     for row in rows:
-        writer.writerow([plain(cell) for cell in row])
+        writer.writerow([_cell(cell) for cell in row])
         yield _taken(buffer)
 
 
-def plain(cell: Cell) -> str | int | float:  # noqa: PLR0911 - one line for each kind of value
-    """The value for programs. Texts that a spreadsheet would run as a formula get an apostrophe in front."""
-    match cell:
-        case None:
-            return ""
-        case str():
-            return _harmless(cell)
-        case Named(value):
-            return _harmless(value)
-        case Month(first):
-            return f"{first:%Y-%m}"
-        case Amount(_, amount):
-            return amount
-        case Share():
-            return "" if cell.ratio is None else round(cell.ratio, 6)
-        case Span(seconds):
-            return seconds
-        case datetime():
-            return cell.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        case date():
-            return cell.isoformat()
-        case _:
-            return cell
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(_RUN_BY_SPREADSHEETS) else text
+def _cell(cell: Cell) -> str | int | float:
+    """What is not known is empty; what a spreadsheet would run as a formula gets an apostrophe in front."""
+    value = plain(cell)
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.startswith(_RUN_BY_SPREADSHEETS):
+        return f"'{value}"
+    return value
 
 
 def _taken(buffer: io.StringIO) -> str:
