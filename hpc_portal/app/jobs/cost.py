@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from hpc_portal.app.jobs.queries import JobDetail
 from quotas.hold_tables import QuotaHold
+from quotas.holds import window
 from quotas.pricing import PriceList, price
 from quotas.publish_prices import current_price_list, load_price_list
 from quotas.tables import AccountingRecord
@@ -32,7 +33,7 @@ class JobCost:
     """Estimated, held and charged."""
 
     held_vnd: int
-    """The part of the estimate whose tasks have not ended."""
+    """The part of the estimate whose tasks have not ended; of a rolling hold, what is set aside at a time."""
     charged_vnd: int
     lines: tuple[JobCostLine, ...]
 
@@ -47,6 +48,7 @@ def job_cost(connection: Connection, job: JobDetail) -> JobCost:
             col(QuotaHold.price_list_id),
             func.max(col(QuotaHold.units_open)),
             func.max(col(QuotaHold.units_total)),
+            func.max(col(QuotaHold.units_at_once)),
         )
         .where(col(QuotaHold.job_id) == job.id)
         .group_by(col(QuotaHold.price_list_id))
@@ -67,8 +69,8 @@ def job_cost(connection: Connection, job: JobDetail) -> JobCost:
         )
         for line in price(estimated, job.partition, price_list).lines
     )
-    units_open, units_total = (hold[1], hold[2]) if hold else (0, 1)
-    return JobCost(job.estimated_vnd * units_open // units_total, sum(charged.values()), lines)
+    units_held, units_total = (window(hold[1], hold[3]), hold[2]) if hold else (0, 1)
+    return JobCost(job.estimated_vnd * units_held // units_total, sum(charged.values()), lines)
 
 
 def _charges(

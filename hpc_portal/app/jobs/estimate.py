@@ -165,6 +165,7 @@ def _refusals(
                 partition=prepared.spec.partition or "",
                 price_list=services.price_list.get(),
                 subsidy=subsidy,
+                units_at_once=prepared.spec.array.throttle if prepared.spec.array else None,
                 at=services.clock.now(),
             )
         except BudgetExceeded as error:

@@ -20,19 +20,20 @@ from sqlmodel import col
 from hpc_portal.app import events, leases
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.limits_at_start import limits_at_start
+from hpc_portal.app.jobs.pay_ahead import pay_ahead
 from hpc_portal.app.jobs.submissions import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState
 from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job, JobChange, JobTask
 from quotas.errors import QuotaError
-from quotas.limits import LimitKind, LimitOwner
-from quotas.tables import Project, QuotaLimit
+from quotas.roll_hold import rolling_jobs
 from quotas.top_up import top_up_hold
 from schedulers.dask.placement import BUDGET, ConcurrentLimits
+from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, StoredJob, StoredRun
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState
-from schedulers.tres import gpu_tres
 
 log = structlog.get_logger()
 
@@ -78,9 +79,9 @@ class DatabasePlacementStore:
         if not await self._attached.read(lambda connection: leases.is_held(connection, lease)):
             raise LeaseLost(lease.name)
 
-    async def limits(self) -> Mapping[str, ConcurrentLimits]:
-        """What each project may hold at once, from the limits set for projects."""
-        return await self._attached.read(_limits)
+    async def limits(self) -> Mapping[LimitGroup, ConcurrentLimits]:
+        """What organisations, projects and people may hold at once."""
+        return await self._attached.read(limits_at_start)
 
 
 def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]:
@@ -175,9 +176,9 @@ def _load_changes(connection: Connection, under_way: Sequence[ColumnElement[bool
 def _place(connection: Connection, placements: Sequence[Placement], context: ControllerContext) -> Placed:
     now = context.clock.now()
     again = [placement for placement in placements if placement.restarts]
-    if again:
-        events.take_turns(connection)  # money may move, before jobs are locked
     wanted = {placement.job_id for placement in placements}
+    if again or rolling_jobs(connection, wanted):
+        events.take_turns(connection)  # money may move, before jobs are locked
     startable = set(
         connection.execute(
             select(col(Job.id))
@@ -190,6 +191,8 @@ def _place(connection: Connection, placements: Sequence[Placement], context: Con
         ).scalars()
     )
     waiting = _unfunded(connection, [one for one in again if one.job_id in startable], at=now)
+    payable, short = pay_ahead(connection, [one for one in placements if one.job_id in startable], at=now)
+    waiting = short | waiting
     shares: dict[int, dict[str, Any]] = {}
     rows = [
         {
@@ -200,8 +203,8 @@ def _place(connection: Connection, placements: Sequence[Placement], context: Con
             "placement": shares.setdefault(id(placement.share), placement.share.to_json()),
             "placed_at": now,
         }
-        for placement in placements
-        if placement.job_id in startable and not (placement.restarts and placement.job_id in waiting)
+        for placement in payable
+        if not (placement.restarts and placement.job_id in waiting)
     ]
     if not rows:
         return Placed([], waiting)
@@ -214,7 +217,7 @@ def _unfunded(connection: Connection, again: Sequence[Placement], *, at: datetim
     """Jobs whose tasks must not run again now, and why: what they used is not settled, or not set aside anew.
 
     What a requeued run used was taken from the hold. Settling tops it up again where the budget allows; where
-    it did not, this tries it until it does.
+    it did not, this tries it until it does. Tasks of rolling holds are paid for one by one, see `pay_ahead`.
     """
     if not again:
         return {}
@@ -228,7 +231,8 @@ def _unfunded(connection: Connection, again: Sequence[Placement], *, at: datetim
         )
     )
     waiting = dict.fromkeys(connection.execute(unsettled).scalars(), "")
-    for job_id in sorted({placement.job_id for placement in again} - waiting.keys()):
+    jobs = {placement.job_id for placement in again}
+    for job_id in sorted(jobs - waiting.keys() - rolling_jobs(connection, jobs)):
         try:
             top_up_hold(connection, job_id=job_id, at=at)
         except QuotaError as problem:
@@ -242,24 +246,3 @@ _INSERT_NEW = {
     "postgresql": postgresql.insert(JobTask).on_conflict_do_nothing().returning(*_KEY),
     "sqlite": sqlite.insert(JobTask).on_conflict_do_nothing().returning(*_KEY),
 }
-
-
-def _limits(connection: Connection) -> dict[str, ConcurrentLimits]:
-    running: dict[str, int] = {}
-    amounts: dict[str, dict[str, int]] = defaultdict(dict)
-    for row in connection.execute(
-        select(col(Project.account), col(QuotaLimit.kind), col(QuotaLimit.gpu_type), col(QuotaLimit.value))
-        .join(Project, col(Project.id) == col(QuotaLimit.owner_id))
-        .where(col(QuotaLimit.owner_kind) == LimitOwner.PROJECT)
-    ):
-        match row.kind:
-            case LimitKind.JOBS_RUNNING:
-                running[row.account] = row.value
-            case LimitKind.GPUS_RUNNING:
-                amounts[row.account][gpu_tres(row.gpu_type)] = row.value
-            case _:
-                pass  # checked at submit
-    return {
-        account: ConcurrentLimits(running.get(account), amounts.get(account, {}))
-        for account in {*running, *amounts}
-    }

@@ -94,6 +94,7 @@ class Submission:
             partition=self.prepared.spec.partition or "",
             price_list=self.price_list,
             subsidy=self.subsidy,
+            units_at_once=self.prepared.spec.array.throttle if self.prepared.spec.array else None,
         )
 
     def row(self, at: datetime) -> dict[str, Any]:
