@@ -59,6 +59,8 @@ class Submission:
     """All that it still has to wait for; empty where the backend lacks KEEPS_DEPENDENCIES.
 
     A condition that can never be met leaves the job pending with the reason `DependencyNeverSatisfied`."""
+    user: str = ""
+    """The person's name in the portal, which is the same on every cluster: limits of people go by it."""
     is_held: bool = False
     """Accepted but not started before a `ReleaseJob`."""
 

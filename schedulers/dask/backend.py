@@ -19,6 +19,7 @@ from schedulers.dask.messages import NodeEvent, NodeHello
 from schedulers.dask.outbox import Outbox
 from schedulers.dask.placement import ConcurrentLimits
 from schedulers.dask.pool import PoolNode
+from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, PlacementStore
 from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
@@ -38,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 1.0
 _LIMITS_SECONDS = 1.0
-"""How long the limits of projects are taken from memory."""
+"""How long limits are taken from memory: so soon a changed one holds."""
 _LIST_SECONDS = 30.0
 """How often a node is asked for all its runs although nothing seems wrong."""
 _FIRST_HELLO_SECONDS = 30.0
@@ -100,7 +101,7 @@ class DaskScheduler:
         self._link = Link(target, on_event=self._hear, on_lost=self._suspend_all, on_back=self._meet_nodes)
         self._contacts: dict[str, _Contact] = {}
         self._heard_at: dict[str, float] = {}
-        self._limits: Mapping[str, ConcurrentLimits] = {}
+        self._limits: Mapping[LimitGroup, ConcurrentLimits] = {}
         self._limits_read_at = float("-inf")
         self._wake = asyncio.Event()
         self._changed = asyncio.Event()

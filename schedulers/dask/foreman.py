@@ -23,7 +23,7 @@ from schedulers.dask.lanes import LONG_SECONDS, Floor, Order, Work, family_of
 from schedulers.dask.messages import Lane, NodeHello, RunKey, RunReport
 from schedulers.dask.placement import BEGIN_TIME, PRIORITY, ConcurrentLimits, plan
 from schedulers.dask.pool import Pool, PoolNode
-from schedulers.dask.queue import PendingQueue, Policy, priority_then_submission
+from schedulers.dask.queue import LimitGroup, PendingQueue, Policy, priority_then_submission
 from schedulers.dask.store import Placed, Placement, Share, StoredJob
 from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome
@@ -177,7 +177,7 @@ class Foreman:
 
     # Planning
 
-    def draw_orders(self, limits: Mapping[str, ConcurrentLimits], *, now: float) -> list[PlacedOrder]:
+    def draw_orders(self, limits: Mapping[LimitGroup, ConcurrentLimits], *, now: float) -> list[PlacedOrder]:
         """Decide what starts now. Nothing may be launched before `confirm`."""
         drawn = plan(self.queue, self.pool, now=now, new_slot_id=self._new_name, limits=limits)
         orders = self.floor.first_orders(drawn, self.book.jobs)

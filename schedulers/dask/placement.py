@@ -6,22 +6,23 @@ could start, and the nodes where. Those behind it start only if they end before 
 it does not need. This is EASY backfill: Lifka, "The ANL/IBM SP scheduling system" (1995).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schedulers import tres
 from schedulers.cluster import NodeState
 from schedulers.dask.pool import Holding, Pool, PoolNode, Room, Slot
-from schedulers.dask.queue import Demand, Entry, PendingQueue
+from schedulers.dask.queue import Demand, Entry, Group, LimitGroup, PendingQueue
 from schedulers.tres import Tres
 
 BACKFILL_DEPTH = 1000
 """How many waiting jobs one cycle looks at (Slurm's bf_max_job_test)."""
 _LIMITED_JOBS_PER_GROUP = 50
-"""So many jobs of one project that hit its limits, and its other ones are not looked at."""
+"""So many jobs of one person and project that hit limits, and their other ones are not looked at."""
 
 BEGIN_TIME = "BeginTime"
 BUDGET = "AssocGrpBillingMinutes"
+JOBS_LIMIT = "AssocGrpJobsLimit"
 RESOURCES = "Resources"
 LICENSES = "Licenses"
 PRIORITY = "Priority"
@@ -37,7 +38,7 @@ _LIMIT_REASONS = {tres.CPU: "AssocGrpCpuLimit", tres.MEM: "AssocGrpMemLimit", tr
 
 @dataclass(frozen=True, slots=True)
 class ConcurrentLimits:
-    """What one project may hold at the same time (GrpJobs and GrpTRES of a Slurm association)."""
+    """What one organisation, project or person may hold at once (GrpJobs and GrpTRES in Slurm)."""
 
     max_running_tasks: int | None = None
     max_tres: Mapping[Tres, int] = field(default_factory=dict)
@@ -77,7 +78,7 @@ def plan(  # noqa: PLR0913 - what a plan depends on is this much
     *,
     now: float,
     new_slot_id: Callable[[], str],
-    limits: Mapping[str, ConcurrentLimits] | None = None,
+    limits: Mapping[LimitGroup, ConcurrentLimits] | None = None,
     depth: int = BACKFILL_DEPTH,
 ) -> Plan:
     """One planning cycle. What it starts is taken from the pool, the entries' counts and the queue.
@@ -87,12 +88,12 @@ def plan(  # noqa: PLR0913 - what a plan depends on is this much
         pool: what is free; it must hold every running slot.
         now: Unix seconds.
         new_slot_id: names the slots it makes.
-        limits: by project; a missing project has none.
+        limits: by whom they limit, see `limit_groups`; whoever is missing has none.
         depth: how many entries that cannot start are looked at.
     """
     cycle = _Cycle(pool, now, new_slot_id, limits or {})
     exhausted: list[Entry] = []
-    limited: dict[tuple[str, str], int] = {}
+    limited: dict[Group, int] = {}
     walk = queue.walk()
     while len(cycle.plan.reasons) < depth and (entry := walk.next()):
         reason = cycle.start_all_that_fit(entry)
@@ -104,7 +105,7 @@ def plan(  # noqa: PLR0913 - what a plan depends on is this much
             walk.drop_partition(entry.partition)
         elif reason.startswith("Assoc"):
             limited[entry.group] = limited.get(entry.group, 0) + 1
-            if reason == "AssocGrpJobsLimit" or limited[entry.group] >= _LIMITED_JOBS_PER_GROUP:
+            if reason == JOBS_LIMIT or limited[entry.group] >= _LIMITED_JOBS_PER_GROUP:
                 walk.drop_group(entry.group)
         if not cycle.candidates(entry.partition):
             walk.drop_partition(entry.partition)
@@ -121,7 +122,7 @@ class _Cycle:
         pool: Pool,
         now: float,
         new_slot_id: Callable[[], str],
-        limits: Mapping[str, ConcurrentLimits],
+        limits: Mapping[LimitGroup, ConcurrentLimits],
     ) -> None:
         self.plan = Plan()
         self._pool = pool
@@ -156,27 +157,29 @@ class _Cycle:
         return PRIORITY if reason == RESOURCES else reason
 
     def _own_reason(self, entry: Entry) -> str:
-        """A reason that lies in the job or its project: others need not wait for it."""
+        """A reason that lies in the job or in whose it is: others need not wait for it."""
         if entry.not_before > self._now:
             return entry.rests_for
         if entry.throttle is not None and entry.holding >= entry.throttle:
             return JOB_ARRAY_TASK_LIMIT
-        limits = self._limits.get(entry.project)
-        if limits is None:
-            return ""
-        holding = self._pool.holdings.get(entry.project, Holding())
-        if limits.max_running_tasks is not None and holding.tasks >= limits.max_running_tasks:
-            return "AssocGrpJobsLimit"
-        return self._over_limit(entry, entry.demand.tres())
+        for limits, holding in self._limits_of(entry):
+            if limits.max_running_tasks is not None and holding.tasks >= limits.max_running_tasks:
+                return JOBS_LIMIT
+        return self._over_limit(entry, entry.demand.tres()) if self._limits else ""
+
+    def _limits_of(self, entry: Entry) -> Iterator[tuple[ConcurrentLimits, Holding]]:
+        """The limits that the job meets, each with what they limit holds now."""
+        if not self._limits:
+            return
+        for group in entry.limit_groups:
+            if limits := self._limits.get(group):
+                yield limits, self._pool.holdings.get(group, Holding())
 
     def _over_limit(self, entry: Entry, wanted: Mapping[Tres, int]) -> str:
-        limits = self._limits.get(entry.project)
-        if limits is None:
-            return ""
-        holding = self._pool.holdings.get(entry.project, Holding())
-        for name, limit in limits.max_tres.items():
-            if wanted.get(name, 0) and holding.tres.get(name, 0) + wanted[name] > limit:
-                return _limit_reason(name)
+        for limits, holding in self._limits_of(entry):
+            for name, limit in limits.max_tres.items():
+                if wanted.get(name, 0) and holding.tres.get(name, 0) + wanted[name] > limit:
+                    return _limit_reason(name)
         return ""
 
     def _start_one(self, entry: Entry) -> str:
@@ -209,6 +212,7 @@ class _Cycle:
             self._new_slot_id(),
             organisation=entry.organisation,
             project=entry.project,
+            user=entry.user,
             demand=demand,
             gpu_types=chosen,
             ends_at=ends_at,
@@ -261,17 +265,18 @@ class _Cycle:
         return demand.tres(tres.add(*chosen.values()), cpus)
 
     def _allowed_gpu_types(self, entry: Entry) -> dict[str, int]:
-        """How many more GPUs of each limited type the project may get, when "any type" is asked for."""
-        limits = self._limits.get(entry.project)
-        if limits is None or not any(gpu_type == "" for gpu_type, _ in entry.demand.gpus):
+        """How many more GPUs of each limited type the job may get, when "any type" is asked for."""
+        if not self._limits or not any(gpu_type == "" for gpu_type, _ in entry.demand.gpus):
             return {}
-        held = self._pool.holdings.get(entry.project, Holding()).tres
         prefix = tres.gpu_tres("x")[:-1]
-        return {
-            name.removeprefix(prefix): max(0, limit - held.get(name, 0))
-            for name, limit in limits.max_tres.items()
-            if name.startswith(prefix)
-        }
+        allowed: dict[str, int] = {}
+        for limits, holding in self._limits_of(entry):
+            for name, limit in limits.max_tres.items():
+                if name.startswith(prefix):
+                    gpu_type = name.removeprefix(prefix)
+                    left = max(0, limit - holding.tres.get(name, 0))
+                    allowed[gpu_type] = min(left, allowed.get(gpu_type, left))
+        return allowed
 
     def _reserve(self, entry: Entry) -> _Reservation | None:
         """When and where the job can start at the latest, if everything runs to its walltime."""

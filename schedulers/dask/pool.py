@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 
 from schedulers import tres
 from schedulers.cluster import NodeState, Partition
-from schedulers.dask.queue import Demand
+from schedulers.dask.queue import Demand, LimitGroup, limit_groups
 from schedulers.tres import Tres
 
 
@@ -129,6 +129,8 @@ class Slot:
     """Held indices by node and type; its keys are the nodes, by rank."""
     ends_at: float
     """Unix seconds when it will be free at the latest, as far as walltimes tell."""
+    user: str = ""
+    """Whose tasks it runs."""
     whole_cpus: Mapping[str, int] = field(default_factory=dict)
     """CPUs by node where it holds whole nodes; {} where it holds what was asked for."""
 
@@ -152,7 +154,7 @@ class Slot:
 
 @dataclass(slots=True)
 class Holding:
-    """What one project holds now."""
+    """What one organisation, project or person holds now."""
 
     tasks: int = 0
     tres: dict[Tres, int] = field(default_factory=dict)
@@ -167,7 +169,7 @@ class Pool:
         self.slots: dict[str, Slot] = {}
         self.licenses = dict(licenses)
         self.free_licenses = dict(licenses)
-        self.holdings: dict[str, Holding] = {}
+        self.holdings: dict[LimitGroup, Holding] = {}
         self._members: dict[str, list[PoolNode]] = {}
         self._capable: dict[tuple[str, Demand], bool] = {}
 
@@ -242,6 +244,7 @@ class Pool:
         *,
         organisation: str,
         project: str,
+        user: str,
         demand: Demand,
         gpu_types: Mapping[str, Mapping[str, int]],
         ends_at: float,
@@ -251,6 +254,7 @@ class Pool:
             slot_id=slot_id,
             organisation=organisation,
             project=project,
+            user=user,
             demand=demand,
             gpus={
                 name: {
@@ -281,11 +285,14 @@ class Pool:
     def _count(self, slot: Slot, *, sign: int) -> None:
         for feature, count in slot.demand.licenses:
             self.free_licenses[feature] = self.free_licenses.get(feature, 0) - sign * count
-        holding = self.holdings.setdefault(slot.project, Holding())
-        holding.tasks += sign
-        holding.tres = tres.add(holding.tres, tres.times(slot.tres, sign))
-        if not holding.tasks:
-            del self.holdings[slot.project]
+        held = slot.tres
+        for group in limit_groups(organisation=slot.organisation, project=slot.project, user=slot.user):
+            holding = self.holdings.setdefault(group, Holding())
+            holding.tasks += sign
+            for name, amount in held.items():
+                holding.tres[name] = holding.tres.get(name, 0) + sign * amount
+            if not holding.tasks:
+                del self.holdings[group]
 
     def _forget_sizes(self) -> None:
         self._members.clear()

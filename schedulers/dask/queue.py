@@ -13,8 +13,21 @@ from schedulers.tres import Tres
 Rank: TypeAlias = tuple[float, ...]
 """Smaller starts first."""
 
-Group: TypeAlias = tuple[str, str]
-"""(project, partition): what hits the same limits together, so that a cycle can skip it whole."""
+Group: TypeAlias = tuple[str, str, str]
+"""(project, user, partition): what hits the same limits together, so that a cycle can skip it whole."""
+
+LimitGroup: TypeAlias = tuple[str, str]
+"""(level, name): who may hold only so much at once. See `limit_groups`."""
+
+
+def limit_groups(*, organisation: str, project: str, user: str) -> tuple[LimitGroup, ...]:
+    """Whose limits such a job meets: the person's (there and overall), the project's, the tenant's."""
+    return (
+        ("member", f"{project}/{user}"),
+        ("user", user),
+        ("project", project),
+        ("organisation", organisation),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +96,8 @@ class Entry:
     demand: Demand
     sequence: int
     """Grows with each submission."""
+    user: str = ""
+    """Whose job it is."""
     waiting: int = 1
     """Tasks that wait for a slot."""
     holding: int = 0
@@ -99,7 +114,12 @@ class Entry:
     @property
     def group(self) -> Group:
         """See `Group`."""
-        return self.project, self.partition
+        return self.project, self.user, self.partition
+
+    @property
+    def limit_groups(self) -> tuple[LimitGroup, ...]:
+        """Whose limits it meets."""
+        return limit_groups(organisation=self.organisation, project=self.project, user=self.user)
 
 
 Policy: TypeAlias = Callable[[Entry], Rank]
@@ -167,7 +187,7 @@ class Walk:
         """The next entry by rank whose group was not dropped."""
         while self._heap:
             _, group, place, members = self._heap[0]
-            if group in self._dropped or group[1] in self._dropped_partitions:
+            if group in self._dropped or group[2] in self._dropped_partitions:
                 heapq.heappop(self._heap)
                 continue
             if place + 1 < len(members):
@@ -178,7 +198,7 @@ class Walk:
         return None
 
     def drop_group(self, group: Group) -> None:
-        """Pass over the rest of this project's jobs in this partition."""
+        """Pass over the rest of this person's jobs for this project in this partition."""
         self._dropped.add(group)
 
     def drop_partition(self, partition: str) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from schedulers import tres
 from schedulers.dask.placement import ConcurrentLimits
+from schedulers.dask.queue import LimitGroup
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
@@ -167,8 +168,8 @@ class PlacementStore(Protocol):
         """
         ...
 
-    async def limits(self) -> Mapping[str, ConcurrentLimits]:
-        """What each project may hold at once, by `Submission.project`; a missing project has no limit."""
+    async def limits(self) -> Mapping[LimitGroup, ConcurrentLimits]:
+        """Who may hold how much at once, see `limit_groups`; whoever is missing has no limit."""
         ...
 
 
@@ -178,7 +179,7 @@ class MemoryPlacementStore:
     def __init__(self) -> None:
         self.jobs: dict[UUID, StoredJob] = {}
         self.runs: dict[tuple[UUID, int, int], StoredRun] = {}
-        self.project_limits: dict[str, ConcurrentLimits] = {}
+        self.concurrent_limits: dict[LimitGroup, ConcurrentLimits] = {}
         self.unfunded: dict[UUID, str] = {}
         """Jobs whose tasks must not start again, and why."""
         self.is_active = True
@@ -235,6 +236,6 @@ class MemoryPlacementStore:
             message = "another controller is active"
             raise PermissionError(message)
 
-    async def limits(self) -> Mapping[str, ConcurrentLimits]:
-        """Whatever `project_limits` holds."""
-        return self.project_limits
+    async def limits(self) -> Mapping[LimitGroup, ConcurrentLimits]:
+        """Whatever `concurrent_limits` holds."""
+        return self.concurrent_limits

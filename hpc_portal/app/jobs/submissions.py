@@ -21,6 +21,7 @@ SUBMISSIONS = (
         col(Job.priority),
         col(Job.cancel_requested_at),
         col(Job.held_by),
+        col(User.username),
         col(User.cluster_user),
         col(User.cluster_number),
         col(ClusterAccount.cluster_user).label("account_user"),
@@ -61,6 +62,7 @@ def submission_of(row: AnyRow, context: ControllerContext) -> Submission:
         workspace=str(context.workspace_root / row.workspace),
         submitted_at=row.submitted_at,
         priority=row.priority,
+        user=row.username,
         is_held=row.held_by is not None,
     )
 

@@ -133,7 +133,7 @@ class Stage:
         return job_id
 
     def plan(self, *, crash_after_place: bool = False, lose_launch: bool = False) -> None:
-        placed = self.foreman.draw_orders(self.store.project_limits, now=self.now)
+        placed = self.foreman.draw_orders(self.store.concurrent_limits, now=self.now)
         wanted = [placement for item in placed for placement in item.placements]
         answer = done(self.store.place(wanted))
         if crash_after_place:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schedulers.cluster import NodeState, Partition
 from schedulers.dask.placement import ConcurrentLimits, Plan, plan
 from schedulers.dask.pool import Pool, PoolNode
-from schedulers.dask.queue import Demand, Entry, PendingQueue
+from schedulers.dask.queue import Demand, Entry, LimitGroup, PendingQueue
 
 MAIN = Partition("main", ("*",), 10**6, 3600, is_default=True)
 HOUR = 3600
@@ -25,12 +25,12 @@ class World:
     ids: "itertools.count[int]"
     now: float = 0.0
 
-    def plan(self, limits: dict[str, ConcurrentLimits] | None = None) -> Plan:
+    def plan(self, limits: dict[LimitGroup, ConcurrentLimits] | None = None) -> Plan:
         return plan(
             self.queue, self.pool, now=self.now, new_slot_id=lambda: str(next(self.ids)), limits=limits
         )
 
-    def started(self, limits: dict[str, ConcurrentLimits] | None = None) -> list[str]:
+    def started(self, limits: dict[LimitGroup, ConcurrentLimits] | None = None) -> list[str]:
         return [start.entry.job_id for start in self.plan(limits).starts]
 
 
@@ -181,14 +181,14 @@ def test_the_licence_a_head_waits_for_is_not_taken_by_a_long_job_behind_it() -> 
 def test_a_project_at_its_limit_stands_in_nobodys_way() -> None:
     place = world({"n1": (4, {})})
     add(place, *(job(f"lab{n}") for n in range(4)), job("other", project="else"))
-    done = place.plan({"lab": ConcurrentLimits(max_running_tasks=2)})
+    done = place.plan({("project", "lab"): ConcurrentLimits(max_running_tasks=2)})
     assert [start.entry.job_id for start in done.starts] == ["lab0", "lab1", "other"]
     assert done.reasons == {"lab2": "AssocGrpJobsLimit"}
 
 
 def test_a_limit_on_a_gpu_type_counts_untyped_requests_too() -> None:
     place = world({"n1": (8, {"a100": 1, "h100": 2})})
-    limits = {"lab": ConcurrentLimits(max_tres={"gres/gpu:h100": 1})}
+    limits = {("project", "lab"): ConcurrentLimits(max_tres={"gres/gpu:h100": 1})}
     add(place, *(job(f"g{n}", demand(gpus={"": 1})) for n in range(3)))
     done = place.plan(limits)
     assert [start.slot.gpu_types for start in done.starts] == [{"a100": 1}, {"h100": 1}]
@@ -256,7 +256,7 @@ sizes = st.lists(
     min_size=1,
     max_size=4,
 )
-LIMITS = {"dsac": ConcurrentLimits(max_running_tasks=2, max_tres={"gres/gpu": 1, "cpu": 6})}
+LIMITS = {("project", "dsac"): ConcurrentLimits(max_running_tasks=2, max_tres={"gres/gpu": 1, "cpu": 6})}
 
 
 def _world_of(nodes: list[tuple[int, dict[str, int]]]) -> World:
@@ -463,7 +463,7 @@ def test_a_job_behind_an_exclusive_one_may_not_delay_it() -> None:
 def test_an_exclusive_job_counts_whole_against_its_projects_limits() -> None:
     place = world({"n1": (8, {})})
     add(place, job("whole", exclusive(1)))
-    planned = place.plan(limits={"lab": ConcurrentLimits(max_tres={"cpu": 4})})
+    planned = place.plan(limits={("project", "lab"): ConcurrentLimits(max_tres={"cpu": 4})})
     assert (planned.starts, planned.reasons) == ([], {"whole": "AssocGrpCpuLimit"})
 
 
@@ -481,3 +481,60 @@ def test_a_job_waits_for_the_nodes_that_it_names() -> None:
     assert place.started() == ["filler"]
     add(place, job("named", replace(demand(4), required_nodes=frozenset({"n2"}))), job("other", demand(4)))
     assert place.started() == ["other"]
+
+
+def test_limits_hold_at_every_level_at_once() -> None:
+    place = world({"n1": (8, {})})
+    for name, user in (("a1", "an"), ("a2", "an"), ("a3", "an"), ("b1", "binh"), ("b2", "binh")):
+        place.queue.add(job(name, user=user))
+    place.queue.add(job("c1", user="chi", project="other"))
+    limits = {
+        ("member", "lab/an"): ConcurrentLimits(max_running_tasks=1),
+        ("project", "lab"): ConcurrentLimits(max_running_tasks=2),
+        ("organisation", "uni"): ConcurrentLimits(max_running_tasks=3),
+    }
+    assert place.started(limits) == ["a1", "b1", "c1"]
+    assert place.plan(limits).reasons == {"a2": "AssocGrpJobsLimit", "b2": "AssocGrpJobsLimit"}
+
+
+def test_a_person_is_limited_over_all_projects() -> None:
+    place = world({"n1": (8, {"h100": 4})})
+    for name, project in (("one", "lab"), ("two", "other"), ("three", "other")):
+        place.queue.add(job(name, demand(gpus={"h100": 1}), user="an", project=project))
+    place.queue.add(job("four", demand(gpus={"h100": 1}), user="binh"))
+    limits = {("user", "an"): ConcurrentLimits(max_tres={"gres/gpu:h100": 2})}
+    assert place.started(limits) == ["one", "two", "four"]
+
+
+def test_a_person_at_their_limit_stops_nobody_else_of_the_project() -> None:
+    place = world({"n1": (8, {})})
+    for number in range(5000):
+        place.queue.add(job(f"an-{number}", user="an"))
+    place.queue.add(job("last", user="binh"))
+    assert place.started({("member", "lab/an"): ConcurrentLimits(max_running_tasks=2)}) == [
+        "an-0",
+        "an-1",
+        "last",
+    ]
+
+
+def test_gpus_of_any_type_are_those_that_every_level_still_allows() -> None:
+    place = world({"n1": (8, {"a100": 4, "h100": 4})})
+    place.queue.add(job("any", demand(gpus={"": 2}), user="an"))
+    limits = {
+        ("member", "lab/an"): ConcurrentLimits(max_tres={"gres/gpu:a100": 1}),
+        ("organisation", "uni"): ConcurrentLimits(max_tres={"gres/gpu:a100": 0, "gres/gpu:h100": 3}),
+    }
+    (start,) = place.plan(limits).starts
+    assert start.slot.gpu_types == {"h100": 2}
+
+
+def test_what_ends_leaves_room_at_every_level() -> None:
+    place = world({"n1": (8, {})})
+    for name in ("first", "second"):
+        place.queue.add(job(name, user="an"))
+    limits = {("user", "an"): ConcurrentLimits(max_running_tasks=1)}
+    (start,) = place.plan(limits).starts
+    assert place.started(limits) == []
+    place.pool.release(start.slot.slot_id)
+    assert place.started(limits) == ["second"]
