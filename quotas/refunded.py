@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import Connection, bindparam, exists, func, select, text
 
 from quotas.amounts import Asset
 from quotas.money import VND
@@ -15,6 +15,9 @@ _LINES = table_of(AllocationLine)
 _TRANSFERS = table_of(Transfer)
 _ENTRIES = table_of(Entry)
 _LATER = _RECORDS.alias("later")
+
+IS_NO_JOB_STEP = text("transfer.kind NOT IN ('hold', 'settle', 'release', 'correct')")
+"""Written as the partial index is: there are few such transfers among very many."""
 
 _LATEST_OF_JOB = select(_RECORDS.c.allocation_id, _RECORDS.c.vnd, _RECORDS.c.tres_seconds).where(
     _RECORDS.c.job_id == bindparam("job"),
@@ -28,10 +31,17 @@ _REFUNDED = (
     .where(_TRANSFERS.c.job_id == bindparam("job"), _TRANSFERS.c.kind == TransferKind.REFUND)
     .group_by(_LINES.c.allocation_id, _LINES.c.asset)
 )
+_REFUNDED_BY_LINE = (
+    select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("consumed"))
+    .join_from(_TRANSFERS, _ENTRIES, _ENTRIES.c.transfer_id == _TRANSFERS.c.id)
+    .join(_LINES, _LINES.c.consumed_id == _ENTRIES.c.account_id)
+    .where(_TRANSFERS.c.kind == TransferKind.REFUND, IS_NO_JOB_STEP)
+    .group_by(_LINES.c.allocation_id, _LINES.c.asset)
+)
 _LINES_OF = select(_LINES.c.allocation_id, _LINES.c.asset).where(
     _LINES.c.allocation_id.in_(bindparam("ids", expanding=True))
 )
-_LOCK_KEY_BITS = 2**63
+_LOCK_KEYS = 2**63
 
 OfLine = tuple[UUID, Asset]
 """An allocation and one of its assets."""
@@ -43,7 +53,7 @@ def lock_charges(conn: Connection, job_id: UUID) -> None:
     (On SQLite the caller's BEGIN IMMEDIATE locks everything.)
     """
     if conn.dialect.name == "postgresql":
-        conn.execute(select(func.pg_advisory_xact_lock(job_id.int % _LOCK_KEY_BITS)))
+        conn.execute(select(func.pg_advisory_xact_lock(job_id.int % _LOCK_KEYS)))
 
 
 def charged(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
@@ -60,4 +70,10 @@ def charged(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
 def refunded(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
     """What was given back so far, less what a correction took back again."""
     rows = conn.execute(_REFUNDED, {"job": job_id})
+    return {(row.allocation_id, row.asset): -int(row.consumed) for row in rows}
+
+
+def refunded_by_line(conn: Connection) -> Mapping[OfLine, int]:
+    """What was given back to each allocation so far, over all jobs."""
+    rows = conn.execute(_REFUNDED_BY_LINE)
     return {(row.allocation_id, row.asset): -int(row.consumed) for row in rows}

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, exists, func, literal, select
 from quotas.amounts import Asset
 from quotas.hold_tables import HoldState, QuotaHold
 from quotas.money import VND
-from quotas.refunded import charged
+from quotas.refunded import charged, refunded_by_line
 from quotas.tables import (
     AccountingRecord,
     AccountKind,
@@ -36,13 +36,6 @@ _FROM_OUTSIDE = frozenset(
     {TransferKind.GRANT, TransferKind.ADJUST, TransferKind.MOVE, TransferKind.CARRY, TransferKind.EXPIRE}
 )
 """Kinds that change how much an allocation has; all others move it between its own accounts."""
-_REFUNDS_BY_LINE = (
-    select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("consumed"))
-    .join_from(_TRANSFERS, _ENTRIES, _ENTRIES.c.transfer_id == _TRANSFERS.c.id)
-    .join(_LINES, _LINES.c.consumed_id == _ENTRIES.c.account_id)
-    .where(_TRANSFERS.c.kind == TransferKind.REFUND)
-    .group_by(_LINES.c.allocation_id, _LINES.c.asset)
-)
 
 
 class Rule(StrEnum):
@@ -159,8 +152,8 @@ def _consumed_is_charged_runs(conn: Connection) -> Iterator[Discrepancy]:
         expected[record.allocation_id, VND] += record.vnd
         for name, amount in record.tres_seconds.items():
             expected[record.allocation_id, name] += amount
-    for row in conn.execute(_REFUNDS_BY_LINE):
-        expected[row.allocation_id, row.asset] += int(row.consumed)
+    for line, amount in refunded_by_line(conn).items():
+        expected[line] -= amount
     consumed = select(_LINES.c.allocation_id, _LINES.c.asset, _ACCOUNTS.c.balance).join_from(
         _LINES, _ACCOUNTS, _ACCOUNTS.c.id == _LINES.c.consumed_id
     )

@@ -5,6 +5,8 @@ and `<account>_<id>_direct`, the default, for what people submit with sbatch. Sl
 and never forgets it, so that a limit is always "what was used under it, and what may still be".
 
 * The portal's may use all that was granted: the portal itself holds what each job needs before it submits it.
+  Refunds come on top: Slurm goes on counting what was used, and it may be used anew. What expired, was moved
+  to another allocation or carried over is no longer there.
 * The direct one may use what nobody was promised: what is available, beside what was used directly.
 
 What the portal holds is no longer available, so a direct job cannot take it; and what direct jobs use is
@@ -51,6 +53,8 @@ class AllocationFacts:
     overdraft: Mapping[Asset, int]
     uncharged: Mapping[Asset, int] = field(default_factory=dict)
     """What runs used that are not paid for, such as NODE_FAIL: Slurm counts it, and nobody owes it."""
+    refunded: Mapping[Asset, int] = field(default_factory=dict)
+    """What was charged and given back."""
     used_directly: Mapping[Asset, int] = field(default_factory=dict)
     """By jobs from outside the portal, on this cluster, charged or not."""
 
@@ -73,7 +77,8 @@ def direct_qos(account: str, allocation_id: UUID) -> str:
 def budgets_of(facts: AllocationFacts, rates: LowestRates, known: AbstractSet[Tres]) -> tuple[Budget, Budget]:
     """The portal's and the direct QOS of an allocation, limiting what the cluster tracks (`known`)."""
     granted = {
-        asset: amounts.granted + facts.overdraft.get(asset, 0) for asset, amounts in facts.by_asset.items()
+        asset: amounts.granted + facts.refunded.get(asset, 0) + facts.overdraft.get(asset, 0)
+        for asset, amounts in facts.by_asset.items()
     }
     free = {
         asset: max(amounts.available + facts.overdraft.get(asset, 0), 0) if facts.is_usable else 0

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,9 +21,11 @@ from hpc_portal.app.mirror.budgets import (
 from hpc_portal.app.tables import ClusterAccount, ExternalUsage, ProjectMember, User
 from quotas.balance import AssetBalance
 from quotas.errors import NoPriceList
-from quotas.limits import LimitKind, LimitOwner
+from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from quotas.money import VND
 from quotas.publish_prices import current_price_list
+from quotas.set_limit import read_all_limits
+from quotas.refunded import refunded_by_line
 from quotas.tables import (
     AccountingRecord,
     Allocation,
@@ -34,7 +36,6 @@ from quotas.tables import (
     PriceItemRow,
     PriceListRow,
     Project,
-    QuotaLimit,
     TenantState,
     table_of,
 )
@@ -62,7 +63,7 @@ def read_wanted(
 
     `known` are the resources that the cluster can limit. Members are people who have an account on it.
     """
-    limits = _limits(connection)
+    limits = _LimitRows(read_all_limits(connection))
     allocations = _allocations(connection, cluster, at)
     rates = _rates(connection, at)
     budgets: dict[str, Budget] = {}
@@ -77,9 +78,16 @@ def read_wanted(
     for row in _projects(connection):
         account = _project_account(row, by_account[row.account], limits)
         accounts[account.name] = account
-        inherited = _inherited(limits, row.organisation_id, row.id)
+        above = [
+            limits.of(LimitOwner.ORGANISATION, row.organisation_id),
+            limits.of(LimitOwner.PROJECT, row.id),
+        ]
         for person in people[row.id]:
-            member = _member(account, person, inherited, limits[LimitOwner.USER, person.id])
+            own = [
+                limits.of(LimitOwner.USER, person.id),
+                limits.of(LimitOwner.MEMBER, person.id, within=row.id),
+            ]
+            member = _member(account, person, above, own)
             members[account.name, member.user] = member
     return ClusterAccounts(budgets, accounts, members)
 
@@ -104,20 +112,25 @@ def read_untracked(connection: Connection, *, known: AbstractSet[Tres], at: date
     ]
 
 
-_LimitRows = Mapping[tuple[LimitOwner, UUID], Mapping[tuple[LimitKind, str], int]]
+_Values = Mapping[tuple[LimitKind, str], int]
 
 
-def _limits(connection: Connection) -> _LimitRows:
-    found: dict[tuple[LimitOwner, UUID], dict[tuple[LimitKind, str], int]] = defaultdict(dict)
-    for row in connection.execute(select(table_of(QuotaLimit))):
-        found[row.owner_kind, row.owner_id][row.kind, row.gpu_type] = row.value
-    return found
+@dataclass(frozen=True, slots=True)
+class _LimitRows:
+    """Every limit by its owner."""
+
+    by_owner: Mapping[tuple[LimitOwner, UUID, UUID], _Values]
+
+    def of(self, kind: LimitOwner, owner_id: UUID, *, within: UUID = EVERYBODY) -> _Values:
+        """The owner's limits: its own, and the defaults where it has none."""
+        default = self.by_owner.get((kind, EVERYBODY, EVERYBODY), {})
+        return {**default, **self.by_owner.get((kind, owner_id, within), {})}
 
 
 def _organisations(connection: Connection, limits: _LimitRows) -> Iterable[Account]:
     rows = connection.execute(select(col(Organisation.id), col(Organisation.slug), col(Organisation.state)))
     for row in rows:
-        own = _group_limits(limits[LimitOwner.ORGANISATION, row.id])
+        own = _group_limits(limits.of(LimitOwner.ORGANISATION, row.id))
         yield Account(
             organisation_account(row.slug),
             f"{MARK}{row.id}",
@@ -160,7 +173,7 @@ def _project_account(row: Any, allocations: list[AllocationFacts], limits: _Limi
     """A project without anything to spend, or whose submissions are suspended, submits nothing."""
     usable = [facts for facts in allocations if facts.is_usable]
     open_ones = usable + [facts for facts in allocations if not facts.is_usable and facts.has_holds]
-    own = _group_limits(limits[LimitOwner.PROJECT, row.id])
+    own = _group_limits(limits.of(LimitOwner.PROJECT, row.id))
     if row.state is not TenantState.ACTIVE or not open_ones:
         own = replace(own, grp_submit_jobs=0)
     names = [name(row.account, facts.id) for facts in open_ones for name in (portal_qos, direct_qos)]
@@ -186,35 +199,38 @@ def _has_any_left(facts: AllocationFacts) -> bool:
 _PER_JOB = {LimitKind.WALLTIME_SECONDS, LimitKind.GPUS_PER_JOB}
 
 
-def _inherited(
-    limits: _LimitRows, organisation_id: UUID, project_id: UUID
-) -> Mapping[tuple[LimitKind, str], int]:
-    """Limits on single jobs: the project's, else the organisation's."""
-    both = {
-        **limits[LimitOwner.ORGANISATION, organisation_id],
-        **limits[LimitOwner.PROJECT, project_id],
-    }
-    return {key: value for key, value in both.items() if key[0] in _PER_JOB}
-
-
 def _member(
     account: Account,
     person: Any,  # noqa: ANN401 - a row
-    inherited: Mapping[tuple[LimitKind, str], int],
-    own: Mapping[tuple[LimitKind, str], int],
+    above: Iterable[_Values],
+    own: Iterable[_Values],
 ) -> Member:
-    effective = {**inherited, **own}
-    walltime = effective.get((LimitKind.WALLTIME_SECONDS, ""))
+    """A person in a project: their own limits here and overall, and the smallest of all on a single job.
+
+    The cluster counts a person's jobs in each account apart: what they may have overall holds in each.
+    """
+    here = _smallest(own)
+    per_job = {key: value for key, value in _smallest([*above, here]).items() if key[0] in _PER_JOB}
+    walltime = per_job.get((LimitKind.WALLTIME_SECONDS, ""))
     limits = replace(
-        _group_limits(own),
-        max_tres_per_job=_gpu_limits(effective, LimitKind.GPUS_PER_JOB),
+        _group_limits(here),
+        max_tres_per_job=_gpu_limits(per_job, LimitKind.GPUS_PER_JOB),
         max_wall_minutes=None if walltime is None else -(-walltime // _SECONDS_PER_MINUTE),
     )
     member = Member(account.name, person.cluster_user, account.budgets, account.default_budget, limits)
     return member if person.is_active else member.blocked()
 
 
-def _group_limits(own: Mapping[tuple[LimitKind, str], int]) -> Limits:
+def _smallest(levels: Iterable[_Values]) -> _Values:
+    """Every level counts, so the smallest value of each limit holds."""
+    found: dict[tuple[LimitKind, str], int] = {}
+    for values in levels:
+        for key, value in values.items():
+            found[key] = min(value, found.get(key, value))
+    return found
+
+
+def _group_limits(own: _Values) -> Limits:
     return Limits(
         grp_tres=_gpu_limits(own, LimitKind.GPUS_RUNNING),
         grp_jobs=own.get((LimitKind.JOBS_RUNNING, "")),
@@ -222,7 +238,7 @@ def _group_limits(own: Mapping[tuple[LimitKind, str], int]) -> Limits:
     )
 
 
-def _gpu_limits(own: Mapping[tuple[LimitKind, str], int], kind: LimitKind) -> dict[Tres, int]:
+def _gpu_limits(own: _Values, kind: LimitKind) -> dict[Tres, int]:
     return {tres.gpu_tres(gpu_type): value for (of, gpu_type), value in own.items() if of is kind}
 
 
@@ -256,6 +272,9 @@ def _allocations(connection: Connection, cluster: str, at: datetime) -> list[All
         lines[row.id].append(row)
     uncharged = _uncharged(connection, lines)
     directly = _used_directly(connection, cluster)
+    refunded: dict[UUID, dict[str, int]] = defaultdict(dict)
+    for (allocation_id, asset), amount in refunded_by_line(connection).items():
+        refunded[allocation_id][asset] = amount
     return [
         AllocationFacts(
             allocation_id,
@@ -264,6 +283,7 @@ def _allocations(connection: Connection, cluster: str, at: datetime) -> list[All
             by_asset={row.asset: AssetBalance(row.available, row.held, row.consumed) for row in group},
             overdraft={row.asset: row.overdraft for row in group},
             uncharged=uncharged[allocation_id],
+            refunded=refunded[allocation_id],
             used_directly=directly[allocation_id],
         )
         for allocation_id, group in lines.items()

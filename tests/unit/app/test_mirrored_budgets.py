@@ -54,6 +54,13 @@ def test_what_is_not_paid_for_raises_the_portals_limit() -> None:
     assert portal["cpu"] == 12
 
 
+def test_a_refund_raises_the_portals_limit_since_slurm_never_forgets_what_was_used() -> None:
+    line = AssetBalance(available=600, consumed=1200)
+    before, _ = limits({"cpu": line})
+    after, direct = limits({"cpu": AssetBalance(available=1800)}, refunded={"cpu": 1200})
+    assert (before["cpu"], after["cpu"], direct["cpu"]) == (30, 50, 30)
+
+
 def test_an_overdraft_may_be_used_and_a_debt_leaves_nothing() -> None:
     _, direct = limits({"cpu": AssetBalance(available=-60)}, overdraft={"cpu": 180})
     assert direct["cpu"] == 2
