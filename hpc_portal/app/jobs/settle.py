@@ -15,6 +15,7 @@ from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.provisional import flag_provisional, seen_usage, without_record
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from quotas.fold_usage import UsageBatch
@@ -54,6 +55,8 @@ class SettleStep:
         rows = await context.read(self._unsettled)
         missing = [row for row in rows if row.elapsed_seconds is None]
         known = await _ask_usage(context, missing) if missing else {}
+        lost = await self._settle_for_now([row for row in missing if run_id(row) not in known])
+        known = {**known, **lost}
         ready = [row for row in rows if row.elapsed_seconds is not None or run_id(row) in known]
         if ready:
             await self._settle(ready, known)
@@ -66,6 +69,17 @@ class SettleStep:
         unknown = {row.job_id for row in rows} - {row.job_id for row in ready}
         self._set_aside |= dict.fromkeys(unknown, now + _NOT_METERED)
         return True
+
+    async def _settle_for_now(self, missing: Sequence[AnyRow]) -> KnownUsage:
+        """The usage, as the portal saw it, of runs that their cluster does not account; they are flagged."""
+        context, now = self._context, self._context.clock.now()
+        lost = without_record(missing, now=now)
+        if not lost:
+            return {}
+        seen = await context.read(lambda connection: seen_usage(connection, lost))
+        cluster = context.scheduler.name
+        await context.write(lambda connection: flag_provisional(connection, cluster, lost, at=now))
+        return {run_id(row): seen[row.job_id, row.task_index, row.attempt] for row in lost}
 
     def _unsettled(self, connection: Connection) -> Sequence[AnyRow]:
         unsettled = _unsettled_runs(self._context)
@@ -142,7 +156,7 @@ def run_id(row: AnyRow) -> tuple[str, int, int]:
 
 async def _ask_usage(context: ControllerContext, rows: Sequence[AnyRow]) -> KnownUsage:
     """Usage of runs whose end carried none; runs that never started used nothing."""
-    found = {
+    found: dict[tuple[str, int, int], JobUsage] = {
         run_id(row): JobUsage(started_at=None, ended_at=row.ended_at, elapsed_seconds=0, allocated_tres={})
         for row in rows
         if row.started_at is None
