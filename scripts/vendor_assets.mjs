@@ -43,14 +43,15 @@ const PACKAGES = {
 const PURGECSS = '8.0.0'
 
 const ICONS = [
-  'adjustments', 'alarm', 'alert-triangle', 'arrow-down', 'arrow-up', 'ban', 'bolt', 'brain', 'building',
-  'calendar', 'chart-line', 'check', 'chevron-left', 'chevron-right', 'circle-check', 'circle-minus', 'circle-x',
-  'clock', 'code', 'coin', 'copy', 'cpu', 'cpu-2', 'database-off', 'device-desktop', 'download', 'eye', 'file-text',
-  'filter', 'flag', 'folder', 'grid-dots', 'hash', 'help-circle', 'history', 'home', 'hourglass', 'key', 'language',
-  'list-details', 'lock', 'logout', 'moon', 'player-pause', 'player-play', 'plug-connected', 'plug-connected-x',
-  'plus', 'receipt-2', 'refresh', 'repeat', 'rocket', 'scale', 'search', 'server-2', 'server-bolt', 'server-off',
-  'settings', 'shield-check', 'stack-2', 'sun', 'table', 'target', 'terminal-2', 'test-pipe', 'timeline', 'trash',
-  'user', 'users', 'wallet', 'wave-square', 'x',
+  'adjustments', 'alarm', 'alert-triangle', 'arrow-down', 'arrow-up', 'arrows-exchange', 'ban', 'bell', 'bolt',
+  'brain', 'building', 'calendar', 'chart-bar', 'chart-line', 'check', 'chevron-left', 'chevron-right',
+  'circle-check', 'circle-minus', 'circle-x', 'clock', 'code', 'coin', 'copy', 'cpu', 'cpu-2', 'database-off',
+  'device-desktop', 'download', 'eye', 'file-text', 'filter', 'flag', 'folder', 'grid-dots', 'hash',
+  'help-circle', 'history', 'home', 'hourglass', 'inbox', 'key', 'language', 'list-details', 'lock', 'logout',
+  'mail', 'moon', 'player-pause', 'player-play', 'plug-connected', 'plug-connected-x', 'plus', 'receipt-2',
+  'receipt-refund', 'refresh', 'repeat', 'rocket', 'scale', 'school', 'search', 'server-2', 'server-bolt',
+  'server-off', 'settings', 'shield-check', 'stack-2', 'sun', 'table', 'target', 'terminal-2', 'test-pipe',
+  'timeline', 'trash', 'user', 'user-plus', 'users', 'wallet', 'wave-square', 'world', 'x',
 ]
 
 // Classes that Python or JavaScript composes, which the purge cannot see in a template.

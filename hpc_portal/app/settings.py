@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -85,6 +85,38 @@ class SlurmSettings(BaseModel):
         return self
 
 
+class SmtpSettings(BaseModel):
+    """The mail server that carries notices; without it the portal sends no mail."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str
+    """Its name or address."""
+    port: int = Field(default=587, ge=1, le=65_535)
+    """Usually 587 with STARTTLS, 465 with TLS from the first byte, 25 without either."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """How the connection is encrypted; `none` is for a server on the same machine."""
+    tls_ca: Path | None = None
+    """Certificate of the authority that signed the server's (PEM); default: the machine's authorities."""
+    username: str = ""
+    """Empty: the server asks for no sign-in."""
+    password: SecretStr = SecretStr("")
+    """Never sent without encryption."""
+    sender: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    """The address that mails come from."""
+    sender_name: str = "HPC Đà Nẵng"
+    """The name that mails come from."""
+    timeout_seconds: float = Field(default=20, gt=0)
+    """How long the server may take for each answer."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.username and self.security == "none":
+            message = "security: a password needs starttls or tls"
+            raise ValueError(message)
+        return self
+
+
 class Settings(BaseSettings):
     """The portal's configuration; `hpc-portal settings` prints it with secrets masked."""
 
@@ -115,6 +147,9 @@ class Settings(BaseSettings):
     """Language of pages for people who have chosen none."""
     open_data: bool = False
     """Show everybody, without signing in, what closed months were used for; never by under five tenants."""
+
+    smtp: SmtpSettings | None = None
+    """Sends notices by mail; its own settings are below."""
 
     cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
     """The Dask cluster's name, stored with every job: it must not change while jobs run."""

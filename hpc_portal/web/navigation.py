@@ -40,6 +40,15 @@ ENTRIES = (
     Entry("/jobs", "list-details", N_("Jobs"), Group.WORK, on_phone=True),
     Entry("/clusters", "server-2", N_("Clusters"), Group.WORK),
     Entry("/quota", "wallet", N_("Quota"), Group.BUDGET, on_phone=True),
+    Entry("/requests", "receipt-2", N_("Requests"), Group.BUDGET),
+    Entry(
+        "/requests/inbox",
+        "inbox",
+        N_("Review requests"),
+        Group.ADMINISTRATION,
+        needs=Action.AUDIT,
+        everywhere=True,
+    ),
     Entry(
         "/admin/projects",
         "building",

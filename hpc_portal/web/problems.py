@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from hpc_portal.app import errors as app
+from hpc_portal.app.requests.shortage import Shortage
+from hpc_portal.app.requests.transitions import RequestState
 from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.web.language import Language
+from hpc_portal.web.show_request import REQUEST_STATES
 from quotas import errors as quotas
 from quotas.money import VND
 from workloads.errors import FieldProblem, InvalidParameters, TemplateNotFound
@@ -56,6 +59,7 @@ _ACTIONS = {
     "change_any": N_("This job is not yours. Ask its owner or the project's lead to change it."),
     "administer_jobs": N_("Only the administrators of the city's cluster may do this. Ask them."),
     "cancel_any": N_("This job is not yours. Ask its owner or the project's lead to cancel it."),
+    "request": N_("Only the project's lead or the organisation's manager may ask for quota."),
 }
 
 LIMIT_WORDS = (
@@ -98,9 +102,13 @@ class ShownProblem:
 
     field: str
     text: str
+    href: str = ""
+    """A page that helps to mend it."""
+    link: str = ""
+    """What that page offers."""
 
 
-def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
+def problems_of(error: Exception, language: Language) -> list[ShownProblem]:  # noqa: PLR0911 - by kind of error
     """Everything that an error asks the reader to mend."""
     match error:
         case InvalidParameters():
@@ -115,6 +123,9 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:
             return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
         case app.TenantNotActive() | app.NotAllowed():
             return [ShownProblem("project", _text(error, language))]
+    if type(error) is quotas.BudgetExceeded:
+        offer = language.gettext(N_("Ask for what is missing"))
+        return [ShownProblem("", _text(error, language), Shortage.of(error).page, offer)]
     return [ShownProblem("", _text(error, language))]
 
 
@@ -181,6 +192,8 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
             return say(N_("%(name)s takes no jobs now. Ask the city's administrators."), name=error.name)
         case app.NotAllowed():
             return say(_ACTIONS.get(error.action, N_("Your role does not allow this.")))
+        case app.RequestNotOpen():
+            return _not_open(error, language)
         case app.ClusterNotSeenYet():
             return say(N_("The cluster has not reported yet. Try again in a few seconds."))
         case TooManyAttempts():
@@ -193,6 +206,22 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
         case app.NotFound() | TemplateNotFound():
             return say(N_("There is nothing here that you can see. It may never have existed."))
     return str(error)
+
+
+def _not_open(error: app.RequestNotOpen, language: Language) -> str:
+    state = language.gettext(REQUEST_STATES[RequestState(error.state)].text)
+    if not error.by:
+        return language.gettext(
+            N_("This cannot be done any more: since %(at)s the request stands at “%(state)s”."),
+            at=language.instant(error.at),
+            state=state,
+        )
+    return language.gettext(
+        N_("%(by)s was faster: since %(at)s the request stands at “%(state)s”. Look at it as it is now."),
+        by=error.by,
+        at=language.instant(error.at),
+        state=state,
+    )
 
 
 def _placed_text(problem: FieldProblem, language: Language) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import HTMLResponse
 
 from hpc_portal.app.actor import Actor
@@ -15,6 +16,8 @@ from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import JobSummary, may_cancel, may_change, may_hold, may_release
 from hpc_portal.app.jobs.waiting import Waiting, why_waiting
+from hpc_portal.app.notices.read import count_unread
+from hpc_portal.app.services import Services
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.language import Language, choose, load_languages
@@ -70,6 +73,7 @@ class Pages:
             "here": here if request.method == "GET" else "/",
             "navigation": menu(actor, request.url.path) if actor else (),
             "has_clusters": len(request.app.state.services.settings.cluster_names) > 1,
+            "unread_notices": lambda: _count_unread(request, actor),
             "troubles": list_troubles(request.app.state.services) if actor else (),
             "stream": False,
             **(facts or {}),
@@ -162,6 +166,18 @@ def _elapsed_seconds(job: JobSummary) -> float:
     if job.started_at is None:
         return 0
     return ((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds()
+
+
+def _count_unread(request: Request, actor: Actor | None) -> int:
+    """For the bell of every page; a portal whose database is away still shows what went wrong."""
+    if actor is None:
+        return 0
+    services: Services = request.app.state.services
+    try:
+        with services.reading() as session:
+            return count_unread(session, actor)
+    except SQLAlchemyError:
+        return 0
 
 
 def _theme(request: Request, actor: Actor | None) -> str:

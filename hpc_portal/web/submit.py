@@ -86,6 +86,9 @@ class LinkedProblem:
     anchor: str
     label: str
     text: str
+    href: str = ""
+    """A page that helps to mend it, and what it offers."""
+    link: str = ""
 
 
 @router.get("/submit")
@@ -259,7 +262,7 @@ def _around(found: JobEstimate, language: Language) -> Mapping[str, Any]:
             for asset in sorted(found.needed)
             if found.needed[asset]
         ],
-        "obstacles": [problems_of(refusal, language)[0].text for refusal in found.refusals],
+        "obstacles": [problems_of(refusal, language)[0] for refusal in found.refusals],
         "notes": [said_of(remark, language).text for remark in found.remarks],
         "likely_start": likely,
         "start_reason": _STARTS.get(start.reason, start.reason),
@@ -282,4 +285,4 @@ def _linked(filled: _Filled, problem: ShownProblem) -> LinkedProblem:
         return LinkedProblem("project", N_("Project"), problem.text)
     name = field_of(filled.fields, problem.field)
     title = next((one.title for one in filled.fields if one.name == name), problem.field)
-    return LinkedProblem(anchor(name) if name else "", title, problem.text)
+    return LinkedProblem(anchor(name) if name else "", title, problem.text, problem.href, problem.link)
