@@ -24,8 +24,8 @@ from quotas.errors import NoPriceList
 from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from quotas.money import VND
 from quotas.publish_prices import current_price_list
-from quotas.set_limit import read_all_limits
 from quotas.refunded import refunded_by_line
+from quotas.set_limit import read_all_limits
 from quotas.tables import (
     AccountingRecord,
     Allocation,

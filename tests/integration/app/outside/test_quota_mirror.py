@@ -15,7 +15,7 @@ from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.mirror.queries import MirrorReport, mirror_report
 from hpc_portal.app.tables import GlobalRole, Job, ProjectMember, User
 from quotas.grant import grant
-from quotas.limits import LimitKind, LimitOwner
+from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from quotas.set_limit import set_limit
 from quotas.tables import Allocation, AllocationState, Organisation, Project, TenantState
 from schedulers.jobspec import JobSpec
@@ -196,6 +196,39 @@ def test_limits_go_to_the_level_that_they_are_set_at(outside: Outside) -> None:
     assert has.accounts["chips"].limits == Limits(grp_tres={"gres/gpu:h100": 4}, grp_submit_jobs=100)
     assert has.members["chips", AN].limits == Limits(max_wall_minutes=120)
     assert has.members["chips", BINH].limits == Limits(grp_jobs=3, max_wall_minutes=2)
+
+
+def test_a_person_has_the_smallest_of_what_every_level_allows(outside: Outside) -> None:
+    chips, now = outside.city.chips, outside.clock.now()
+    member, nobody = chips.member.user_id, EVERYBODY
+    for owner, owner_id, within, kind, value in (
+        (LimitOwner.ORGANISATION, chips.organisation_id, nobody, LimitKind.WALLTIME_SECONDS, 60),
+        (LimitOwner.PROJECT, chips.project_id, nobody, LimitKind.WALLTIME_SECONDS, 3600),
+        (LimitOwner.PROJECT, EVERYBODY, nobody, LimitKind.JOBS_RUNNING, 50),
+        (LimitOwner.USER, EVERYBODY, nobody, LimitKind.JOBS_RUNNING, 9),
+        (LimitOwner.USER, member, nobody, LimitKind.JOBS_RUNNING, 7),
+        (LimitOwner.MEMBER, member, chips.project_id, LimitKind.JOBS_RUNNING, 8),
+        (LimitOwner.MEMBER, member, chips.project_id, LimitKind.GPUS_PER_JOB, 2),
+        (LimitOwner.MEMBER, member, outside.city.rivals.project_id, LimitKind.JOBS_RUNNING, 1),
+    ):
+        with outside.city.services.engine.begin() as connection:
+            set_limit(
+                connection,
+                owner_kind=owner,
+                owner_id=owner_id,
+                within_id=within,
+                kind=kind,
+                value=value,
+                actor_id=None,
+                at=now,
+            )
+    outside.reflect()
+    has = outside.cluster.has
+    assert has.accounts["chips"].limits == Limits(grp_jobs=50)
+    assert has.members["chips", AN].limits == Limits(grp_jobs=9, max_wall_minutes=1)
+    assert has.members["chips", BINH].limits == Limits(
+        grp_jobs=7, max_wall_minutes=1, max_tres_per_job={"gres/gpu": 2}
+    )
 
 
 def test_a_new_period_gets_its_own_budgets_and_the_old_one_ends_at_what_was_used(outside: Outside) -> None:
