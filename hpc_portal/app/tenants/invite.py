@@ -79,7 +79,7 @@ def invite(services: Services, actor: Actor, wanted: Invitees) -> list[Invited]:
         place = find_place(connection, actor, organisation=wanted.organisation, project=wanted.project)
         place.require_open()
         lock_organisation(connection, place.organisation_id)
-        _require_few(connection, actor, place.organisation_id, len(emails), now)
+        require_few(connection, actor, place.organisation_id, len(emails), now)
         invited = [
             send_invitation(connection, services, actor, place, email, wanted.role, at=now)
             for email in emails
@@ -113,7 +113,7 @@ def resend_invitation(services: Services, actor: Actor, invitation_id: UUID) -> 
         row, place = find_invitation(connection, actor, invitation_id)
         place.require_open()
         lock_organisation(connection, place.organisation_id)
-        _require_few(connection, actor, place.organisation_id, 1, now)
+        require_few(connection, actor, place.organisation_id, 1, now)
         invited = send_invitation(connection, services, actor, place, row.email, row.role, at=now)
         if not invited.link:
             raise TooManyInvitations(1, "to one address in five minutes")
@@ -296,9 +296,12 @@ def _require_sensible(emails: Sequence[str], wanted: Invitees) -> None:
         raise InvalidEntry([Problem("emails", "%(email)s is no e-mail address.", {"email": wrong[0][:100]})])
 
 
-def _require_few(
-    connection: Connection, actor: Actor, organisation_id: UUID, more: int, at: datetime
-) -> None:
+def require_few(connection: Connection, actor: Actor, organisation_id: UUID, more: int, at: datetime) -> None:
+    """Let pass while neither the organisation nor the person invites more than is reasonable.
+
+    Raises:
+        TooManyInvitations: with the limit.
+    """
     still_open = connection.execute(
         select(func.count()).where(
             col(Invitation.organisation_id) == organisation_id,
