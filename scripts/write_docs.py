@@ -27,6 +27,7 @@ _TYPE_NAMES: dict[Any, str] = {
     bool: "`true` or `false`",
     Path: "path",
     SecretStr: "secret",
+    settings.SmtpSettings: "table, see below",
     settings.SlurmSettings: "table, see below",
 }
 
@@ -97,6 +98,9 @@ def settings_page() -> str:
         "\n## A Slurm cluster: `HPC_PORTAL_SLURM`\n",
         "There is one as soon as its URL is set. Each is a variable, or all are one JSON object.\n",
         *_table(settings.SlurmSettings, prefix="HPC_PORTAL_SLURM__"),
+        "\n## Notices by mail: `HPC_PORTAL_SMTP`\n",
+        "They are sent as soon as a server and a sender are set.\n",
+        *_table(settings.SmtpSettings, prefix="HPC_PORTAL_SMTP__"),
     ]
     return "\n".join(parts) + "\n"
 

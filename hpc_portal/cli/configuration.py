@@ -35,11 +35,12 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the fields of
 def shown_settings(settings: Settings) -> dict[str, str]:
     """Every setting by its variable, as text; the database's password is masked."""
     shown = {_PREFIX + name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields}
-    shown.pop(_PREFIX + "SLURM")
-    if settings.slurm:
-        for name in type(settings.slurm).model_fields:
-            shown[f"{_PREFIX}SLURM__{name.upper()}"] = _shown(getattr(settings.slurm, name))
+    for part, group in (("SLURM", settings.slurm), ("SMTP", settings.smtp)):
+        shown.pop(_PREFIX + part)
+        for name in type(group).model_fields if group else ():
+            shown[f"{_PREFIX}{part}__{name.upper()}"] = _shown(getattr(group, name))
     shown[_PREFIX + "DATABASE_URL"] = _without_password(settings.effective_database_url)
+    shown[_PREFIX + "ATTACHMENT_ROOT"] = str(settings.effective_attachment_root)
     shown[_PREFIX + "WORKSPACE_ROOT"] = str(settings.effective_workspace_root)
     return shown
 
