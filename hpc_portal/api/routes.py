@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from hpc_portal.api import (
+    accounting,
     administration,
     audit,
     catalogue,
@@ -22,7 +23,7 @@ from hpc_portal.api import (
 
 _MODULES = (
     *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
-    *(administration, audit, catalogue, mirror, notices, prices, reports, requests),
+    *(administration, accounting, audit, catalogue, mirror, notices, prices, reports, requests),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

@@ -80,7 +80,7 @@ def add_user(  # noqa: PLR0913 - one argument for each option
         global_role=role,
         cluster_user=cluster_user,
     )
-    with _services() as services:
+    with operator_services() as services:
         create_user(services, OPERATOR, new)
     err.print(_("{name} can sign in now.", name=username))
 
@@ -95,7 +95,7 @@ def map_user(
     ] = None,
 ) -> None:
     """Say which account a person's jobs run as on a cluster that gives out its own, such as Slurm."""
-    with _services() as services:
+    with operator_services() as services:
         where = _cluster(services, cluster)
         there = AccountThere(account, uid)
         number = map_cluster_user(services, OPERATOR, username, cluster=where, account=there)
@@ -116,7 +116,7 @@ def unmap_user(
     cluster: Annotated[str, typer.Option("--cluster", help="Which cluster; default: the one there is.")] = "",
 ) -> None:
     """Say that a person has no account on a cluster any more; what runs there goes on."""
-    with _services() as services:
+    with operator_services() as services:
         where = _cluster(services, cluster)
         unmap_cluster_user(services, OPERATOR, username, cluster=where)
     err.print(_("{name} has no account on {cluster} any more.", name=username, cluster=where))
@@ -125,7 +125,7 @@ def unmap_user(
 @user.command("accounts")
 def list_accounts(*, as_json: Json = False) -> None:
     """Show who is who on the clusters."""
-    with _services() as services, services.reading() as session:
+    with operator_services() as services, services.reading() as session:
         found = list_cluster_accounts(session, OPERATOR)
     if as_json:
         print_json([asdict(item) for item in found])
@@ -142,7 +142,7 @@ def add_organisation(
     kind: Annotated[OrganisationKind, typer.Option("--kind", help="What kind of tenant it is.")],
 ) -> None:
     """Create an organisation."""
-    with _services() as services:
+    with operator_services() as services:
         create_organisation(services, OPERATOR, slug=slug, name=name, kind=kind)
     err.print(_("Organisation {name} exists now.", name=slug))
 
@@ -154,7 +154,7 @@ def add_project(
     name: Annotated[str, typer.Option("--name", help="Its name, for people.")],
 ) -> None:
     """Create a project; it has no budget until something is granted."""
-    with _services() as services:
+    with operator_services() as services:
         create_project(services, OPERATOR, organisation=org, account=account, name=name)
     err.print(_("Project {name} exists now; grant it something: hpc-portal grant", name=account))
 
@@ -171,7 +171,7 @@ def set_member(
     """Give a person a place, change it, or end it."""
     if bool(org) == bool(account):
         raise UsageProblem(_("Give either --org or --project."))
-    with _services() as services:
+    with operator_services() as services:
         if org:
             set_organisation_membership(
                 services, OPERATOR, organisation=org, username=username, role=_role(OrganisationRole, role)
@@ -201,7 +201,7 @@ def grant(  # noqa: PLR0913 - one argument for each option
 ) -> None:
     """Grant a project budget: đồng, and hours of resources."""
     lines = budget_lines(vnd=vnd, hours=dict(parse_assignment("--hours", item) for item in hours or ()))
-    with _services() as services:
+    with operator_services() as services:
         now = services.clock.now()
         wanted = BudgetGrant(lines, valid_from=now, valid_to=now + timedelta(days=days), reason=reason)
         allocation = grant_budget(services, OPERATOR, account, wanted, key=key or str(uuid4()))
@@ -223,7 +223,7 @@ def budget_lines(*, vnd: int, hours: Mapping[str, str]) -> dict[str, int]:
 
 
 @contextlib.contextmanager
-def _services() -> Iterator[Services]:
+def operator_services() -> Iterator[Services]:
     """The portal's services; what they refuse becomes the command's error."""
     services = build_services(load_settings())
     try:
