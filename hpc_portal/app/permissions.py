@@ -38,9 +38,11 @@ class Action(StrEnum):
     ADMINISTER_JOBS = "administer_jobs"
     """Hold so that only an administrator may release, release such a hold, and let a job overtake others."""
     MANAGE_MEMBERS = "manage_members"
+    """Invite people, change their places, hand over leadership."""
     REQUEST = "request"
     """Ask for quota, change such requests and withdraw them."""
-    """Invite people, change their places, hand over leadership."""
+    SET_LIMITS = "set_limits"
+    """Limit projects of an organisation, and people within a project."""
     STOP_PROJECTS = "stop_projects"
     """Suspend, resume and close projects; a whole organisation takes GRANT."""
     SPLIT_BUDGET = "split_budget"
@@ -65,6 +67,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
             Action.STOP_PROJECTS,
             Action.SPLIT_BUDGET,
             Action.REQUEST,
+            Action.SET_LIMITS,
         }
     ),
     Role.PROJECT_LEAD: frozenset(
@@ -78,6 +81,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
             Action.MANAGE_MEMBERS,
             Action.SPLIT_BUDGET,
             Action.REQUEST,
+            Action.SET_LIMITS,
         }
     ),
     Role.PROJECT_MEMBER: frozenset({Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN, Action.CHANGE_OWN}),
@@ -95,6 +99,7 @@ WHO_MAY: Mapping[Action, str] = {
     Action.STOP_PROJECTS: "the organisation's manager or the city's administrators",
     Action.SPLIT_BUDGET: "the project's lead or the organisation's manager",
     Action.REQUEST: "the project's lead or the organisation's manager",
+    Action.SET_LIMITS: "the project's lead, the organisation's manager or the city's administrators",
     Action.GRANT: "the city's administrators",
     Action.CLOSE_MONTHS: "the city's administrators",
     Action.AUDIT: "the city's administrators",
