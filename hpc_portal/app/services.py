@@ -45,13 +45,14 @@ class Services:
     """Who pays how much less."""
 
     def __post_init__(self) -> None:
-        clusters = Cached(self.engine, cluster_views.load)
-        prices = Cached(self.engine, lambda connection: current_price_list(connection, self.clock.now()))
-        subsidies = Cached(self.engine, lambda connection: current_subsidies(connection, self.clock.now()))
+        engine, clock = self.engine, self.clock
+        clusters = Cached(engine, cluster_views.load, clock=clock)
+        prices = Cached(engine, lambda conn: current_price_list(conn, clock.now()), clock=clock)
+        subsidies = Cached(engine, lambda conn: current_subsidies(conn, clock.now()), clock=clock)
         object.__setattr__(self, "clusters", clusters)
-        object.__setattr__(self, "outages", Cached(self.engine, outages.load))
-        object.__setattr__(self, "projects", Cached(self.engine, paying_projects.load))
-        object.__setattr__(self, "limited", Cached(self.engine, limited_owners))
+        object.__setattr__(self, "outages", Cached(engine, outages.load, clock=clock))
+        object.__setattr__(self, "projects", Cached(engine, paying_projects.load, clock=clock))
+        object.__setattr__(self, "limited", Cached(engine, limited_owners, clock=clock))
         object.__setattr__(self, "price_list", prices)
         object.__setattr__(self, "subsidies", subsidies)
 
