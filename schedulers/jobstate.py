@@ -107,7 +107,7 @@ class TaskSnapshot:
     gpu_indices: Mapping[str, tuple[int, ...]] | None = None
     """Concrete GPUs by node, where the scheduler tells."""
     usage: JobUsage | None = None
-    """Set on an ended run when the scheduler is its own meter (Dask); None: ask `usage()`."""
+    """Set on an ended run when the scheduler is its own meter (Dask); None: ask `accounted()`."""
 
     @property
     def has_ended(self) -> bool:

@@ -10,7 +10,7 @@ Nothing here waits: `advance` moves the time, and walltimes run out on the way.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -38,10 +38,12 @@ from schedulers.protocol import (
     ChangeRequest,
     Feature,
     HoldJob,
+    JobRef,
     Observation,
     Refused,
     ReleaseJob,
     RequeueJob,
+    RunKey,
     SetNice,
     SetWalltime,
     Submission,
@@ -144,7 +146,8 @@ class MemoryScheduler:
         self._licenses = dict(licenses or {})
         self._jobs: dict[str, _Job] = {}
         self._ids: dict[UUID, str] = {}
-        self._accounted: dict[tuple[str, int, int], JobUsage] = {}
+        self.accounting: dict[RunKey, TaskSnapshot] = {}
+        """Every run that ended, with what it used; a test may revise it."""
         self._last_id = 0
         self._version = 0
         self._changed = asyncio.Event()
@@ -176,14 +179,19 @@ class MemoryScheduler:
         return outcomes
 
     async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
-        """Those jobs that were accepted and not forgotten."""
+        """Those jobs that were accepted of their users and not forgotten."""
         self._require_available()
-        return {job_id: Accepted(self._ids[job_id]) for job_id in users if job_id in self._ids}
+        there = {job.submission.job_id: job for job in self._jobs.values()}
+        return {
+            job_id: Accepted(there[job_id].scheduler_job_id)
+            for job_id, user in users.items()
+            if job_id in there and there[job_id].submission.cluster_user == user
+        }
 
-    async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
+    async def cancel(self, jobs: Collection[JobRef]) -> None:
         """Drop what waits and end what runs, at once."""
         self._require_available()
-        for job in self._known(scheduler_job_ids):
+        for job in self._known(jobs):
             self._drop_waiting(job)
             for run in list(job.live.values()):
                 self._end(job, run, JobState.CANCELLED, "Cancelled", ExitCode(signal=15))
@@ -196,7 +204,7 @@ class MemoryScheduler:
         self._start_what_fits()
         return outcomes
 
-    async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
+    async def observe(self, jobs: Mapping[UUID, JobRef], *, since: int | None = None) -> Observation:
         """Whole snapshots, or only tasks that changed after `since`."""
         self._require_available()
         self._changed.clear()
@@ -204,21 +212,21 @@ class MemoryScheduler:
         return Observation(
             cursor=self._version,
             jobs={
-                job.scheduler_job_id: JobSnapshot(
+                job.submission.job_id: JobSnapshot(
                     scheduler_job_id=job.scheduler_job_id,
                     pending_reason=job.pending_reason if job.waiting else "",
                     tasks=tuple(run.snapshot for run in job.runs.values() if run.version > after),
                     is_closed=not job.waiting,
                 )
-                for job in self._known(scheduler_job_ids)
+                for job in self._known(jobs.values())
                 if job.version > after
             },
         )
 
-    async def forget(self, scheduler_job_ids: Collection[str]) -> None:
+    async def forget(self, jobs: Collection[JobRef]) -> None:
         """Drop the jobs; `find` knows them no more."""
         self._require_available()
-        for job in list(self._known(scheduler_job_ids)):
+        for job in list(self._known(jobs)):
             del self._jobs[job.scheduler_job_id]
             del self._ids[job.submission.job_id]
 
@@ -231,10 +239,11 @@ class MemoryScheduler:
             return False
         return True
 
-    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
-        """What ended runs used, whether or not snapshots carry it; of forgotten jobs, too."""
+    async def accounted(self, jobs: Collection[JobRef]) -> Mapping[RunKey, TaskSnapshot]:
+        """Whether or not snapshots carry it; of forgotten jobs, too."""
         self._require_available()
-        return {key: usage for key, usage in self._accounted.items() if key[0] in jobs}
+        wanted = {job.job_id for job in jobs}
+        return {key: run for key, run in self.accounting.items() if key[0] in wanted}
 
     async def cluster(self) -> ClusterSnapshot:
         """Nodes with what running jobs hold of them."""
@@ -295,6 +304,12 @@ class MemoryScheduler:
         self._nodes[name] = replace(self._nodes[name], state=NodeState.UP, reason="")
         self._start_what_fits()
 
+    def begin_anew(self) -> None:
+        """Forget every job, and give the same numbers again; the accounting stays."""
+        self._jobs.clear()
+        self._ids.clear()
+        self._last_id = 0
+
     def running(self) -> list[tuple[UUID, int, int]]:
         """(job_id, task_index, attempt) of everything that runs now."""
         return [
@@ -310,8 +325,12 @@ class MemoryScheduler:
             message = f"{self._name} does not answer"
             raise SchedulerUnavailable(message)
 
-    def _known(self, ids: Collection[str]) -> Iterator[_Job]:
-        return (self._jobs[job_id] for job_id in ids if job_id in self._jobs)
+    def _known(self, refs: Iterable[JobRef]) -> Iterator[_Job]:
+        return (job for ref in refs if (job := self._known_as(ref)))
+
+    def _known_as(self, ref: JobRef) -> _Job | None:
+        job = self._jobs.get(ref.scheduler_job_id)
+        return job if job and job.submission.job_id == ref.job_id else None
 
     def _submit_one(self, submission: Submission) -> SubmitOutcome:
         if submission.job_id in self._ids:
@@ -334,9 +353,9 @@ class MemoryScheduler:
         return Accepted(job_id)
 
     def _change_one(self, request: ChangeRequest) -> ChangeOutcome:
-        job = self._jobs.get(request.scheduler_job_id)
+        job = self._known_as(request.job)
         if job is None or job.has_ended:
-            return Refused(f"Job {request.scheduler_job_id} is unknown or has ended.")
+            return Refused(f"Job {request.job.scheduler_job_id} is unknown or has ended.")
         spec = job.submission.spec
         match request.change:
             case HoldJob(by_administrator):
@@ -433,9 +452,9 @@ class MemoryScheduler:
         self._write(job, self._metered(job, ended))
 
     def _metered(self, job: _Job, snapshot: TaskSnapshot) -> TaskSnapshot:
-        usage = self._usage(job, snapshot)
-        self._accounted[job.scheduler_job_id, snapshot.task_index, snapshot.attempt] = usage
-        return replace(snapshot, usage=usage) if Feature.METERS_USAGE in self._features else snapshot
+        metered = replace(snapshot, usage=self._usage(job, snapshot))
+        self.accounting[job.submission.job_id, snapshot.task_index, snapshot.attempt] = metered
+        return metered if Feature.METERS_USAGE in self._features else snapshot
 
     def _usage(self, job: _Job, snapshot: TaskSnapshot) -> JobUsage:
         ended_at = snapshot.ended_at or self.clock.now()

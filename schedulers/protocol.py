@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeAlias
 from uuid import UUID
 
 from schedulers.cluster import ClusterSnapshot
 from schedulers.jobspec import ArraySpec, DependencyKind, JobSpec
-from schedulers.jobstate import JobSnapshot, JobUsage
+from schedulers.jobstate import JobSnapshot, TaskSnapshot
 
 
 class Feature(StrEnum):
@@ -22,9 +22,25 @@ class Feature(StrEnum):
     PUSHES_CHANGES = "pushes_changes"
     """`wait_for_change` returns as soon as something changed, not after a polling interval."""
     METERS_USAGE = "meters_usage"
-    """Snapshots of ended runs carry their usage; `usage()` need not be asked."""
+    """Snapshots of ended runs carry their usage; `accounted()` need not be asked."""
     KEEPS_DEPENDENCIES = "keeps_dependencies"
     """`Submission.dependencies` are honoured: a job waits there for those that it comes after."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRef:
+    """Which job is meant. A number alone does not tell: a scheduler that lost its memory gives it again.
+
+    Another job that has the number is never observed, metered, cancelled or changed as this one.
+    """
+
+    job_id: UUID
+    """The portal's."""
+    scheduler_job_id: str
+    cluster_user: str = ""
+    """Whom it belongs to on the cluster; "" when that is not known."""
+    dispatched_at: datetime | None = None
+    """When the portal knew that the scheduler has it: what is submitted later is another job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +163,7 @@ JobChange = HoldJob | ReleaseJob | RequeueJob | SetWalltime | SetNice | CancelTa
 class ChangeRequest:
     """One change of one job under way."""
 
-    scheduler_job_id: str
+    job: JobRef
     change: JobChange
 
 
@@ -164,7 +180,12 @@ class Observation:
     """What changed, and the cursor to ask from next time."""
 
     cursor: int
-    jobs: Mapping[str, JobSnapshot]
+    jobs: Mapping[UUID, JobSnapshot]
+    """By the portal's id."""
+
+
+RunKey: TypeAlias = tuple[UUID, int, int]
+"""(job_id, task_index, attempt)"""
 
 
 class Scheduler(Protocol):
@@ -201,15 +222,16 @@ class Scheduler(Protocol):
     async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
         """Those jobs that the scheduler has; asked after an Uncertain or a crash.
 
-        A job missing from the answer is not there and may be submitted again. Uncertain: something there
-        carries its key and belongs to another user, so that it is neither taken for the job nor sent again.
+        A job missing from the answer is not there and may be submitted again. Another user's job is never
+        the one that is looked for, whatever it says of itself. Uncertain: it cannot be said of this job, for
+        a reason of its own; the others are not held up by that.
 
         Args:
-            users: the cluster user that each job runs as.
+            users: the cluster user that each job was sent as.
         """
         ...
 
-    async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
+    async def cancel(self, jobs: Collection[JobRef]) -> None:
         """Ask for cancellation and return at once; unknown or ended jobs are not an error."""
         ...
 
@@ -224,18 +246,18 @@ class Scheduler(Protocol):
         """
         ...
 
-    async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
+    async def observe(self, jobs: Mapping[UUID, JobRef], *, since: int | None = None) -> Observation:
         """What is known of these jobs, in one batch.
 
         Args:
-            scheduler_job_ids: jobs that have not ended, as far as the caller knows.
+            jobs: by the portal's id, those that have not ended as far as the caller knows.
             since: None gives everything known, and then a job missing from the answer is unknown to the
                 scheduler (which is not an end). A cursor of this same instance gives only what changed
                 after it, and absence means "no change".
         """
         ...
 
-    async def forget(self, scheduler_job_ids: Collection[str]) -> None:
+    async def forget(self, jobs: Collection[JobRef]) -> None:
         """The caller has recorded the end of these jobs for good; the backend may drop them."""
         ...
 
@@ -243,11 +265,10 @@ class Scheduler(Protocol):
         """Wait until an `observe` would probably tell something new; False when the time ran out."""
         ...
 
-    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
-        """What ended runs used, by (scheduler_job_id, task_index, attempt); only those known for sure.
+    async def accounted(self, jobs: Collection[JobRef]) -> Mapping[RunKey, TaskSnapshot]:
+        """How runs of these jobs ended and what they used; only those of which both is known for sure.
 
-        Args:
-            jobs: the portal's id of each job by the scheduler's, which may have become another's meanwhile.
+        It may differ from what was observed: records come late, and are revised.
         """
         ...
 

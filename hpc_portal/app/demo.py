@@ -14,10 +14,10 @@ from hpc_portal.app.accounts.find import find_project
 from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
 from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user
 from hpc_portal.app.accounts.operator import OPERATOR
-from hpc_portal.app.prices.publish import publish_prices
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.errors import NameTaken
+from hpc_portal.app.prices.publish import publish_prices
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole, User
 from quotas.balance import balance

@@ -194,6 +194,8 @@ class Job(SQLModel, table=True):
     exit_signal: int | None = None
     scheduler: str = Field(default="", max_length=64)
     scheduler_job_id: str | None = Field(default=None, max_length=64)
+    cluster_user: str | None = Field(default=None, max_length=255)
+    """The account that it was sent as, which its person may not have any more; None until it is sent."""
 
     submitted_at: datetime = Field(sa_type=UtcDateTime)
     dispatched_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

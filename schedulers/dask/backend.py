@@ -23,13 +23,15 @@ from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, PlacementStore
 from schedulers.dask.tasks import end_task
 from schedulers.errors import SchedulerUnavailable
-from schedulers.jobstate import JobUsage
+from schedulers.jobstate import TaskSnapshot
 from schedulers.protocol import (
     Accepted,
     ChangeOutcome,
     ChangeRequest,
     Feature,
+    JobRef,
     Observation,
+    RunKey,
     Submission,
     SubmitOutcome,
     Uncertain,
@@ -175,10 +177,10 @@ class DaskScheduler:
         self._require_ready()
         return {job_id: Accepted(str(job_id)) for job_id in users if str(job_id) in self._foreman.book.jobs}
 
-    async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
+    async def cancel(self, jobs: Collection[JobRef]) -> None:
         """What waits is dropped at once, what runs is told to end."""
         self._require_ready()
-        self._foreman.cancel(scheduler_job_ids, now=self._seconds())
+        self._foreman.cancel([job.scheduler_job_id for job in jobs], now=self._seconds())
         self._after_change()
 
     async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
@@ -188,17 +190,17 @@ class DaskScheduler:
         self._after_change()
         return outcomes
 
-    async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
+    async def observe(self, jobs: Mapping[UUID, JobRef], *, since: int | None = None) -> Observation:
         """From memory. After a restart, runs whose end the store has recorded already are left out."""
         self._require_ready()
         self._changed.clear()
         book = self._foreman.book
-        return Observation(cursor=book.version, jobs=book.snapshots(scheduler_job_ids, since))
+        return Observation(cursor=book.version, jobs=book.snapshots(jobs, since))
 
-    async def forget(self, scheduler_job_ids: Collection[str]) -> None:
+    async def forget(self, jobs: Collection[JobRef]) -> None:
         """Drop jobs that have ended, here and in their nodes' journals."""
         self._require_ready()
-        self._foreman.forget(scheduler_job_ids)
+        self._foreman.forget([job.scheduler_job_id for job in jobs])
         self._after_change()
 
     async def wait_for_change(self, timeout_seconds: float) -> bool:
@@ -210,16 +212,16 @@ class DaskScheduler:
             return False
         return True
 
-    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
+    async def accounted(self, jobs: Collection[JobRef]) -> Mapping[RunKey, TaskSnapshot]:
         """The same as the snapshots carry."""
         self._require_ready()
         here = self._foreman.book.jobs
-        known = [here[job_id] for job_id in jobs if job_id in here]
+        known = [here[job.scheduler_job_id] for job in jobs if job.scheduler_job_id in here]
         return {
-            (job.job_id, run.task_index, run.attempt): usage
+            (job.submission.job_id, run.task_index, run.attempt): run.snapshot()
             for job in known
             for run in job.log.values()
-            if run.has_ended and (usage := run.usage())
+            if run.has_ended and run.ended_at is not None
         }
 
     async def cluster(self) -> ClusterSnapshot:

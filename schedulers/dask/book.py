@@ -2,16 +2,17 @@
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from uuid import UUID
 
 from schedulers.array_tasks import TaskSet
 from schedulers.dask.messages import Command, RunReport
 from schedulers.dask.queue import Entry
 from schedulers.dask.store import Share
 from schedulers.jobstate import ExitCode, JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
-from schedulers.protocol import Submission
+from schedulers.protocol import JobRef, Submission
 
 TaskKey = tuple[int, int]
 """(task_index, attempt)."""
@@ -193,16 +194,15 @@ class Book:
         job.log.pop(run.key, None)
         job.log[run.key] = run
 
-    def snapshots(self, job_ids: Collection[str], since: int | None) -> dict[str, JobSnapshot]:
+    def snapshots(self, refs: Mapping[UUID, JobRef], since: int | None) -> dict[UUID, JobSnapshot]:
         """Whole snapshots of these jobs, or of those that changed after `since` only what did."""
         if since is None:
-            known = (self.jobs[job_id] for job_id in job_ids if job_id in self.jobs)
-            return {job.job_id: _snapshot(job, job.log.values()) for job in known}
-        wanted = job_ids if isinstance(job_ids, set | frozenset | dict) else set(job_ids)
+            known = ((job_id, self.jobs.get(ref.scheduler_job_id)) for job_id, ref in refs.items())
+            return {job_id: _snapshot(job, job.log.values()) for job_id, job in known if job}
         return {
-            job.job_id: _snapshot(job, reversed(list(_changed_runs(job, since))))
+            job.submission.job_id: _snapshot(job, reversed(list(_changed_runs(job, since))))
             for job in self._changed_jobs(since)
-            if job.job_id in wanted
+            if job.submission.job_id in refs
         }
 
     def _changed_jobs(self, since: int) -> Iterator[Job]:

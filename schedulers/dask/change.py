@@ -25,9 +25,9 @@ from schedulers.units import format_walltime
 
 def change_job(foreman: Foreman, request: ChangeRequest, *, now: float) -> ChangeOutcome:
     """Make one change; again is fine. What nodes must be told is in the foreman's parcels afterwards."""
-    job = foreman.book.jobs.get(request.scheduler_job_id)
+    job = foreman.book.jobs.get(request.job.scheduler_job_id)
     if job is None or job.has_ended:
-        return Refused(f"The cluster has no job {request.scheduler_job_id} that goes on.")
+        return Refused(f"The cluster has no job {request.job.scheduler_job_id} that goes on.")
     if job.is_cancelled:
         return Refused("The job is being cancelled.")
     match request.change:

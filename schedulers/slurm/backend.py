@@ -2,15 +2,15 @@
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
 
 from schedulers.cluster import ClusterSnapshot
-from schedulers.errors import SchedulerRefused, SchedulerUnavailable
-from schedulers.jobstate import JobUsage
+from schedulers.errors import SchedulerRefused
+from schedulers.jobstate import TaskSnapshot
 from schedulers.protocol import (
     Accepted,
     CancelTasks,
@@ -18,19 +18,22 @@ from schedulers.protocol import (
     ChangeOutcome,
     ChangeRequest,
     Feature,
+    JobRef,
     Observation,
+    RunKey,
     Submission,
     SubmitOutcome,
     Uncertain,
 )
 from schedulers.slurm.change_jobs import Changer
 from schedulers.slurm.client import SlurmClient
-from schedulers.slurm.find_jobs import Found, find_jobs
+from schedulers.slurm.find_jobs import Search, find_jobs
 from schedulers.slurm.follow_jobs import Book
 from schedulers.slurm.observe_jobs import Observer
 from schedulers.slurm.read_jobs import Owner, read_past
 from schedulers.slurm.submit_jobs import QUIET_SECONDS, Submitter
 from schedulers.slurm.survey_cluster import survey
+from schedulers.slurm.wire_accounting import AccountedJob
 
 log = structlog.get_logger()
 
@@ -38,6 +41,8 @@ POLL_SECONDS = 2.0
 LOOKBACK = timedelta(days=31)
 """How far back slurmdbd is asked for jobs that slurmctld has dropped."""
 _MOST_FORGOTTEN = 100_000
+UNREADABLE = "UnreadableRecord"
+"""Why nobody can say whether Slurm has a job: a record of it is in a shape that we do not know."""
 
 
 class SlurmScheduler:
@@ -75,8 +80,10 @@ class SlurmScheduler:
         self._book = Book()
         self._observer = Observer(client, self._book, lookback=lookback)
         self._changer = Changer(client, admin_user)
-        self._forgotten: OrderedDict[str, None] = OrderedDict()
+        self._forgotten: OrderedDict[UUID, None] = OrderedDict()
         """Ended for good as far as the portal is concerned; Slurm remembers them for longer."""
+        self._said: set[UUID] = set()
+        """Jobs of which it was logged that others carry their key."""
 
     @property
     def name(self) -> str:
@@ -110,33 +117,42 @@ class SlurmScheduler:
     async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
         """Jobs that Slurm has or had, by the key in their comment and the user whom they belong to.
 
+        Uncertain: the request may still be on its way, or a record of the job cannot be read.
+
         Raises:
-            SchedulerUnavailable: slurmctld or slurmdbd did not answer, or a request for one of these jobs may
-                still be on its way: it cannot be said yet that a job is not there.
+            SchedulerUnavailable: slurmctld or slurmdbd did not answer.
         """
         accepted = self._submitter.accepted
         known: dict[UUID, Accepted | Uncertain] = {
             job_id: Accepted(accepted[job_id]) for job_id in users if job_id in accepted
         }
-        unknown = users.keys() - known.keys() - self._submitter.never_sent
+        unknown = users.keys() - known.keys() - self._submitter.never_sent - self._forgotten.keys()
         if not unknown:
             return known
         wanted = {job_id: users[job_id] for job_id in unknown}
-        for job_id, jobs in (await find_jobs(self._client, wanted, lookback=self._lookback)).items():
-            if outcome := await self._judge(job_id, users[job_id], jobs):
+        search = await find_jobs(self._client, wanted, lookback=self._lookback)
+        for job_id in unknown:
+            if outcome := await self._judge(job_id, search):
                 known[job_id] = outcome
-        if self._submitter.may_still_come(unknown - known.keys()):
-            message = "the answer to a request got lost, and it may still reach the scheduler"
-            raise SchedulerUnavailable(message)
         return known
 
-    async def cancel(self, scheduler_job_ids: Collection[str]) -> None:
-        """Cancel jobs as their own users. What runs gets SIGTERM, and SIGKILL after the site's KillWait."""
+    async def cancel(self, jobs: Collection[JobRef]) -> None:
+        """Cancel jobs as their own users. What runs gets SIGTERM, and SIGKILL after the site's KillWait.
+
+        What Slurm has under a job's number is looked at first: a user's own job may have it by now.
+        """
         by_user: dict[str, list[str]] = defaultdict(list)
-        numbers = list(self._numbers(scheduler_job_ids))
-        for job_id, user in zip(numbers, await asyncio.gather(*map(self._user_of, numbers)), strict=True):
-            if user:
-                by_user[user].append(job_id)
+        by_number = _by_number(jobs)
+        there = await self._observer.records(by_number)
+        for number, job in by_number.items():
+            owner = self._book.owner_of(job)
+            users = {
+                record.owner.user
+                for record in there[number]
+                if record.job_id == number and owner.may_be(record.owner)
+            }
+            for user in users:
+                by_user[user].append(number)
         self._observer.expect()
         await asyncio.gather(*(self._cancel_as(user, job_ids) for user, job_ids in by_user.items()))
         self._observer.expect()
@@ -146,43 +162,45 @@ class SlurmScheduler:
         self._observer.expect()
         outcomes = []
         for request in requests:
-            owner = self._book.owner_of(request.scheduler_job_id)
-            outcome = await self._changer.change(request, owner)
+            outcome = await self._changer.change(request, self._book.owner_of(request.job))
             outcomes.append(outcome)
             if isinstance(request.change, CancelTasks) and isinstance(outcome, Carried):
-                self._book.expect_cancelled(
-                    request.scheduler_job_id, request.change.tasks, at=datetime.now(UTC)
-                )
+                self._book.expect_cancelled(request.job, request.change.tasks, at=datetime.now(UTC))
         self._observer.expect()
         return outcomes
 
-    async def observe(self, scheduler_job_ids: Collection[str], *, since: int | None = None) -> Observation:
+    async def observe(self, jobs: Mapping[UUID, JobRef], *, since: int | None = None) -> Observation:
         """Look at Slurm and tell; see observe_jobs.py for what a look costs."""
-        followed = [job_id for job_id in self._numbers(scheduler_job_ids) if job_id not in self._forgotten]
-        await self._observer.look(followed)
-        return self._book.observe(followed, since=since)
+        followed = _by_number(job for job in jobs.values() if job.job_id not in self._forgotten)
+        await self._observer.look({number: Owner.of(job) for number, job in followed.items()})
+        return self._book.observe(followed.values(), since=since)
 
-    async def forget(self, scheduler_job_ids: Collection[str]) -> None:
+    async def forget(self, jobs: Collection[JobRef]) -> None:
         """Drop what is remembered of them; Slurm has them for as long as it likes."""
-        gone = set(self._numbers(scheduler_job_ids))
-        self._book.forget(gone)
-        self._forgotten.update(dict.fromkeys(gone))
+        self._book.forget(jobs)
+        self._forgotten.update(dict.fromkeys(job.job_id for job in jobs))
         while len(self._forgotten) > _MOST_FORGOTTEN:
             self._forgotten.popitem(last=False)
-        self._submitter.forget(gone)
+        self._submitter.forget({job.scheduler_job_id for job in jobs})
 
     async def wait_for_change(self, timeout_seconds: float) -> bool:
         """Slurm does not tell: wait until the next look is due."""
         await asyncio.sleep(min(timeout_seconds, self._poll_seconds))
         return timeout_seconds >= self._poll_seconds
 
-    async def usage(self, jobs: Mapping[str, UUID]) -> Mapping[tuple[str, int, int], JobUsage]:
-        """What slurmdbd has accounted; the ends that it has not heard of are left out."""
-        accounted = await self._observer.accounted(sorted(self._numbers(jobs)))
+    async def accounted(self, jobs: Collection[JobRef]) -> Mapping[RunKey, TaskSnapshot]:
+        """What slurmdbd has; the ends that it has not heard of are left out."""
+        numbers = sorted({job.scheduler_job_id for job in jobs if job.scheduler_job_id.isdecimal()})
+        records: dict[str, list[AccountedJob]] = defaultdict(list)
+        for record in await self._observer.accounted(numbers):
+            records[str(record.array.job_id or record.job_id)].append(record)
         return {
-            (past.job_id, past.run.task_index, past.run.attempt): past.run.usage
-            for past in read_past(accounted, keys=jobs)
-            if past.run is not None and past.run.usage is not None
+            (job.job_id, past.run.task_index, past.run.attempt): past.run
+            for job in jobs
+            for past in read_past(
+                records[job.scheduler_job_id], {job.scheduler_job_id: self._book.owner_of(job)}
+            )
+            if past.is_certain and past.run is not None and past.run.usage is not None
         }
 
     async def cluster(self) -> ClusterSnapshot:
@@ -203,41 +221,30 @@ class SlurmScheduler:
             default_partition=self._default_partition,
         )
 
-    async def _judge(self, job_id: UUID, user: str, jobs: Iterable[Found]) -> Accepted | Uncertain | None:
-        """Which of the jobs that carry its key is this job; None when all of them are over and forgotten.
+    async def _judge(self, job_id: UUID, search: Search) -> Accepted | Uncertain | None:
+        """What was found of a job; None when Slurm does not have it.
 
-        Another user's is somebody's who knows the key, or this one from before its person's cluster user was
-        changed. Only people can tell: it is neither taken nor cancelled, and nothing is sent beside it.
+        Other users' jobs that carry its key are none of it: whoever knows a key can write it, and nobody can
+        submit as somebody else. They are neither taken nor cancelled, and hold nothing up.
         """
-        alive = [job for job in jobs if job.scheduler_job_id not in self._forgotten]
-        ours = [job for job in alive if job.user == user]
-        foreign = {job.scheduler_job_id: job.user for job in alive if job.user != user}
-        if foreign:
+        user = search.users[job_id]
+        if (foreign := search.foreign.get(job_id)) and job_id not in self._said:
+            self._said.add(job_id)
             log.error("slurm.key_of_another_user", job_id=str(job_id), expected_user=user, found=foreign)
-        if ours:
-            await self._cancel_duplicates(job_id, ours[1:])
-            self._submitter.accept(job_id, ours[0].scheduler_job_id)
-            self._expect(job_id, ours[0].scheduler_job_id, user)
-            return Accepted(ours[0].scheduler_job_id)
-        if foreign:
-            return Uncertain(f"Slurm's jobs {foreign} carry its key, and none of them is of the user {user}")
+        if ours := search.ours.get(job_id):
+            await self._cancel_duplicates(job_id, user, ours[1:])
+            self._submitter.accept(job_id, ours[0])
+            self._expect(job_id, ours[0], user)
+            return Accepted(ours[0])
+        if job_id in search.doubtful:
+            return Uncertain(UNREADABLE)
+        if self._submitter.may_still_come({job_id}):
+            return Uncertain("the answer to its request got lost, and it may still reach the scheduler")
         return None
 
     def _expect(self, job_id: UUID, scheduler_job_id: str, user: str) -> None:
-        self._forgotten.pop(scheduler_job_id, None)
+        self._forgotten.pop(job_id, None)
         self._book.expect(scheduler_job_id, Owner(job_id, user))
-
-    @staticmethod
-    def _numbers(scheduler_job_ids: Iterable[str]) -> Iterator[str]:
-        """Without what cannot be one of Slurm's ids."""
-        return (job_id for job_id in scheduler_job_ids if job_id.isdecimal())
-
-    async def _user_of(self, job_id: str) -> str:
-        """Whose job it is; "" when slurmctld does not have it (any more)."""
-        if owner := self._book.owner_of(job_id):
-            return owner.user
-        records = await self._client.job(job_id)
-        return records[0].user_name if records else ""
 
     async def _cancel_as(self, user: str, job_ids: list[str]) -> None:
         """As the user, who may cancel nobody else's: the number may have become another's meanwhile."""
@@ -246,9 +253,17 @@ class SlurmScheduler:
         except SchedulerRefused as no:
             log.warning("slurm.cancel_refused", user=user, jobs=job_ids, reason=no.reason)
 
-    async def _cancel_duplicates(self, job_id: UUID, others: Iterable[Found]) -> None:
+    async def _cancel_duplicates(self, job_id: UUID, user: str, others: Iterable[str]) -> None:
         """One job is one job: what was submitted twice in spite of everything runs once."""
-        for other in others:
-            facts = {"job_id": str(job_id), "scheduler_job_id": other.scheduler_job_id}
-            log.error("slurm.duplicate_cancelled", **facts)
-            await self._cancel_as(other.user, [other.scheduler_job_id])
+        for number in others:
+            log.error("slurm.duplicate_cancelled", job_id=str(job_id), scheduler_job_id=number)
+            await self._cancel_as(user, [number])
+
+
+def _by_number(jobs: Iterable[JobRef]) -> dict[str, JobRef]:
+    """Without what cannot be Slurm's; of several jobs that were given one number, the last one."""
+    return {job.scheduler_job_id: job for job in sorted(jobs, key=_age) if job.scheduler_job_id.isdecimal()}
+
+
+def _age(job: JobRef) -> tuple[datetime, UUID]:
+    return job.dispatched_at or datetime.min.replace(tzinfo=UTC), job.job_id

@@ -47,20 +47,18 @@ class Changer:
     client: SlurmClient
     admin_user: str | None
 
-    async def change(self, request: ChangeRequest, owner: Owner | None) -> ChangeOutcome:
-        """Make one change; `owner` tells whose job it must be, when that is known.
+    async def change(self, request: ChangeRequest, owner: Owner) -> ChangeOutcome:
+        """Make one change; `owner` tells whose job it must be.
 
         Raises:
             SchedulerUnavailable: it may have been made.
         """
-        job_id = request.scheduler_job_id
+        job_id = request.job.scheduler_job_id
         records = [read_record(job) for job in await self.client.job(job_id)] if job_id.isdecimal() else []
         alive = [
             record
             for record in records
-            if record.job_id == job_id
-            and not record.state.has_ended
-            and (owner is None or owner.may_be(record.owner))
+            if record.job_id == job_id and not record.state.has_ended and owner.may_be(record.owner)
         ]
         if not alive:
             return Refused(_OVER)

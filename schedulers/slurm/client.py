@@ -11,7 +11,7 @@ from typing import TypeVar
 from schedulers.errors import SchedulerUnavailable, SubmitUncertain
 from schedulers.slurm import answers, versions
 from schedulers.slurm.array_tasks import ArrayTasks
-from schedulers.slurm.dialect import Dialect, read_models, require_models, rows
+from schedulers.slurm.dialect import Dialect, read_models, rows, sort_out
 from schedulers.slurm.errors import SlurmRefused
 from schedulers.slurm.tokens import TokenSource
 from schedulers.slurm.transport import Params, RestTransport
@@ -175,10 +175,10 @@ class SlurmClient:
         """Every job that slurmctld remembers: several KB each, so not for polling."""
         return await self._read("slurm", ["jobs"], Kind.JOB, SlurmJob)
 
-    async def job_marks(self) -> list[JobMark]:
-        """Whose every job is that slurmctld remembers; costs as much as `jobs`, and leaves none out."""
+    async def job_marks(self) -> tuple[list[JobMark], list[Record]]:
+        """Whose every job is that slurmctld remembers, and records that cannot be read; as dear as `jobs`."""
         records, _ = await self._dialect.read("slurm", ["jobs"], Kind.JOB)
-        return require_models(JobMark, records)
+        return sort_out(JobMark, records)
 
     async def cancel(
         self,
@@ -277,10 +277,12 @@ class SlurmClient:
             params["users"] = user
         return await self._read("slurmdb", ["jobs"], Kind.ACCOUNTED_JOB, AccountedJob, params)
 
-    async def accounted_marks(self, *, start: datetime, end: datetime) -> list[AccountedMark]:
-        """Whose every run of `accounting` is; leaves none out."""
+    async def accounted_marks(
+        self, *, start: datetime, end: datetime
+    ) -> tuple[list[AccountedMark], list[Record]]:
+        """Whose every run of `accounting` is, and records that cannot be read."""
         records, _ = await self._dialect.read("slurmdb", ["jobs"], Kind.ACCOUNTED_JOB, _window(start, end))
-        return require_models(AccountedMark, records)
+        return sort_out(AccountedMark, records)
 
     async def qos(self) -> list[SlurmQos]:
         """All QOS."""

@@ -149,17 +149,12 @@ def read_models(model: type[M], records: Sequence[Record]) -> list[M]:
     return read
 
 
-def require_models(model: type[M], records: Sequence[Record]) -> list[M]:
-    """All of the records as models, for those who conclude something from what is not among them.
-
-    Raises:
-        SchedulerUnavailable: one of them cannot be read.
-    """
+def sort_out(model: type[M], records: Sequence[Record]) -> tuple[list[M], list[Record]]:
+    """Records as models, and those that cannot be read: one of them may be what is looked for."""
     read = read_models(model, records)
-    if missing := len(records) - len(read):
-        message = f"{missing} of Slurm's {len(records)} records cannot be read, and may be what is looked for"
-        raise SchedulerUnavailable(message)
-    return read
+    if len(read) == len(records):
+        return read, []
+    return read, [record for record in records if _read_one(model, record) is None]
 
 
 @cache

@@ -8,7 +8,7 @@ from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState, StateFlag
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.meter_runs import read_tres
-from schedulers.slurm.read_jobs import read_past
+from schedulers.slurm.read_jobs import read_alone
 from schedulers.slurm.read_states import read_state
 from schedulers.slurm.translate import job_id_of_comment
 from schedulers.slurm.wire_accounting import AccountedJob
@@ -32,7 +32,7 @@ def read_external(record: AccountedJob) -> ExternalRun | None:
     """One record of slurmdbd; None for one that says nothing of when it was submitted."""
     if record.time.submission is None:
         return None
-    past = read_past([record])[0]
+    past = read_alone(record)
     run, usage = past.run, past.run.usage if past.run else None
     said = read_state(record.state.current)
     limit = record.time.limit

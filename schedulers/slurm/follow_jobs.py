@@ -6,99 +6,27 @@ ends only when the attempts before it are known too, so that none of them stays 
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from math import inf
-from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+import structlog
 
 from schedulers.array_tasks import TaskSet
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
-from schedulers.protocol import Observation
+from schedulers.protocol import JobRef, Observation
+from schedulers.slurm.job_view import Known, Run, View
 from schedulers.slurm.read_jobs import Owner, PastRun, Record
-from schedulers.slurm.spot_changes import Lines, News, States, spot
+from schedulers.slurm.spot_changes import Lines, News, States, raw_ids, spot
 
-RunId: TypeAlias = tuple[int, int]
-"""(task_index, attempt)"""
+log = structlog.get_logger()
 
-
-@dataclass(slots=True)
-class _Run:
-    snapshot: TaskSnapshot
-    version: int
-
-
-@dataclass(slots=True)
-class _Known:
-    """What matters of a record after it was read."""
-
-    task_index: int | None
-    attempt: int
-    waits: bool
-    has_ended: bool
-    reason: str = ""
-
-
-class _Sum(NamedTuple):
-    """What a job's records amount to."""
-
-    was_read: bool = False
-    is_lost: bool = False
-    """Neither slurmctld nor slurmdbd knows what became of it."""
-    waits: bool = False
-    pending_reason: str = ""
-    is_closed: bool = False
-    is_open: bool = True
-    """Something of it has not ended."""
-
-
-@dataclass(slots=True)
-class _View:
-    """One job."""
-
-    owner: Owner | None = None
-    version: int = 0
-    was_read: bool = False
-    is_lost: bool = False
-    sum: _Sum = field(default_factory=_Sum)
-    listed: Lines = field(default_factory=dict)
-    """How it was listed when it was last read."""
-    records: dict[str, _Known] = field(default_factory=dict)
-    runs: dict[RunId, _Run] = field(default_factory=dict)
-    withheld: dict[RunId, TaskSnapshot] = field(default_factory=dict)
-    """Ends that wait for the attempts before them to become known."""
-    unexplained: dict[int, float] = field(default_factory=dict)
-    """Tasks that left the rest without a record, and since when slurmdbd says that it has none either."""
-    cancelled: list[tuple[ArraySpec, datetime]] = field(default_factory=list)
-    """Tasks that we cancelled, and when."""
-    is_doubtful: bool = True
-    """Something was learned of it, and it was not looked yet whether slurmdbd has to be asked."""
-    read_at: float = 0.0
-    ask_again_at: float = 0.0
-    asked: int = 0
-    """How often slurmdbd was asked in vain."""
-
-    def may_own(self, owner: Owner) -> bool:
-        return self.owner is None or self.owner.may_be(owner)
-
-    def sum_up(self) -> _Sum:
-        waiting = [known for known in self.records.values() if known.waits]
-        # The rest speaks for an array; a task that was requeued only when there is no rest.
-        speaker = min(waiting, key=lambda known: known.task_index is not None, default=None)
-        in_doubt = bool(self.withheld or self.unexplained)
-        return _Sum(
-            was_read=self.was_read,
-            is_lost=self.is_lost,
-            waits=bool(waiting),
-            pending_reason=speaker.reason if speaker else "",
-            is_closed=self.was_read and not (waiting or in_doubt),
-            is_open=in_doubt or not all(known.has_ended for known in self.records.values()),
-        )
-
-
-UNEXPLAINED_SECONDS, CANCELLED_SECONDS = 600.0, 60.0
+UNEXPLAINED_SECONDS, CANCELLED_SECONDS, HEARD_SECONDS = 600.0, 60.0, 3.0
 """So long slurmdbd must say that it has no record of a task that left the rest of its array, before that was
-cancelled unstarted: slurmctld may still send what it kept. The second where the rest itself was cancelled."""
+cancelled unstarted: slurmctld may still send what it kept. The second where the rest itself was cancelled,
+the third where slurmdbd has heard of that, for slurmctld sends in order."""
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 _WAITS = (JobState.PENDING.value,)
 
@@ -110,42 +38,56 @@ class Book:
         self.version = 0
         self._told = 0
         """The version of the last observation that was given out."""
-        self._views: dict[str, _View] = {}
+        self._views: dict[str, View] = {}
 
-    def follow(self, job_ids: Iterable[str]) -> None:
-        """Keep track of these from now on."""
-        for job_id in job_ids:
-            if job_id not in self._views:
-                self._views[job_id] = _View()
+    def follow(self, owners: Mapping[str, Owner]) -> None:
+        """Keep track of these from now on; what had one of their numbers before is dropped."""
+        for job_id, owner in owners.items():
+            if not self._is_of(job_id, owner):
+                self._views[job_id] = View(owner)
+            elif (view := self._views[job_id]).owner.known_at is None:
+                view.owner = replace(view.owner, known_at=owner.known_at)
 
     def expect(self, job_id: str, owner: Owner) -> None:
-        """Keep track of a job that was just submitted or found; what had its number before is dropped."""
-        view = self._views.get(job_id)
-        if view is None or view.owner is None or view.owner.key != owner.key:
-            self._views[job_id] = _View(owner=owner)
+        """Keep track of a job that was just submitted or found."""
+        if not self._is_of(job_id, owner):
+            self._views[job_id] = View(owner, is_sure=True)
 
-    def forget(self, job_ids: Iterable[str]) -> None:
+    def _is_of(self, job_id: str, owner: Owner) -> bool:
+        view = self._views.get(job_id)
+        return view is not None and view.owner.key == owner.key
+
+    def forget(self, jobs: Iterable[JobRef]) -> None:
         """Drop these."""
-        for job_id in job_ids:
-            self._views.pop(job_id, None)
+        for job in jobs:
+            if self._view_of(job):
+                del self._views[job.scheduler_job_id]
 
-    def owner_of(self, job_id: str) -> Owner | None:
-        """Whose job it is; None when that is not known yet."""
-        view = self._views.get(job_id)
-        return view.owner if view else None
+    def owner_of(self, job: JobRef) -> Owner:
+        """All that is known of whose job it is."""
+        view = self._view_of(job)
+        return view.owner if view else Owner.of(job)
 
-    def observe(self, job_ids: Collection[str], *, since: int | None) -> Observation:
+    def _view_of(self, job: JobRef) -> View | None:
+        view = self._views.get(job.scheduler_job_id)
+        return view if view and view.owner.key == job.job_id else None
+
+    def owners_of(self, job_ids: Iterable[str]) -> dict[str, Owner]:
+        """The same by number, of those that are followed."""
+        return {job_id: self._views[job_id].owner for job_id in job_ids}
+
+    def observe(self, jobs: Iterable[JobRef], *, since: int | None) -> Observation:
         """What is known, or what of it changed after `since`."""
         after = -1 if since is None else since
-        seen: dict[str, JobSnapshot] = {}
-        for job_id in job_ids:
-            view = self._views.get(job_id)
+        seen: dict[UUID, JobSnapshot] = {}
+        for job in jobs:
+            view = self._view_of(job)
             if view is None or not view.was_read or view.version <= after:
                 continue
             if view.is_lost and since is None:
                 continue
-            seen[job_id] = JobSnapshot(
-                scheduler_job_id=job_id,
+            seen[job.job_id] = JobSnapshot(
+                scheduler_job_id=job.scheduler_job_id,
                 pending_reason=view.sum.pending_reason,
                 tasks=tuple(run.snapshot for run in view.runs.values() if run.version > after),
                 is_closed=view.sum.is_closed,
@@ -159,20 +101,21 @@ class Book:
         """What to read in detail after a light look."""
         news = News()
         for job_id in job_ids:
-            view, now = self._views[job_id], states.of(job_id)
+            view = self._views[job_id]
+            now = view.lines(job_id, states)
             if view.was_read:
                 spot(news, job_id, view.listed, now)
-            elif now and view.owner and _never_started(job_id, now):
+            elif now and view.is_sure and _never_started(job_id, now):
                 self._note_waiting(job_id, view, now)
             elif now:
                 news.whole.add(job_id)
         return news
 
-    def _note_waiting(self, job_id: str, view: _View, listed: Lines) -> None:
+    def _note_waiting(self, job_id: str, view: View, listed: Lines) -> None:
         """A job of ours that only waits has nothing to read but its reason, which is read in its turn."""
         with self._changing(view):
             view.was_read, view.listed = True, listed
-            view.records[job_id] = _Known(task_index=None, attempt=0, waits=True, has_ended=False)
+            view.records[job_id] = Known(task_index=None, attempt=0, waits=True, has_ended=False)
 
     def stale(self, job_ids: Iterable[str], *, now: float, after_seconds: float, most: int) -> list[str]:
         """Waiting jobs whose reason was not read for long, longest first; large arrays wait longer."""
@@ -190,27 +133,23 @@ class Book:
         wanted: dict[str, str] = {}
         for job_id in job_ids:
             view = self._views[job_id]
-            is_gone = view.sum.is_open and not states.of(job_id)
+            is_gone = view.sum.is_open and not view.lines(job_id, states)
             if (view.is_doubtful or is_gone) and view.ask_again_at <= now:
                 unclear = list(self._unclear(job_id, view, states))
                 view.is_doubtful = bool(unclear)
                 wanted.update(dict.fromkeys(unclear, job_id))
         return wanted
 
-    def _unclear(self, job_id: str, view: _View, states: States) -> Iterator[str]:
-        if view.unexplained or (not view.was_read and not states.of(job_id)):
+    def _unclear(self, job_id: str, view: View, states: States) -> Iterator[str]:
+        lines = view.lines(job_id, states)
+        if view.unexplained or (not view.was_read and not lines):
             yield job_id
             return
-        listed = states.raw_ids(job_id)
+        listed = raw_ids(lines)
         for raw_id, known in view.records.items():
             is_gone = not known.has_ended and raw_id not in listed
-            if is_gone or self._lacks_history(view, known.task_index or 0, known.attempt):
+            if is_gone or view.lacks_history(known.task_index or 0, known.attempt):
                 yield raw_id
-
-    @staticmethod
-    def _lacks_history(view: _View, task_index: int, attempt: int) -> bool:
-        earlier = (view.runs.get((task_index, number)) for number in range(attempt))
-        return any(run is None or not run.snapshot.has_ended for run in earlier)
 
     def has_ended_since(self, version: int, record: Record) -> bool:
         """Whether a record's run ended after this version; slurmdbd may know already what it used."""
@@ -225,7 +164,7 @@ class Book:
     def take_whole(self, job_id: str, records: Iterable[Record], states: States, *, now: float) -> None:
         """Take in everything that slurmctld has of a job."""
         view = self._views[job_id]
-        found = [record for record in records if record.job_id == job_id and view.may_own(record.owner)]
+        found = self._ours(view, [record for record in records if record.job_id == job_id])
         if not found:
             return
         before, view.listed = view.listed, states.of(job_id)
@@ -245,19 +184,29 @@ class Book:
                 by_job[record.job_id].append(record)
         for job_id, found in by_job.items():
             view = self._views[job_id]
-            view.listed = states.of(job_id)
+            ours = self._ours(view, found)
+            view.listed = view.lines(job_id, states)
             with self._changing(view):
-                for record in found:
-                    if view.may_own(record.owner):
-                        self._take(view, record)
+                for record in ours:
+                    self._take(view, record)
                 self._note_gone(view, news.gone.get(job_id, ()))
 
-    def expect_cancelled(self, job_id: str, tasks: ArraySpec, *, at: datetime) -> None:
+    @staticmethod
+    def _ours(view: View, records: Collection[Record]) -> list[Record]:
+        """Those records of the job's number that are of the job."""
+        ours = [record for record in records if view.owner.may_be(record.owner)]
+        if records and not ours and not view.is_displaced:
+            view.is_displaced = view.is_doubtful = True
+            others = sorted({record.owner.user for record in records})
+            log.warning("slurm.number_given_again", job_id=str(view.owner.key), now_of=others)
+        return ours
+
+    def expect_cancelled(self, job: JobRef, tasks: ArraySpec, *, at: datetime) -> None:
         """We cancelled these tasks: those that leave the rest without a record never started."""
-        if view := self._views.get(job_id):
+        if view := self._view_of(job):
             view.cancelled.append((tasks, at))
 
-    def _note_gone(self, view: _View, gone: Iterable[int | None]) -> None:
+    def _note_gone(self, view: View, gone: Iterable[int | None]) -> None:
         started = {known.task_index for known in view.records.values()}
         for task_index in gone:
             if task_index is None or task_index in started:
@@ -265,7 +214,7 @@ class Book:
             if not self._note_cancelled(view, task_index):
                 view.unexplained.setdefault(task_index, inf)
 
-    def _end_cancelled(self, view: _View) -> None:
+    def _end_cancelled(self, view: View) -> None:
         """The rest of an array is over: of what never started, we know those tasks that we cancelled."""
         known = {known.task_index for known in view.records.values()}
         for tasks, at in view.cancelled:
@@ -273,19 +222,19 @@ class Book:
                 if task_index not in known:
                     self._put(view, TaskSnapshot(task_index, 0, JobState.CANCELLED, ended_at=at))
 
-    def _note_cancelled(self, view: _View, task_index: int) -> bool:
+    def _note_cancelled(self, view: View, task_index: int) -> bool:
         """A task that never started has ended, if it was us who cancelled it."""
         at = next((at for tasks, at in view.cancelled if task_index in TaskSet([tasks])), None)
         if at is not None:
             self._put(view, TaskSnapshot(task_index, 0, JobState.CANCELLED, ended_at=at))
         return at is not None
 
-    def _take(self, view: _View, record: Record) -> None:
+    def _take(self, view: View, record: Record) -> None:
         view.was_read, view.is_lost = True, False
-        view.owner = view.owner.seen_as(record.owner) if view.owner else record.owner
+        view.owner = view.owner.seen_as(record.owner)
         state = record.state
         is_put_back = StateFlag.REQUEUED in state.flags
-        view.records[record.raw_id] = _Known(
+        view.records[record.raw_id] = Known(
             task_index=record.task_index,
             attempt=record.attempt,
             # What is put back waits next, before slurmctld says so; what we cannot read may still start.
@@ -304,7 +253,7 @@ class Book:
         """Take in what slurmdbd answered when it was asked for the numbers in `wanted`."""
         by_job: dict[str, list[PastRun]] = {job_id: [] for job_id in wanted.values()}
         for run in past:
-            if run.job_id in by_job and self._views[run.job_id].may_own(run.owner):
+            if run.job_id in by_job and self._views[run.job_id].owner.may_be(run.owner):
                 by_job[run.job_id].append(run)
         for job_id, runs in by_job.items():
             view = self._views[job_id]
@@ -312,14 +261,16 @@ class Book:
                 self._take_runs(job_id, view, runs, states)
                 self._settle_unexplained(view, runs, now)
                 still = list(self._unclear(job_id, view, states))
-                view.is_lost = job_id in still and not states.of(job_id) and not runs
+                is_unknown = job_id in still and not states.of(job_id) and not runs
+                # slurmdbd does not hear of an end that slurmctld forgot.
+                view.is_lost = bool(still) if view.is_displaced else is_unknown
             view.asked = view.asked + 1 if still else 0
             pause = min(_FIRST_RETRY_SECONDS * 2**view.asked, _LAST_RETRY_SECONDS)
             view.ask_again_at = now + pause if still else 0.0
 
-    def _take_runs(self, job_id: str, view: _View, runs: list[PastRun], states: States) -> None:
+    def _take_runs(self, job_id: str, view: View, runs: list[PastRun], states: States) -> None:
         last = {run.raw_id: run.attempt for run in runs}  # oldest first: the newest stays
-        listed = states.raw_ids(job_id)
+        listed = raw_ids(view.lines(job_id, states))
         for run in runs:
             known = view.records.get(run.raw_id)
             if run.raw_id in listed:
@@ -332,32 +283,34 @@ class Book:
                 # Neither of the two knows how it ended: nothing is over before slurmdbd has heard of it.
                 is_open = (run.task_index, run.attempt) in view.runs
                 view.records.setdefault(
-                    run.raw_id, _Known(run.task_index, run.attempt, waits=not is_open, has_ended=False)
+                    run.raw_id, Known(run.task_index, run.attempt, waits=not is_open, has_ended=False)
                 )
                 continue
             if run.run is not None:
                 self._put(view, run.run)
             is_put_back = run.run is not None and StateFlag.REQUEUED in run.run.flags
             if run.attempt == last[run.raw_id] and not is_put_back:
-                view.records[run.raw_id] = _Known(run.task_index, run.attempt, waits=False, has_ended=True)
+                view.records[run.raw_id] = Known(run.task_index, run.attempt, waits=False, has_ended=True)
                 view.was_read = True
         self._release_withheld(view)
 
-    def _adds_usage(self, view: _View, run: TaskSnapshot) -> bool:
+    def _adds_usage(self, view: View, run: TaskSnapshot) -> bool:
         """Whether an end that nobody was told of yet comes with its usage now; later, `usage` tells."""
         seen = view.runs.get((run.task_index, run.attempt))
         return seen is not None and seen.snapshot.has_ended and seen.version > self._told
 
-    def _settle_unexplained(self, view: _View, runs: list[PastRun], now: float) -> None:
+    def _settle_unexplained(self, view: View, runs: list[PastRun], now: float) -> None:
         started = {run.task_index for run in runs}
         is_cancelled = any(known.task_index is None and known.has_ended for known in view.records.values())
+        has_heard = any(run.task_index is None and run.has_ended for run in runs)
         patience = CANCELLED_SECONDS if is_cancelled else UNEXPLAINED_SECONDS
+        patience = HEARD_SECONDS if is_cancelled and has_heard else patience
         for task_index, since in list(view.unexplained.items()):
             view.unexplained[task_index] = min(since, now)
             if task_index in started or now - since > patience:
                 del view.unexplained[task_index]
 
-    def _put(self, view: _View, snapshot: TaskSnapshot) -> None:
+    def _put(self, view: View, snapshot: TaskSnapshot) -> None:
         run_id = snapshot.task_index, snapshot.attempt
         known = view.runs.get(run_id)
         if known is not None and known.snapshot.has_ended:
@@ -368,21 +321,21 @@ class Book:
             snapshot.has_ended
             and StateFlag.REQUEUED not in snapshot.flags
             and snapshot.attempt
-            and self._lacks_history(view, *run_id)
+            and view.lacks_history(*run_id)
         ):
             view.withheld[run_id] = snapshot
             return
         if known is None or known.snapshot != snapshot:
             self._bump(view)
-            view.runs[run_id] = _Run(snapshot, self.version)
+            view.runs[run_id] = Run(snapshot, self.version)
 
-    def _release_withheld(self, view: _View) -> None:
+    def _release_withheld(self, view: View) -> None:
         for run_id in sorted(view.withheld):
-            if not self._lacks_history(view, *run_id):
+            if not view.lacks_history(*run_id):
                 self._put(view, view.withheld.pop(run_id))
 
     @contextmanager
-    def _changing(self, view: _View) -> Iterator[None]:
+    def _changing(self, view: View) -> Iterator[None]:
         """Whatever is learned in here counts as one change."""
         yield
         view.is_doubtful = True
@@ -390,7 +343,7 @@ class Book:
         if view.sum != before:
             self._bump(view)
 
-    def _bump(self, view: _View) -> None:
+    def _bump(self, view: View) -> None:
         self.version += 1
         view.version = self.version
 

@@ -14,7 +14,7 @@ import structlog
 from schedulers.errors import SchedulerUnavailable
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.follow_jobs import Book
-from schedulers.slurm.read_jobs import Record, read_past, read_record
+from schedulers.slurm.read_jobs import Owner, Record, read_past, read_record
 from schedulers.slurm.spot_changes import News, States
 from schedulers.slurm.wire_accounting import AccountedJob
 
@@ -51,7 +51,7 @@ class Observer:
         """Something was changed by us: the next look must go to Slurm."""
         self._looked_for = frozenset()
 
-    async def look(self, job_ids: Collection[str]) -> None:
+    async def look(self, owners: Mapping[str, Owner]) -> None:
         """Bring what is known of these jobs up to date.
 
         Raises:
@@ -59,17 +59,24 @@ class Observer:
                 stays unknown for a while.
         """
         async with self._lock:
-            wanted = frozenset(job_ids)
+            self._book.follow(owners)
+            wanted = frozenset(owners)
             now = time.monotonic()
             if wanted <= self._looked_for and now - self._looked_at < self._freshness_seconds:
                 return
-            self._book.follow(wanted)
             states = States(await self._client.states())
             news = self._book.spot(wanted, states)
             stale = self._book.stale(wanted, now=now, after_seconds=_REASON_SECONDS, most=REASONS_PER_ROUND)
             ended = await self._read(news, states, stale, now)
             await self._account(wanted, ended, states, now)
             self._looked_at, self._looked_for = now, wanted
+
+    async def records(self, job_ids: Collection[str]) -> dict[str, list[Record]]:
+        """All that slurmctld has under these numbers."""
+        if len(job_ids) > _WORTH_READING_ALL:
+            everything = [read_record(job) for job in await self._client.jobs()]
+            return dict(_by_job(everything, job_ids))
+        return dict(await self._read_each(sorted(job_ids)))
 
     async def accounted(self, raw_ids: Sequence[str]) -> list[AccountedJob]:
         """What slurmdbd has of these numbers (an array's own number stands for all of its tasks).
@@ -132,7 +139,8 @@ class Observer:
             log.warning("slurm.accounting_unavailable", problem=str(problem), waiting=len(wanted))
             self._accounting_again_at = time.monotonic() + _ACCOUNTING_PAUSE_SECONDS
             return
-        self._book.take_past(wanted, read_past(accounted), states, now=now)
+        past = read_past(accounted, self._book.owners_of(wanted.values()))
+        self._book.take_past(wanted, past, states, now=now)
 
 
 def _by_job(records: Iterable[Record], job_ids: Collection[str]) -> Iterator[tuple[str, list[Record]]]:

@@ -6,12 +6,13 @@ One record of slurmdbd is one attempt of such a thing.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from schedulers import hostlist
 from schedulers.errors import InvalidJobSpec
 from schedulers.jobstate import ExitCode, JobState, StateFlag, TaskSnapshot
+from schedulers.protocol import JobRef
 from schedulers.slurm.meter_runs import meter_run
 from schedulers.slurm.read_states import (
     ReadState,
@@ -23,6 +24,11 @@ from schedulers.slurm.read_states import (
 from schedulers.slurm.translate import job_id_of_comment
 from schedulers.slurm.wire import SlurmJob
 from schedulers.slurm.wire_accounting import AccountedJob, AccountedStep
+
+_TIME_ORDERED = 7
+"""The version of UUIDs that begin with the instant they were made at."""
+_CLOCK_SLACK = timedelta(minutes=10)
+"""Between the clocks of portal and cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,23 +43,45 @@ class Owner:
     submitted_at: datetime | None = None
     """When the job was submitted, which nobody can change; None when that is not known, as for an attempt
     after a requeue, for which Slurm sets it anew."""
+    known_at: datetime | None = None
+    """When Slurm had the job for sure, by the portal's clock."""
+
+    @classmethod
+    def of(cls, job: JobRef) -> "Owner":
+        """What the portal has stored of a job."""
+        return cls(key=job.job_id, user=job.cluster_user, known_at=job.dispatched_at)
 
     def may_be(self, other: "Owner") -> bool:
-        """Whether both may mean the same job, given that both have its number."""
+        """Whether a record with this job's number is of it. What a user may change proves nothing alone."""
+        if self.user and other.user and self.user != other.user:
+            return False
         if self.key and self.key == other.key:
             return True
-        if self.user != other.user:
-            return False
-        if not (self.submitted_at and other.submitted_at) or self.submitted_at == other.submitted_at:
+        is_of_another_key = self.key is not None and other.key is not None
+        if other.submitted_at is None:
+            return self.submitted_at is not None or not is_of_another_key
+        if self.submitted_at is None:
+            return self._may_be_of(other.submitted_at) if self.known_at else not is_of_another_key
+        if self.submitted_at == other.submitted_at:
             return True
-        if self.key and other.key:
-            return False
         # slurmdbd before v0.0.42 does not tell which of its records are attempts after a requeue.
-        return self.name == other.name or not (self.name and other.name)
+        is_of_another_name = self.name and other.name and self.name != other.name
+        return not (is_of_another_key or is_of_another_name)
+
+    def _may_be_of(self, at: datetime) -> bool:
+        """Whether this job may have been submitted then: after it was made, and before Slurm had it."""
+        made = made_at(self.key) if self.key else None
+        is_too_early = made is not None and at < made - _CLOCK_SLACK
+        return not is_too_early and (self.known_at is None or at <= self.known_at + _CLOCK_SLACK)
 
     def seen_as(self, other: "Owner") -> "Owner":
-        """The same, with what a record of it adds that nobody can change."""
-        return replace(self, submitted_at=self.submitted_at or other.submitted_at)
+        """The same, with what the first record of it adds."""
+        return replace(
+            self,
+            user=self.user or other.user,
+            name=self.name or other.name,
+            submitted_at=self.submitted_at or other.submitted_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +121,11 @@ class PastRun:
     """With its usage, when it ended; None when it was cancelled before it started."""
 
 
+def made_at(key: UUID) -> datetime | None:
+    """When the portal made a job; None for an id that does not tell."""
+    return datetime.fromtimestamp((key.int >> 80) / 1000, UTC) if key.version == _TIME_ORDERED else None
+
+
 def read_record(job: SlurmJob) -> Record:
     """One record of slurmctld."""
     state = read_state(job.job_state)
@@ -115,16 +148,26 @@ def read_record(job: SlurmJob) -> Record:
     )
 
 
-def read_past(jobs: Iterable[AccountedJob], *, keys: Mapping[str, UUID] | None = None) -> list[PastRun]:
-    """Attempts that slurmdbd knows, oldest first for each record of slurmctld's.
+def read_past(jobs: Iterable[AccountedJob], owners: Mapping[str, Owner]) -> list[PastRun]:
+    """Attempts of these jobs that slurmdbd knows, oldest first for each record of slurmctld's.
 
-    Of a number that it gave to several jobs: those of the job with the key in `keys`; where none has that,
-    of the newest.
+    Args:
+        jobs: what it says; it gives a number to several jobs.
+        owners: which job is meant, by the number that was submitted.
     """
     by_raw: dict[int, list[AccountedJob]] = {}
     for job in jobs:
         by_raw.setdefault(job.job_id, []).append(job)
-    return [run for records in by_raw.values() for run in _attempts(records, keys or {})]
+    found = []
+    for records in by_raw.values():
+        if owner := owners.get(str(records[0].array.job_id or records[0].job_id)):
+            found += _attempts(records, owner)
+    return found
+
+
+def read_alone(job: AccountedJob) -> PastRun:
+    """One record without the others of its number."""
+    return _past_run(job, job.restart_cnt, is_last=True)
 
 
 def _current_run(job: SlurmJob, state: ReadState, task_index: int | None) -> TaskSnapshot | None:
@@ -148,11 +191,13 @@ def _current_run(job: SlurmJob, state: ReadState, task_index: int | None) -> Tas
     )
 
 
-def _attempts(records: list[AccountedJob], keys: Mapping[str, UUID]) -> list[PastRun]:
+def _attempts(records: list[AccountedJob], meant: Owner) -> list[PastRun]:
     records.sort(key=_age)
-    key = keys.get(str(records[0].array.job_id or records[0].job_id))
-    with_key = [place for place, job in enumerate(records) if key and _owner(job).key == key]
-    sure = with_key[-1] if with_key else len(records) - 1
+    fitting = [place for place, job in enumerate(records) if meant.may_be(_owner(job))]
+    if not fitting:
+        return []
+    with_key = [place for place in fitting if meant.key and _owner(records[place]).key == meant.key]
+    sure = (with_key or fitting)[-1]
     # Without those of another job that had the same number, before Slurm's numbers began anew. A comment is
     # stored only some time after a requeue and can be changed, so that it alone does not tell.
     starts = [place for place, job in enumerate(records) if not job.restart_cnt]

@@ -18,7 +18,8 @@ class Line(NamedTuple):
 Lines: TypeAlias = Mapping[int | None, Line]
 """By task index; None is a job that is no array."""
 
-_NOTHING: Lines = {}
+NOTHING: Lines = {}
+"""Of a job that slurmctld does not list."""
 
 
 class States:
@@ -37,11 +38,12 @@ class States:
 
     def of(self, job_id: str) -> Lines:
         """How a job is listed; empty when slurmctld does not know it."""
-        return self._jobs.get(job_id, _NOTHING)
+        return self._jobs.get(job_id, NOTHING)
 
-    def raw_ids(self, job_id: str) -> frozenset[str]:
-        """The numbers of its records."""
-        return frozenset(line.raw_id for line in self.of(job_id).values())
+
+def raw_ids(lines: Lines) -> frozenset[str]:
+    """The numbers of a job's records."""
+    return frozenset(line.raw_id for line in lines.values())
 
 
 @dataclass(slots=True)

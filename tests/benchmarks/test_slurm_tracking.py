@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from schedulers.jobspec import JobSpec, ResourceRequest
-from schedulers.protocol import Accepted, Submission
+from schedulers.protocol import Accepted, JobRef, Submission
 from schedulers.slurm.backend import SlurmScheduler
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.tokens import MintedTokens
@@ -107,12 +107,16 @@ def waiting_job(workspace: Path) -> Submission:
     )
 
 
-async def known_jobs(scheduler: SlurmScheduler, workspace: Path) -> list[str]:
+async def known_jobs(scheduler: SlurmScheduler, workspace: Path) -> list[JobRef]:
     """Ten thousand jobs, submitted through the backend."""
-    found: list[str] = []
+    found: list[JobRef] = []
     while len(found) < JOBS:
-        outcomes = await scheduler.submit([waiting_job(workspace) for _ in range(256)])
-        found += [outcome.scheduler_job_id for outcome in outcomes if isinstance(outcome, Accepted)]
+        jobs = [waiting_job(workspace) for _ in range(256)]
+        found += [
+            JobRef(job.job_id, outcome.scheduler_job_id, USER)
+            for job, outcome in zip(jobs, await scheduler.submit(jobs), strict=True)
+            if isinstance(outcome, Accepted)
+        ]
     return found
 
 
@@ -122,9 +126,9 @@ async def measure(slurm: Instance, folder: Path) -> dict[str, list[Cost]]:
     async with counted(slurm, folder) as (relay, client):
         scheduler = SlurmScheduler(config.CLUSTER, client, admin_user="slurm")
         await scheduler.start()
-        job_ids = await known_jobs(scheduler, slurm.workspace)
-        left = list(job_ids)
-        cursor = (await scheduler.observe(job_ids)).cursor
+        jobs = {job.job_id: job for job in await known_jobs(scheduler, slurm.workspace)}
+        left = [job.scheduler_job_id for job in jobs.values()]
+        cursor = (await scheduler.observe(jobs)).cursor
         for _ in range(ROUNDS):
             with measured(relay, figures.setdefault("bare GET /jobs/state", [])):
                 await client.states()
@@ -136,7 +140,7 @@ async def measure(slurm: Instance, folder: Path) -> dict[str, list[Cost]]:
                     await client.cancel(changed, user=USER)
                     await asyncio.sleep(1)  # slurmdbd hears of it; else the next look would ask again
                 with measured(relay, figures.setdefault(f"look, {count} changed", [])):
-                    seen = await scheduler.observe(job_ids, since=cursor)
+                    seen = await scheduler.observe(jobs, since=cursor)
                 cursor = seen.cursor
                 assert set(changed) <= seen.jobs.keys()
     return figures

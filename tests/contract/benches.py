@@ -20,7 +20,7 @@ from schedulers.dask.store import MemoryPlacementStore
 from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobSnapshot
 from schedulers.memory import MemoryScheduler
-from schedulers.protocol import Accepted, Scheduler, Submission
+from schedulers.protocol import Accepted, JobRef, Scheduler, Submission, SubmitOutcome
 
 N1 = Node("n1", NodeState.UP, cpus=4, memory_mib=4096, gpus={"h100": 2})
 LICENSES = {"vcs": 1}
@@ -54,11 +54,14 @@ class Bench:
     longest_walltime_seconds: int = 3600
     patience_seconds: float = 120.0
 
-    async def submit(self, behaviour: Behaviour, **facts: Any) -> str:  # noqa: ANN401 - fields of JobSpec
-        """Hand a job over; its scheduler_job_id."""
-        (outcome,) = await self.scheduler.submit([self.submission(behaviour, **facts)])
-        assert isinstance(outcome, Accepted), outcome
-        return outcome.scheduler_job_id
+    async def submit(self, behaviour: Behaviour, **facts: Any) -> JobRef:  # noqa: ANN401 - fields of JobSpec
+        """Hand a job over."""
+        return await self.hand_over(self.submission(behaviour, **facts))
+
+    async def hand_over(self, submission: Submission) -> JobRef:
+        """The same for a submission."""
+        (outcome,) = await self.scheduler.submit([submission])
+        return accepted(submission, outcome)
 
     def submission(self, behaviour: Behaviour, **facts: Any) -> Submission:  # noqa: ANN401 - the same
         """A job as the portal would hand it over, its workspace made."""
@@ -90,24 +93,28 @@ class Bench:
         """All CPUs of the node."""
         return ResourceRequest(ntasks=self.node.cpus, memory_mib_per_node=64, walltime_seconds=600)
 
-    async def snapshot(self, job_id: str) -> JobSnapshot:
+    async def snapshot(self, job: JobRef) -> JobSnapshot:
         """All that is known of one job."""
-        return (await self.scheduler.observe([job_id])).jobs[job_id]
+        return (await self.scheduler.observe({job.job_id: job})).jobs[job.job_id]
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         """Wait for real processes, or let the memory scheduler go on."""
         deadline = time.monotonic() + self.patience_seconds
         while not await condition():
             if time.monotonic() > deadline:
-                seen = await self.scheduler.observe(await self.find_all())
+                seen = await self.scheduler.observe({job.job_id: job for job in await self.find_all()})
                 message = f"it did not come to pass: {seen}, {await self.scheduler.cluster()}"
                 raise AssertionError(message)
             await self.let_pass()
 
-    async def find_all(self) -> list[str]:
-        """The scheduler's ids of all jobs of this test that it has."""
+    async def find_all(self) -> list[JobRef]:
+        """All jobs of this test that the scheduler has."""
         found = await self.scheduler.find(dict.fromkeys(self.behaviours, "an"))
-        return [known.scheduler_job_id for known in found.values() if isinstance(known, Accepted)]
+        return [
+            JobRef(job_id, known.scheduler_job_id)
+            for job_id, known in found.items()
+            if isinstance(known, Accepted)
+        ]
 
     def now(self) -> datetime:
         """The backend's own time: what runs already started before it."""
@@ -117,21 +124,21 @@ class Bench:
         """Real time passes."""
         await asyncio.sleep(0.02)
 
-    async def ended(self, job_id: str) -> JobSnapshot:
+    async def ended(self, job: JobRef) -> JobSnapshot:
         """The job's last snapshot, once all of it has ended."""
 
         async def has_ended() -> bool:
-            seen = await self.snapshot(job_id)
+            seen = await self.snapshot(job)
             return seen.is_closed and all(task.has_ended for task in seen.tasks)
 
         await self.until(has_ended)
-        return await self.snapshot(job_id)
+        return await self.snapshot(job)
 
-    async def running(self, job_id: str, count: int = 1) -> None:
+    async def running(self, job: JobRef, count: int = 1) -> None:
         """Wait until so many of the job's tasks run."""
 
         async def is_running() -> bool:
-            seen = await self.snapshot(job_id)
+            seen = await self.snapshot(job)
             return sum(task.state == "RUNNING" for task in seen.tasks) >= count
 
         await self.until(is_running)
@@ -140,8 +147,8 @@ class Bench:
         """End and forget everything, for the next test."""
         known = await self.find_all()
         await self.scheduler.cancel(known)
-        for job_id in known:
-            await self.ended(job_id)
+        for job in known:
+            await self.ended(job)
         await self.scheduler.forget(known)
         self.behaviours.clear()
 
@@ -176,6 +183,19 @@ class MemoryBench(Bench):
                     memory.finish(job_id, task_index, exit_code=75)
                 case Behaviour.STAYS:
                     pass
+
+
+def on_dask(job_id: UUID) -> JobRef:
+    """A job of a Dask cluster, where its own id is its number."""
+    return JobRef(job_id, str(job_id))
+
+
+def accepted(submission: Submission, outcome: SubmitOutcome) -> JobRef:
+    """The job that the scheduler took."""
+    assert isinstance(outcome, Accepted), outcome
+    return JobRef(
+        submission.job_id, outcome.scheduler_job_id, submission.cluster_user, submission.submitted_at
+    )
 
 
 MAIN = Partition(

@@ -1,5 +1,7 @@
 """What every scheduler backend promises about changes of jobs under way (Scheduler.change)."""
 
+from uuid import uuid4
+
 import pytest
 
 from schedulers.jobspec import ArraySpec, ResourceRequest
@@ -11,6 +13,7 @@ from schedulers.protocol import (
     ChangeRequest,
     HoldJob,
     JobChange,
+    JobRef,
     Refused,
     ReleaseJob,
     RequeueJob,
@@ -35,22 +38,22 @@ ALL_CHANGES = (
 )
 
 
-async def change(bench: Bench, job_id: str, *changes: JobChange) -> None:
+async def change(bench: Bench, job: JobRef, *changes: JobChange) -> None:
     """Every one of them must be carried out."""
-    outcomes = await bench.scheduler.change([ChangeRequest(job_id, one) for one in changes])
+    outcomes = await bench.scheduler.change([ChangeRequest(job, one) for one in changes])
     assert outcomes == [Carried() for _ in changes]
 
 
-async def shows_reason(bench: Bench, job_id: str, reason: str) -> None:
+async def shows_reason(bench: Bench, job: JobRef, reason: str) -> None:
     async def says_so() -> bool:
-        return (await bench.snapshot(job_id)).pending_reason == reason
+        return (await bench.snapshot(job)).pending_reason == reason
 
     await bench.until(says_so)
 
 
-async def runs_again(bench: Bench, job_id: str) -> None:
+async def runs_again(bench: Bench, job: JobRef) -> None:
     async def does() -> bool:
-        tasks = (await bench.snapshot(job_id)).tasks
+        tasks = (await bench.snapshot(job)).tasks
         return any(task.attempt == 1 and task.state is JobState.RUNNING for task in tasks)
 
     await bench.until(does)
@@ -81,50 +84,50 @@ async def test_an_administrator_s_hold_says_that_it_is_one(bench: Bench) -> None
 
 
 async def test_of_a_held_array_what_runs_goes_on_and_nothing_more_starts(bench: Bench) -> None:
-    job_id = await bench.submit(Behaviour.STAYS, array=ArraySpec(expression="0-2%1"))
-    await bench.running(job_id)
-    await change(bench, job_id, HoldJob())
-    await shows_reason(bench, job_id, "JobHeldUser")
-    (task,) = (await bench.snapshot(job_id)).tasks
+    job = await bench.submit(Behaviour.STAYS, array=ArraySpec(expression="0-2%1"))
+    await bench.running(job)
+    await change(bench, job, HoldJob())
+    await shows_reason(bench, job, "JobHeldUser")
+    (task,) = (await bench.snapshot(job)).tasks
     assert (task.task_index, task.state) == (0, JobState.RUNNING)
-    await change(bench, job_id, CancelTasks(ArraySpec(expression="0")))
+    await change(bench, job, CancelTasks(ArraySpec(expression="0")))
 
     async def has_ended() -> bool:
-        return all(task.has_ended for task in (await bench.snapshot(job_id)).tasks)
+        return all(task.has_ended for task in (await bench.snapshot(job)).tasks)
 
     await bench.until(has_ended)
-    assert len((await bench.snapshot(job_id)).tasks) == 1
+    assert len((await bench.snapshot(job)).tasks) == 1
 
 
 async def test_a_requeued_job_ends_its_run_and_runs_again(bench: Bench) -> None:
-    job_id = await bench.submit(Behaviour.STAYS)
-    await bench.running(job_id)
-    await change(bench, job_id, RequeueJob())
-    await runs_again(bench, job_id)
-    first = min((await bench.snapshot(job_id)).tasks, key=lambda task: task.attempt)
+    job = await bench.submit(Behaviour.STAYS)
+    await bench.running(job)
+    await change(bench, job, RequeueJob())
+    await runs_again(bench, job)
+    first = min((await bench.snapshot(job)).tasks, key=lambda task: task.attempt)
     assert (first.attempt, first.has_ended) == (0, True)
     assert StateFlag.REQUEUED in first.flags
     assert first.started_at
 
 
 async def test_a_requeue_asked_again_with_its_instant_requeues_nothing_twice(bench: Bench) -> None:
-    job_id = await bench.submit(Behaviour.STAYS)
-    await bench.running(job_id)
+    job = await bench.submit(Behaviour.STAYS)
+    await bench.running(job)
     asked_at = bench.now()
-    await change(bench, job_id, RequeueJob(started_before=asked_at))
-    await runs_again(bench, job_id)
-    await change(bench, job_id, RequeueJob(started_before=asked_at))
-    await change(bench, job_id, SetWalltime(1))
-    first, second = sorted((await bench.ended(job_id)).tasks, key=lambda task: task.attempt)
+    await change(bench, job, RequeueJob(started_before=asked_at))
+    await runs_again(bench, job)
+    await change(bench, job, RequeueJob(started_before=asked_at))
+    await change(bench, job, SetWalltime(1))
+    first, second = sorted((await bench.ended(job)).tasks, key=lambda task: task.attempt)
     assert (first.attempt, second.attempt, second.state) == (0, 1, JobState.TIMEOUT)
 
 
 async def test_a_job_that_runs_gets_more_time(bench: Bench) -> None:
     asked = ResourceRequest(memory_mib_per_node=64, walltime_seconds=60)
-    job_id = await bench.submit(Behaviour.STAYS, resources=asked)
-    await bench.running(job_id)
-    await change(bench, job_id, SetWalltime(1))
-    (task,) = (await bench.ended(job_id)).tasks
+    job = await bench.submit(Behaviour.STAYS, resources=asked)
+    await bench.running(job)
+    await change(bench, job, SetWalltime(1))
+    (task,) = (await bench.ended(job)).tasks
     assert task.state is JobState.TIMEOUT
 
 
@@ -139,9 +142,9 @@ async def test_a_job_that_waits_runs_with_its_new_walltime(bench: Bench) -> None
 
 
 async def test_a_walltime_beyond_the_partition_s_is_refused(bench: Bench) -> None:
-    job_id = await bench.submit(Behaviour.STAYS)
+    job = await bench.submit(Behaviour.STAYS)
     (outcome,) = await bench.scheduler.change(
-        [ChangeRequest(job_id, SetWalltime(2 * bench.longest_walltime_seconds))]
+        [ChangeRequest(job, SetWalltime(2 * bench.longest_walltime_seconds))]
     )
     assert isinstance(outcome, Refused)
     assert outcome.reason
@@ -159,45 +162,48 @@ async def test_a_nicer_job_lets_others_go_first(bench: Bench) -> None:
 
 
 async def test_cancelled_tasks_end_and_the_others_go_on(bench: Bench) -> None:
-    job_id = await bench.submit(Behaviour.STAYS, array=ArraySpec(expression="0-5%2"))
-    await bench.running(job_id, 2)
-    await change(bench, job_id, *[CancelTasks(ArraySpec(expression="1,3-4"))] * 2)
+    job = await bench.submit(Behaviour.STAYS, array=ArraySpec(expression="0-5%2"))
+    await bench.running(job, 2)
+    await change(bench, job, *[CancelTasks(ArraySpec(expression="1,3-4"))] * 2)
 
     async def has_replaced() -> bool:
-        tasks = (await bench.snapshot(job_id)).tasks
+        tasks = (await bench.snapshot(job)).tasks
         return {task.task_index for task in tasks if task.state is JobState.RUNNING} == {0, 2}
 
     await bench.until(has_replaced)
-    ended = {task.task_index: task for task in (await bench.snapshot(job_id)).tasks if task.has_ended}
+    ended = {task.task_index: task for task in (await bench.snapshot(job)).tasks if task.has_ended}
     assert {index: task.state for index, task in ended.items()} == dict.fromkeys(
         (1, 3, 4), JobState.CANCELLED
     )
     assert [task.task_index for task in ended.values() if task.started_at] == [1]
-    assert not (await bench.snapshot(job_id)).is_closed
+    assert not (await bench.snapshot(job)).is_closed
 
 
 async def test_cancelling_its_last_tasks_closes_an_array(bench: Bench) -> None:
     blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
     await bench.running(blocker)
-    job_id = await bench.submit(Behaviour.SUCCEEDS, array=ArraySpec(expression="2-4"))
-    await change(bench, job_id, CancelTasks(ArraySpec(expression="2-4")))
-    tasks = (await bench.ended(job_id)).tasks
+    job = await bench.submit(Behaviour.SUCCEEDS, array=ArraySpec(expression="2-4"))
+    await change(bench, job, CancelTasks(ArraySpec(expression="2-4")))
+    tasks = (await bench.ended(job)).tasks
     assert {(task.task_index, task.state) for task in tasks} == {(n, JobState.CANCELLED) for n in (2, 3, 4)}
 
 
 async def test_what_is_unknown_or_over_is_refused(bench: Bench) -> None:
-    job_id = await bench.submit(Behaviour.SUCCEEDS)
-    before = await bench.ended(job_id)
-    for known in (job_id, "987654"):
+    job = await bench.submit(Behaviour.SUCCEEDS)
+    before = await bench.ended(job)
+    for known in (job, JobRef(uuid4(), "987654")):
         requests = [ChangeRequest(known, one) for one in ALL_CHANGES]
         outcomes: list[ChangeOutcome] = list(await bench.scheduler.change(requests))
         assert [type(outcome) for outcome in outcomes] == [Refused for _ in ALL_CHANGES]
-    assert await bench.snapshot(job_id) == before
+    assert await bench.snapshot(job) == before
 
 
 async def test_outcomes_come_in_the_order_of_the_requests(bench: Bench) -> None:
-    job_id = await bench.submit(Behaviour.STAYS)
-    unknown, known = ChangeRequest("987654", SetNice(3)), ChangeRequest(job_id, SetWalltime(900))
+    job = await bench.submit(Behaviour.STAYS)
+    unknown, known = (
+        ChangeRequest(JobRef(uuid4(), "987654"), SetNice(3)),
+        ChangeRequest(job, SetWalltime(900)),
+    )
     outcomes = await bench.scheduler.change([unknown, known, unknown])
     assert [type(outcome) for outcome in outcomes] == [Refused, Carried, Refused]
 

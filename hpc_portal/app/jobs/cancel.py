@@ -14,6 +14,7 @@ from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.refs import REF, ref_of
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
@@ -115,7 +116,7 @@ class CancelStep:
         if any(row.phase is Phase.ACCEPTED for row in wishes):
             await self._context.write(self._end_undispatched)
         now = self._context.clock.now()
-        tracked = {row.id: row.scheduler_job_id for row in wishes if row.phase is Phase.TRACKED}
+        tracked = {row.id: ref_of(row) for row in wishes if row.phase is Phase.TRACKED}
         told = {job_id: at for job_id, at in self._told.items() if job_id in tracked}
         due = [job_id for job_id in tracked if job_id not in told or now - told[job_id] >= _TELL_AGAIN]
         if due:
@@ -126,7 +127,7 @@ class CancelStep:
     def _wishes(self, connection: Connection) -> Sequence[AnyRow]:
         """All of them: were it only the oldest, those on a node out of reach would hold up the others."""
         return connection.execute(
-            select(col(Job.id), col(Job.phase), col(Job.scheduler_job_id))
+            select(*REF, col(Job.phase))
             .where(
                 col(Job.scheduler) == self._context.scheduler.name,
                 col(Job.phase).in_([Phase.ACCEPTED, Phase.TRACKED]),

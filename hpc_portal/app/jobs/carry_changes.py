@@ -19,6 +19,7 @@ from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.apply_change import apply_change, drop_undispatched_tasks, fit_hold
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.refs import REF, ref_of
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, change_of
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobChange
@@ -57,7 +58,7 @@ class ChangeStep:
             if row.phase is not Phase.TRACKED
         }
         if there:
-            told = [ChangeRequest(row.scheduler_job_id, _change(row)) for row in there]
+            told = [ChangeRequest(ref_of(row), _change(row)) for row in there]
             answers = await self._context.scheduler.change(told)
             outcomes |= {row.sequence: answer for row, answer in zip(there, answers, strict=True)}
         decided: dict[UUID, list[_Decided]] = defaultdict(list)
@@ -71,12 +72,12 @@ class ChangeStep:
             select(
                 col(JobChange.sequence),
                 col(JobChange.job_id),
+                *REF,
                 col(JobChange.kind),
                 col(JobChange.facts),
                 col(JobChange.requested_at),
                 col(Job.phase),
                 col(Job.project_id),
-                col(Job.scheduler_job_id),
             )
             .join(Job, col(Job.id) == col(JobChange.job_id))
             .where(

@@ -15,35 +15,35 @@ from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import transact
 from hpc_portal.app.leases import HeldLease
 from hpc_portal.app.mirror.in_force import BudgetsInForce
-from schedulers.protocol import Scheduler
+from schedulers.protocol import JobRef, Scheduler
 
 T = TypeVar("T")
 
 
 class Tracked:
-    """Jobs under way by their scheduler's id: dispatch adds, track drops. Rebuilt from the database."""
+    """Jobs under way by our id: dispatch adds, track drops. Rebuilt from the database."""
 
     def __init__(self) -> None:
-        self.jobs: dict[str, UUID] = {}
+        self.jobs: dict[UUID, JobRef] = {}
         self.looked_at: datetime | None = None
         """When the scheduler last told how they stand."""
-        self._fresh: set[str] = set()
+        self._fresh: set[UUID] = set()
 
-    def add(self, jobs: Mapping[str, UUID]) -> None:
+    def add(self, jobs: Mapping[UUID, JobRef]) -> None:
         """Follow more jobs. The scheduler may have told of them before; see `fresh`."""
         self.jobs.update(jobs)
         self._fresh.update(jobs)
 
-    def replace(self, jobs: Mapping[str, UUID]) -> None:
+    def replace(self, jobs: Mapping[UUID, JobRef]) -> None:
         """Follow exactly these and what was added since they were read."""
         self.jobs = {**jobs, **{key: self.jobs[key] for key in self._fresh}}
 
     @property
-    def fresh(self) -> frozenset[str]:
+    def fresh(self) -> frozenset[UUID]:
         """Those of which everything must be asked once, not only changes; `recorded` says that it was."""
         return frozenset(self._fresh)
 
-    def recorded(self, keys: Collection[str]) -> None:
+    def recorded(self, keys: Collection[UUID]) -> None:
         """What is known of these was asked for and written down."""
         self._fresh.difference_update(keys)
 
@@ -52,13 +52,10 @@ class Tracked:
         """Whether something was added that nobody has asked about."""
         return bool(self._fresh)
 
-    def drop(self, ended: Collection[UUID]) -> list[str]:
-        """Follow these no more; returns their scheduler's ids."""
-        keys = [key for key, job_id in self.jobs.items() if job_id in ended]
-        for key in keys:
-            del self.jobs[key]
-        self._fresh.difference_update(keys)
-        return keys
+    def drop(self, ended: Collection[UUID]) -> list[JobRef]:
+        """Follow these no more; returns those that were followed."""
+        self._fresh.difference_update(ended)
+        return [ref for job_id in ended if (ref := self.jobs.pop(job_id, None))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, and_, or_, select, update
+from sqlalchemy import Connection, and_, case, or_, select, update
 from sqlmodel import col
 
 from hpc_portal.app import events
@@ -26,13 +26,14 @@ from hpc_portal.app.jobs.record_outcomes import (
     Claimed,
     NeverSent,
     Outcome,
+    SentAnew,
     WaitsAgain,
     WaitsForBudget,
     give_back,
     record_outcomes,
     refuse,
 )
-from hpc_portal.app.jobs.submissions import SUBMISSIONS, is_budget_in_force, submission_of
+from hpc_portal.app.jobs.submissions import PRESENT_USER, SUBMISSIONS, is_budget_in_force, submission_of
 from hpc_portal.app.paying_projects import STOPPED_PROJECTS
 from hpc_portal.app.tables import Job
 from schedulers.errors import SchedulerUnavailable
@@ -98,7 +99,13 @@ def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:
     connection.execute(
         update(Job)
         .where(col(Job.id).in_(list(phases)))
-        .values(phase=Phase.DISPATCHING, claim_token=token, claimed_until=now + _CLAIM, not_before=None)
+        .values(
+            phase=Phase.DISPATCHING,
+            claim_token=token,
+            claimed_until=now + _CLAIM,
+            not_before=None,
+            cluster_user=case((col(Job.phase) == Phase.ACCEPTED, PRESENT_USER), else_=col(Job.cluster_user)),
+        )
     )
     claimed: list[Claimed] = []
     for row in connection.execute(SUBMISSIONS.where(col(Job.id).in_(list(phases))).order_by(col(Job.id))):
@@ -118,6 +125,7 @@ def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:
                 token=token,
                 maybe_there=was_claimed,
                 is_unwanted=row.cancel_requested_at is not None,
+                sent_as=row.sent_as or submission.cluster_user,
                 decided=_decide(row, context),
             )
         )
@@ -163,13 +171,18 @@ async def _submit(
     context: ControllerContext, claimed: Sequence[Claimed], *, claimed_at: datetime
 ) -> list[Outcome]:
     """One outcome for each claimed job, in order; jobs that the scheduler already has are not sent again."""
-    suspects = {one.submission.job_id: one.submission.cluster_user for one in claimed if one.maybe_there}
+    suspects = {one.submission.job_id: one.sent_as for one in claimed if one.maybe_there}
     found = await _look_for(context, suspects, is_alone=len(suspects) == len(claimed)) if suspects else {}
     outcomes: dict[UUID, Outcome] = {
         claim.submission.job_id: NeverSent() for claim in claimed if claim.is_unwanted
     }
     outcomes |= {
         claim.submission.job_id: claim.decided for claim in claimed if claim.decided and not claim.is_unwanted
+    }
+    outcomes |= {
+        claim.submission.job_id: SentAnew()
+        for claim in claimed
+        if claim.submission.job_id not in outcomes and claim.sent_as != claim.submission.cluster_user
     }
     outcomes |= found
     new = [claim.submission for claim in claimed if claim.submission.job_id not in outcomes]

@@ -126,6 +126,41 @@ def close(progress: Progress, *, at: datetime) -> Progress:
     return _end(replace(progress, tasks_cancelled=progress.tasks_cancelled + never_started), [], at=at)
 
 
+def recount(  # noqa: PLR0913 - what is stored of the runs, each by its name
+    progress: Progress,
+    *,
+    completed: int,
+    failed: int,
+    exit_code: int | None,
+    exit_signal: int | None,
+    started_at: datetime | None,
+    last: TaskSnapshot | None,
+) -> Progress:
+    """The same after what is stored of its runs was corrected: as many tasks ended, some of them otherwise.
+
+    Args:
+        progress: before.
+        completed: tasks.
+        failed: tasks that ended neither so nor by being cancelled.
+        exit_code: the largest of any task that did not complete; None when none told one.
+        exit_signal: the same of signals.
+        started_at: of the earliest run.
+        last: of a single job, its last run.
+    """
+    counted = replace(
+        progress,
+        tasks_completed=completed,
+        tasks_failed=failed,
+        tasks_cancelled=max(progress.tasks_ended - completed - failed, 0),
+        exit_code=exit_code,
+        exit_signal=exit_signal,
+        started_at=_earliest(progress.started_at, started_at),
+    )
+    if progress.ended_at is None:
+        return counted
+    return _end(counted, [last] if last else [], at=progress.ended_at)
+
+
 def _count_end(progress: Progress, task: TaskSnapshot) -> Progress:
     match task.state:
         case JobState.COMPLETED:

@@ -18,7 +18,7 @@ from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.tables import Job
 from quotas.release import close_hold
 from schedulers.jobstate import JobState
-from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.protocol import Accepted, JobRef, Refused, Submission, SubmitOutcome, Uncertain
 from schedulers.reasons import is_known
 
 log = structlog.get_logger()
@@ -37,6 +37,8 @@ class Claimed:
     """It was claimed before, by a step that did not finish: the scheduler may have it."""
     is_unwanted: bool
     """Its cancellation was asked for meanwhile."""
+    sent_as: str = ""
+    """The cluster user that the scheduler has it of, if it has it: not always the person's present one."""
     decided: "Outcome | None" = None
     """What becomes of it, unless the scheduler has it already; None: it is submitted."""
 
@@ -58,7 +60,12 @@ class WaitsForBudget:
     """The cluster does not know its budget yet, and the scheduler does not have it."""
 
 
-Outcome: TypeAlias = SubmitOutcome | NeverSent | WaitsAgain | WaitsForBudget
+@dataclass(frozen=True, slots=True)
+class SentAnew:
+    """The scheduler does not have it of the user it was sent as; its person has another one by now."""
+
+
+Outcome: TypeAlias = SubmitOutcome | NeverSent | WaitsAgain | WaitsForBudget | SentAnew
 
 
 def give_back(connection: Connection, claimed: Sequence[Claimed], *, at: datetime) -> None:
@@ -105,37 +112,40 @@ def record_outcomes(
     context: ControllerContext,
     claimed: Sequence[Claimed],
     outcomes: Sequence[Outcome],
-) -> dict[str, UUID]:
-    """Write what the scheduler answered, for jobs whose claim is still ours; those it has, by its ids."""
+) -> dict[UUID, JobRef]:
+    """Write what the scheduler answered, for jobs whose claim is still ours; those that it has."""
     now = context.clock.now()
     if any(isinstance(outcome, Refused) for outcome in outcomes):
         events.take_turns(connection)
     told: list[Event] = []
     accepted: list[dict[str, Any]] = []
+    there: dict[UUID, JobRef] = {}
     for claim, outcome in zip(claimed, outcomes, strict=True):
         if isinstance(outcome, Accepted):
             facts = {"scheduler_job_id": outcome.scheduler_job_id}
+            job_id = claim.submission.job_id
+            there[job_id] = JobRef(job_id, outcome.scheduler_job_id, claim.sent_as, now)
             accepted.append(
                 {
-                    "job": claim.submission.job_id,
+                    "job": job_id,
                     "token": claim.token,
                     "scheduler_id": outcome.scheduler_job_id,
                     "now": now,
                 }
             )
-            told.append(Event(claim.submission.job_id, claim.project_id, "job.dispatched", facts))
+            told.append(Event(job_id, claim.project_id, "job.dispatched", facts))
         else:
             told += _apply_other(connection, claim, outcome, at=now)
     if accepted:
         connection.execute(_TRACKED, accepted)
     events.record(connection, told, at=now)
-    return {values["scheduler_id"]: values["job"] for values in accepted}
+    return there
 
 
 def _apply_other(
     connection: Connection,
     claim: Claimed,
-    outcome: Refused | Uncertain | NeverSent | WaitsAgain | WaitsForBudget,
+    outcome: Refused | Uncertain | NeverSent | WaitsAgain | WaitsForBudget | SentAnew,
     *,
     at: datetime,
 ) -> list[Event]:
@@ -154,6 +164,8 @@ def _apply_other(
         case WaitsForBudget():
             log.info("dispatch.budget_not_in_force", job_id=str(job_id))
             _put_back(connection, [claim], Phase.ACCEPTED, NOT_IN_FORCE, until=at + _BACKOFF)
+        case SentAnew():
+            _put_back(connection, [claim], Phase.ACCEPTED, "", until=at)
         case Uncertain(problem):
             log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
             _wait(connection, claim, problem, until=at + _BACKOFF)

@@ -16,20 +16,21 @@ from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.provisional import flag_provisional, seen_usage, without_record
+from hpc_portal.app.jobs.refs import REF, ref_of
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from quotas.fold_usage import UsageBatch
+from quotas.money import Vnd
 from quotas.release import close_hold
 from quotas.runs import RunUsage
 from quotas.settle import settle_runs
 from schedulers.jobstate import JobUsage
-from schedulers.protocol import Feature
+from schedulers.protocol import Feature, RunKey
 from schedulers.tres import times
 
 T = TypeVar("T")
 
-KnownUsage: TypeAlias = Mapping[tuple[str, int, int], JobUsage]
-"""By (scheduler_job_id, task_index, attempt)."""
+KnownUsage: TypeAlias = Mapping[RunKey, JobUsage]
 
 _BATCH = 500
 _SET_ASIDE = timedelta(minutes=1)
@@ -107,7 +108,7 @@ class SettleStep:
         await self._write(by_job, functools.partial(_settle, known=known, at=self._context.clock.now()))
 
     async def _write(
-        self, jobs: Mapping[UUID, T], write: Callable[[Connection, Mapping[UUID, T]], None]
+        self, jobs: Mapping[UUID, T], write: Callable[[Connection, Mapping[UUID, T]], object]
     ) -> None:
         """Jobs that the ledger refuses are set aside for a while."""
         _, refused = await write_each(self._context, jobs, write)
@@ -115,56 +116,56 @@ class SettleStep:
         self._set_aside |= dict.fromkeys(refused, until)
 
 
+RUNS = select(
+    col(JobTask.job_id),
+    col(JobTask.task_index),
+    col(JobTask.attempt),
+    col(JobTask.state),
+    col(JobTask.is_requeued),
+    col(JobTask.started_at),
+    col(JobTask.ended_at),
+    col(JobTask.settled_at),
+    col(JobTask.elapsed_seconds),
+    col(JobTask.allocated_tres),
+    col(JobTask.cpu_seconds),
+    col(JobTask.max_rss_mib),
+    col(JobTask.energy_joules),
+    col(JobTask.gpu_busy_seconds),
+    col(Job.project_id),
+    col(Job.user_id),
+    col(Job.scheduler),
+    col(Job.template),
+    col(Job.submitted_at),
+    *REF,
+).join(Job, col(Job.id) == col(JobTask.job_id))
+"""Stored runs with all that is charged by; add a WHERE."""
+
+
 def _unsettled_runs(context: ControllerContext) -> Select[*tuple[Any, ...]]:
-    return (
-        select(
-            col(JobTask.job_id),
-            col(JobTask.task_index),
-            col(JobTask.attempt),
-            col(JobTask.state),
-            col(JobTask.is_requeued),
-            col(JobTask.started_at),
-            col(JobTask.ended_at),
-            col(JobTask.elapsed_seconds),
-            col(JobTask.allocated_tres),
-            col(JobTask.cpu_seconds),
-            col(JobTask.max_rss_mib),
-            col(JobTask.energy_joules),
-            col(JobTask.gpu_busy_seconds),
-            col(Job.project_id),
-            col(Job.user_id),
-            col(Job.scheduler),
-            col(Job.scheduler_job_id),
-            col(Job.template),
-            col(Job.submitted_at),
-        )
-        .join(Job, col(Job.id) == col(JobTask.job_id))
-        .where(
-            col(JobTask.ended_at).is_not(None),
-            col(JobTask.settled_at).is_(None),
-            col(Job.scheduler) == context.scheduler.name,
-            ~col(Job.is_external),
-        )
-        .limit(_BATCH)
-    )
+    return RUNS.where(
+        col(JobTask.ended_at).is_not(None),
+        col(JobTask.settled_at).is_(None),
+        col(Job.scheduler) == context.scheduler.name,
+        ~col(Job.is_external),
+    ).limit(_BATCH)
 
 
-def run_id(row: AnyRow) -> tuple[str, int, int]:
+def run_id(row: AnyRow) -> RunKey:
     """The scheduler's name of a stored run."""
-    return row.scheduler_job_id, row.task_index, row.attempt
+    return row.job_id, row.task_index, row.attempt
 
 
 async def _ask_usage(context: ControllerContext, rows: Sequence[AnyRow]) -> KnownUsage:
     """Usage of runs whose end carried none; runs that never started used nothing."""
-    found: dict[tuple[str, int, int], JobUsage] = {
+    found: dict[RunKey, JobUsage] = {
         run_id(row): JobUsage(started_at=None, ended_at=row.ended_at, elapsed_seconds=0, allocated_tres={})
         for row in rows
         if row.started_at is None
     }
     if Feature.METERS_USAGE not in context.scheduler.features:
-        found |= await context.scheduler.usage(
-            {row.scheduler_job_id: row.job_id for row in rows if row.started_at}
-        )
+        jobs = {row.job_id: ref_of(row) for row in rows if row.started_at}
+        accounted = await context.scheduler.accounted(jobs.values())
+        found |= {key: run.usage for key, run in accounted.items() if run.usage}
     return found
 
 
@@ -196,13 +197,30 @@ _ADD_CHARGE = (
 def _settle(
     connection: Connection, by_job: Mapping[UUID, Sequence[AnyRow]], *, known: KnownUsage, at: datetime
 ) -> None:
-    """Charge runs, job by job; the ledger counts each run key once, however often this is repeated."""
     events.take_turns(connection)
     usage = UsageBatch()
+    charge_runs(connection, by_job, known=known, at=at, usage=usage)
+    usage.fold(connection)
+
+
+def charge_runs(
+    connection: Connection,
+    by_job: Mapping[UUID, Sequence[AnyRow]],
+    *,
+    known: KnownUsage,
+    at: datetime,
+    usage: UsageBatch,
+) -> dict[RunKey, Vnd]:
+    """Charge rows of RUNS, job by job; the ledger counts each run key once, however often this is repeated.
+
+    Returns what was charged for the first time. `known` tells the usage of rows that carry none; the caller
+    folds the batch, last.
+    """
+    new: dict[RunKey, Vnd] = {}
     settled: list[dict[str, Any]] = []
     charged: list[dict[str, Any]] = []
     for job_id in sorted(by_job):
-        usages = {run_key(row): _usage_of(row, known) for row in by_job[job_id]}
+        usages = {run_key(row): usage_of(row, known) for row in by_job[job_id]}
         charges = settle_runs(
             connection,
             job_id=job_id,
@@ -227,12 +245,13 @@ def _settle(
             }
             for row in by_job[job_id]
         ]
+        new |= {run_id(row): cost.get(run_key(row), 0) for row in by_job[job_id]}
         if total := sum(cost.values()):
             charged.append({"b_job": job_id, "b_vnd": total})
     connection.execute(_SETTLED_RUN, settled)
     if charged:
         connection.execute(_ADD_CHARGE, charged)
-    usage.fold(connection)
+    return new
 
 
 def run_key(row: AnyRow) -> str:
@@ -240,7 +259,8 @@ def run_key(row: AnyRow) -> str:
     return f"{row.job_id}/{row.task_index}/{row.attempt}"
 
 
-def _usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
+def usage_of(row: AnyRow, known: KnownUsage) -> JobUsage:
+    """What a row of RUNS carries, or else what is known of it."""
     if row.elapsed_seconds is None:
         return known[run_id(row)]
     return JobUsage(

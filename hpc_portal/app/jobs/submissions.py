@@ -1,6 +1,6 @@
 """From a stored job to the Submission that a scheduler is given."""
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlmodel import col
 
 from hpc_portal.app.db import AnyRow
@@ -11,6 +11,14 @@ from quotas.tables import Organisation, Project
 from schedulers.jobspec import JobSpec
 from schedulers.protocol import Submission
 
+PRESENT_USER = func.coalesce(
+    select(col(ClusterAccount.cluster_user))
+    .where(col(ClusterAccount.user_id) == col(Job.user_id), col(ClusterAccount.cluster) == col(Job.scheduler))
+    .correlate(Job)
+    .scalar_subquery(),
+    select(col(User.cluster_user)).where(col(User.id) == col(Job.user_id)).correlate(Job).scalar_subquery(),
+)
+"""The cluster user that a job would be sent as now: that of its Submission."""
 SUBMISSIONS = (
     select(
         col(Job.id),
@@ -22,6 +30,7 @@ SUBMISSIONS = (
         col(Job.cancel_requested_at),
         col(Job.held_by),
         col(User.username),
+        col(Job.cluster_user).label("sent_as"),
         col(User.cluster_user),
         col(User.cluster_number),
         col(ClusterAccount.cluster_user).label("account_user"),

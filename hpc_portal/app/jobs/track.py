@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
 from hpc_portal.app import events
@@ -19,9 +19,19 @@ from hpc_portal.app.jobs import lifecycle
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.give_up import given_up
 from hpc_portal.app.jobs.lifecycle import KnownRun, Phase, Progress, RunId
+from hpc_portal.app.jobs.refs import REF, ref_of
 from hpc_portal.app.jobs.write_each import write_each
+from hpc_portal.app.jobs.write_progress import (
+    PROGRESS_COLUMNS,
+    UPDATE_PROGRESS,
+    progress_of,
+    progress_values,
+    state_event,
+)
+from hpc_portal.app.jobs.write_runs import INSERT_RUN, UPDATE_RUN, run_values
 from hpc_portal.app.tables import Job, JobTask
-from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
+from schedulers.jobstate import JobSnapshot, JobState
+from schedulers.protocol import JobRef
 
 log = structlog.get_logger()
 
@@ -37,8 +47,8 @@ class Tracker:
 
     cursor: int | None = None
     looked_at_all_at: datetime | None = None
-    unknown_since: dict[str, datetime] = field(default_factory=dict)
-    """Jobs that every look for everything missed since then, by the scheduler's id."""
+    unknown_since: dict[UUID, datetime] = field(default_factory=dict)
+    """Jobs that every look for everything missed since then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +80,17 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
         tracked.replace(await context.read(lambda connection: _jobs_under_way(connection, context)))
     fresh = tracked.fresh
     observation = await context.scheduler.observe(tracked.jobs, since=None if is_full else tracker.cursor)
-    seen = {tracked.jobs[key]: snapshot for key, snapshot in observation.jobs.items() if key in tracked.jobs}
+    seen = {job_id: snapshot for job_id, snapshot in observation.jobs.items() if job_id in tracked.jobs}
     if is_full:
         tracker.looked_at_all_at = now
         if unknown := set(tracked.jobs) - set(observation.jobs):
-            log.warning("track.unknown_to_scheduler", count=len(unknown), some=sorted(unknown)[:20])
-        tracker.unknown_since = {key: tracker.unknown_since.get(key, now) for key in unknown}
+            some = sorted(tracked.jobs[job_id].scheduler_job_id for job_id in unknown)[:20]
+            log.warning("track.unknown_to_scheduler", count=len(unknown), some=some)
+        tracker.unknown_since = {job_id: tracker.unknown_since.get(job_id, now) for job_id in unknown}
         seen |= await given_up(context, tracker.unknown_since, at=now)
     elif fresh:
-        whole = await context.scheduler.observe(fresh, since=None)
-        seen |= {tracked.jobs[key]: snapshot for key, snapshot in whole.jobs.items()}
+        whole = await context.scheduler.observe({job_id: tracked.jobs[job_id] for job_id in fresh})
+        seen |= whole.jobs
     result = Seen()
     for chunk in _chunks(seen):
         written, _ = await write_each(context, chunk, functools.partial(_write, at=now))
@@ -93,15 +104,15 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     return result
 
 
-def _jobs_under_way(connection: Connection, context: ControllerContext) -> dict[str, UUID]:
+def _jobs_under_way(connection: Connection, context: ControllerContext) -> dict[UUID, JobRef]:
     rows = connection.execute(
-        select(col(Job.scheduler_job_id), col(Job.id)).where(
+        select(*REF).where(
             col(Job.phase) == Phase.TRACKED,
             col(Job.scheduler) == context.scheduler.name,
             ~col(Job.is_external),
         )
     )
-    return {scheduler_job_id: job_id for scheduler_job_id, job_id in rows if scheduler_job_id}
+    return {row.id: ref_of(row) for row in rows if row.scheduler_job_id}
 
 
 def _chunks(seen: Mapping[UUID, JobSnapshot]) -> list[dict[UUID, JobSnapshot]]:
@@ -141,8 +152,7 @@ def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: date
             select(
                 col(Job.id),
                 col(Job.project_id),
-                col(Job.is_array),
-                *(getattr(Job, name) for name in _PROGRESS),
+                *PROGRESS_COLUMNS,
             )
             .where(col(Job.id).in_(list(seen)), col(Job.phase) == Phase.TRACKED)
             .order_by(col(Job.id))
@@ -155,50 +165,37 @@ def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: date
     told: list[Event] = []
     progress: dict[UUID, Progress] = {}
     for job_id, row in jobs.items():
-        before = _progress_of(row)
+        before = progress_of(row)
         change = lifecycle.apply(before, known[job_id], seen[job_id])
         progress[job_id] = change.progress
         for run in change.runs:
             target = updates if (run.task_index, run.attempt) in known[job_id] else inserts
-            target.append(_run_values(job_id, run, at=at))
+            target.append(run_values(job_id, run, at=at))
         if change.requeued:
             told.append(Event(job_id, row.project_id, "job.requeued", {"runs": change.requeued}))
     if updates:
-        connection.execute(_UPDATE_RUN, updates)
+        connection.execute(UPDATE_RUN, updates)
     if inserts:
-        connection.execute(_INSERT_RUN, inserts)
+        connection.execute(INSERT_RUN, inserts)
     _close_finished(connection, seen, progress, at=at)
-    changed = {job_id: after for job_id, after in progress.items() if after != _progress_of(jobs[job_id])}
+    changed = {job_id: after for job_id, after in progress.items() if after != progress_of(jobs[job_id])}
     if changed:
-        connection.execute(_UPDATE_JOB, [_job_values(job_id, after) for job_id, after in changed.items()])
-    told += [
-        Event(job_id, jobs[job_id].project_id, "job.state", _facts(after))
-        for job_id, after in changed.items()
-    ]
+        values = [
+            progress_values(
+                job_id,
+                after,
+                before=Phase.TRACKED,
+                phase=Phase.ENDED if after.ended_at else Phase.TRACKED,
+            )
+            for job_id, after in changed.items()
+        ]
+        connection.execute(UPDATE_PROGRESS, values)
+    told += [state_event(job_id, jobs[job_id].project_id, after) for job_id, after in changed.items()]
     events.record(connection, told, at=at)
     return Seen(
         runs_ended=sum(values["b_ended_at"] is not None for values in (*updates, *inserts)),
         jobs_ended=frozenset(job_id for job_id, after in progress.items() if after.ended_at),
     )
-
-
-_PROGRESS = (
-    "tasks_total",
-    "state",
-    "state_reason",
-    "exit_code",
-    "exit_signal",
-    "started_at",
-    "ended_at",
-    "tasks_running",
-    "tasks_completed",
-    "tasks_failed",
-    "tasks_cancelled",
-)
-
-
-def _progress_of(row: AnyRow) -> Progress:
-    return Progress(is_array=row.is_array, **{name: getattr(row, name) for name in _PROGRESS})
 
 
 def _known_runs(
@@ -254,94 +251,3 @@ def _close_finished(
     for job_id in candidates:
         if not open_runs.get(job_id):
             progress[job_id] = lifecycle.close(progress[job_id], at=at)
-
-
-_RUN_COLUMNS = (
-    "state",
-    "is_requeued",
-    "reason",
-    "exit_code",
-    "exit_signal",
-    "started_at",
-    "ended_at",
-    "elapsed_seconds",
-    "allocated_tres",
-    "cpu_seconds",
-    "max_rss_mib",
-    "energy_joules",
-    "gpu_busy_seconds",
-)
-_UPDATE_RUN = (
-    update(JobTask)
-    .where(
-        col(JobTask.job_id) == bindparam("b_job"),
-        col(JobTask.task_index) == bindparam("b_index"),
-        col(JobTask.attempt) == bindparam("b_attempt"),
-    )
-    .values({name: bindparam(f"b_{name}") for name in _RUN_COLUMNS})
-)
-_INSERT_RUN = insert(JobTask).values(
-    {
-        "job_id": bindparam("b_job"),
-        "task_index": bindparam("b_index"),
-        "attempt": bindparam("b_attempt"),
-        "placement": bindparam("b_placement"),
-        "placed_at": bindparam("b_placed_at"),
-        "settled_at": None,
-        "charged_vnd": 0,
-        **{name: bindparam(f"b_{name}") for name in _RUN_COLUMNS},
-    }
-)
-
-
-def _run_values(job_id: UUID, run: TaskSnapshot, *, at: datetime) -> dict[str, Any]:
-    usage = run.usage
-    return {
-        "b_job": job_id,
-        "b_index": run.task_index,
-        "b_attempt": run.attempt,
-        "b_placement": {"nodes": list(run.nodes)},
-        "b_placed_at": run.started_at or at,
-        "b_state": run.state,
-        "b_is_requeued": StateFlag.REQUEUED in run.flags,
-        "b_reason": run.reason,
-        "b_exit_code": run.exit_code.code if run.exit_code else None,
-        "b_exit_signal": run.exit_code.signal if run.exit_code else None,
-        "b_started_at": run.started_at,
-        "b_ended_at": (run.ended_at or at) if run.has_ended else None,
-        "b_elapsed_seconds": usage.elapsed_seconds if usage else None,
-        "b_allocated_tres": dict(usage.allocated_tres) if usage else None,
-        "b_cpu_seconds": usage.cpu_seconds if usage else 0.0,
-        "b_max_rss_mib": usage.max_rss_mib if usage else 0,
-        "b_energy_joules": usage.energy_joules if usage else None,
-        "b_gpu_busy_seconds": usage.gpu_busy_seconds if usage else None,
-    }
-
-
-_UPDATE_JOB = (
-    update(Job)
-    .where(col(Job.id) == bindparam("b_id"), col(Job.phase) == Phase.TRACKED)
-    .values(phase=bindparam("b_phase"), **{name: bindparam(f"b_{name}") for name in _PROGRESS})
-)
-
-
-def _job_values(job_id: UUID, after: Progress) -> dict[str, Any]:
-    return {
-        "b_id": job_id,
-        "b_phase": Phase.ENDED if after.ended_at else Phase.TRACKED,
-        **{f"b_{name}": getattr(after, name) for name in _PROGRESS},
-    }
-
-
-def _facts(after: Progress) -> dict[str, Any]:
-    return {
-        "state": after.state,
-        "reason": after.state_reason,
-        "exit_code": after.exit_code,
-        "exit_signal": after.exit_signal,
-        "tasks_total": after.tasks_total,
-        "tasks_running": after.tasks_running,
-        "tasks_completed": after.tasks_completed,
-        "tasks_failed": after.tasks_failed,
-        "tasks_cancelled": after.tasks_cancelled,
-    }

@@ -8,12 +8,12 @@ from random import Random
 from uuid import UUID
 
 import pytest
+from hpc_portal.app.accounting.compare_cluster import CompareClusterStep
 from sqlalchemy import insert, select, update
 from sqlmodel import col
 
 from hpc_portal.app.accounting.check_books import check_books
 from hpc_portal.app.accounting.check_step import BOOKS, CheckBooksStep
-from hpc_portal.app.accounting.compare_cluster import CompareClusterStep
 from hpc_portal.app.accounting.months import ListedMonth, close_next_month, list_months
 from hpc_portal.app.accounting.work_list import WorkItem, decide, last_checks, work_list
 from hpc_portal.app.actor import Actor

@@ -31,6 +31,7 @@ from schedulers.protocol import (
     ChangeOutcome,
     ChangeRequest,
     HoldJob,
+    JobRef,
     Refused,
     ReleaseJob,
     RequeueJob,
@@ -149,7 +150,8 @@ def test_a_controller_that_dies_after_telling_tells_again_and_nothing_happens_tw
     story.scheduler.advance(10)
     change(story, job_id, RequeueJob())
     row = changes_of(story, job_id)[0]
-    told = ChangeRequest(str(story.job(job_id).scheduler_job_id), RequeueJob(started_before=row.requested_at))
+    job = JobRef(job_id, str(story.job(job_id).scheduler_job_id))
+    told = ChangeRequest(job, RequeueJob(started_before=row.requested_at))
     asyncio.run(story.scheduler.change([told]))  # told, and the controller dies before it can write that
     story.step()
     assert story.scheduler.started == [(job_id, 0, 0), (job_id, 0, 1)]

@@ -11,7 +11,7 @@ from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.correct import CorrectStep
 from hpc_portal.app.jobs.lifecycle import FORGOTTEN, Phase
 from schedulers.jobspec import ArraySpec
-from schedulers.jobstate import JobState, JobUsage
+from schedulers.jobstate import ExitCode, JobState, JobUsage, TaskSnapshot
 from schedulers.memory import DEFAULT_FEATURES, MemoryScheduler
 from schedulers.protocol import Feature
 from tests.integration.app.conftest import Story
@@ -47,8 +47,11 @@ def pass_time(story: Story, seconds: float) -> None:
 def remember(story: Story, job_id: UUID, *, seconds: int) -> None:
     """The accounting has a record of the job after all."""
     start = story.job(job_id).submitted_at
-    used = JobUsage(start, start + timedelta(seconds=seconds), seconds, {"cpu": 1, "node": 1})
-    story.scheduler._accounted[story.job(job_id).scheduler_job_id, 0, 0] = used
+    end = start + timedelta(seconds=seconds)
+    used = JobUsage(start, end, seconds, {"cpu": 1, "node": 1})
+    story.scheduler.accounting[job_id, 0, 0] = TaskSnapshot(
+        0, 0, JobState.COMPLETED, exit_code=ExitCode(), started_at=start, ended_at=end, usage=used
+    )
 
 
 def test_a_forgotten_job_is_cancelled_an_hour_later_and_charged_for_nothing_unknown(
@@ -92,14 +95,20 @@ def test_an_administrator_ends_one_that_is_long_forgotten_within_minutes(
     assert story.vnd()[1] == 0
 
 
-def test_a_job_that_the_accounting_knows_is_not_given_up(story: Story, features: frozenset[Feature]) -> None:
+def test_a_job_that_only_the_accounting_knows_ends_as_that_says(
+    story: Story, features: frozenset[Feature]
+) -> None:
     job_id = story.submit(spec("known"))
     story.step()
     forget_all(story, features)
     remember(story, job_id, seconds=60)
     cancel(story, job_id)
     pass_time(story, HOUR)
-    assert story.job(job_id).phase is Phase.TRACKED
+    pass_time(story, 61)
+    job = story.job(job_id)
+    assert (job.phase, job.state, job.state_reason) == (Phase.SETTLED, JobState.COMPLETED, "")
+    assert job.charged_vnd > 0
+    story.require_exact_ledger()
 
 
 def test_what_is_remembered_later_is_charged_then(story: Story, features: frozenset[Feature]) -> None:

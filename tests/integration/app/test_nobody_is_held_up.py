@@ -18,9 +18,9 @@ from hpc_portal.app.tables import Job
 from quotas.hold_tables import QuotaHold
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import Dependency, DependencyKind
-from schedulers.jobstate import JobState, JobUsage
+from schedulers.jobstate import JobState, JobUsage, TaskSnapshot
 from schedulers.memory import MemoryScheduler, SubmitScenario
-from schedulers.protocol import Feature, Uncertain
+from schedulers.protocol import Feature, JobRef, RunKey, Uncertain
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import HELD_FOR_AN_HOUR, spec
 
@@ -196,13 +196,15 @@ def test_runs_that_nobody_has_metered_hold_up_no_others(
     story.scheduler._features = frozenset({Feature.PUSHES_CHANGES})
     lost, other = [story.submit(spec("lost")) for _ in range(2)], story.submit(spec("metered"))
     story.step()
-    unknown = {story.job(job_id).scheduler_job_id for job_id in lost}
+    unknown = set(lost)
     used = JobUsage(story.clock.now(), story.clock.now(), elapsed_seconds=1, allocated_tres={"cpu": 1})
 
-    async def usage(asked: Collection[str]) -> Mapping[tuple[str, int, int], JobUsage]:
-        return {(number, 0, 0): used for number in asked if number not in unknown}
+    run = TaskSnapshot(0, 0, JobState.COMPLETED, usage=used)
 
-    monkeypatch.setattr(story.scheduler, "usage", usage)
+    async def accounted(asked: Collection[JobRef]) -> Mapping[RunKey, TaskSnapshot]:
+        return {(job.job_id, 0, 0): run for job in asked if job.job_id not in unknown}
+
+    monkeypatch.setattr(story.scheduler, "accounted", accounted)
     for job_id in (*lost, other):
         story.scheduler.finish(job_id)
     story.step()

@@ -14,7 +14,7 @@ from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import ArraySpec, ResourceRequest
 from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
-from tests.contract.benches import Behaviour, Bench, embedded_scheduler
+from tests.contract.benches import Behaviour, Bench, embedded_scheduler, on_dask
 
 pytestmark = pytest.mark.anyio
 
@@ -77,7 +77,7 @@ async def test_a_job_finds_its_variables_and_leaves_its_output(folder: Path) -> 
         stderr_path="err-%a.txt",
     )
     await scheduler.submit([submission])
-    await bench.ended(str(submission.job_id))
+    await bench.ended(on_dask(submission.job_id))
     workspace = Path(submission.workspace)
     assert (workspace / "out-4.txt").read_text().splitlines() == ["sim 2 1 4 chào", str(workspace)]
     said = (workspace / "err-5.txt").read_text()
@@ -94,13 +94,13 @@ async def test_a_new_backend_goes_on_where_the_old_one_died_and_runs_nothing_twi
     submission = shell(bench, script, name="sim", array=ArraySpec(expression="0-19"))
     store.accept(submission)
     await first.submit([submission])
-    job_id = str(submission.job_id)
-    await bench.running(job_id, 4)
+    job = on_dask(submission.job_id)
+    await bench.running(job, 4)
     await abandon(first)
     (Path(submission.workspace) / "go").touch()
 
     second, bench = await started(folder, store)
-    seen = await bench.ended(job_id)
+    seen = await bench.ended(job)
     assert sorted(task.task_index for task in seen.tasks) == list(range(20))
     assert {task.state for task in seen.tasks} == {JobState.COMPLETED}
     runs = (Path(submission.workspace) / "runs").read_text().split()
@@ -116,13 +116,13 @@ async def test_a_cancel_that_the_old_backend_did_not_carry_out_is_carried_out_by
     submission = shell(bench, "exec sleep 300", array=ArraySpec(expression="0-99"), name="sim")
     store.accept(submission)
     await first.submit([submission])
-    job_id = str(submission.job_id)
-    await bench.running(job_id, 4)
+    job = on_dask(submission.job_id)
+    await bench.running(job, 4)
     store.request_cancel(submission.job_id)
     await abandon(first)
 
     second, bench = await started(folder, store)
-    seen = await bench.ended(job_id)
+    seen = await bench.ended(job)
     assert {task.state for task in seen.tasks} == {JobState.CANCELLED}
     assert len(seen.tasks) == 4
     await second.close()
@@ -150,7 +150,7 @@ async def test_a_placement_whose_answer_got_lost_is_found_in_the_store_and_start
     submission = shell(bench, "echo run >> runs", array=ArraySpec(expression="0-7"), name="sim")
     store.accept(submission)
     await scheduler.submit([submission])
-    seen = await bench.ended(str(submission.job_id))
+    seen = await bench.ended(on_dask(submission.job_id))
     assert store.lost
     assert {task.state for task in seen.tasks} == {JobState.COMPLETED}
     assert (Path(submission.workspace) / "runs").read_text() == "run\n" * 8
@@ -170,8 +170,8 @@ async def test_ten_thousand_waiting_tasks_are_cancelled_while_others_run(folder:
     waiting = [bench.submission(Behaviour.SUCCEEDS) for _ in range(200)]
     array = bench.submission(Behaviour.SUCCEEDS, array=ArraySpec(expression="0-9999"))
     await scheduler.submit([*waiting, array])
-    await scheduler.cancel([str(submission.job_id) for submission in (*waiting, array)])
+    await scheduler.cancel([on_dask(submission.job_id) for submission in (*waiting, array)])
     for submission in (*waiting, array):
-        assert (await bench.snapshot(str(submission.job_id))).is_closed
+        assert (await bench.snapshot(on_dask(submission.job_id))).is_closed
     await bench.clear()
     await scheduler.close()

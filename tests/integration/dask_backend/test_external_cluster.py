@@ -12,8 +12,8 @@ from schedulers.dask.backend import DaskScheduler
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.jobspec import JobSpec, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import JobState, StateFlag, TaskSnapshot
-from schedulers.protocol import Accepted, Submission
-from tests.contract.benches import Bench
+from schedulers.protocol import JobRef, Submission
+from tests.contract.benches import Bench, accepted
 from tests.integration.dask_backend.farm import Farm, connected, farm
 
 pytestmark = pytest.mark.anyio
@@ -42,15 +42,14 @@ def shell(built: Farm, script: str, **facts: Any) -> Submission:  # noqa: ANN401
 
 async def submitted(
     scheduler: DaskScheduler, store: MemoryPlacementStore, submission: Submission
-) -> tuple[Bench, str]:
+) -> tuple[Bench, JobRef]:
     store.accept(submission)
     (outcome,) = await scheduler.submit([submission])
-    assert isinstance(outcome, Accepted)
-    return Bench(scheduler, Path(submission.workspace)), outcome.scheduler_job_id
+    return Bench(scheduler, Path(submission.workspace)), accepted(submission, outcome)
 
 
-async def tasks_of(scheduler: DaskScheduler, job_id: str) -> list[TaskSnapshot]:
-    snapshot = (await scheduler.observe([job_id])).jobs[job_id]
+async def tasks_of(scheduler: DaskScheduler, job: JobRef) -> list[TaskSnapshot]:
+    snapshot = (await scheduler.observe({job.job_id: job})).jobs[job.job_id]
     return sorted(snapshot.tasks, key=lambda task: task.attempt)
 
 
@@ -65,8 +64,8 @@ async def test_the_ranks_of_a_gang_run_on_all_nodes_at_once_and_know_each_other(
     )
     asked = ResourceRequest(nodes=2, ntasks=4, memory_mib_per_node=64, walltime_seconds=60)
     submission = shell(built, script, resources=asked)
-    bench, job_id = await submitted(scheduler, store, submission)
-    (task,) = (await bench.ended(job_id)).tasks
+    bench, job = await submitted(scheduler, store, submission)
+    (task,) = (await bench.ended(job)).tasks
     assert (task.state, task.nodes) == (JobState.COMPLETED, ("n1", "n2"))
     said = [(Path(submission.workspace) / f"rank{rank}").read_text().split() for rank in (0, 1)]
     assert [words[:3] for words in said] == [["0", "2", "n1,n2"], ["1", "2", "n1,n2"]]
@@ -81,8 +80,8 @@ async def test_a_killed_worker_fails_its_runs_and_they_run_exactly_once_more(bui
     scheduler = await connected(built, store, nodes=1, node_fail_after_seconds=6.0)
     submission = shell(built, 'echo run >> runs; test "$HPC_RESTART_COUNT" = 1 || exec sleep 300')
     runs = Path(submission.workspace) / "runs"
-    bench, job_id = await submitted(scheduler, store, submission)
-    await bench.running(job_id)
+    bench, job = await submitted(scheduler, store, submission)
+    await bench.running(job)
 
     async def has_written() -> bool:
         return runs.exists()
@@ -91,13 +90,13 @@ async def test_a_killed_worker_fails_its_runs_and_they_run_exactly_once_more(bui
     built.kill("n1")
 
     async def has_failed() -> bool:
-        return (await tasks_of(scheduler, job_id))[0].state is JobState.NODE_FAIL
+        return (await tasks_of(scheduler, job))[0].state is JobState.NODE_FAIL
 
     await bench.until(has_failed)
     assert [node.state for node in (await scheduler.cluster()).nodes] == ["down"]
     built.start_worker("n1")
-    await bench.ended(job_id)
-    first, second = await tasks_of(scheduler, job_id)
+    await bench.ended(job)
+    first, second = await tasks_of(scheduler, job)
     assert first.flags == {StateFlag.REQUEUED}
     assert (second.attempt, second.state) == (1, JobState.COMPLETED)
     assert runs.read_text() == "run\nrun\n"
@@ -111,13 +110,13 @@ async def test_a_controller_that_lost_its_right_leaves_the_runs_of_the_next_one_
     replaced_store.is_active = False
     scheduler = await connected(built, store, nodes=1)
     submission = shell(built, "echo run >> runs; while ! [ -e go ]; do sleep 0.05; done")
-    bench, job_id = await submitted(scheduler, store, submission)
-    await bench.running(job_id)
+    bench, job = await submitted(scheduler, store, submission)
+    await bench.running(job)
     for other in range(3):  # by the time that these have ended, it has heard of the first one, too
         _, other_id = await submitted(scheduler, store, shell(built, f"sleep 0.{other}"))
         assert (await bench.ended(other_id)).tasks[0].state is JobState.COMPLETED
     (Path(submission.workspace) / "go").touch()
-    (task,) = (await bench.ended(job_id)).tasks
+    (task,) = (await bench.ended(job)).tasks
     assert (task.state, task.attempt) == (JobState.COMPLETED, 0)
     assert (Path(submission.workspace) / "runs").read_text() == "run\n"
     await replaced.close()
@@ -129,8 +128,8 @@ async def test_runs_go_on_while_the_dask_scheduler_and_the_worker_are_replaced(b
     store = MemoryPlacementStore()
     scheduler = await connected(built, store, nodes=1)
     submission = shell(built, "echo run >> runs; while ! [ -e go ]; do sleep 0.05; done")
-    bench, job_id = await submitted(scheduler, store, submission)
-    await bench.running(job_id)
+    bench, job = await submitted(scheduler, store, submission)
+    await bench.running(job)
     built.kill("scheduler")
     built.kill("n1")
     built.start_scheduler()
@@ -139,7 +138,7 @@ async def test_runs_go_on_while_the_dask_scheduler_and_the_worker_are_replaced(b
     _, second_id = await submitted(scheduler, store, waiting)
     assert (await bench.ended(second_id)).tasks[0].state is JobState.COMPLETED
     (Path(submission.workspace) / "go").touch()
-    (task,) = (await bench.ended(job_id)).tasks
+    (task,) = (await bench.ended(job)).tasks
     assert task.state is JobState.COMPLETED
     for each in (submission, waiting):
         assert (Path(each.workspace) / "runs").read_text() == "run\n"
@@ -151,10 +150,10 @@ async def test_a_lost_supervisor_fails_its_runs_at_once(built: Farm) -> None:
     store = MemoryPlacementStore()
     scheduler = await connected(built, store, nodes=1)
     policy = RequeuePolicy(on_node_fail=False)
-    bench, job_id = await submitted(scheduler, store, shell(built, "exec sleep 300", requeue=policy))
-    await bench.running(job_id)
+    bench, job = await submitted(scheduler, store, shell(built, "exec sleep 300", requeue=policy))
+    await bench.running(job)
     built.kill_supervisor("n1")
-    (task,) = (await bench.ended(job_id)).tasks
+    (task,) = (await bench.ended(job)).tasks
     assert task.state is JobState.NODE_FAIL
     _, after_id = await submitted(scheduler, store, shell(built, "exit 0"))
     assert (await bench.ended(after_id)).tasks[0].state is JobState.COMPLETED

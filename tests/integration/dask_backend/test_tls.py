@@ -20,7 +20,7 @@ from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
-from tests.contract.benches import MAIN, Bench
+from tests.contract.benches import MAIN, Bench, on_dask
 from tests.integration.dask_backend.authority import Authority, Certificate
 from tests.integration.dask_backend.farm import Farm, connected, farm
 
@@ -97,7 +97,7 @@ async def ran(built: Farm, script: str) -> tuple[JobState, Path]:
     submission = Submission(job_id, spec, "an", "uni", "lab", str(workspace), now, cluster_uid=20_001)
     store.accept(submission)
     await scheduler.submit([submission])
-    (task,) = (await Bench(scheduler, workspace).ended(str(job_id))).tasks
+    (task,) = (await Bench(scheduler, workspace).ended(on_dask(job_id))).tasks
     await scheduler.close()
     return task.state, workspace
 

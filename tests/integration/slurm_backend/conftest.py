@@ -14,7 +14,7 @@ import pytest
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobSnapshot, JobState, TaskSnapshot
-from schedulers.protocol import Accepted, Submission
+from schedulers.protocol import Accepted, JobRef, RunKey, Submission
 from schedulers.slurm.backend import SlurmScheduler
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.tokens import MintedTokens
@@ -54,15 +54,16 @@ class Portal:
             submitted_at=datetime.now(UTC),
         )
 
-    async def submit(self, command: str, **facts: Any) -> str:  # noqa: ANN401 - fields of JobSpec
-        """The job's id in Slurm."""
+    async def submit(self, command: str, **facts: Any) -> JobRef:  # noqa: ANN401 - fields of JobSpec
+        """A job that Slurm has."""
         return await self.hand_over(self.submission(command, **facts))
 
-    async def hand_over(self, submission: Submission) -> str:
+    async def hand_over(self, submission: Submission) -> JobRef:
         """The same for a submission."""
         (outcome,) = await self.scheduler.submit([submission])
         assert isinstance(outcome, Accepted), outcome
-        return outcome.scheduler_job_id
+        user = submission.cluster_user
+        return JobRef(submission.job_id, outcome.scheduler_job_id, user, datetime.now(UTC))
 
     async def until(self, condition: Callable[[], Awaitable[bool]], *, every_seconds: float = 0.2) -> None:
         """Wait for a condition; while Slurm is away it is not met."""
@@ -77,16 +78,16 @@ class Portal:
                 raise AssertionError(self.instance.run("squeue", "--all", "--states=all"))
             await asyncio.sleep(every_seconds)
 
-    async def seen(self, job_id: str) -> JobSnapshot | None:
+    async def seen(self, job: JobRef) -> JobSnapshot | None:
         """All that is known of a job."""
-        return (await self.scheduler.observe([job_id])).jobs.get(job_id)
+        return (await self.scheduler.observe({job.job_id: job})).jobs.get(job.job_id)
 
-    async def ended(self, job_id: str) -> JobSnapshot:
+    async def ended(self, job: JobRef) -> JobSnapshot:
         """The job once all of it has ended."""
         found: list[JobSnapshot] = []
 
         async def has_ended() -> bool:
-            seen = await self.seen(job_id)
+            seen = await self.seen(job)
             if seen and seen.is_closed and all(task.has_ended for task in seen.tasks):
                 found.append(seen)
             return bool(found)
@@ -94,42 +95,42 @@ class Portal:
         await self.until(has_ended)
         return found[0]
 
-    async def end_of(self, job_id: str) -> TaskSnapshot:
+    async def end_of(self, job: JobRef) -> TaskSnapshot:
         """How the only run of a job ended."""
-        (run,) = (await self.ended(job_id)).tasks
+        (run,) = (await self.ended(job)).tasks
         return run
 
-    async def running(self, job_id: str) -> TaskSnapshot:
+    async def running(self, job: JobRef) -> TaskSnapshot:
         """A run of the job that runs."""
         found: list[TaskSnapshot] = []
 
         async def runs() -> bool:
-            seen = await self.seen(job_id)
+            seen = await self.seen(job)
             found.extend(task for task in (seen.tasks if seen else ()) if task.state is JobState.RUNNING)
             return bool(found)
 
         await self.until(runs)
         return found[0]
 
-    async def waits(self, job_id: str, reason: str) -> None:
+    async def waits(self, job: JobRef, reason: str) -> None:
         """Wait until the job waits for this reason."""
 
         async def says_so() -> bool:
-            seen = await self.seen(job_id)
+            seen = await self.seen(job)
             return seen is not None and seen.pending_reason == reason
 
         await self.until(says_so)
 
-    async def charged(self, job_id: str, *, runs: int) -> dict[tuple[str, int, int], Any]:
-        """The usage of so many runs of a job, once slurmdbd has all of it."""
-        usage: dict[tuple[str, int, int], Any] = {}
+    async def charged(self, job: JobRef, *, runs: int) -> dict[RunKey, TaskSnapshot]:
+        """So many runs of a job with what they used, once slurmdbd has all of it."""
+        found: dict[RunKey, TaskSnapshot] = {}
 
         async def is_known() -> bool:
-            usage.update(await self.scheduler.usage({job_id: uuid4()}))
-            return len(usage) == runs
+            found.update(await self.scheduler.accounted([job]))
+            return len(found) == runs
 
         await self.until(is_known)
-        return usage
+        return found
 
     def open_gate(self, submission: Submission) -> None:
         """Let a job of WAITS_FOR_GATE go on."""

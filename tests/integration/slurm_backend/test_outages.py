@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobState
-from schedulers.protocol import Accepted, Submission, Uncertain
+from schedulers.protocol import Accepted, JobRef, Submission, Uncertain
 from schedulers.slurm.translate import comment_of
 from scripts.slurm_cluster import daemons
 from scripts.slurm_cluster.instance import Instance
@@ -48,15 +48,15 @@ async def test_slurmrestd_killed_amid_a_burst_loses_no_job_and_doubles_none(port
     await asyncio.to_thread(daemons.start, portal.instance, "slurmrestd")
     accepted = await burst
     assert len(accepted) == 150
-    for job_id in accepted.values():
-        assert (await portal.end_of(job_id)).state is JobState.COMPLETED
+    for job in accepted.values():
+        assert (await portal.end_of(job)).state is JobState.COMPLETED
     assert {portal.started(submission.job_id) for submission in submissions} == {1}
     assert len(set(accepted.values())) == 150
 
 
-async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[UUID, str]:
+async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[UUID, JobRef]:
     """As dispatch does: what was in doubt is looked for before it is sent again."""
-    accepted: dict[UUID, str] = {}
+    accepted: dict[UUID, JobRef] = {}
     in_doubt: set[UUID] = set()
     for _ in range(300):
         left = [submission for submission in submissions if submission.job_id not in accepted]
@@ -67,11 +67,13 @@ async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[U
             found = await portal.scheduler.find(suspects) if suspects else {}
             for job_id, known in found.items():
                 assert isinstance(known, Accepted), known
-                accepted[job_id] = known.scheduler_job_id
+                accepted[job_id] = JobRef(job_id, known.scheduler_job_id, suspects[job_id])
             left = [submission for submission in left if submission.job_id not in accepted]
             for submission, outcome in zip(left, await portal.scheduler.submit(left), strict=True):
                 if isinstance(outcome, Accepted):
-                    accepted[submission.job_id] = outcome.scheduler_job_id
+                    accepted[submission.job_id] = JobRef(
+                        submission.job_id, outcome.scheduler_job_id, submission.cluster_user
+                    )
                 else:
                     assert isinstance(outcome, Uncertain), outcome
                     in_doubt.add(submission.job_id)
@@ -83,15 +85,15 @@ async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[U
 
 async def test_a_controller_that_remembers_nothing_finds_what_was_submitted(portal: Portal) -> None:
     ended, runs = portal.submission(PROGRAM), portal.submission("sleep 300")
-    ids = [await portal.hand_over(submission) for submission in (ended, runs)]
-    await portal.ended(ids[0])
+    jobs = [await portal.hand_over(submission) for submission in (ended, runs)]
+    await portal.ended(jobs[0])
     never_sent = portal.submission(PROGRAM)
     after = portal.restarted()
     users = {one.job_id: one.cluster_user for one in (ended, runs, never_sent)}
     found = await after.scheduler.find(users)
-    assert found == {ended.job_id: Accepted(ids[0]), runs.job_id: Accepted(ids[1])}
-    observation = await after.scheduler.observe(ids)
-    states = [run.state for job_id in ids for run in observation.jobs[job_id].tasks]
+    assert found == {job.job_id: Accepted(job.scheduler_job_id) for job in jobs}
+    observation = await after.scheduler.observe({job.job_id: job for job in jobs})
+    states = [run.state for job in jobs for run in observation.jobs[job.job_id].tasks]
     assert states == [JobState.COMPLETED, JobState.RUNNING]
     await after.scheduler.close()
 
@@ -104,12 +106,16 @@ async def test_jobs_that_ended_while_slurmdbd_was_down_are_charged_when_it_is_ba
     end = await portal.end_of(during)
     assert (end.state, str(end.exit_code), end.usage) == (JobState.FAILED, "7:0", None)
     with pytest.raises(SchedulerUnavailable):
-        await portal.scheduler.usage({during: uuid4()})
+        await portal.scheduler.accounted([during])
     daemons.start(portal.instance, "slurmdbd")
-    usage = (await portal.charged(during, runs=1))[during, 0, 0]
-    assert usage.started_at == end.started_at
-    assert usage.elapsed_seconds >= 2
-    assert await portal.scheduler.usage({during: uuid4()}) == {(during, 0, 0): usage}
+    (charged,) = (await portal.charged(during, runs=1)).values()
+    assert charged.usage
+    assert (charged.started_at, charged.state, charged.exit_code) == (
+        end.started_at,
+        end.state,
+        end.exit_code,
+    )
+    assert charged.usage.elapsed_seconds >= 2
 
 
 async def test_another_users_job_with_our_key_is_not_taken_for_ours(portal: Portal) -> None:
@@ -118,35 +124,37 @@ async def test_another_users_job_with_our_key_is_not_taken_for_ours(portal: Port
         comment = f"--comment={comment_of(submission.job_id)}"
         options = "--account=lab", "--output=/dev/null", "--mem=64", comment
         portal.instance.run("sbatch", *options, "--wrap=exit 0", user="bob")
-    job_id = await portal.hand_over(ours)
+    job = await portal.hand_over(ours)
     users = {one.job_id: one.cluster_user for one in (ours, unsent)}
     other = portal.restarted()
     found = await other.scheduler.find(users)
     await other.scheduler.close()
-    assert found[ours.job_id] == Accepted(job_id)
-    assert isinstance(found[unsent.job_id], Uncertain)
-    assert (await portal.end_of(job_id)).state is JobState.COMPLETED
+    assert found == {ours.job_id: Accepted(job.scheduler_job_id)}
+    assert (await portal.end_of(job)).state is JobState.COMPLETED
+    assert (await portal.end_of(await portal.hand_over(unsent))).state is JobState.COMPLETED
 
 
 async def test_a_requeued_job_does_not_end_before_its_first_run_is_known(portal: Portal) -> None:
-    job_id = await portal.submit("test $HPC_RESTART_COUNT -ge 1 || sleep 600")
-    await portal.running(job_id)
+    job = await portal.submit("test $HPC_RESTART_COUNT -ge 1 || sleep 600")
+    await portal.running(job)
     daemons.stop(portal.instance, "slurmdbd")
-    portal.instance.run("scontrol", "requeue", job_id)
+    portal.instance.run("scontrol", "requeue", job.scheduler_job_id)
 
     async def is_over_for_slurmctld() -> bool:
-        state = portal.instance.run("squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%T")
+        state = portal.instance.run(
+            "squeue", "--noheader", "--states=all", f"--jobs={job.scheduler_job_id}", "--format=%T"
+        )
         return state.strip() == "COMPLETED"
 
     await portal.until(is_over_for_slurmctld)
-    seen = await portal.seen(job_id)
+    seen = await portal.seen(job)
     assert seen
     assert not seen.is_closed
     assert [run.attempt for run in seen.tasks if run.has_ended] == []
     daemons.start(portal.instance, "slurmdbd")
-    first, second = sorted((await portal.ended(job_id)).tasks, key=lambda run: run.attempt)
+    first, second = sorted((await portal.ended(job)).tasks, key=lambda run: run.attempt)
     assert (first.state, second.state) == (JobState.CANCELLED, JobState.COMPLETED)
-    await portal.charged(job_id, runs=2)
+    await portal.charged(job, runs=2)
 
 
 async def test_a_restart_of_slurmctld_changes_nothing_for_jobs(portal: Portal) -> None:
@@ -166,10 +174,10 @@ async def test_a_restart_of_slurmctld_changes_nothing_for_jobs(portal: Portal) -
 async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: Portal) -> None:
     sent = portal.submission(PROGRAM)
     failed, cancelled = await portal.submit("exit 9"), await portal.submit("sleep 600")
-    job_id = await portal.hand_over(sent)
+    job = await portal.hand_over(sent)
     await portal.running(cancelled)
     await portal.scheduler.cancel([cancelled])
-    for ended in (job_id, failed, cancelled):
+    for ended in (job, failed, cancelled):
         await portal.ended(ended)
         await portal.charged(ended, runs=1)
     with short_memory(portal.instance):
@@ -180,9 +188,9 @@ async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: 
         await portal.until(is_forgotten, every_seconds=1)
     after = portal.restarted()
     found = await after.scheduler.find({sent.job_id: sent.cluster_user})
-    assert found == {sent.job_id: Accepted(job_id)}
-    assert await after.scheduler.submit([sent]) == [Accepted(job_id)]
-    ends = {ended: await after.end_of(ended) for ended in (job_id, failed, cancelled)}
+    assert found == {sent.job_id: Accepted(job.scheduler_job_id)}
+    assert await after.scheduler.submit([sent]) == [Accepted(job.scheduler_job_id)]
+    ends = {ended: await after.end_of(ended) for ended in (job, failed, cancelled)}
     assert [(end.state, str(end.exit_code)) for end in ends.values()] == [
         (JobState.COMPLETED, "0:0"),
         (JobState.FAILED, "9:0"),

@@ -12,6 +12,7 @@ from schedulers.protocol import (
     Carried,
     ChangeRequest,
     HoldJob,
+    JobRef,
     Refused,
     ReleaseJob,
     SchedulerDependency,
@@ -25,21 +26,21 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 async def test_a_thousand_tasks_run_once_each_and_no_more_than_the_throttle(portal: Portal) -> None:
     submission = portal.submission("echo $HPC_ARRAY_TASK_ID >> tasks", array=ArraySpec(expression="0-999%50"))
-    job_id = await portal.hand_over(submission)
+    job = await portal.hand_over(submission)
     most, cursor = 0, None
     runs: dict[int, bool] = {}
     ends: dict[int, list[TaskSnapshot]] = {}
 
     async def has_ended() -> bool:
         nonlocal most, cursor
-        observation = await portal.scheduler.observe([job_id], since=cursor)
+        observation = await portal.scheduler.observe({job.job_id: job}, since=cursor)
         cursor = observation.cursor
-        for task in observation.jobs[job_id].tasks if job_id in observation.jobs else ():
+        for task in observation.jobs[job.job_id].tasks if observation.jobs else ():
             runs[task.task_index] = task.state is JobState.RUNNING
             if task.has_ended:
                 ends.setdefault(task.task_index, []).append(task)
         most = max(most, sum(runs.values()))
-        return job_id in observation.jobs and observation.jobs[job_id].is_closed and len(ends) == 1000
+        return bool(observation.jobs) and observation.jobs[job.job_id].is_closed and len(ends) == 1000
 
     await portal.until(has_ended, every_seconds=0.5)
     assert {len(told) for told in ends.values()} == {1}
@@ -53,15 +54,15 @@ async def test_five_jobs_share_four_licences(portal: Portal) -> None:
     resources = SMALL.model_copy(update={"licenses": {"vcs": 1}})
     submissions = [portal.submission(WAITS_FOR_GATE, resources=resources) for _ in range(4)]
     jobs = [await portal.hand_over(submission) for submission in submissions]
-    for job_id in jobs:
-        await portal.running(job_id)
+    for job in jobs:
+        await portal.running(job)
     jobs.append(await portal.submit("exit 0", resources=resources))
     await portal.waits(jobs[4], "Licenses")
     vcs = {item.feature: item for item in (await portal.scheduler.cluster()).licenses}["vcs"]
     assert (vcs.total, vcs.used) == (4, 4)
     for submission in submissions:
         portal.open_gate(submission)
-    ends = [await portal.end_of(job_id) for job_id in jobs]
+    ends = [await portal.end_of(job) for job in jobs]
     assert {end.state for end in ends} == {JobState.COMPLETED}
     fifth = ends[4].started_at
     assert fifth
@@ -69,8 +70,8 @@ async def test_five_jobs_share_four_licences(portal: Portal) -> None:
 
 
 async def test_a_chain_runs_in_order_and_stops_where_a_link_fails(portal: Portal) -> None:
-    def after(kind: DependencyKind, other: str) -> tuple[SchedulerDependency, ...]:
-        return (SchedulerDependency(kind, other),)
+    def after(kind: DependencyKind, other: JobRef) -> tuple[SchedulerDependency, ...]:
+        return (SchedulerDependency(kind, other.scheduler_job_id),)
 
     first = await portal.submit("sleep 2; exit 0")
     fails = await portal.hand_over(
@@ -103,26 +104,26 @@ async def test_a_held_job_starts_when_it_is_released(portal: Portal) -> None:
 
 
 async def test_an_administrators_hold_is_not_undone_by_the_user(portal: Portal) -> None:
-    job_id = await portal.hand_over(replace(portal.submission("exit 0"), is_held=True))
-    hold = ChangeRequest(job_id, HoldJob(by_administrator=True))
+    job = await portal.hand_over(replace(portal.submission("exit 0"), is_held=True))
+    hold = ChangeRequest(job, HoldJob(by_administrator=True))
     assert await portal.scheduler.change([hold, hold]) == [Carried(), Carried()]
-    await portal.waits(job_id, "JobHeldAdmin")
-    assert isinstance((await portal.scheduler.change([ChangeRequest(job_id, ReleaseJob())]))[0], Refused)
-    release = ChangeRequest(job_id, ReleaseJob(by_administrator=True))
+    await portal.waits(job, "JobHeldAdmin")
+    assert isinstance((await portal.scheduler.change([ChangeRequest(job, ReleaseJob())]))[0], Refused)
+    release = ChangeRequest(job, ReleaseJob(by_administrator=True))
     assert await portal.scheduler.change([release]) == [Carried()]
-    assert (await portal.end_of(job_id)).state is JobState.COMPLETED
+    assert (await portal.end_of(job)).state is JobState.COMPLETED
 
 
 async def test_walltime_and_nice_of_running_and_waiting_tasks_change(portal: Portal) -> None:
-    job_id = await portal.submit("sleep 300", array=ArraySpec(expression="0-3%1"))
-    await portal.running(job_id)
-    changes = [ChangeRequest(job_id, SetWalltime(1800)), ChangeRequest(job_id, SetNice(70))]
+    job = await portal.submit("sleep 300", array=ArraySpec(expression="0-3%1"))
+    await portal.running(job)
+    changes = [ChangeRequest(job, SetWalltime(1800)), ChangeRequest(job, SetNice(70))]
     assert await portal.scheduler.change(changes) == [Carried(), Carried()]
-    queue = portal.instance.run("squeue", "--noheader", f"--jobs={job_id}", "--format=%t %l %y")
+    queue = portal.instance.run("squeue", "--noheader", f"--jobs={job.scheduler_job_id}", "--format=%t %l %y")
     assert sorted(queue.splitlines()) == ["PD 30:00 70", "R 30:00 0"]
-    await portal.scheduler.cancel([job_id])
-    await portal.ended(job_id)
-    (late,) = await portal.scheduler.change([ChangeRequest(job_id, SetNice(1))])
+    await portal.scheduler.cancel([job])
+    await portal.ended(job)
+    (late,) = await portal.scheduler.change([ChangeRequest(job, SetNice(1))])
     assert isinstance(late, Refused)
 
 
@@ -147,5 +148,9 @@ async def test_a_burst_is_accepted_in_order_and_at_once(portal: Portal) -> None:
     found = await other.scheduler.find({one.job_id: one.cluster_user for one in submissions})
     await other.scheduler.close()
     assert [found[submission.job_id] for submission in submissions] == outcomes
-    accepted = [outcome for outcome in outcomes if isinstance(outcome, Accepted)]
-    await asyncio.gather(*(portal.ended(outcome.scheduler_job_id) for outcome in accepted))
+    accepted = [
+        JobRef(submission.job_id, outcome.scheduler_job_id, submission.cluster_user)
+        for submission, outcome in zip(submissions, outcomes, strict=True)
+        if isinstance(outcome, Accepted)
+    ]
+    await asyncio.gather(*(portal.ended(job) for job in accepted))

@@ -5,6 +5,7 @@ from uuid import uuid4
 from hpc_portal.app.jobs.context import Tracked
 from hpc_portal.app.jobs.track import _MOST_RUNS, _chunks
 from schedulers.jobstate import JobSnapshot, JobState, TaskSnapshot
+from schedulers.protocol import JobRef
 
 
 def snapshot(runs: int, *, is_closed: bool = True) -> JobSnapshot:
@@ -25,9 +26,9 @@ def test_a_large_array_is_written_in_parts_of_which_only_the_last_closes_it() ->
 
 def test_a_job_that_ended_before_it_was_asked_for_is_followed_no_more() -> None:
     tracked = Tracked()
-    job_id = uuid4()
-    tracked.add({"a": job_id})
-    assert tracked.drop([job_id]) == ["a"]
+    job = JobRef(uuid4(), "1")
+    tracked.add({job.job_id: job})
+    assert tracked.drop([job.job_id]) == [job]
     tracked.replace({})
     assert not tracked.jobs
     assert not tracked.has_fresh
@@ -35,9 +36,10 @@ def test_a_job_that_ended_before_it_was_asked_for_is_followed_no_more() -> None:
 
 def test_a_job_stays_to_be_asked_for_until_what_is_known_of_it_is_written() -> None:
     tracked = Tracked()
-    tracked.add({"a": uuid4()})
+    first, second = JobRef(uuid4(), "1"), JobRef(uuid4(), "2")
+    tracked.add({first.job_id: first})
     asked = tracked.fresh
-    tracked.add({"b": uuid4()})
-    assert asked == {"a"}
+    tracked.add({second.job_id: second})
+    assert asked == {first.job_id}
     tracked.recorded(asked)
-    assert tracked.fresh == {"b"}
+    assert tracked.fresh == {second.job_id}

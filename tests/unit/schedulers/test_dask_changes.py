@@ -22,6 +22,7 @@ from schedulers.protocol import (
     ChangeRequest,
     HoldJob,
     JobChange,
+    JobRef,
     Refused,
     ReleaseJob,
     RequeueJob,
@@ -95,7 +96,7 @@ class Changing(Stage):
         self.store.note(job_id, change)
         if isinstance(change, RequeueJob):
             change = RequeueJob(datetime.fromtimestamp(self.store.requeued_at[job_id], UTC))
-        outcome = change_job(self.foreman, ChangeRequest(str(job_id), change), now=self.now)
+        outcome = change_job(self.foreman, ChangeRequest(JobRef(job_id, str(job_id)), change), now=self.now)
         self.deliver(lose=lose)
         return outcome
 
@@ -118,7 +119,7 @@ def test_a_held_job_is_still_held_after_a_crash() -> None:
     stage.boot()
     stage.plan()
     assert stage.n1.running() == []
-    assert stage.foreman.book.snapshots([str(job_id)], None)[str(job_id)].pending_reason == "JobHeldUser"
+    assert stage.snapshot(job_id).pending_reason == "JobHeldUser"
     stage.ask(job_id, ReleaseJob())
     stage.settle()
     assert stage.states(job_id) == [(0, 0, "COMPLETED")]
@@ -182,7 +183,7 @@ def test_a_requeue_asked_again_leaves_the_new_run_alone() -> None:
     stage.now += 5
     stage.plan()
     stage.hear(stage.n1)
-    request = ChangeRequest(str(job_id), RequeueJob(started_before=asked_at))
+    request = ChangeRequest(JobRef(job_id, str(job_id)), RequeueJob(started_before=asked_at))
     assert change_job(stage.foreman, request, now=stage.now) == Carried()
     stage.deliver()
     assert len(stage.n1.running()) == 1
@@ -281,7 +282,7 @@ def test_a_job_that_is_being_cancelled_or_unknown_is_changed_no_more() -> None:
     stage.start(job_id)
     stage.foreman.cancel([str(job_id)], now=stage.now)
     assert isinstance(stage.ask(job_id, SetWalltime(900)), Refused)
-    unknown = ChangeRequest("unknown", HoldJob())
+    unknown = ChangeRequest(JobRef(job_id, "unknown"), HoldJob())
     assert isinstance(change_job(stage.foreman, unknown, now=stage.now), Refused)
 
 

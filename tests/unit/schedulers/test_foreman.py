@@ -19,7 +19,7 @@ from schedulers.dask.placement import BUDGET
 from schedulers.dask.store import MemoryPlacementStore, Placed, StoredRun
 from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import JobSnapshot, JobState, StateFlag, TaskSnapshot
-from schedulers.protocol import Refused, Submission
+from schedulers.protocol import JobRef, Refused, Submission
 
 T = TypeVar("T")
 MAIN = Partition("main", ("*",), 10**6, 3600, is_default=True)
@@ -166,14 +166,14 @@ class Stage:
 
     def record(self) -> None:
         """The portal observes, and writes what it saw."""
-        seen = self.foreman.book.snapshots(list(self.foreman.book.jobs), self.cursor)
+        seen = self.foreman.book.snapshots(self.refs(), self.cursor)
         self.cursor = self.foreman.book.version
         for job_id, snapshot in seen.items():
             for task in snapshot.tasks:
-                key = UUID(job_id), task.task_index, task.attempt
+                key = job_id, task.task_index, task.attempt
                 placed = self.store.runs.get(key)
                 self.store.record(
-                    UUID(job_id),
+                    job_id,
                     StoredRun(
                         task.task_index,
                         task.attempt,
@@ -201,9 +201,15 @@ class Stage:
         message = "it never came to rest"
         raise AssertionError(message)
 
+    def refs(self) -> dict[UUID, JobRef]:
+        jobs = self.foreman.book.jobs.values()
+        return {job.submission.job_id: JobRef(job.submission.job_id, job.job_id) for job in jobs}
+
+    def snapshot(self, job_id: UUID, *, since: int | None = None) -> JobSnapshot:
+        return self.foreman.book.snapshots({job_id: JobRef(job_id, str(job_id))}, since)[job_id]
+
     def tasks(self, job_id: UUID) -> list[TaskSnapshot]:
-        snapshot = self.foreman.book.snapshots([str(job_id)], None)[str(job_id)]
-        return sorted(snapshot.tasks, key=lambda task: (task.task_index, task.attempt))
+        return sorted(self.snapshot(job_id).tasks, key=lambda task: (task.task_index, task.attempt))
 
     def states(self, job_id: UUID) -> list[tuple[int, int, str]]:
         return [(task.task_index, task.attempt, str(task.state)) for task in self.tasks(job_id)]
@@ -415,12 +421,12 @@ def test_a_node_that_lists_its_runs_while_the_store_writes_gets_nothing_that_doe
 
 def test_a_cancelled_job_whose_placement_was_refused_is_told_to_be_closed() -> None:
     stage = Stage()
-    job_id = str(stage.submit(spec()))
+    job_id = stage.submit(spec())
     placed = stage.foreman.draw_orders({}, now=stage.now)
-    stage.foreman.cancel([job_id], now=stage.now)
+    stage.foreman.cancel([str(job_id)], now=stage.now)
     cursor = stage.foreman.book.version
     stage.foreman.confirm(placed, Placed([]), now=stage.now)
-    assert stage.foreman.book.snapshots([job_id], cursor)[job_id].is_closed
+    assert stage.snapshot(job_id, since=cursor).is_closed
 
 
 @pytest.mark.parametrize("stands", [True, False])
@@ -465,7 +471,7 @@ def test_a_restart_that_nobody_can_pay_for_waits_and_says_why() -> None:
     for _ in range(3):
         stage.plan()
         stage.plan()
-        assert stage.foreman.book.snapshots([str(job_id)], None)[str(job_id)].pending_reason == BUDGET
+        assert stage.snapshot(job_id).pending_reason == BUDGET
         stage.now += 6
     other = stage.submit(spec(name="other"))
     stage.plan()
@@ -566,10 +572,11 @@ def test_observing_from_a_cursor_tells_only_what_changed_since() -> None:
     cursor = stage.foreman.book.version
     node.finish(node.running()[0], stage.now)
     stage.hear(node)
-    (snapshot,) = stage.foreman.book.snapshots([str(job_id)], cursor).values()
+    snapshot = stage.snapshot(job_id, since=cursor)
     assert [(task.task_index, task.state) for task in snapshot.tasks] == [(0, JobState.COMPLETED)]
-    assert stage.foreman.book.snapshots([str(job_id)], stage.foreman.book.version) == {}
-    assert stage.foreman.book.snapshots(["unknown"], None) == {}
+    assert stage.foreman.book.snapshots(stage.refs(), stage.foreman.book.version) == {}
+    unknown = JobRef(uuid4(), "unknown")
+    assert stage.foreman.book.snapshots({unknown.job_id: unknown}, None) == {}
 
 
 POLICY = RequeuePolicy(on_exit_codes=(75,), max_requeues=50)

@@ -9,7 +9,7 @@ from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import JobState, StateFlag
 from schedulers.memory import MemoryScheduler, SubmitScenario
-from schedulers.protocol import Accepted, Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.protocol import Accepted, JobRef, Refused, Submission, SubmitOutcome, Uncertain
 
 
 def submit(memory: MemoryScheduler, **facts: object) -> tuple[UUID, SubmitOutcome]:
@@ -24,7 +24,8 @@ def submit(memory: MemoryScheduler, **facts: object) -> tuple[UUID, SubmitOutcom
 def states(memory: MemoryScheduler, job_id: UUID) -> list[str]:
     found = asyncio.run(memory.find({job_id: "an"}))[job_id]
     assert isinstance(found, Accepted)
-    snapshot = asyncio.run(memory.observe([found.scheduler_job_id])).jobs[found.scheduler_job_id]
+    job = JobRef(job_id, found.scheduler_job_id)
+    snapshot = asyncio.run(memory.observe({job_id: job})).jobs[job_id]
     return [str(task.state) for task in snapshot.tasks]
 
 
@@ -42,9 +43,10 @@ def test_a_walltime_runs_out_at_its_very_instant() -> None:
     memory = MemoryScheduler()
     job_id, _ = submit(memory)
     memory.advance(1000)
-    ((_, usage),) = asyncio.run(memory.usage({"1": job_id})).items()
+    (run,) = asyncio.run(memory.accounted([JobRef(job_id, "1")])).values()
     assert states(memory, job_id) == ["TIMEOUT"]
-    assert usage.elapsed_seconds == 60
+    assert run.usage
+    assert run.usage.elapsed_seconds == 60
 
 
 def test_a_lost_answer_leaves_the_job_and_a_lost_request_does_not() -> None:
@@ -97,6 +99,6 @@ def test_a_requeued_task_says_so() -> None:
     memory = MemoryScheduler()
     job_id, _ = submit(memory, requeue=RequeuePolicy(on_exit_codes=(75,)))
     memory.finish(job_id, exit_code=75)
-    first, second = asyncio.run(memory.observe(["1"])).jobs["1"].tasks
+    first, second = asyncio.run(memory.observe({job_id: JobRef(job_id, "1")})).jobs[job_id].tasks
     assert (first.state, first.flags) == (JobState.FAILED, frozenset({StateFlag.REQUEUED}))
     assert (second.attempt, second.state) == (1, JobState.RUNNING)

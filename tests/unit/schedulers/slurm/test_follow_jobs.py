@@ -7,13 +7,16 @@ from uuid import uuid4
 
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
+from schedulers.protocol import JobRef
 from schedulers.slurm.follow_jobs import CANCELLED_SECONDS, UNEXPLAINED_SECONDS, Book
 from schedulers.slurm.read_jobs import Owner, PastRun, Record
 from schedulers.slurm.read_states import read_state
 from schedulers.slurm.spot_changes import News, States
 from schedulers.slurm.wire import JobStateEntry
 
-AN = Owner(None, "an")
+KEY = uuid4()
+AN = Owner(KEY, "an")
+JOB = JobRef(KEY, "812", "an")
 NOW = datetime(2026, 11, 26, 4, tzinfo=UTC)
 
 
@@ -63,9 +66,12 @@ def past(
 class Following:
     """A book that follows job 812; time passes in `now`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_sure: bool = False) -> None:
         self.book = Book()
-        self.book.follow(["812"])
+        if is_sure:
+            self.book.expect("812", AN)
+        else:
+            self.book.follow({"812": AN})
         self.now = 1000.0
         self.listed = states()
 
@@ -87,7 +93,7 @@ class Following:
         self.book.take_past(wanted or {"812": "812"}, runs, self.listed, now=self.now)
 
     def seen(self, since: int | None = None) -> JobSnapshot | None:
-        return self.book.observe(["812"], since=since).jobs.get("812")
+        return self.book.observe([JOB], since=since).jobs.get(KEY)
 
     def known(self) -> JobSnapshot:
         seen = self.seen()
@@ -159,7 +165,7 @@ def test_slurmdbd_is_asked_ever_less_often_for_what_it_does_not_know() -> None:
             job.account()
     assert 5 < asked < 20
     assert job.seen() is None
-    assert job.book.observe(["812"], since=job.book.version).jobs == {}
+    assert job.book.observe([JOB], since=job.book.version).jobs == {}
 
 
 def test_a_job_unknown_to_both_is_missing_not_ended() -> None:
@@ -259,7 +265,7 @@ def test_tasks_that_we_cancelled_end_as_cancelled_though_they_left_no_record() -
     job = Following()
     rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
     job.look(states(*rest), record("PENDING", index=None))
-    job.book.expect_cancelled("812", ArraySpec(expression="1"), at=NOW)
+    job.book.expect_cancelled(JOB, ArraySpec(expression="1"), at=NOW)
     job.look(states(("812_0", "PENDING", 812)))
     assert ids(job.known().tasks) == [(1, 0, JobState.CANCELLED)]
     assert job.unclear() == set()
@@ -267,7 +273,7 @@ def test_tasks_that_we_cancelled_end_as_cancelled_though_they_left_no_record() -
 
 def test_a_whole_rest_that_we_cancelled_before_it_was_ever_read_ends_as_cancelled() -> None:
     job = Following()
-    job.book.expect_cancelled("812", ArraySpec(expression="2-3"), at=NOW)
+    job.book.expect_cancelled(JOB, ArraySpec(expression="2-3"), at=NOW)
     job.look(states(("812_*", "CANCELLED", 812)), record("CANCELLED", index=None))
     assert ids(job.known().tasks) == [(2, 0, JobState.CANCELLED), (3, 0, JobState.CANCELLED)]
     assert job.known().is_closed
@@ -285,7 +291,7 @@ def test_usage_comes_with_the_end_when_slurmdbd_knows_it_already() -> None:
 def test_an_end_that_was_told_is_not_told_again_for_its_usage() -> None:
     job = Following()
     job.look(states(("812", "COMPLETED", 812)), record("COMPLETED"))
-    cursor = job.book.observe(["812"], since=None).cursor
+    cursor = job.book.observe([JOB], since=None).cursor
     job.account(past(JobState.COMPLETED))
     assert job.seen(since=cursor) is None
 
@@ -299,41 +305,57 @@ def test_slurmctld_speaks_for_the_attempt_that_it_has() -> None:
 
 def test_a_number_that_slurm_gave_to_another_job_tells_nothing_about_ours() -> None:
     job = Following()
-    job.book.expect("812", Owner(None, "binh"))
-    job.look(states(("812", "COMPLETED", 812)), record("COMPLETED"))
+    theirs = replace(record("COMPLETED"), owner=Owner(uuid4(), "binh"))
+    for _ in range(2):
+        job.look(states(("812", "COMPLETED", 812)), theirs)
+        assert job.seen() is None
+    assert job.unclear() == {"812"}  # slurmdbd may know what became of ours
+    job.account(past(JobState.FAILED))
+    assert (ids(job.known().tasks), job.known().is_closed) == ([(0, 0, JobState.FAILED)], True)
+
+
+def test_a_running_job_whose_number_slurm_gave_to_another_is_lost_until_slurmdbd_tells_its_end() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    theirs = replace(record("PENDING"), owner=Owner(None, "an", "other", NOW + timedelta(days=1)))
+    job.book.follow({"812": replace(AN, known_at=NOW)})
+    job.look(states(("812", "PENDING", 812)), theirs)
+    job.account(past(JobState.RUNNING, ended=False))
     assert job.seen() is None
+    job.now += 60
+    job.account(past(JobState.CANCELLED))
+    assert (ids(job.known().tasks), job.known().is_closed) == ([(0, 0, JobState.CANCELLED)], True)
 
 
 def test_a_job_whose_user_changes_its_comment_goes_on_being_followed() -> None:
     job = Following()
-    key, other = uuid4(), uuid4()
-    job.book.expect("812", Owner(key, "an"))
-    first = replace(record("RUNNING"), owner=Owner(key, "an", "sim", NOW))
+    other = uuid4()
+    first = replace(record("RUNNING"), owner=Owner(KEY, "an", "sim", NOW))
     job.look(states(("812", "RUNNING", 812)), first)
     changed = replace(record("COMPLETED"), owner=Owner(other, "an", "sim", NOW))
     job.look(states(("812", "COMPLETED", 812)), changed)
     assert ids(job.known().tasks) == [(0, 0, JobState.COMPLETED)]
     reused = Owner(other, "an", "sim", NOW + timedelta(days=1))
-    owner = job.book.owner_of("812")
-    assert owner
-    assert (owner.key, owner.may_be(reused)) == (key, False)
+    owner = job.book.owner_of(JOB)
+    assert (owner.key, owner.may_be(reused)) == (KEY, False)
 
 
 def test_reasons_are_read_again_a_few_at_a_time_those_not_read_for_longest_first() -> None:
     book = Book()
     jobs = [str(number) for number in range(100)]
-    book.follow(jobs)
+    book.follow({job_id: Owner(uuid4(), "an") for job_id in jobs})
     for place, job_id in enumerate(jobs):
         listed = states((job_id, "PENDING", int(job_id)))
-        waiting = record("PENDING", raw=int(job_id), job=int(job_id))
+        waiting = replace(
+            record("PENDING", raw=int(job_id), job=int(job_id)), owner=book.owners_of([job_id])[job_id]
+        )
         book.take_whole(job_id, [waiting], listed, now=float(place))
     assert book.stale(jobs, now=60.0, after_seconds=10.0, most=3) == ["0", "1", "2"]
     assert book.stale(jobs, now=10.5, after_seconds=10.0, most=16) == ["0"]
 
 
 def test_a_job_of_ours_that_only_waits_is_not_read_before_its_turn() -> None:
-    job = Following()
-    job.book.expect("812", AN)
+    job = Following(is_sure=True)
     assert job.look(states(("812", "PENDING", 812))).whole == set()
     assert (job.known().tasks, job.known().is_closed) == ((), False)
     assert job.book.stale(["812"], now=job.now, after_seconds=10, most=16) == ["812"]
@@ -342,8 +364,7 @@ def test_a_job_of_ours_that_only_waits_is_not_read_before_its_turn() -> None:
 
 
 def test_a_job_of_ours_that_was_put_back_before_it_was_read_lacks_its_first_run() -> None:
-    job = Following()
-    job.book.expect("812", AN)
+    job = Following(is_sure=True)
     job.look(states(("812", "PENDING", 812)))
     job.look(states(("812", "RUNNING", 812)), record("RUNNING", attempt=1))
     assert job.unclear() == {"812"}

@@ -16,6 +16,7 @@ from schedulers.slurm.wire_accounting import AccountedJob
 KEY = "01a2b3c4-0000-7000-8000-000000000001"
 OTHER_COMMENT = f"hpc-portal:{KEY[:-1]}2"
 START = 1_795_664_000
+OURS = {"812": Owner(UUID(KEY), "an")}
 
 
 def at(seconds: int) -> datetime:
@@ -164,7 +165,8 @@ def test_the_attempts_of_a_job_belong_together_whatever_its_comment_was_changed_
         [
             accounted(["COMPLETED"], time=again, comment={"job": OTHER_COMMENT}, restart_cnt=1),
             accounted(["NODE_FAIL"]),
-        ]
+        ],
+        OURS,
     )
     assert [run.attempt for run in runs] == [0, 1]
     assert runs[0].owner.may_be(runs[1].owner)
@@ -176,7 +178,8 @@ def test_a_requeued_attempt_ended_as_its_script_did() -> None:
         [
             accounted(["COMPLETED"], start=20, end=30, restart_cnt=1),
             accounted(["PENDING", "REQUEUED"], batch=script),
-        ][::-1]
+        ][::-1],
+        OURS,
     )
     assert first.run
     assert (first.run.state, first.run.exit_code) == (JobState.FAILED, ExitCode(75))
@@ -187,19 +190,19 @@ def test_a_requeued_attempt_ended_as_its_script_did() -> None:
 
 
 def test_an_attempt_that_its_node_took_down_is_node_fail() -> None:
-    (lost,) = read_past([accounted(["PENDING", "REQUEUED"], failed_node="gpu01")])
+    (lost,) = read_past([accounted(["PENDING", "REQUEUED"], failed_node="gpu01")], OURS)
     assert lost.run
     assert lost.run.state is JobState.NODE_FAIL
 
 
 def test_how_a_requeued_attempt_ended_is_uncertain_until_its_script_is_known() -> None:
-    (early,) = read_past([accounted(["PENDING", "REQUEUED"])])
+    (early,) = read_past([accounted(["PENDING", "REQUEUED"])], OURS)
     assert not early.is_certain
 
 
 def test_without_restart_counts_the_order_of_submission_counts() -> None:
     later = {"submission": START + 100, "start": START + 130, "end": START + 140, "elapsed": 10}
-    runs = read_past([accounted(["COMPLETED"], time=later), accounted(["NODE_FAIL"])])
+    runs = read_past([accounted(["COMPLETED"], time=later), accounted(["NODE_FAIL"])], OURS)
     assert [(run.attempt, run.run and run.run.state) for run in runs] == [
         (0, JobState.NODE_FAIL),
         (1, JobState.COMPLETED),
@@ -211,7 +214,7 @@ def test_without_restart_counts_the_order_of_submission_counts() -> None:
 def test_an_older_job_with_the_same_number_is_left_out() -> None:
     old = accounted(["COMPLETED"], comment={"job": f"hpc-portal:{KEY[:-1]}9"})
     later = {"submission": START + 100, "start": START + 130, "end": START + 140, "elapsed": 10}
-    (run,) = read_past([old, accounted(["FAILED"], time=later)])
+    (run,) = read_past([old, accounted(["FAILED"], time=later)], OURS)
     assert (run.attempt, run.run and run.run.state) == (0, JobState.FAILED)
 
 
@@ -222,31 +225,32 @@ def test_a_newer_job_with_the_same_number_is_left_out_where_it_is_known_which_on
         accounted(["FAILED"], restart_cnt=1),
     )
     other = accounted(["COMPLETED"], time=later, comment={"job": OTHER_COMMENT})
-    runs = read_past([requeued, ended, other], keys={"812": UUID(KEY)})
+    runs = read_past([requeued, ended, other], OURS)
     assert [(run.attempt, run.run and run.run.state) for run in runs] == [
         (0, JobState.NODE_FAIL),
         (1, JobState.FAILED),
     ]
-    (run,) = read_past([requeued, ended, other], keys={"812": UUID(int=5)})
+    theirs = {"812": Owner(UUID(OTHER_COMMENT.removeprefix("hpc-portal:")), "an")}
+    (run,) = read_past([requeued, ended, other], theirs)
     assert (run.attempt, run.run and run.run.state) == (0, JobState.COMPLETED)
 
 
 def test_the_attempts_of_a_job_belong_together_before_slurmdbd_has_the_last_ones_comment() -> None:
     again = {"submission": START + 100, "start": 0, "end": 0, "elapsed": 0}
     waits = accounted(["PENDING"], time=again, comment={"job": ""}, restart_cnt=1)
-    first, second = read_past([waits, accounted(["PENDING", "REQUEUED"], failed_node="gpu01")])
+    first, second = read_past([waits, accounted(["PENDING", "REQUEUED"], failed_node="gpu01")], OURS)
     assert (first.attempt, first.has_ended) == (0, True)
     assert (second.attempt, second.has_ended) == (1, False)
 
 
 def test_a_record_without_an_end_has_not_ended() -> None:
-    (run,) = read_past([accounted(["RUNNING"], end=None)])
+    (run,) = read_past([accounted(["RUNNING"], end=None)], OURS)
     assert (run.has_ended, run.run) == (False, None)
 
 
 def test_the_signal_of_a_cancelled_run_is_its_scripts() -> None:
     script = {"state": ["CANCELLED"], "exit_code": exit_with(signal=15)}
-    (run,) = read_past([accounted(["CANCELLED"], batch=script)])
+    (run,) = read_past([accounted(["CANCELLED"], batch=script)], OURS)
     assert run.run
     assert run.run.exit_code == ExitCode(0, 15)
 
@@ -271,7 +275,7 @@ def test_usage_counts_what_was_allocated_and_at_least_a_second() -> None:
             "consumed": {"max": [{"type": "fs", "name": "disk", "count": 9 * 1024**2}]},
         },
     }
-    (run,) = read_past([accounted(["COMPLETED"], end=0, tres={"allocated": allocated}, batch=script)])
+    (run,) = read_past([accounted(["COMPLETED"], end=0, tres={"allocated": allocated}, batch=script)], OURS)
     assert run.run
     usage = run.run.usage
     assert usage
@@ -288,10 +292,10 @@ def test_usage_counts_what_was_allocated_and_at_least_a_second() -> None:
 
 
 def test_what_never_started_used_nothing() -> None:
-    (run,) = read_past([accounted(["DEADLINE"], start=None)])
+    (run,) = read_past([accounted(["DEADLINE"], start=None)], OURS)
     assert run.run
     assert run.run.usage
     assert (run.run.usage.started_at, run.run.usage.elapsed_seconds) == (None, 0)
     assert run.run.usage.allocated_tres == {}
-    (cancelled,) = read_past([accounted(["CANCELLED"], start=None)])
+    (cancelled,) = read_past([accounted(["CANCELLED"], start=None)], OURS)
     assert (cancelled.has_ended, cancelled.run) == (True, None)

@@ -9,15 +9,17 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from schedulers.errors import SchedulerRefused, SchedulerUnavailable, SubmitUncertain
 from schedulers.jobspec import JobSpec
 from schedulers.protocol import Accepted, Refused, Submission, Uncertain
-from schedulers.slurm.backend import SlurmScheduler
+from schedulers.slurm.backend import UNREADABLE, SlurmScheduler
 from schedulers.slurm.client import SlurmClient, SubmittedJob
 from schedulers.slurm.find_jobs import find_jobs
 from schedulers.slurm.submit_jobs import Submitter
 from schedulers.slurm.translate import comment_of
+from schedulers.slurm.versions import Record
 from schedulers.slurm.wire import SlurmJob
 from schedulers.slurm.wire_accounting import AccountedJob
 
@@ -35,6 +37,7 @@ class Slurm:
     def __init__(self) -> None:
         self.jobs_there: list[SlurmJob] = []
         self.accounted: list[AccountedJob] = []
+        self.unreadable: list[Record] = []
         self.cancelled: list[str] = []
         self.windows: list[tuple[datetime, datetime]] = []
         self.calls: Counter[str] = Counter()
@@ -68,15 +71,17 @@ class Slurm:
             raise self.look_problem
         return [job for job in self.jobs_there if str(job.job_id) == job_id]
 
-    async def job_marks(self) -> list[SlurmJob]:
+    async def job_marks(self) -> tuple[list[SlurmJob], list[Record]]:
         self.calls["jobs"] += 1
-        return self.jobs_there
+        return self.jobs_there, self.unreadable
 
-    async def accounted_marks(self, *, start: datetime, end: datetime) -> list[AccountedJob]:
+    async def accounted_marks(
+        self, *, start: datetime, end: datetime
+    ) -> tuple[list[AccountedJob], list[Record]]:
         if not self.is_accounting_up:
             raise SchedulerUnavailable("slurmdbd is down")
         self.windows.append((start, end))
-        return [job for job in self.accounted if job.time.start and start <= job.time.start < end]
+        return [job for job in self.accounted if job.time.start and start <= job.time.start < end], []
 
     async def cancel(self, job_ids: Sequence[str], *, user: str | None) -> None:
         self.calls[f"cancel as {user}"] += 1
@@ -195,8 +200,8 @@ async def test_a_request_without_an_answer_is_not_repeated_while_it_may_still_ar
     slurm.problems.clear()
     (again,) = await backend.submit([job])
     assert isinstance(again, Uncertain)
-    with pytest.raises(SchedulerUnavailable):
-        await backend.find({job.job_id: "an"})
+    found = await backend.find({job.job_id: "an"})
+    assert isinstance(found[job.job_id], Uncertain)
     assert slurm.calls["submit"] == 1
     backend._submitter._quiet_seconds = 0.0
     assert await backend.submit([job]) == [Accepted("1")]
@@ -210,8 +215,8 @@ async def test_a_job_whose_answer_got_lost_is_missed_twice_before_anybody_says_t
     taken, lost = submission(), submission()
     users = {taken.job_id: "an", lost.job_id: "an"}
     await backend.submit([taken, lost])
-    with pytest.raises(SchedulerUnavailable):
-        await backend.find(users)
+    found = await backend.find(users)
+    assert [isinstance(one, Uncertain) for one in found.values()] == [True, True]
     slurm.jobs_there.append(slurm_job(1, comment_of(taken.job_id)))  # slurmctld took its time
     assert await backend.find(users) == {taken.job_id: Accepted("1")}
     slurm.problems.clear()
@@ -238,21 +243,32 @@ async def test_a_job_that_is_there_twice_runs_once() -> None:
     assert slurm.cancelled == ["9"]
 
 
-async def test_a_job_of_another_user_with_our_key_is_neither_taken_nor_cancelled_nor_sent_beside() -> None:
+async def test_a_job_of_another_user_with_our_key_is_not_taken_nor_cancelled_and_holds_nothing_up() -> None:
     slurm = Slurm()
     ours, forged = submission(), submission()
     slurm.jobs_there = [
         slurm_job(3, comment_of(ours.job_id), "mallory"),
         slurm_job(7, comment_of(ours.job_id)),
-        slurm_job(4, comment_of(forged.job_id), "mallory"),
+        slurm_job(2, comment_of(forged.job_id), "mallory"),
     ]
     backend = SlurmScheduler("danang", slurm.as_client())
-    found = await backend.find({ours.job_id: "an", forged.job_id: "an"})
-    assert found[ours.job_id] == Accepted("7")
-    in_doubt = found[forged.job_id]
-    assert isinstance(in_doubt, Uncertain)
-    assert "mallory" in in_doubt.problem
+    users = {ours.job_id: "an", forged.job_id: "an"}
+    with capture_logs() as logs:
+        assert await backend.find(users) == {ours.job_id: Accepted("7")}
+        assert await backend.find(users) == {ours.job_id: Accepted("7")}
+    assert [log["event"] for log in logs].count("slurm.key_of_another_user") == 2  # one for each job
+    assert await backend.submit([forged]) == [Accepted("4")]
     assert slurm.cancelled == []
+
+
+async def test_a_record_that_cannot_be_read_leaves_only_its_own_job_in_doubt() -> None:
+    slurm = Slurm()
+    unreadable, known, missing = submission(), submission(), submission()
+    slurm.jobs_there = [slurm_job(7, comment_of(known.job_id))]
+    slurm.unreadable = [{"job_id": 8, "comment": {"text": comment_of(unreadable.job_id)}}]
+    backend = SlurmScheduler("danang", slurm.as_client())
+    found = await backend.find(dict.fromkeys([unreadable.job_id, known.job_id, missing.job_id], "an"))
+    assert found == {known.job_id: Accepted("7"), unreadable.job_id: Uncertain(UNREADABLE)}
 
 
 async def test_a_job_that_ended_is_found_in_slurmdbd_behind_another_users_with_its_key() -> None:
@@ -304,10 +320,7 @@ async def test_a_job_that_left_slurmctlds_memory_is_found_in_slurmdbd() -> None:
     slurm.accounted = [AccountedJob.model_validate({**one, "time": started}) for one in facts]
     users = dict.fromkeys([by_comment, by_folder, theirs], "an")
     found = await find_jobs(slurm.as_client(), users, lookback=timedelta(days=2))
-    assert {key: [job.scheduler_job_id for job in jobs] for key, jobs in found.items()} == {
-        by_comment: ["5"],
-        by_folder: ["6"],
-    }
+    assert found.ours == {by_comment: ["5"], by_folder: ["6"]}
 
 
 async def test_a_repeat_of_a_job_within_one_batch_is_the_same_job() -> None:

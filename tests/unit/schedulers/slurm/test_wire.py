@@ -4,8 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schedulers.errors import SchedulerUnavailable
-from schedulers.slurm.dialect import read_models, require_models
+from schedulers.slurm.dialect import read_models, sort_out
 from schedulers.slurm.wire import JobMark, SlurmJob, Unlimited, read_instant, read_number
 from schedulers.slurm.wire_accounting import AccountedJob, SlurmQos
 
@@ -54,11 +53,11 @@ def test_a_record_that_cannot_be_read_is_left_out_and_spoils_no_other() -> None:
     ]
 
 
-def test_nothing_is_concluded_from_records_of_which_one_cannot_be_read() -> None:
+def test_records_that_cannot_be_read_are_told_apart_and_not_dropped() -> None:
     unreadable_elsewhere = {"job_id": 1, "comment": "hpc-portal:x", "restart_cnt": "a few"}
-    assert [mark.comment for mark in require_models(JobMark, [unreadable_elsewhere])] == ["hpc-portal:x"]
-    with pytest.raises(SchedulerUnavailable):
-        require_models(JobMark, [unreadable_elsewhere, {"job_id": 2, "comment": {"new": "shape"}}])
+    unreadable: dict[str, object] = {"job_id": 2, "comment": {"new": "shape"}}
+    marks, left = sort_out(JobMark, [unreadable_elsewhere, unreadable])
+    assert ([mark.comment for mark in marks], left) == (["hpc-portal:x"], [unreadable])
 
 
 def test_fields_that_are_new_null_or_missing_break_nothing() -> None:
