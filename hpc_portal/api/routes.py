@@ -10,6 +10,7 @@ from hpc_portal.api import (
     job_changes,
     job_files,
     jobs,
+    limits,
     mirror,
     notices,
     prices,
@@ -23,7 +24,7 @@ from hpc_portal.api import (
 
 _MODULES = (
     *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
-    *(administration, accounting, audit, catalogue, mirror, notices, prices, reports, requests),
+    *(administration, accounting, audit, catalogue, limits, mirror, notices, prices, reports, requests),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 
