@@ -33,6 +33,7 @@ _SOURCES = (
     ("hpc_portal/app/jobs", "*.py", "python"),
     ("hpc_portal/app/external", "*.py", "python"),
     ("hpc_portal/app/files", "*.py", "python"),
+    ("hpc_portal/app/reports", "*.py", "python"),
     ("hpc_portal/app/requests", "*.py", "python"),
 )
 

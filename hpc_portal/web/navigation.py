@@ -49,6 +49,7 @@ ENTRIES = (
         needs=Action.AUDIT,
         everywhere=True,
     ),
+    Entry("/reports", "chart-bar", N_("Reports"), Group.BUDGET),
     Entry(
         "/admin/projects",
         "building",

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 
 from hpc_portal.app.errors import InvalidEntry, Problem
 from schedulers.units import CITY_TIME
+from workloads.template import N_
 
 LONGEST_DAYS = 5 * 366
 
@@ -36,10 +37,10 @@ def period(since: date | None, last: date | None, *, now: datetime) -> Period:
     end = last or months_before(local_day(now), -1) - timedelta(days=1)
     begin = since or months_before(end, 2)
     if begin > end:
-        text = "must not be before the first day, %(since)s"
+        text = N_("must not be before the first day, %(since)s")
         raise InvalidEntry([Problem("last", text, {"since": begin.isoformat()})])
     if (end - begin).days >= LONGEST_DAYS:
-        text = "must be at most %(days)s days before the last one, %(last)s"
+        text = N_("must be at most %(days)s days before the last one, %(last)s")
         raise InvalidEntry([Problem("since", text, {"days": LONGEST_DAYS, "last": end.isoformat()})])
     return Period(begin, end)
 
@@ -66,4 +67,19 @@ def parse_month(text: str, field: str = "month") -> date:
         return date(int(year), int(month), 1)
     except ValueError:
         problem = Problem(field, "%(text)s is no month such as 2026-11", {"text": repr(text[:20])})
+        raise InvalidEntry([problem]) from None
+
+
+def parse_day(text: str, field: str) -> date | None:
+    """`2026-11-26`; None for nothing.
+
+    Raises:
+        InvalidEntry: it is no day.
+    """
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        problem = Problem(field, "%(text)s is no day such as 2026-11-26", {"text": repr(text[:20])})
         raise InvalidEntry([problem]) from None

@@ -19,6 +19,7 @@ from hpc_portal.app.reports.scope import (
     visible_tenants,
 )
 from quotas.usage_report import Dimension, Usage, usage_totals
+from workloads.template import N_
 
 MOST_DIMENSIONS = 3
 MOST_DAYS_BY_DAY = 400
@@ -78,7 +79,7 @@ def report_usage(connection: Connection, actor: Actor, query: UsageQuery) -> Usa
         where=_where(connection, tenants, query.where),
     )
     if len(found) > MOST_ROWS:
-        text = "gives %(rows)s lines; at most %(most)s are shown. Ask for fewer days or fewer respects"
+        text = N_("gives %(rows)s lines; at most %(most)s are shown. Ask for fewer days or fewer respects")
         raise InvalidEntry([Problem("by", text, {"rows": len(found), "most": MOST_ROWS})])
     people = names_of_people(
         connection, {one.of[Dimension.USER] for one in found if Dimension.USER in one.of}
@@ -97,10 +98,10 @@ def add_up(rows: Sequence[UsageRow]) -> Usage:
 
 def _require_answerable(query: UsageQuery) -> None:
     if len(set(query.by)) != len(query.by) or len(query.by) > MOST_DIMENSIONS:
-        text = "must name at most %(most)s different respects"
+        text = N_("must name at most %(most)s different respects")
         raise InvalidEntry([Problem("by", text, {"most": MOST_DIMENSIONS})])
     if Dimension.DAY in query.by and query.period.days > MOST_DAYS_BY_DAY:
-        text = "day by day, at most %(most)s days are shown. Ask by month, or for fewer days"
+        text = N_("day by day, at most %(most)s days are shown. Ask by month, or for fewer days")
         raise InvalidEntry([Problem("since", text, {"most": MOST_DAYS_BY_DAY})])
 
 

@@ -1,0 +1,92 @@
+"""A report's document as a page: its tables in words, a chart above the first, and links to its files."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from fastapi import Request
+from starlette.responses import Response
+
+from hpc_portal.app.reports.document import Document, Edition, Table
+from hpc_portal.app.reports.written import write
+from hpc_portal.report_files import Form, download
+from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_chart import Chart, chart_of
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTable:
+    """A table whose every cell is text."""
+
+    key: str
+    title: str
+    note: str
+    heads: list[tuple[str, bool]]
+    """Each with whether it is above numbers."""
+    rows: list[list[str]]
+    total: list[str] | None
+    chart: Chart | None
+
+
+def edition_for(request: Request) -> Edition:
+    """In the reader's language, of this moment."""
+    services = request.app.state.services
+    return Edition(pages_of(request).language(request).code, services.clock.now())
+
+
+def answer(
+    request: Request,
+    document: Document,
+    template: str,
+    facts: Mapping[str, object] | None = None,
+    *,
+    measure: str = "",
+) -> Response:
+    """The page, or the file that the address asks for with `format`.
+
+    Args:
+        request: what was asked.
+        document: the report.
+        template: extends `reports/report.html`.
+        facts: more for the template.
+        measure: the column that the chart shows.
+    """
+    wanted = request.query_params.get("format", "")
+    if wanted in set(Form):
+        table = request.query_params.get("table", "")
+        return download(document, Form(wanted), table=table, with_mark=wanted == Form.CSV)
+    language = document.edition.language
+    tables = [
+        _show(table, language, measure if number == 0 else "") for number, table in enumerate(document.tables)
+    ]
+    shown = {"document": document, "tables": tables, "file_links": _file_links(request, document)}
+    return pages_of(request).render(request, template, {**shown, **(facts or {})})
+
+
+def _show(table: Table, language: str, measure: str) -> ShownTable:
+    readable = table.for_people()
+    return ShownTable(
+        key=table.key,
+        title=table.title,
+        note=table.note,
+        heads=[(column.title, column.is_number) for column in readable.columns],
+        rows=[[write(cell, language) for cell in row] for row in readable.rows],
+        total=None if readable.total is None else [write(cell, language) for cell in readable.total],
+        chart=chart_of(table, measure, language) if measure else None,
+    )
+
+
+def _file_links(request: Request, document: Document) -> list[tuple[str, str]]:
+    """Names and addresses: the page's own with a format; a CSV for each table."""
+    asked = [pair for pair in request.query_params.multi_items() if pair[0] not in {"format", "table"}]
+
+    def link(form: Form, table: str = "") -> str:
+        more = [("format", form.value), *([("table", table)] if table else [])]
+        return f"{request.url.path}?{urlencode([*asked, *more])}"
+
+    several = len(document.tables) > 1
+    sheets = [
+        (f"CSV: {table.title}" if several else "CSV", link(Form.CSV, table.key if several else ""))
+        for table in document.tables
+    ]
+    return [("PDF", link(Form.PDF)), ("Excel", link(Form.XLSX)), *sheets]
