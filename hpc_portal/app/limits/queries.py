@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 from sqlmodel import col
 
 from hpc_portal.app import permissions
@@ -157,25 +157,17 @@ class SetLimit:
 def set_limits(connection: Connection, actor: Actor) -> list[SetLimit]:
     """Every limit that the actor may see: all, or those of their organisations, projects and own person."""
     rows = connection.execute(select(table_of(QuotaLimit))).all()
-    organisations = dict(
-        connection.execute(
-            select(col(Organisation.id), col(Organisation.slug)).where(
-                permissions.visible_organisations(actor)
-            )
-        )
-        .tuples()
-        .all()
+    organisations = _names(
+        connection,
+        select(col(Organisation.id), col(Organisation.slug)).where(permissions.visible_organisations(actor)),
     )
-    projects = dict(
-        connection.execute(
-            select(col(Project.id), col(Project.account)).where(permissions.visible_projects(actor))
-        )
-        .tuples()
-        .all()
+    projects = _names(
+        connection,
+        select(col(Project.id), col(Project.account)).where(permissions.visible_projects(actor)),
     )
+    people = _names(connection, select(col(User.id), col(User.username)))
     sees_all = permissions.may(actor, Action.VIEW)
     led = {key for key in projects if _leads(actor, key)}
-    people = dict(connection.execute(select(col(User.id), col(User.username))).tuples().all())
     found = []
     for row in rows:
         is_default = row.owner_id == EVERYBODY
@@ -217,6 +209,10 @@ def set_limits(connection: Connection, actor: Actor) -> list[SetLimit]:
             one.gpu_type,
         ),
     )
+
+
+def _names(connection: Connection, query: Select[UUID, str]) -> dict[UUID, str]:
+    return {found: name for found, name in connection.execute(query)}  # noqa: C416 - rows are no plain pairs
 
 
 def _leads(actor: Actor, project_id: UUID) -> bool:
