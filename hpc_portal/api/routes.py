@@ -7,6 +7,8 @@ from hpc_portal.api import (
     administration,
     audit,
     catalogue,
+    classes,
+    invitations,
     job_changes,
     job_files,
     jobs,
@@ -20,11 +22,13 @@ from hpc_portal.api import (
     scripts,
     sign_in,
     streams,
+    tenants,
 )
 
 _MODULES = (
     *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
     *(administration, accounting, audit, catalogue, limits, mirror, notices, prices, reports, requests),
+    *(tenants, invitations, classes),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

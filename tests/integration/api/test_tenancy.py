@@ -30,6 +30,9 @@ from hpc_portal.app.requests.draft import draft_request
 from hpc_portal.app.requests.submit import submit_request
 from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, User
+from hpc_portal.app.tenants.invite import Invitees, invite
+from hpc_portal.app.tenants.make_class import NewClass, make_class
+from hpc_portal.app.tenants.seats import Share
 from hpc_portal.auth.sessions import open_session
 from tests.integration.api.conftest import Portal
 from tests.small_city import GRANTED_AT
@@ -37,7 +40,14 @@ from tests.small_city import GRANTED_AT
 SECRETS = ("skywalker", "TOP-SECRET", "Chips first silicon", "Chips JSC", "Chips-Member", "Chips-Lead")
 """Names and contents of the first tenant that no request of these tests mentions."""
 
-PUBLIC_PARAMETERS = {"name": "script", "code": "en", "cluster": "memory", "month": "2026-11", "kind": "runs"}
+PUBLIC_PARAMETERS = {
+    "secret": "guessed",
+    "name": "script",
+    "code": "en",
+    "cluster": "memory",
+    "month": "2026-11",
+    "kind": "runs",
+}
 """Path parameters that name nothing of a tenant."""
 
 PUBLIC_API = {
@@ -45,7 +55,9 @@ PUBLIC_API = {
     ("GET", "/api/openapi.json"),
     ("GET", "/api/v1/open-data"),
 }
-PUBLIC_PAGES = re.compile(r"^/(sign-in|open-data|language/|theme/|static|healthz|readyz|favicon)")
+PUBLIC_PAGES = re.compile(
+    r"^/(invitations/|sign-in|open-data|language/|theme/|static|healthz|readyz|favicon)"
+)
 """What a stranger may call."""
 
 BODIES: dict[str, Any] = {
@@ -71,6 +83,19 @@ BODIES: dict[str, Any] = {
     "/api/v1/users/{username}/clusters/{cluster}": {"cluster_user": "mine", "uid": 5001},
     "/api/v1/organisations": {"slug": "mine", "name": "Mine", "kind": "startup"},
     "/api/v1/organisations/{slug}/members/{username}": {"role": "manager"},
+    "/api/v1/organisations/{slug}/state": {"state": "suspended", "reason": "mine"},
+    "/api/v1/organisations/{slug}/hand-over": {"successor": "rivals-lead", "former": "chips-lead"},
+    "/api/v1/organisations/{slug}/invitations": {"emails": ["a@b.vn"], "role": "manager"},
+    "/api/v1/projects/{account}/state": {"state": "closed", "reason": "mine", "jobs": "cancel_all"},
+    "/api/v1/projects/{account}/hand-over": {"successor": "rivals-lead", "former": "chips-lead"},
+    "/api/v1/projects/{account}/invitations": {"emails": ["a@b.vn"], "role": "lead"},
+    "/api/v1/invitations/accept": {"secret": "guessed"},
+    "/api/v1/projects/{account}/classes": {"name": "Mine", "students": [{"student": "chips-member"}]},
+    "/api/v1/classes/{class_id}/students": {"students": [{"student": "a@b.vn"}], "each": {"VND": 1}},
+    "/api/v1/classes/{class_id}/students/{account}/give": {"lines": {"VND": 1}},
+    "/api/v1/classes/{class_id}/students/{account}/take": {},
+    "/api/v1/classes/{class_id}/students/{account}/remove": {},
+    "/api/v1/classes/{class_id}/end": {"jobs": "cancel_all"},
     "/api/v1/scripts/translate": {"script": "#!/bin/sh\n#SBATCH --account=chips\n"},
     "/api/v1/requests": {"project": "chips", "lines": {"VND": 1}},
     "/api/v1/requests/from-shortage": {"project": "chips", "asset": "VND", "missing": 1},
@@ -147,6 +172,7 @@ def victim(portal: Portal) -> Victim:
     (home / f"slurm-{job_id}.out").write_text("skywalker: TOP-SECRET\n")
     token = issue_token(services, member, name="skywalker token")
     request_id, attachment_id = _ask_for_quota(portal)
+    invitation_id, class_id = _make_a_class(portal)
     parameters = {
         "job_id": job_id,
         "account": "chips",
@@ -154,10 +180,20 @@ def victim(portal: Portal) -> Victim:
         "username": "chips-member",
         "token_id": str(token.id),
         "path": "top.v",
+        "invitation_id": str(invitation_id),
+        "class_id": str(class_id),
         "request_id": str(request_id),
         "attachment_id": str(attachment_id),
     }
     return Victim(job_id, parameters)
+
+
+def _make_a_class(portal: Portal) -> tuple[UUID, UUID]:
+    """An open invitation, and a class."""
+    services, lead = portal.city.services, portal.city.chips.lead
+    (invited,) = invite(services, lead, Invitees(["skywalker@x.vn"], "member", project="chips"))
+    wanted = NewClass("chips", "skywalker course", [Share("chips-member", {"VND": 1000})])
+    return invited.id, make_class(services, lead, wanted, key="tenancy").id
 
 
 def _ask_for_quota(portal: Portal) -> tuple[UUID, UUID]:
