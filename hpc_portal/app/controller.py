@@ -18,6 +18,8 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from hpc_portal.app import cluster_views, leases, outages
+from hpc_portal.app.accounting.check_step import CHECK_SECONDS, CheckBooksStep
+from hpc_portal.app.budgets.budget_step import BUDGET_SECONDS, BudgetStep
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.cancel import CancelStep
@@ -32,8 +34,10 @@ from hpc_portal.app.leases import HeldLease, LeaseLost
 from hpc_portal.app.loops import Loop, run_loop
 from hpc_portal.app.mirror.in_force import BudgetsInForce
 from hpc_portal.app.outages import OutageWatch
+from hpc_portal.app.reports.watch_capacity import WATCH_SECONDS, WatchCapacityStep
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.tables import ClusterPart
+from hpc_portal.app.tenants.tenant_step import TENANT_SECONDS, TenantStep
 from hpc_portal.app.wake import WakeListener
 from schedulers.errors import SchedulerUnavailable
 from schedulers.protocol import Feature, Scheduler
@@ -150,7 +154,7 @@ async def _serve(
     )
     parts.attach(context)
     watch = OutageWatch(context)
-    loops = _loops(context, watch, parts.settings.track_interval_seconds)
+    loops = _loops(context, watch, parts.settings.track_interval_seconds, stop)
     try:
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(_keep_lease(parts, lease))]
@@ -163,7 +167,7 @@ async def _serve(
             await asyncio.gather(
                 *(
                     group.create_task(run_loop(loop, stop), name=loop.name)
-                    for loop in (*loops.all, *_correction(context), *parts.more_loops(context))
+                    for loop in (*loops.all, *_slow_loops(context), *parts.more_loops(context))
                 )
             )
             for helper in helpers:
@@ -188,13 +192,13 @@ class _Loops:
         return self.dispatch, self.cancel, self.change, self.track, self.settle, self.report
 
 
-def _loops(context: ControllerContext, watch: OutageWatch, interval: float) -> _Loops:
+def _loops(context: ControllerContext, watch: OutageWatch, interval: float, stop: asyncio.Event) -> _Loops:
     """The loops of one turn, waking each other."""
     tracker = Tracker()
 
     async def dispatch() -> bool:
         has_more = await resolve_dependencies(context)
-        has_more |= await dispatch_once(context)
+        has_more |= await dispatch_once(context, stop)
         if await give_up_hopeless(context):
             loops.cancel.wake.set()
         if context.tracked.has_fresh:
@@ -243,6 +247,15 @@ def _correction(context: ControllerContext) -> Sequence[Loop]:
         return ()
     step = CorrectStep(context)
     return (Loop("correct", step, _CORRECT_EVERY_SECONDS, rest_seconds=_CORRECT_REST_SECONDS),)
+
+
+def _slow_loops(context: ControllerContext) -> Sequence[Loop]:
+    """What has no hurry and wakes nobody."""
+    watch = Loop("watch_capacity", WatchCapacityStep(context), WATCH_SECONDS)
+    books = Loop("check_books", CheckBooksStep(context), CHECK_SECONDS)
+    budgets = Loop("budgets", BudgetStep(context), BUDGET_SECONDS)
+    tenants = Loop("tenants", TenantStep(context), TENANT_SECONDS)
+    return (*_correction(context), watch, books, budgets, tenants)
 
 
 async def _report_cluster(context: ControllerContext) -> None:

@@ -18,6 +18,7 @@
     ├── NobodyLeads                a project or organisation would be left without anybody who leads it
     ├── ClassEnded                 the class is over, and what was left went back to the course
     ├── RequestNotOpen             a request for quota stands where that cannot be done with it any more
+    ├── RefundCaseRefused          a refund cannot be asked for, withdrawn or decided so, as things stand
     ├── DiscrepancyDecided         somebody explained or resolved it in the meantime
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
     └── WrongCredentials           sign-in failed; does not say which part was wrong
@@ -228,3 +229,12 @@ class WrongCredentials(PortalError):
 
     def __init__(self) -> None:
         super().__init__("The user name or the password is wrong.")
+
+
+class RefundCaseRefused(PortalError):
+    """A refund case cannot be raised, withdrawn or decided so, as things stand now."""
+
+    def __init__(self, job_id: object, why: str) -> None:
+        super().__init__(f"No refund of job {job_id} now. {why}")
+        self.job_id = str(job_id)
+        self.why = why

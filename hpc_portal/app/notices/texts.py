@@ -25,6 +25,8 @@ class NoticeText:
 
 
 _REQUEST = "/requests/{request_id}"
+_JOB = "/jobs/{job_id}"
+_QUOTA = "/quota"
 
 TEXTS: Mapping[NoticeKind, NoticeText] = {
     NoticeKind.REQUEST_SUBMITTED: NoticeText(
@@ -159,6 +161,109 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
             "keep the old ones.",
         ),
         path="/prices",
+    ),
+    NoticeKind.REFUND_RAISED: NoticeText(
+        vi=Words(
+            "Đề nghị hoàn phí cho tác vụ %(job)s",
+            "%(by)s (dự án %(project)s) đề nghị hoàn %(percent)s%% chi phí. Lý do: %(reason)s",
+        ),
+        en=Words(
+            "A refund is asked for job %(job)s",
+            "%(by)s (project %(project)s) asks to get back %(percent)s%% of the charge. Why: %(reason)s",
+        ),
+        path="/refunds",
+    ),
+    NoticeKind.REFUND_APPROVED: NoticeText(
+        vi=Words("Đã hoàn phí cho tác vụ %(job)s", "Đã hoàn %(percent)s%%: %(lines)s. %(reason)s"),
+        en=Words("Job %(job)s was refunded", "%(percent)s%% came back: %(lines)s. %(reason)s"),
+        path=_JOB,
+    ),
+    NoticeKind.REFUND_PARTLY_APPROVED: NoticeText(
+        vi=Words(
+            "Đã hoàn một phần phí cho tác vụ %(job)s", "Đã hoàn %(percent)s%%: %(lines)s. Lý do: %(reason)s"
+        ),
+        en=Words("Job %(job)s was refunded partly", "%(percent)s%% came back: %(lines)s. Why: %(reason)s"),
+        path=_JOB,
+    ),
+    NoticeKind.REFUND_DENIED: NoticeText(
+        vi=Words("Không hoàn phí cho tác vụ %(job)s", "Lý do: %(reason)s"),
+        en=Words("Job %(job)s is not refunded", "Why: %(reason)s"),
+        path=_JOB,
+    ),
+    NoticeKind.ALLOCATION_SUSPENDED: NoticeText(
+        vi=Words(
+            "Một hạn mức của %(project)s bị tạm ngừng",
+            "Không trả cho tác vụ mới; tác vụ đã giữ ngân sách vẫn chạy hết. Lý do: %(reason)s",
+        ),
+        en=Words(
+            "A budget of %(project)s is suspended",
+            "It pays for no new job; jobs that hold a part of it run to their end. Why: %(reason)s",
+        ),
+        path=_QUOTA,
+    ),
+    NoticeKind.ALLOCATION_RESUMED: NoticeText(
+        vi=Words("Một hạn mức của %(project)s dùng lại được", "%(reason)s"),
+        en=Words("A budget of %(project)s can be used again", "%(reason)s"),
+        path=_QUOTA,
+    ),
+    NoticeKind.ALLOCATION_CLOSED: NoticeText(
+        vi=Words("Một hạn mức của %(project)s đã đóng", "Lý do: %(reason)s"),
+        en=Words("A budget of %(project)s was closed", "Why: %(reason)s"),
+        path=_QUOTA,
+    ),
+    NoticeKind.ALLOCATION_INCREASED: NoticeText(
+        vi=Words("Hạn mức của %(project)s được tăng", "Thêm %(lines)s. %(reason)s"),
+        en=Words("A budget of %(project)s was increased", "%(lines)s more. %(reason)s"),
+        path=_QUOTA,
+    ),
+    NoticeKind.ALLOCATION_REDUCED: NoticeText(
+        vi=Words("Hạn mức của %(project)s bị giảm", "Thu lại %(lines)s chưa dùng. Lý do: %(reason)s"),
+        en=Words(
+            "A budget of %(project)s was reduced", "%(lines)s, not used, were taken back. Why: %(reason)s"
+        ),
+        path=_QUOTA,
+    ),
+    NoticeKind.ALLOCATION_EXTENDED: NoticeText(
+        vi=Words("Hạn mức của %(project)s được gia hạn", "Dùng được đến %(valid_to_at)s. %(reason)s"),
+        en=Words("A budget of %(project)s was extended", "It can be used until %(valid_to_at)s. %(reason)s"),
+        path=_QUOTA,
+    ),
+    NoticeKind.BUDGET_CARRIED_OVER: NoticeText(
+        vi=Words("Ngân sách của %(project)s được chuyển sang kỳ mới", "%(lines)s. %(reason)s"),
+        en=Words("Budget of %(project)s was carried over", "%(lines)s. %(reason)s"),
+        path=_QUOTA,
+    ),
+    NoticeKind.ALLOCATION_ENDS_SOON: NoticeText(
+        vi=Words(
+            "Hạn mức của %(project)s sắp hết hạn: còn %(days)s ngày",
+            "Hết hạn %(valid_to_at)s; còn lại: %(lines)s. Phần chưa dùng sẽ mất: hãy đề nghị gia hạn nếu "
+            "cần.",
+        ),
+        en=Words(
+            "A budget of %(project)s ends soon, days left: %(days)s",
+            "It ends %(valid_to_at)s; left: %(lines)s. What is not used expires: ask for a renewal if you "
+            "need it.",
+        ),
+        path=_QUOTA,
+    ),
+    NoticeKind.ALLOCATION_ENDED: NoticeText(
+        vi=Words(
+            "Một hạn mức của %(project)s đã hết hạn",
+            "Phần không dùng: %(lines)s. Tác vụ đã giữ ngân sách vẫn chạy hết.",
+        ),
+        en=Words(
+            "A budget of %(project)s has ended",
+            "Not used: %(lines)s. Jobs that hold a part of it run to their end.",
+        ),
+        path=_QUOTA,
+    ),
+    NoticeKind.BUDGET_USED: NoticeText(
+        vi=Words(
+            "%(project)s đã dùng %(percent)s%% một hạn mức",
+            "Còn lại: %(lines)s, dùng được đến %(valid_to_at)s.",
+        ),
+        en=Words("%(project)s has used %(percent)s%% of a budget", "Left: %(lines)s, until %(valid_to_at)s."),
+        path=_QUOTA,
     ),
 }
 """Every kind has its words; a test compares the facts that both languages name."""
