@@ -11,7 +11,7 @@ import typer
 
 from hpc_portal.app.schema import upgrade
 from hpc_portal.app.settings import Settings
-from hpc_portal.cli import accounting, accounts, audit, demo, mirror
+from hpc_portal.cli import accounting, accounts, audit, demo, mirror, report
 from hpc_portal.cli.command_line import run
 from hpc_portal.cli.configuration import load_settings, shown_settings
 from hpc_portal.cli.errors import CliError
@@ -32,6 +32,7 @@ database = typer.Typer(no_args_is_help=True, help="The portal's database.")
 app.add_typer(database, name="db")
 accounts.add_to(app)
 app.add_typer(audit.audit, name="audit")
+app.add_typer(report.report, name="report")
 app.add_typer(accounting.accounting, name="accounting")
 app.command("demo")(demo.demo)
 app.command("mirror")(mirror.mirror)

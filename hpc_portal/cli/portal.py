@@ -49,6 +49,10 @@ class Portal:
         """The reply to a GET; parameters that are None are left out."""
         return self._ask("GET", path, parameters=parameters)
 
+    def download(self, path: str, **parameters: Any) -> bytes:  # noqa: ANN401 - query values
+        """The file that a GET answers with; parameters that are None are left out."""
+        return self._reply("GET", path, parameters=parameters).content
+
     def post(
         self,
         path: str,
@@ -107,7 +111,10 @@ class Portal:
             raise problem_of(reply)
         return _Stream(reply)
 
-    def _ask(  # noqa: PLR0913 - the parts of a request
+    def _ask(self, method: str, path: str, **parts: Any) -> Any:  # noqa: ANN401 - JSON
+        return _json_of(self._reply(method, path, **parts))
+
+    def _reply(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
@@ -116,7 +123,7 @@ class Portal:
         body: Any = None,  # noqa: ANN401 - JSON
         headers: Mapping[str, str] | None = None,
         is_repeatable: bool = True,
-    ) -> Any:  # noqa: ANN401 - JSON
+    ) -> httpx.Response:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 reply = self._client.request(
@@ -132,7 +139,7 @@ class Portal:
                 raise CliError(_("{url} is not the address of a portal.", url=self.url)) from error
             else:
                 if not reply.is_error:
-                    return _json_of(reply)
+                    return reply
                 if reply.status_code not in _BUSY or not is_repeatable or attempt == _ATTEMPTS:
                     raise problem_of(reply)
             _pause(attempt)

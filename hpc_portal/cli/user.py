@@ -16,6 +16,7 @@ from hpc_portal.cli import (
     submit,
     templates,
     translate,
+    usage,
 )
 from hpc_portal.cli.command_line import run
 
@@ -60,6 +61,8 @@ app.command("requeue")(change.requeue)
 app.command()(change.change)
 app.command()(change.changes)
 app.command()(quota.quota)
+app.command()(usage.usage)
+app.command()(usage.statement)
 app.command()(clusters.clusters)
 
 

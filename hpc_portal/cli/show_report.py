@@ -1,0 +1,95 @@
+"""A report on a terminal: as the API tells it, or as a document made on this machine."""
+
+import sys
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from hpc_portal.app.reports.document import Document
+from hpc_portal.app.reports.written import amount_text, number, span, write
+from hpc_portal.cli.errors import CliError
+from hpc_portal.cli.language import active
+from hpc_portal.cli.language import gettext as _
+from hpc_portal.cli.render import err, out, table
+from quotas.money import VND
+from schedulers import tres
+
+_FOR_PROGRAMS = frozenset({"unit", "allocation_id"})
+_UNKNOWN = "\N{EN DASH}"
+_ASSETS = {"mem_mib_seconds": tres.MEM, "vnd": VND, "list_vnd": VND, "subsidy_vnd": VND}
+"""Of columns whose name tells what they count; other seconds are hours of something."""
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """The tables of a reply of the API."""
+    out.print(f"{report['title']}  {report['subtitle']}", style="bold")
+    if report["warning"]:
+        err.print(report["warning"], style="yellow")
+    for found in report["tables"]:
+        columns = [column for column in found["columns"] if column["key"] not in _FOR_PROGRAMS]
+        keys = [column["key"] for column in columns]
+        rows = [*found["rows"], *([found["total"]] if found["total"] else [])]
+        right = [place for place, key in enumerate(keys) if any(_is_number(row[key]) for row in rows)]
+        cells = [[_shown(key, row[key], row) for key in keys] for row in rows]
+        out.print(table([column["title"] for column in columns], cells, right=right))
+
+
+def print_document(document: Document) -> None:
+    """The tables of a document."""
+    language = document.edition.language
+    out.print(f"{document.title}  {document.subtitle}", style="bold")
+    if document.warning:
+        err.print(document.warning, style="yellow")
+    for found in document.tables:
+        shown = found.for_people()
+        rows = [*shown.rows, *([shown.total] if shown.total else [])]
+        right = [place for place, column in enumerate(shown.columns) if column.is_number]
+        cells = [[write(cell, language) for cell in row] for row in rows]
+        out.print(table([column.title for column in shown.columns], cells, right=right))
+
+
+def store(content: bytes, path: Path) -> None:
+    """Write a file, or standard output for `-`.
+
+    Raises:
+        CliError: it cannot be written.
+    """
+    if str(path) == "-":
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        message = _("{path} cannot be written ({problem}).", path=path, problem=error.strerror)
+        raise CliError(message) from error
+    err.print(_("Wrote {path}.", path=path))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _shown(key: str, value: object, row: Mapping[str, Any]) -> str:
+    language = active()
+    match value:
+        case None | "":
+            return _UNKNOWN
+        case float():
+            return f"{number(Fraction(round(1000 * value), 10), language, 1)} %"
+        case int() if key.endswith("wait_seconds"):
+            return span(value, language)
+        case int() if asset := _asset(key, row):
+            return amount_text(asset, value, language)
+        case int():
+            return number(Fraction(value), language)
+    return str(value)
+
+
+def _asset(key: str, row: Mapping[str, Any]) -> str:
+    """What the column counts; "" for plain numbers such as days and runs."""
+    if key in _ASSETS:
+        return _ASSETS[key]
+    if "unit" in row and key != "days_left":
+        return str(row["asset"])
+    return tres.CPU if key.endswith("_seconds") else ""
