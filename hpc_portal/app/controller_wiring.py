@@ -4,7 +4,7 @@ Apart from wiring.py, so that web processes and commands start without Dask.
 """
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -21,6 +21,7 @@ from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
 from hpc_portal.app.loops import Loop
 from hpc_portal.app.mirror.reconcile import MirrorStep
+from hpc_portal.app.notices.send_mail import SEND_SECONDS, SendMailStep
 from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.wake import SharedWake
 from hpc_portal.app.wiring import build_engine, build_wake
@@ -49,7 +50,21 @@ def build_controllers(settings: Settings, *, clock: Clock | None = None) -> list
     engine = build_engine(settings)
     shared = _Shared(settings, engine, clock or SystemClock(), SharedWake(build_wake(settings, engine)))
     found = [_slurm_controller(shared, settings.slurm)] if settings.slurm else []
-    return [*found, _dask_controller(shared)] if settings.dask_enabled else found
+    found += [_dask_controller(shared)] if settings.dask_enabled else []
+    return [_with_mail(parts, shared) for parts in found]
+
+
+def _with_mail(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
+    """Every active controller also sends mails, where there is a server; each mail is sent by one of them."""
+    smtp = shared.settings.smtp
+    if smtp is None:
+        return parts
+    step = SendMailStep(shared.engine, shared.clock, smtp, public_url=shared.settings.public_url)
+
+    def loops(context: ControllerContext) -> list[Loop]:
+        return [*parts.more_loops(context), Loop("mail", step, SEND_SECONDS)]
+
+    return replace(parts, more_loops=loops)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,15 @@ class Authority:
         _openssl("req", "-x509", *_NEW_KEY, *_DAYS, "-subj", "/CN=authority", *files)
         self._key.chmod(0o600)
 
-    def issue(self, name: str) -> Certificate:
-        """A certificate and its key."""
+    def issue(self, name: str, *, names: str = "") -> Certificate:
+        """A certificate and its key; `names` are those that clients check, such as `IP:127.0.0.1`."""
         key, request, certificate = (self._folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
-        _openssl("req", "-new", *_NEW_KEY, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        also = ("-addext", f"subjectAltName={names}") if names else ()
+        _openssl("req", "-new", *_NEW_KEY, "-subj", f"/CN={name}", *also, "-keyout", key, "-out", request)
         key.chmod(0o600)
         signer = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial")
-        _openssl("x509", "-req", "-in", request, *signer, *_DAYS, "-out", certificate)
+        kept = ("-copy_extensions", "copy") if names else ()
+        _openssl("x509", "-req", "-in", request, *signer, *kept, *_DAYS, "-out", certificate)
         return Certificate(self.certificate, certificate, key)
 
 
