@@ -50,6 +50,7 @@ ENTRIES = (
         everywhere=True,
     ),
     Entry("/reports", "chart-bar", N_("Reports"), Group.BUDGET),
+    Entry("/prices", "receipt-2", N_("Prices"), Group.BUDGET),
     Entry(
         "/admin/projects",
         "building",
@@ -62,6 +63,14 @@ ENTRIES = (
         "/admin/audit",
         "shield-check",
         N_("Audit log"),
+        Group.ADMINISTRATION,
+        needs=Action.AUDIT,
+        everywhere=True,
+    ),
+    Entry(
+        "/admin/prices",
+        "coin",
+        N_("Prices and subsidies"),
         Group.ADMINISTRATION,
         needs=Action.AUDIT,
         everywhere=True,

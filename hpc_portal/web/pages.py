@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from hpc_portal.web import (
+    admin_prices,
     audit,
     change_job,
     clusters,
@@ -14,6 +15,7 @@ from hpc_portal.web import (
     menu,
     notices,
     open_data,
+    prices,
     projects,
     quota,
     reports,
@@ -44,6 +46,8 @@ _ROUTERS = (
     reports,
     open_data,
     clusters,
+    prices,
+    admin_prices,
     projects,
     audit,
     menu,
