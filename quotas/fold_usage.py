@@ -22,7 +22,7 @@ from quotas.usage_tables import (
     UsageAsset,
     UsageDay,
     UsageMeasures,
-    UsageMonth,
+    UsageSum,
 )
 from schedulers import tres
 
@@ -31,8 +31,8 @@ Measures: TypeAlias = Sequence[int]
 """In the order of MEASURES."""
 DayKey: TypeAlias = tuple[date, date, UUID, UUID, UUID, UUID, str, str, str, str, str]
 """The primary key of `usage_day`."""
-MonthKey: TypeAlias = tuple[str, date, bool, UUID, UUID, UUID, UUID, str, str, str, str, str]
-"""The primary key of `usage_month`."""
+SumKey: TypeAlias = tuple[str, date, date, UUID, UUID, UUID, UUID, str, str, str, str, str]
+"""The primary key of `usage_sum`."""
 AssetKey: TypeAlias = tuple[date, bool, UUID, UUID, Asset]
 """The primary key of `usage_asset`."""
 
@@ -125,14 +125,14 @@ def sum_usage(
     return days, dict(assets)
 
 
-def months_of(days: Mapping[DayKey, Measures]) -> dict[MonthKey, Measures]:
-    """What these days add to `usage_month`, at every grain."""
-    months: dict[MonthKey, Measures] = {}
+def coarser(days: Mapping[DayKey, Measures]) -> dict[SumKey, Measures]:
+    """What these days add to `usage_sum`, at every grain."""
+    sums: dict[SumKey, Measures] = {}
     for key, measures in days.items():
-        for month_key in _month_keys(key):
-            known = months.get(month_key)
-            months[month_key] = measures if known is None else list(map(add, known, measures))
-    return months
+        for coarse in _sum_keys(key):
+            known = sums.get(coarse)
+            sums[coarse] = measures if known is None else list(map(add, known, measures))
+    return sums
 
 
 def write_usage(
@@ -140,7 +140,7 @@ def write_usage(
 ) -> None:
     """Add to the roll-ups, in the order of their keys."""
     _upsert(conn, _ADD_DAYS, _DAY_COLUMNS, days)
-    _upsert(conn, _ADD_MONTHS, _MONTH_COLUMNS, months_of(days))
+    _upsert(conn, _ADD_SUMS, _SUM_COLUMNS, coarser(days))
     _upsert(conn, _ADD_ASSETS, _ASSET_COLUMNS, assets)
 
 
@@ -180,15 +180,17 @@ def _assets(run: RecordedRun, part: Slice) -> Iterable[tuple[Asset, int, int]]:
         yield VND, list_vnd, part.vnd
 
 
-def _month_keys(key: DayKey) -> Iterable[MonthKey]:
-    posted_on, day, organisation, project, allocation, user, *words = key
-    cluster, partition, workload, state, gpu_type = words
+def _sum_keys(key: DayKey) -> Iterable[SumKey]:
+    posted_on, day, organisation, project, allocation, user, cluster, partition, workload, state, gpus = key
     month = month_of(posted_on)
-    payer = (organisation, project, allocation, NOBODY, cluster, partition, "", ANY_STATE, gpu_type)
-    yield (Grain.PAYER.value, month, posted_on != day, *payer)
-    work = (organisation, NOBODY, NOBODY, NOBODY, cluster, partition, workload, state, gpu_type)
-    yield (Grain.WORK.value, month, False, *work)
-    yield (Grain.USER.value, month, False, organisation, project, NOBODY, user, "", "", "", ANY_STATE, "")
+    city = (organisation, NOBODY, NOBODY, NOBODY, cluster, partition, "", ANY_STATE, gpus)
+    yield (Grain.CITY_MONTH.value, month, month, *city)
+    yield (Grain.CITY_DAY.value, posted_on, day, *city)
+    payer = (organisation, project, allocation, NOBODY, cluster, partition, "", ANY_STATE, gpus)
+    yield (Grain.PAYER.value, month, month, *payer)
+    work = (organisation, NOBODY, NOBODY, NOBODY, cluster, partition, workload, state, gpus)
+    yield (Grain.WORK.value, month, month, *work)
+    yield (Grain.USER.value, month, month, organisation, project, NOBODY, user, "", "", "", ANY_STATE, "")
 
 
 def _adding(table: Table, keys: Sequence[str], measures: Sequence[str]) -> Mapping[str, Upsert]:
@@ -204,13 +206,13 @@ def _key_of(table: Table) -> Sequence[str]:
     return [column.name for column in table.primary_key]
 
 
-_DAYS, _MONTHS, _ASSETS = table_of(UsageDay), table_of(UsageMonth), table_of(UsageAsset)
+_DAYS, _SUMS, _ASSETS = table_of(UsageDay), table_of(UsageSum), table_of(UsageAsset)
 _ASSET_MEASURES = ("used", "charged")
 _ADD_DAYS = _adding(_DAYS, _key_of(_DAYS), MEASURES)
-_ADD_MONTHS = _adding(_MONTHS, _key_of(_MONTHS), MEASURES)
+_ADD_SUMS = _adding(_SUMS, _key_of(_SUMS), MEASURES)
 _ADD_ASSETS = _adding(_ASSETS, _key_of(_ASSETS), _ASSET_MEASURES)
 _DAY_COLUMNS = (*_key_of(_DAYS), *MEASURES)
-_MONTH_COLUMNS = (*_key_of(_MONTHS), *MEASURES)
+_SUM_COLUMNS = (*_key_of(_SUMS), *MEASURES)
 _ASSET_COLUMNS = (*_key_of(_ASSETS), *_ASSET_MEASURES)
 
 

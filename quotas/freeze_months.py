@@ -1,6 +1,6 @@
 """Triggers by which the database itself refuses to change what a closed month says."""
 
-_COLUMNS = {"usage_day": "posted_on", "usage_month": "month", "usage_asset": "month"}
+_COLUMNS = {"usage_day": "posted_on", "usage_sum": "posted_on", "usage_asset": "month"}
 """By table, the column that tells the month."""
 _ROWS = {"insert": "NEW", "update": "OLD", "delete": "OLD"}
 """By event, the row that must not be of a closed month; none ever moves to another month."""

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Integer, Table, extract, func, literal_column, select
 
 from quotas.tables import table_of
-from quotas.usage_tables import Grain, UsageDay, UsageMonth
+from quotas.usage_tables import Grain, UsageDay, UsageSum
 
 
 class Dimension(StrEnum):
@@ -91,7 +91,7 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
     """Sums of the local days from `since` up to, not including, `until`, ordered by the values of `by`.
 
     `where` narrows it: a value, or a list, tuple or set of which one must match (none of an empty one does).
-    Whole months without DAY are read from monthly roll-ups where one of them tells apart what is asked.
+    It is read from the smallest roll-up that tells apart what is asked: whole months are the cheapest.
     Combinations in which nothing was used are left out.
     """
     narrowed = dict(where or {})
@@ -103,7 +103,7 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
         .select_from(source.table)
         .where(
             *source.period(since, until),
-            *(_matches(dimension, source.columns[dimension], value) for dimension, value in narrowed.items()),
+            *(source.matches(dimension, value) for dimension, value in narrowed.items()),
         )
         .group_by(*respects)
         .order_by(*respects)
@@ -112,29 +112,12 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
     for row in conn.execute(statement):
         amounts = [int(amount or 0) for amount in row[len(by) :]]
         if any(amounts):
-            of = {dimension: _read(dimension, row[place]) for place, dimension in enumerate(by)}
+            of = {dimension: source.read(dimension, row[place]) for place, dimension in enumerate(by)}
             found.append(UsageTotal(of, Usage(*amounts)))
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """A roll-up that can answer."""
-
-    table: Table
-    columns: Mapping[Dimension, ColumnElement[Any]]
-    dated_by: ColumnElement[Any]
-    grain: Grain | None = None
-
-    def period(self, since: date, until: date) -> Sequence[ColumnElement[bool]]:
-        dated = (self.dated_by >= since, self.dated_by < until)
-        if self.grain is not None:
-            return (_MONTHS.c.grain == self.grain.value, *dated)
-        # Nothing is posted before its day: this lets the database begin where it must.
-        return (_DAYS.c.posted_on >= since, *dated)
-
-
-_DAYS, _MONTHS = table_of(UsageDay), table_of(UsageMonth)
+_DAYS, _SUMS = table_of(UsageDay), table_of(UsageSum)
 _MEASURES = tuple(field.name for field in fields(Usage))
 _NAMES = {
     Dimension.ORGANISATION: "organisation_id",
@@ -147,42 +130,76 @@ _NAMES = {
     Dimension.STATE: "state",
     Dimension.GPU_TYPE: "gpu_type",
 }
-_TOLD_APART: Mapping[Grain, Collection[Dimension]] = {
-    Grain.USER: {Dimension.MONTH, Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER},
-    Grain.PAYER: {
-        Dimension.MONTH,
-        Dimension.ORGANISATION,
-        Dimension.PROJECT,
-        Dimension.ALLOCATION,
-        Dimension.CLUSTER,
-        Dimension.PARTITION,
-        Dimension.GPU_TYPE,
-    },
-    Grain.WORK: {
-        Dimension.MONTH,
-        Dimension.ORGANISATION,
-        Dimension.CLUSTER,
-        Dimension.PARTITION,
-        Dimension.WORKLOAD,
-        Dimension.STATE,
-        Dimension.GPU_TYPE,
-    },
+_CITY = {
+    Dimension.MONTH,
+    Dimension.ORGANISATION,
+    Dimension.CLUSTER,
+    Dimension.PARTITION,
+    Dimension.GPU_TYPE,
 }
-"""What each grain of `usage_month` can answer; where several can, the first is the smallest."""
+_BY_MONTH: Mapping[Grain, Collection[Dimension]] = {
+    Grain.CITY_MONTH: _CITY,
+    Grain.USER: {Dimension.MONTH, Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER},
+    Grain.PAYER: {*_CITY, Dimension.PROJECT, Dimension.ALLOCATION},
+    Grain.WORK: {*_CITY, Dimension.WORKLOAD, Dimension.STATE},
+}
+"""What each monthly grain can answer; where several can, the first is the smallest."""
+_BY_DAY = {*_CITY, Dimension.DAY}
+"""What the daily sums of `usage_sum` can answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A roll-up that can answer."""
+
+    table: Table
+    dated_by: ColumnElement[Any]
+    grain: Grain | None
+    has_months: bool
+    """Its rows are of months: the date is the month."""
+
+    @property
+    def columns(self) -> Mapping[Dimension, ColumnElement[Any]]:
+        named: dict[Dimension, ColumnElement[Any]] = {d: self.table.c[name] for d, name in _NAMES.items()}
+        month = self.dated_by if self.has_months else _month_number(self.dated_by)
+        return {**named, Dimension.DAY: self.dated_by, Dimension.MONTH: month}
+
+    def period(self, since: date, until: date) -> Sequence[ColumnElement[bool]]:
+        # Nothing is posted before its day: this lets the database begin where it must.
+        dated = (self.table.c.posted_on >= since, self.dated_by >= since, self.dated_by < until)
+        return dated if self.grain is None else (_SUMS.c.grain == self.grain.value, *dated)
+
+    def matches(self, dimension: Dimension, value: object) -> ColumnElement[bool]:
+        """A value, or one of several."""
+        column = self.columns[dimension]
+        if isinstance(value, list | tuple | set | frozenset):
+            return column.in_([self._written(dimension, one) for one in value])
+        return column == self._written(dimension, value)
+
+    def read(self, dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - of any column
+        """A column's value as the dimension's."""
+        if dimension is Dimension.MONTH and not self.has_months:
+            year, month = divmod(int(value), 12)
+            return date(year, month + 1, 1)
+        return value
+
+    def _written(self, dimension: Dimension, value: object) -> object:
+        """A dimension's value as its column has it."""
+        if dimension is Dimension.MONTH and not self.has_months and isinstance(value, date):
+            return value.year * 12 + value.month - 1
+        return value
 
 
 def _source_of(asked: Collection[Dimension], since: date, until: date, basis: Basis) -> _Source:
+    """The smallest roll-up that tells apart what is asked."""
     if basis is Basis.POSTED and since.day == until.day == 1:
-        for grain, told_apart in _TOLD_APART.items():
+        for grain, told_apart in _BY_MONTH.items():
             if all(dimension in told_apart for dimension in asked):
-                columns = {dimension: _MONTHS.c[name] for dimension, name in _NAMES.items()}
-                months = {Dimension.MONTH: _month_number(_MONTHS.c.month)}
-                return _Source(_MONTHS, {**columns, **months}, _MONTHS.c.month, grain)
-    dated_by = _DAYS.c.posted_on if basis is Basis.POSTED else _DAYS.c.day
-    columns = {dimension: _DAYS.c[name] for dimension, name in _NAMES.items()}
-    return _Source(
-        _DAYS, {**columns, Dimension.DAY: dated_by, Dimension.MONTH: _month_number(dated_by)}, dated_by
-    )
+                return _Source(_SUMS, _SUMS.c.posted_on, grain, has_months=True)
+    is_of_city = all(dimension in _BY_DAY for dimension in asked)
+    table, grain_of_days = (_SUMS, Grain.CITY_DAY) if is_of_city else (_DAYS, None)
+    dated_by = table.c.posted_on if basis is Basis.POSTED else table.c.day
+    return _Source(table, dated_by, grain_of_days, has_months=False)
 
 
 _TWELVE: ColumnElement[int] = literal_column("12", Integer)
@@ -193,24 +210,3 @@ _ONE: ColumnElement[int] = literal_column("1", Integer)
 def _month_number(day: ColumnElement[Any]) -> ColumnElement[Any]:
     """Months since the year 0, which both databases can tell of a date."""
     return extract("year", day) * _TWELVE + extract("month", day) - _ONE
-
-
-def _matches(dimension: Dimension, column: ColumnElement[Any], value: object) -> ColumnElement[bool]:
-    if isinstance(value, list | tuple | set | frozenset):
-        return column.in_([_written(dimension, one) for one in value])
-    return column == _written(dimension, value)
-
-
-def _written(dimension: Dimension, value: object) -> object:
-    """A dimension's value as its column has it."""
-    if dimension is Dimension.MONTH and isinstance(value, date):
-        return value.year * 12 + value.month - 1
-    return value
-
-
-def _read(dimension: Dimension, value: Any) -> Any:  # noqa: ANN401 - of any column
-    """A column's value as the dimension's."""
-    if dimension is Dimension.MONTH:
-        year, month = divmod(int(value), 12)
-        return date(year, month + 1, 1)
-    return value

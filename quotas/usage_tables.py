@@ -86,26 +86,30 @@ class UsageDay(UsageMeasures, table=True):
 
 
 class Grain(StrEnum):
-    """Which respects the rows of `usage_month` tell apart; all others are blank in them."""
+    """Which respects the rows of `usage_sum` tell apart; all others are blank in them."""
 
-    PAYER = "payer"
-    """Organisation, project, allocation, cluster, partition, GPU type, and whether it came late."""
-    WORK = "work"
-    """Organisation, cluster, partition, workload, state, GPU type."""
+    CITY_MONTH = "city_month"
+    """Month, organisation, cluster, partition, GPU type."""
+    CITY_DAY = "city_day"
+    """The same, by day."""
     USER = "user"
-    """Organisation, project, user."""
+    """Month, organisation, project, user."""
+    PAYER = "payer"
+    """Month, organisation, project, allocation, cluster, partition, GPU type."""
+    WORK = "work"
+    """Month, organisation, cluster, partition, workload, state, GPU type."""
 
 
-class UsageMonth(UsageMeasures, table=True):
-    """What was used in one month, summed at several grains: a report reads the smallest that answers it."""
+class UsageSum(UsageMeasures, table=True):
+    """What was used in a month or on a day, at several grains: a report reads the smallest that will do."""
 
-    __tablename__ = "usage_month"
+    __tablename__ = "usage_sum"
 
-    grain: str = Field(primary_key=True, max_length=8)
-    month: date = Field(primary_key=True)
-    """The first of the month in which it is posted."""
-    is_late: bool = Field(primary_key=True)
-    """Used in a month that was closed already; told apart at the payer's grain only."""
+    grain: str = Field(primary_key=True, max_length=12)
+    posted_on: date = Field(primary_key=True)
+    """As in `usage_day`; by months, the first of the month in which it is posted."""
+    day: date = Field(primary_key=True)
+    """As in `usage_day`; by months, the same as `posted_on`."""
     organisation_id: UUID = Field(primary_key=True)
     project_id: UUID = Field(primary_key=True)
     allocation_id: UUID = Field(primary_key=True)

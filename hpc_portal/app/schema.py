@@ -6,7 +6,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import make_url
 
+from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.settings import Settings
+from quotas.rebuild_usage import fold_unfolded
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -22,6 +24,8 @@ def alembic_config(url: str) -> Config:
 def upgrade(settings: Settings) -> None:
     """Create or upgrade the database; makes the state folder when there is none.
 
+    Records that are older than the roll-ups are folded into them.
+
     Raises:
         OperationalError: the database cannot be reached or written.
     """
@@ -32,3 +36,8 @@ def upgrade(settings: Settings) -> None:
         settings.state_dir.chmod(0o711)  # jobs pass through it to their workspaces
         Path(file).touch(mode=0o600)
     command.upgrade(alembic_config(url), "head")
+    engine = create_engine(url)
+    try:
+        transact(engine, fold_unfolded)
+    finally:
+        engine.dispose()

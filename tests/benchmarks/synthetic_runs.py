@@ -193,7 +193,7 @@ def _write_day(connection: Connection, payers: Sequence[Payer], day: date, count
     begins_at = day_begins_at(day)
     jobs = max(count // TASKS_OF_A_JOB, 1)
     for number in range(jobs):
-        payer = payers[min(int(lot.paretovariate(0.6)) - 1, PROJECTS - 1)]
+        payer = payers[int(PROJECTS * lot.random() ** 2)]
         tasks = count * (number + 1) // jobs - count * number // jobs
         submitted_at = begins_at + timedelta(seconds=86_399 * number // jobs)
         job_id = UUID(int=first_id_at(submitted_at).int | lot.getrandbits(62))

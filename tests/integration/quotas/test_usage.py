@@ -22,7 +22,7 @@ from quotas.settle import settle_runs
 from quotas.statement import Statement, StatementLine, statement
 from quotas.tables import table_of
 from quotas.usage_report import Basis, Dimension, Usage, UsageTotal, usage_totals
-from quotas.usage_tables import AccountingBooks, ClosedStatement, UsageAsset, UsageDay, UsageMonth
+from quotas.usage_tables import AccountingBooks, ClosedStatement, UsageAsset, UsageDay, UsageSum
 from schedulers.jobstate import JobState
 from tests.integration.quotas.books import START, USER, Books, run
 
@@ -31,7 +31,7 @@ NIGHT = datetime(2026, 11, 30, 16, tzinfo=UTC)
 """23:00 of the last of November in Da Nang."""
 EARLY_DECEMBER = datetime(2026, 12, 2, tzinfo=UTC)
 JOB = UUID(int=11)
-ROLL_UPS = (UsageDay, UsageMonth, UsageAsset)
+ROLL_UPS = (UsageDay, UsageSum, UsageAsset)
 
 
 def usage(key: str, started_at: datetime, seconds: int, **facts: object) -> RunUsage:
@@ -123,7 +123,7 @@ def test_every_respect_can_be_asked_for_and_sums_to_the_same(books: Books) -> No
         usage("c", START, 30, state=JobState.NODE_FAIL, **facts),
     )
     for dimension in Dimension:
-        for until in (DECEMBER, date(2026, 11, 30)):  # from usage_month, and from usage_day
+        for until in (DECEMBER, date(2026, 11, 30)):  # from monthly sums, and from daily ones
             whole = totals(books, dimension, until=until)
             assert sum(one.usage.runs for one in whole) == 3
             assert sum(one.usage.cpu_seconds for one in whole) == 180

@@ -1,4 +1,4 @@
-"""Usage by day and month, closed months with their statements, and what does not add up.
+"""Usage by day and its sums, closed months with their statements, and what does not add up.
 
 Revision ID: 0011
 Revises: 0010
@@ -79,14 +79,14 @@ def _roll_ups() -> None:
     op.create_index("ix_usage_day_organisation", "usage_day", ["organisation_id", "posted_on"])
     op.create_index("ix_usage_day_late", "usage_day", ["day"], sqlite_where=_LATE, postgresql_where=_LATE)
     op.create_table(
-        "usage_month",
-        sa.Column("grain", sa.String(length=8), nullable=False),
-        sa.Column("month", sa.Date(), nullable=False),
-        sa.Column("is_late", sa.Boolean(), nullable=False),
+        "usage_sum",
+        sa.Column("grain", sa.String(length=12), nullable=False),
+        sa.Column("posted_on", sa.Date(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
         *_respects(),
         *_measures(),
         sa.PrimaryKeyConstraint(
-            "grain", "month", "is_late", *(c.name for c in _respects()), name="pk_usage_month"
+            "grain", "posted_on", "day", *(c.name for c in _respects()), name="pk_usage_sum"
         ),
     )
     op.create_table(
@@ -202,7 +202,7 @@ def downgrade() -> None:
         "closed_month",
         "accounting_books",
         "usage_asset",
-        "usage_month",
+        "usage_sum",
         "usage_day",
     ):
         op.drop_table(table)
