@@ -92,7 +92,7 @@ class SlurmClient:
         ssl_context: ssl.SSLContext | None = None,
         allow_unknown_version: bool = False,
         timeout_seconds: float = 30.0,
-        most_requests_at_once: int = 16,
+        most_requests_at_once: int = 6,
         transport: RestTransport | None = None,
     ) -> None:
         self._transport = transport or RestTransport(

@@ -21,6 +21,8 @@ that it does not have the job."""
 SEND_SECONDS = 15.0
 """Jobs of a batch that could not be sent within this time are sent with a later one: a controller that slept,
 or that waits for a slow cluster, must not send what another one has taken over by then."""
+AT_ONCE = 4
+"""So many requests keep slurmctld busy, which takes one job after the other; with more it gets slower."""
 _ANOTHER_USER = (
     "Slurm took the job for the user %(actual)s instead of %(asked)s: the cluster does not know that user. "
     "The job was cancelled."
@@ -35,7 +37,7 @@ class Submitter:
         self,
         client: SlurmClient,
         *,
-        at_once: int = 8,
+        at_once: int = AT_ONCE,
         quiet_seconds: float = QUIET_SECONDS,
         send_seconds: float = SEND_SECONDS,
         runtime_paths: Sequence[str] = (),
@@ -120,6 +122,10 @@ class Submitter:
             self._unanswered[job_id] = time.monotonic()
             self._missed.discard(job_id)
             return Uncertain(str(problem))
+        except asyncio.CancelledError:  # nobody waits for the answer any more, and Slurm may take the job
+            self._unanswered[job_id] = time.monotonic()
+            self._missed.discard(job_id)
+            raise
         except SchedulerUnavailable as problem:
             self.never_sent.add(job_id)
             return problem

@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -25,6 +26,7 @@ _NOT_SENT = (
 _PAUSES_SECONDS = (0.2, 1.0)
 """Before the second and the third attempt."""
 _CONNECT_TIMEOUT_SECONDS = 5.0
+_HEADERS = {"Accept": "application/json", "User-Agent": "hpc-portal"}
 _BROKEN_GATEWAY = frozenset({502, 503, 504})
 _NO_REASON = frozenset({-1})
 """Slurm's "unspecified error"."""
@@ -72,7 +74,7 @@ class RestTransport:
         *,
         ssl_context: ssl.SSLContext | None = None,
         timeout_seconds: float = 30.0,
-        most_requests_at_once: int = 16,
+        most_requests_at_once: int = 6,
         breaker: Breaker | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -83,17 +85,17 @@ class RestTransport:
         self._breaker = breaker or Breaker(f"slurmrestd at {url}")
         self._pause = pause
         socket = Path(url.removeprefix("unix://")) if url.startswith("unix://") else None
-        self._http = httpx.AsyncClient(
-            base_url="http://slurmrestd" if socket else url,
-            transport=httpx.AsyncHTTPTransport(
-                uds=str(socket) if socket else None,
-                verify=ssl_context or True,
-                limits=httpx.Limits(
-                    max_connections=most_requests_at_once, max_keepalive_connections=most_requests_at_once
-                ),
+        self._base = "http://slurmrestd" if socket else url.rstrip("/")
+        # Whole exchanges have a time limit, so that their parts need none.
+        connect = min(_CONNECT_TIMEOUT_SECONDS, timeout_seconds)
+        self._extensions = {"timeout": httpx.Timeout(None, connect=connect).as_dict()}
+        # No httpx client around it: proxies, cookies and redirects must never get a token, and cost time.
+        self._http = httpx.AsyncHTTPTransport(
+            uds=str(socket) if socket else None,
+            verify=ssl_context or True,
+            limits=httpx.Limits(
+                max_connections=most_requests_at_once, max_keepalive_connections=most_requests_at_once
             ),
-            timeout=httpx.Timeout(timeout_seconds, connect=min(_CONNECT_TIMEOUT_SECONDS, timeout_seconds)),
-            trust_env=False,  # a proxy from the environment must not see tokens
         )
 
     async def close(self) -> None:
@@ -138,14 +140,9 @@ class RestTransport:
             self._breaker.admit()
             try:
                 async with asyncio.timeout(self._timeout):
-                    response = await self._http.request(
-                        request.method,
-                        request.path,
-                        params=request.params,
-                        json=request.body,
-                        # The token is put in at the last moment: no variable here holds it.
-                        auth=_AsUser(self._tokens, request.user),
-                    )
+                    response = await self._http.handle_async_request(self._on_the_wire(request))
+                    async with aclosing(response):
+                        content = await response.aread()
             except _NOT_SENT as error:
                 raise self._not_reached(error) from None
             except (httpx.TransportError, TimeoutError) as error:
@@ -153,12 +150,23 @@ class RestTransport:
             except BaseException:
                 self._breaker.abandoned()
                 raise
-        answer = read_answer(response.status_code, response.content)
+        answer = read_answer(response.status_code, content)
         if answer.status in _BROKEN_GATEWAY and answer.body is None:
             self._breaker.failed(answer.reason)
         else:
             self._breaker.succeeded()
         return answer
+
+    def _on_the_wire(self, request: Request) -> httpx.Request:
+        """With the token, which no variable here holds."""
+        return httpx.Request(
+            request.method,
+            f"{self._base}{request.path}",
+            params=request.params,
+            json=request.body,
+            headers={**_HEADERS, **self._tokens.headers(request.user)},
+            extensions=self._extensions,
+        )
 
     def _not_reached(self, error: httpx.TransportError) -> "_NotReached":
         problem = f"Cannot reach slurmrestd at {self._url}: {_words(error)}"
@@ -172,18 +180,6 @@ class RestTransport:
 
 class _NotReached(SchedulerUnavailable):
     """The request was not sent."""
-
-
-class _AsUser(httpx.Auth):
-    """Puts the headers of a cluster user into a request."""
-
-    def __init__(self, tokens: TokenSource, user: str) -> None:
-        self._tokens = tokens
-        self._user = user
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers.update(self._tokens.headers(self._user))
-        yield request
 
 
 def _words(error: Exception) -> str:

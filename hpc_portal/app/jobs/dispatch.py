@@ -2,12 +2,13 @@
 
 A job is claimed (DISPATCHING, with a token) before the scheduler hears of it, and no transaction is open
 while it does. Whatever dies in between leaves a claimed job behind; such a job is looked for in the
-scheduler before it is submitted again.
+scheduler before it is submitted again. While the scheduler takes one batch, the next is claimed and its
+inputs are written, and what became of the one before is recorded.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
@@ -41,7 +42,9 @@ from schedulers.protocol import Feature, Refused, Submission, SubmitOutcome, Unc
 
 log = structlog.get_logger()
 
-BATCH = 256
+BATCH = 128
+_BATCHES = 8
+"""In one step: what is done between two steps need not wait for the end of a long queue."""
 _CLAIM = timedelta(seconds=60)
 _FRESH = timedelta(seconds=10)  # so old a claim may be when its jobs are sent; the rest is for the sending
 NO_ACCOUNT = "NoClusterAccount"
@@ -49,25 +52,74 @@ NO_ACCOUNT = "NoClusterAccount"
 _UNREADABLE = "The portal cannot read this job any more. Please submit it again."
 
 
-async def dispatch_once(context: ControllerContext) -> bool:
-    """Hand over one batch; True when there may be more.
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Jobs that were claimed together."""
+
+    claimed: Sequence[Claimed]
+    claimed_at: datetime
+    problems: Mapping[UUID, SubmitOutcome]
+    """Of those whose inputs could not be written."""
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.claimed) == BATCH
+
+
+async def dispatch_once(context: ControllerContext, stop: asyncio.Event | None = None) -> bool:
+    """Hand over some batches, in the order of their jobs; True when there may be more.
+
+    After `stop` no more jobs are claimed, and those that are still go.
 
     Raises:
         LeaseLost: another controller is active; nothing was written.
     """
+    try:
+        async with asyncio.TaskGroup() as group:
+            return await _dispatch(context, group, stop or asyncio.Event())
+    except ExceptionGroup as problems:
+        raise problems.exceptions[0] from None
+
+
+async def _dispatch(context: ControllerContext, group: asyncio.TaskGroup, stop: asyncio.Event) -> bool:
+    batch = await _take(context)
+    for left in reversed(range(_BATCHES)):
+        if not batch.claimed:
+            break
+        goes_on = left and batch.is_full and not stop.is_set()
+        ahead = group.create_task(_take(context)) if goes_on else None
+        try:
+            outcomes = await _submit(context, batch)
+        except SchedulerUnavailable as error:
+            name = context.scheduler.name
+            log.warning("dispatch.scheduler_unavailable", scheduler=name, problem=str(error))
+            for unsent in (batch, await ahead) if ahead else (batch,):
+                await _give_back(context, unsent)
+            return False
+        group.create_task(_record(context, batch, outcomes))
+        if ahead is None:
+            break
+        batch = await ahead
+    return batch.is_full
+
+
+async def _take(context: ControllerContext) -> _Batch:
+    """Claim what is due, and write the inputs of those jobs that were never sent."""
     claimed_at = context.clock.now()
     claimed = await context.write(lambda connection: _claim(connection, context))
-    if not claimed:
-        return False
-    try:
-        outcomes = await _submit(context, claimed, claimed_at=claimed_at)
-    except SchedulerUnavailable as error:
-        log.warning("dispatch.scheduler_unavailable", scheduler=context.scheduler.name, problem=str(error))
-        await context.write(lambda connection: give_back(connection, claimed, at=context.clock.now()))
-        return False
-    there = await context.write(lambda connection: record_outcomes(connection, context, claimed, outcomes))
+    new = [claim.submission for claim in claimed if claim.is_new]
+    return _Batch(claimed, claimed_at, await asyncio.to_thread(_prepare_workspaces, context, new))
+
+
+async def _record(context: ControllerContext, batch: _Batch, outcomes: Sequence[Outcome]) -> None:
+    there = await context.write(
+        lambda connection: record_outcomes(connection, context, batch.claimed, outcomes)
+    )
     context.tracked.add(there)
-    return len(claimed) == BATCH
+
+
+async def _give_back(context: ControllerContext, batch: _Batch) -> None:
+    await context.write(lambda connection: give_back(connection, batch.claimed, at=context.clock.now()))
 
 
 def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:
@@ -167,12 +219,10 @@ def _with_its_dependencies(
             return replace(claim, submission=replace(claim.submission, dependencies=left))
 
 
-async def _submit(
-    context: ControllerContext, claimed: Sequence[Claimed], *, claimed_at: datetime
-) -> list[Outcome]:
+async def _submit(context: ControllerContext, batch: _Batch) -> list[Outcome]:
     """One outcome for each claimed job, in order; jobs that the scheduler already has are not sent again."""
+    claimed = batch.claimed
     suspects = {one.submission.job_id: one.sent_as for one in claimed if one.maybe_there}
-    found = await _look_for(context, suspects, is_alone=len(suspects) == len(claimed)) if suspects else {}
     outcomes: dict[UUID, Outcome] = {
         claim.submission.job_id: NeverSent() for claim in claimed if claim.is_unwanted
     }
@@ -184,12 +234,14 @@ async def _submit(
         for claim in claimed
         if claim.submission.job_id not in outcomes and claim.sent_as != claim.submission.cluster_user
     }
-    outcomes |= found
-    new = [claim.submission for claim in claimed if claim.submission.job_id not in outcomes]
-    problems = await asyncio.to_thread(_prepare_workspaces, context, new)
-    outcomes.update(problems)
-    ready = [submission for submission in new if submission.job_id not in problems]
-    if ready and context.clock.now() - claimed_at > _FRESH:
+    outcomes |= batch.problems
+    if suspects:
+        outcomes |= await _look_for(context, suspects, is_alone=len(suspects) == len(claimed))
+        lost = suspects.keys() - outcomes.keys()
+        again = [claim.submission for claim in claimed if claim.submission.job_id in lost]
+        outcomes |= await asyncio.to_thread(_prepare_workspaces, context, again)
+    ready = [claim.submission for claim in claimed if claim.submission.job_id not in outcomes]
+    if ready and context.clock.now() - batch.claimed_at > _FRESH:
         await context.write(lambda connection: _renew(connection, claimed, context.clock.now() + _CLAIM))
     answers = await context.scheduler.submit(ready) if ready else []
     outcomes.update({submission.job_id: answer for submission, answer in zip(ready, answers, strict=True)})

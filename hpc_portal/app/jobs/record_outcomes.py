@@ -42,6 +42,11 @@ class Claimed:
     decided: "Outcome | None" = None
     """What becomes of it, unless the scheduler has it already; None: it is submitted."""
 
+    @property
+    def is_new(self) -> bool:
+        """It was never sent, and is to be."""
+        return not (self.maybe_there or self.is_unwanted or self.decided)
+
 
 @dataclass(frozen=True, slots=True)
 class NeverSent:

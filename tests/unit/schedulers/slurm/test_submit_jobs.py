@@ -208,6 +208,21 @@ async def test_a_request_without_an_answer_is_not_repeated_while_it_may_still_ar
     assert slurm.calls["submit"] == 2
 
 
+async def test_a_request_that_was_given_up_may_still_arrive() -> None:
+    slurm = Slurm()
+    submitter = Submitter(slurm.as_client(), quiet_seconds=1000)
+    job = submission()
+    sending = asyncio.create_task(submitter.submit([job]))
+    while not slurm.calls["submit"]:  # noqa: ASYNC110 - a counter
+        await asyncio.sleep(0)
+    sending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert submitter.may_still_come({job.job_id})
+    assert isinstance((await submitter.submit([job]))[0], Uncertain)
+    assert slurm.calls["submit"] == 1
+
+
 async def test_a_job_whose_answer_got_lost_is_missed_twice_before_anybody_says_that_it_is_not_there() -> None:
     slurm = Slurm()
     slurm.problems["sim"] = SubmitUncertain("timeout")
