@@ -3,6 +3,7 @@
 import ipaddress
 import json
 import random
+import shlex
 import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -67,6 +68,14 @@ class Portal:
             "POST", path, body=body, headers=headers, is_repeatable=bool(idempotency_key) or changes_nothing
         )
 
+    def put(self, path: str, body: Any) -> Any:  # noqa: ANN401 - JSON
+        """The reply to a PUT."""
+        return self._ask("PUT", path, body=body)
+
+    def upload(self, path: str, content: bytes, **parameters: Any) -> Any:  # noqa: ANN401 - JSON, query values
+        """The reply to a POST of a file's bytes; never repeated, for it would be there twice."""
+        return self._ask("POST", path, content=content, parameters=parameters, is_repeatable=False)
+
     def delete(self, path: str) -> Any:  # noqa: ANN401 - JSON
         """The reply to a DELETE."""
         return self._ask("DELETE", path)
@@ -121,13 +130,19 @@ class Portal:
         *,
         parameters: Mapping[str, Any] | None = None,
         body: Any = None,  # noqa: ANN401 - JSON
+        content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
         is_repeatable: bool = True,
     ) -> httpx.Response:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 reply = self._client.request(
-                    method, path, params=_given(parameters or {}), json=body, headers=headers
+                    method,
+                    path,
+                    params=_given(parameters or {}),
+                    json=body,
+                    content=content,
+                    headers=headers,
                 )
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:  # it was not sent
                 if attempt == _ATTEMPTS:
@@ -184,6 +199,8 @@ def problem_of(reply: httpx.Response) -> CliError:
     message = str((not fields and facts.get("detail")) or facts.get("title") or f"HTTP {reply.status_code}")
     if reply.status_code == httpx.codes.INTERNAL_SERVER_ERROR and facts.get("request_id"):
         message += f" ({facts['request_id']})"
+    if short := facts.get("change_request"):
+        message += "\n" + _offer(short)
     match reply.status_code:
         case 401:
             return NotSignedIn(message, fields)
@@ -195,6 +212,13 @@ def problem_of(reply: httpx.Response) -> CliError:
             return Refused(message, fields)
         case _:
             return CliError(message, fields)
+
+
+def _offer(short: Any) -> str:  # noqa: ANN401 - JSON
+    """The command that asks for what was missing."""
+    facts = short.get("body", {}) if isinstance(short, dict) else {}
+    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in facts.items())
+    return _("Ask for what is missing: hpc request for-shortage {options}", options=command)
 
 
 def is_this_machine(url: str) -> bool:

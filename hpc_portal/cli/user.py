@@ -5,14 +5,18 @@ from typing import Annotated, NoReturn
 import typer
 
 from hpc_portal.cli import (
+    ask_quota,
     cancel,
     change,
     clusters,
     jobs,
     login,
     logs,
+    notices,
     quota,
+    refund,
     results,
+    review_quota,
     submit,
     templates,
     translate,
@@ -61,6 +65,10 @@ app.command("requeue")(change.requeue)
 app.command()(change.change)
 app.command()(change.changes)
 app.command()(quota.quota)
+app.add_typer(refund.refund, name="refund")
+assert review_quota  # noqa: S101 - its commands belong to the group
+app.add_typer(ask_quota.request, name="request")
+app.command()(notices.notices)
 app.command()(usage.usage)
 app.command()(usage.statement)
 app.command()(clusters.clusters)
