@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -157,6 +157,8 @@ def _value(item: object) -> Value:
     match item:
         case datetime():
             return item.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return item.isoformat()
         case UUID() | StrEnum():
             return str(item)
     return item

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.tables import GlobalRole
 from quotas.charge import charge_run
+from quotas.close_month import close_month
+from quotas.periods import next_month
 from quotas.runs import RunUsage
 from quotas.tables import Organisation, OrganisationKind, Project, TenantState
 from schedulers.jobstate import JobState
@@ -89,6 +91,18 @@ class Books:
 
         transact(self.city.services.engine, create)
         return replace(self.city.chips, organisation_id=organisation_id, project_id=project_id, account=slug)
+
+    def close_through(self, month: date) -> None:
+        """Close every month from the first grant on, up to and including this one."""
+        first = GRANTED_AT.date()
+        while first <= month:
+            transact(
+                self.city.services.engine,
+                lambda connection, one=first: close_month(  # type: ignore[misc]
+                    connection, month=one, actor_id=None, reason="", unsettled=0, at=NOW
+                ),
+            )
+            first = next_month(first)
 
     @property
     def auditor(self) -> Actor:
