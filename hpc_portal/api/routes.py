@@ -6,10 +6,12 @@ from hpc_portal.api import (
     accounting,
     administration,
     audit,
+    budgets,
     catalogue,
     classes,
     invitations,
     job_changes,
+    job_cost,
     job_files,
     jobs,
     limits,
@@ -26,8 +28,20 @@ from hpc_portal.api import (
 )
 
 _MODULES = (
-    *(jobs, job_changes, job_files, scripts, streams, sign_in, projects),
-    *(administration, accounting, audit, catalogue, limits, mirror, notices, prices, reports, requests),
+    *(jobs, job_changes, job_cost, job_files, scripts, streams, sign_in, projects),
+    *(
+        administration,
+        accounting,
+        audit,
+        budgets,
+        catalogue,
+        limits,
+        mirror,
+        notices,
+        prices,
+        reports,
+        requests,
+    ),
     *(tenants, invitations, classes),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""

@@ -15,11 +15,12 @@ from uuid import UUID
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 from sqlmodel import Session, col
 
 from hpc_portal.app.accounts.issue_token import issue_token
 from hpc_portal.app.actor import Actor, load_actor
+from hpc_portal.app.budgets.tables import RefundCase, RefundCaseState
 from hpc_portal.app.db import transact
 from hpc_portal.app.files.workspace import prepare_workspace
 from hpc_portal.app.ids import new_id
@@ -34,6 +35,7 @@ from hpc_portal.app.tenants.invite import Invitees, invite
 from hpc_portal.app.tenants.make_class import NewClass, make_class
 from hpc_portal.app.tenants.seats import Share
 from hpc_portal.auth.sessions import open_session
+from quotas.tables import Allocation
 from tests.integration.api.conftest import Portal
 from tests.small_city import GRANTED_AT
 
@@ -108,6 +110,16 @@ BODIES: dict[str, Any] = {
     "/api/v1/requests/{request_id}/deny": {"message": "mine"},
     "/api/v1/notices/read": {},
     "/api/v1/notices/choice": {"mail": False},
+    "/api/v1/jobs/{job_id}/refunds": {"percent": 100, "reason": "mine"},
+    "/api/v1/refund-cases/{case_id}/decision": {"percent": 100, "reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/increase": {"lines": {"VND": 1}, "reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/reduce": {"lines": {"VND": 1}, "reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/extend": {"valid_to": "2099-01-01T00:00:00Z", "reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/suspend": {"reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/resume": {"reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/close": {"reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/hold-policy": {"hold_policy": "rolling", "reason": "mine"},
+    "/api/v1/allocations/{allocation_id}/carry-over": {"target": str(UUID(int=1)), "reason": "mine"},
     "/api/v1/prices": {"items": [{"tres": "cpu", "rate_vnd_per_hour": 0}]},
 }
 """What is sent to endpoints that read JSON; it names the first tenant wherever it can."""
@@ -184,8 +196,36 @@ def victim(portal: Portal) -> Victim:
         "class_id": str(class_id),
         "request_id": str(request_id),
         "attachment_id": str(attachment_id),
+        "allocation_id": str(_allocation_of(portal)),
+        "case_id": str(_ask_for_a_refund(portal, UUID(job_id))),
     }
     return Victim(job_id, parameters)
+
+
+def _allocation_of(portal: Portal) -> UUID:
+    with portal.city.services.engine.connect() as connection:
+        mine = select(col(Allocation.id)).where(col(Allocation.project_id) == portal.city.chips.project_id)
+        found: UUID = connection.execute(mine.limit(1)).scalar_one()
+    return found
+
+
+def _ask_for_a_refund(portal: Portal, job_id: UUID) -> UUID:
+    """An open case; written down, since the job has not run."""
+    case = {
+        "id": new_id(),
+        "job_id": job_id,
+        "raised_by": portal.city.chips.member.user_id,
+        "raised_at": portal.city.services.clock.now(),
+        "reason": "the TOP-SECRET skywalker never took off",
+        "asked_percent": 100,
+        "state": RefundCaseState.OPEN,
+        "decision": "",
+    }
+    transact(
+        portal.city.services.engine, lambda connection: connection.execute(insert(RefundCase).values(case))
+    )
+    found: UUID = case["id"]  # type: ignore[assignment]
+    return found
 
 
 def _make_a_class(portal: Portal) -> tuple[UUID, UUID]:
