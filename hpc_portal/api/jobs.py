@@ -19,6 +19,7 @@ from hpc_portal.api.schemas import (
     SubmitBody,
     SubmittedReply,
     TaskReply,
+    WaitedForLimitReply,
 )
 from hpc_portal.app.jobs import queries
 from hpc_portal.app.jobs.cancel import request_cancel
@@ -26,6 +27,7 @@ from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.lifecycle import JobOrigin
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.waiting import why_waiting
+from hpc_portal.app.limits.in_use import limit_waited_for
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from schedulers.jobstate import JobState
 
@@ -115,7 +117,11 @@ def show(
 ) -> JobDetailReply:
     """One job with what was asked."""
     with services.reading() as session:
-        return _job_reply(JobDetailReply, queries.get_job(session, actor, job_id), accept_language)
+        job = queries.get_job(session, actor, job_id)
+        reply = _job_reply(JobDetailReply, job, accept_language)
+        if limit := limit_waited_for(session.connection(), job, job.spec):
+            reply.waits_for_limit = WaitedForLimitReply.model_validate(limit)
+        return reply
 
 
 @router.post("/jobs/{job_id}/cancel")

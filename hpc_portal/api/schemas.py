@@ -363,8 +363,23 @@ class JobReply(Reply):
     charged_vnd: int
 
 
+class WaitedForLimitReply(Reply):
+    """The limit that keeps a job from starting now."""
+
+    limit: str
+    owner_kind: str
+    owner: str
+    value: int
+    asked: int
+    in_use: int
+    raised_by: str
+
+
 class JobDetailReply(JobReply):
     """One job with what was asked."""
+
+    waits_for_limit: WaitedForLimitReply | None = None
+    """Null when it waits for no limit, or for one of the cluster's own."""
 
     spec: JobSpec
     parameters: dict[str, Any] | None

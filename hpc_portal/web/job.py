@@ -29,10 +29,12 @@ from hpc_portal.app.jobs.queries import (
 )
 from hpc_portal.app.jobs.results import results_of
 from hpc_portal.app.jobs.wish import ChangeKind
+from hpc_portal.app.limits.in_use import limit_waited_for
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
 from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response
 from hpc_portal.web.language import Language
+from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
@@ -112,6 +114,8 @@ def show_overview_of(
         results, cells = found.results, found.campaign
         states = task_states(session, actor, job_id) if cells else {}
         changes = list_changes(session, actor, job_id, limit=_CHANGES_SEEN)
+        limit = limit_waited_for(session.connection(), job, job.spec)
+    language = pages_of(request).language(request)
     times = Times(job.submitted_at, job.dispatched_at, job.started_at, job.ended_at, job.settled_at)
     failures = campaign.buckets(results.tasks)
     facts = {
@@ -125,8 +129,9 @@ def show_overview_of(
         "curves": show_curves(results.series),
         "asked": _asked(job),
         "used": _used(runs),
-        "changes": show_changes(changes, pages_of(request).language(request), now=services.clock.now()),
+        "changes": show_changes(changes, language, now=services.clock.now()),
         "change_problem": change_problem,
+        "limit": problems_of(limit, language)[0].text if limit else "",
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if change_problem else HTTPStatus.OK
     return show_tab(request, job, "overview", facts, status=status)

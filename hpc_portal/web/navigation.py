@@ -50,6 +50,7 @@ ENTRIES = (
         everywhere=True,
     ),
     Entry("/reports", "chart-bar", N_("Reports"), Group.BUDGET),
+    Entry("/limits", "adjustments", N_("Limits"), Group.BUDGET),
     Entry("/prices", "receipt-2", N_("Prices"), Group.BUDGET),
     Entry(
         "/admin/projects",
