@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import col
 
+from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job
 from schedulers.jobspec import JobSpec
 from schedulers.slurm.tokens import MintedTokens
@@ -74,6 +75,18 @@ def counted(portal: Portal) -> int:
         return connection.execute(taken).scalar_one()
 
 
+def cancel_all(slurm: Instance, portal: Portal) -> None:
+    """Neither side is measured while the portal still settles the jobs of the round before."""
+    unsettled = select(func.count()).select_from(Job).where(col(Job.phase) != Phase.SETTLED)
+
+    def all_settled() -> bool:
+        with portal.city.services.engine.connect() as connection:
+            return connection.execute(unsettled).scalar_one() == 0
+
+    cancel_all_jobs(slurm)
+    wait_until(all_settled, what="the cancelled jobs to be settled", seconds=300)
+
+
 async def submit_all(portal: Portal) -> None:
     """Two thousand jobs that wait for tomorrow."""
     spec: JobSpec = waiting_job(Path("/")).spec.model_copy(
@@ -99,7 +112,7 @@ def test_dispatch_against_a_bare_loop(
         for _ in range(ROUNDS):
             bare.append(bare_submissions_per_second(slurm, folder))
             ours.append(dispatches_per_second(portal))
-            cancel_all_jobs(slurm)
+            cancel_all(slurm, portal)
     with capsys.disabled():
         print(f"\n## {JOBS} single jobs handed to Slurm")
         for name, rates in (("bare httpx loop", bare), ("portal's dispatch", ours)):
