@@ -30,6 +30,7 @@ _SOURCES = (
     ("workloads", "**.py", "python"),
     ("schedulers", "*.py", "python"),
     ("schedulers/directives", "*.py", "python"),
+    ("hpc_portal/app/accounting", "*.py", "python"),
     ("hpc_portal/app/jobs", "*.py", "python"),
     ("hpc_portal/app/external", "*.py", "python"),
     ("hpc_portal/app/files", "*.py", "python"),

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from hpc_portal.web import (
     admin_prices,
     audit,
+    books,
     change_job,
     clusters,
     files,
@@ -52,6 +53,7 @@ _ROUTERS = (
     admin_prices,
     projects,
     audit,
+    books,
     menu,
     notices,
     settings,

@@ -12,6 +12,7 @@ from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.web.language import Language
 from hpc_portal.web.show_request import REQUEST_STATES
 from quotas import errors as quotas
+from quotas.errors import MonthRefusal
 from quotas.money import VND
 from workloads.errors import FieldProblem, InvalidParameters, TemplateNotFound
 from workloads.template import N_
@@ -151,7 +152,7 @@ def status_of(error: Exception) -> HTTPStatus:
     return next(status for kind, status in STATUS if isinstance(error, kind))
 
 
-def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 - one case for each error
+def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911, PLR0912 - a case for each
     say = language.gettext
     match error:
         case quotas.BudgetExceeded():
@@ -188,6 +189,10 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
             )
         case quotas.NoPriceList():
             return say(N_("No prices are in force. An administrator must publish a price list first."))
+        case quotas.MonthNotClosable():
+            return _not_closable(error, language)
+        case app.DiscrepancyDecided():
+            return say(N_("Somebody decided on this discrepancy in the meantime. Look at the list again."))
         case app.TenantNotActive():
             return say(N_("%(name)s takes no jobs now. Ask the city's administrators."), name=error.name)
         case app.NotAllowed():
@@ -206,6 +211,33 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
         case app.NotFound() | TemplateNotFound():
             return say(N_("There is nothing here that you can see. It may never have existed."))
     return str(error)
+
+
+def _not_closable(error: quotas.MonthNotClosable, language: Language) -> str:
+    month = f"{error.month:%Y-%m}"
+    match error.why:
+        case MonthRefusal.CLOSED:
+            return language.gettext(N_("%(month)s is closed already."), month=month)
+        case MonthRefusal.EARLIER_IS_OPEN:
+            earlier = f"{error.earlier or error.month:%Y-%m}"
+            return language.gettext(
+                N_("%(month)s cannot be closed while %(earlier)s is open. Close months in their order."),
+                month=month,
+                earlier=earlier,
+            )
+        case MonthRefusal.NOT_OVER:
+            return language.gettext(
+                N_("%(month)s can be closed when it has been over for an hour."), month=month
+            )
+        case MonthRefusal.UNSETTLED:
+            return language.gettext(
+                N_(
+                    "%(count)s ended runs of %(month)s are not settled. Wait for them, or say why it is "
+                    "closed all the same: what they used is then posted to the next month, as late."
+                ),
+                month=month,
+                count=language.number(error.unsettled),
+            )
 
 
 def _not_open(error: app.RequestNotOpen, language: Language) -> str:

@@ -78,7 +78,7 @@ def close_next_month(services: Services, actor: Actor, *, month: date, reason: s
             None if month.day == 1 else Problem("month", "Give the first day of a month."),
             None
             if len(reason) <= LONGEST_REASON
-            else Problem("reason", f"Use {LONGEST_REASON} characters at most."),
+            else Problem("reason", "Use at most %(most)s characters.", {"most": LONGEST_REASON}),
         ]
     )
     now = services.clock.now()

@@ -92,9 +92,10 @@ def decide(services: Services, actor: Actor, number: int, *, state: DiscrepancyS
     text = reason.strip()
     require(
         [
+            None if text else Problem("reason", "Say why; whoever looks at the books later will read it."),
             None
-            if 0 < len(text) <= LONGEST_REASON
-            else Problem("reason", f"Say why, in 1 to {LONGEST_REASON} characters."),
+            if len(text) <= LONGEST_REASON
+            else Problem("reason", "Use at most %(most)s characters.", {"most": LONGEST_REASON}),
             None
             if state is not DiscrepancyState.OPEN
             else Problem("state", "A discrepancy is explained or resolved."),
