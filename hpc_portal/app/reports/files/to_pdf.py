@@ -27,7 +27,7 @@ def write_pdf(document: Document) -> bytes:
         ignore_system_fonts=True,
         sys_inputs={"document": json.dumps(laid_out(document), ensure_ascii=False)},
         pdf_standards=[_ARCHIVED, _ACCESSIBLE],
-        timestamp=document.edition.made_at,
+        timestamp=document.edition.made_at.replace(microsecond=0),
     )
 
 

@@ -18,7 +18,7 @@ from hpc_portal.app.reports.files.to_csv import BYTE_ORDER_MARK, csv_lines, writ
 from hpc_portal.app.reports.files.to_pdf import write_pdf
 from hpc_portal.app.reports.files.to_xlsx import write_xlsx
 
-MADE_AT = datetime(2026, 11, 26, 1, 30, tzinfo=UTC)
+MADE_AT = datetime(2026, 11, 26, 1, 30, 15, 123456, tzinfo=UTC)
 
 
 def vnd(amount: int) -> Amount:
