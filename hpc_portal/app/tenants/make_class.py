@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, select
@@ -28,6 +28,7 @@ from hpc_portal.app.tenants.tables import ClassPool, ClassSeat
 from quotas.amounts import Asset, format_amount
 from quotas.balance import AllocationBalance, balance
 from quotas.tables import AllocationState
+from schedulers.units import CITY_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _choose_source(
         for allocation in balance(connection, course.project_id, now).allocations
         if allocation.state is AllocationState.ACTIVE and allocation.valid_to > now
     ]
-    lasting = [one for one in found if wanted.ends_at is None or wanted.ends_at <= one.valid_to]
+    lasting = [one for one in found if _ends_by(wanted.ends_at, one.valid_to)]
     if not lasting:
         last = max((one.valid_to for one in found), default=None)
         if last is None:
@@ -173,7 +174,7 @@ def _choose_source(
         raise InvalidEntry([Problem("ends_at", text, {"end": f"{last:%Y-%m-%d %H:%M} UTC"})])
     for allocation in lasting:
         if not _lacking(allocation, _total(_give_lines(allocation, shares, wanted.each))):
-            return allocation, wanted.ends_at or allocation.valid_to
+            return allocation, min(wanted.ends_at or allocation.valid_to, allocation.valid_to)
     best = lasting[-1]
     total = _total(_give_lines(best, shares, wanted.each))
     asset = _lacking(best, total)[0]
@@ -189,6 +190,15 @@ def _choose_source(
             )
         ]
     )
+
+
+def _ends_by(ends_at: datetime | None, valid_to: datetime) -> bool:
+    """A class whose last day is the budget's ends with it, at whatever hour that is."""
+    if ends_at is None or ends_at <= valid_to:
+        return True
+    instant = timedelta(microseconds=1)
+    last, budget = ((moment - instant).astimezone(CITY_TIME).date() for moment in (ends_at, valid_to))
+    return last <= budget
 
 
 def _give_lines(source: AllocationBalance, shares: Sequence[Share], each: Mapping[Asset, int]) -> list[Share]:
