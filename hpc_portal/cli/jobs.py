@@ -67,11 +67,12 @@ def jobs(  # noqa: PLR0913 - one argument for each option
 def show(job_id: JobId, *, as_json: Json = False) -> None:
     """Show one job: its state, times, request and cost."""
     with open_portal() as portal:
-        job = portal.get(f"/jobs/{resolve_job(portal, job_id)}")
+        path = f"/jobs/{resolve_job(portal, job_id)}"
+        job, cost = portal.get(path), portal.get(f"{path}/cost")
     if as_json:
-        print_json(job)
+        print_json({**job, "cost": cost})
     else:
-        out.print(facts_of(job))
+        out.print(facts_of(job, cost))
 
 
 def tasks(
@@ -104,8 +105,9 @@ def tasks(
     out.print(render.table(columns, rows, right=(0, 6)))
 
 
-def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that rich prints
-    """One job as names and values."""
+def facts_of(job: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - for rich
+    """One job as names and values; with its cost, also list price and subsidy."""
+    limit = job.get("waits_for_limit")
     return render.facts(
         [
             (_("Job"), job["id"]),
@@ -118,6 +120,7 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("Held by"), _holder(job)),
             (_("Reason"), reason_of(job)),
             (_("Advice"), (job["pending_reason"] or {}).get("advice")),
+            (_("Limit"), limit_of(limit) if limit else ""),
             (_("Tasks"), tasks_of(job)),
             (_("Exit"), exit_of(job)),
             (_("Cluster"), job["scheduler"]),
@@ -126,8 +129,31 @@ def facts_of(job: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that ri
             (_("Started"), render.instant(job["started_at"])),
             (_("Ended"), render.instant(job["ended_at"])),
             (_("At most"), format_vnd(job["estimated_vnd"])),
+            *(subsidy_of(cost) if cost else ()),
             (_("Cost"), format_vnd(job["charged_vnd"])),
         ]
+    )
+
+
+def subsidy_of(cost: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """List price and subsidy, where something is subsidised; what is paid is net of it."""
+    if not cost["subsidy_vnd"]:
+        return []
+    return [
+        (_("List price"), format_vnd(cost["list_vnd"])),
+        (_("The city pays"), format_vnd(-cost["subsidy_vnd"])),
+    ]
+
+
+def limit_of(limit: Mapping[str, Any]) -> str:
+    """Which limit it waits for, whose it is, and who can raise it."""
+    return _(
+        "{owner} may have {value} {limit}, and {in_use} are in use; ask {raised_by} to raise it",
+        owner=limit["owner"],
+        value=limit["value"],
+        limit=_(limit["limit"]),
+        in_use=limit["in_use"],
+        raised_by=_(limit["raised_by"]),
     )
 
 

@@ -11,7 +11,18 @@ import typer
 
 from hpc_portal.app.schema import upgrade
 from hpc_portal.app.settings import Settings
-from hpc_portal.cli import accounting, accounts, allocation, audit, demo, mirror, report
+from hpc_portal.cli import (
+    accounting,
+    accounts,
+    allocation,
+    audit,
+    demo,
+    doubt,
+    mirror,
+    operator_limits,
+    operator_prices,
+    report,
+)
 from hpc_portal.cli.command_line import run
 from hpc_portal.cli.configuration import load_settings, shown_settings
 from hpc_portal.cli.errors import CliError
@@ -34,7 +45,10 @@ accounts.add_to(app)
 app.add_typer(audit.audit, name="audit")
 app.add_typer(report.report, name="report")
 app.add_typer(accounting.accounting, name="accounting")
+app.add_typer(doubt.doubt, name="doubt")
 app.add_typer(allocation.allocation, name="allocation")
+app.add_typer(operator_prices.prices, name="prices")
+app.add_typer(operator_limits.limit, name="limit")
 app.command("demo")(demo.demo)
 app.command("mirror")(mirror.mirror)
 

@@ -12,7 +12,7 @@ from hpc_portal.cli.batch_script import ScriptOptions, spec_of, translate_file, 
 from hpc_portal.cli.errors import Refused, UsageProblem
 from hpc_portal.cli.follow import follow_job, require_success
 from hpc_portal.cli.job_ids import resolve_job
-from hpc_portal.cli.jobs import facts_of
+from hpc_portal.cli.jobs import facts_of, subsidy_of
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json, Project
@@ -185,6 +185,7 @@ def estimate_of(estimate: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something
     left = estimate["available_after"].get("VND")
     return render.facts(
         [
+            *subsidy_of(estimate),
             (_("At most"), format_vnd(estimate["total_vnd"])),
             (_("Balance after"), "" if left is None else format_vnd(left)),
             (_("Tasks"), estimate["tasks"] if estimate["tasks"] > 1 else ""),

@@ -10,9 +10,11 @@ from hpc_portal.cli import (
     change,
     clusters,
     jobs,
+    limits,
     login,
     logs,
     notices,
+    prices,
     quota,
     refund,
     results,
@@ -65,6 +67,8 @@ app.command("requeue")(change.requeue)
 app.command()(change.change)
 app.command()(change.changes)
 app.command()(quota.quota)
+app.add_typer(limits.limits, name="limits")
+app.command()(prices.prices)
 app.add_typer(refund.refund, name="refund")
 assert review_quota  # noqa: S101 - its commands belong to the group
 app.add_typer(ask_quota.request, name="request")
