@@ -92,6 +92,13 @@ ADVICE = {
             "Hãy báo quản trị viên cụm máy; tác vụ vẫn ở trong hàng chờ.",
         ),
     ),
+    "administrator_decides": Advice(
+        "administrator",
+        Text(
+            "The administrators look whether the cluster has it; until they decide it is not sent again.",
+            "Quản trị viên sẽ kiểm tra cụm máy rồi quyết định; trước đó tác vụ không được gửi lại.",
+        ),
+    ),
     "other_job": Advice(
         "you",
         Text(
@@ -310,6 +317,13 @@ TEXTS: dict[str, Meaning] = {
             "Bộ lập lịch không trả lời; cổng vẫn tiếp tục thử.",
         ),
         "wait",
+    ),
+    "UnreadableRecord": (
+        Text(
+            "The portal cannot read what the cluster says of this job: it may have it or not.",
+            "Cổng không đọc được thông tin từ cụm máy nên chưa biết tác vụ này đã được nhận hay chưa.",
+        ),
+        "administrator_decides",
     ),
     "WorkspaceUnavailable": (
         Text(

@@ -12,6 +12,7 @@ from hpc_portal.api import (
     invitations,
     job_changes,
     job_cost,
+    job_doubt,
     job_files,
     jobs,
     limits,
@@ -31,6 +32,7 @@ _MODULES = (
     *(jobs, job_changes, job_cost, job_files, scripts, streams, sign_in, projects),
     *(
         administration,
+        job_doubt,
         accounting,
         audit,
         budgets,

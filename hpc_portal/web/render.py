@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.clusters import list_troubles
+from hpc_portal.app.jobs.decide_doubt import may_decide_doubt
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import JobSummary, may_cancel, may_change, may_hold, may_release
 from hpc_portal.app.jobs.waiting import Waiting, why_waiting
@@ -107,6 +108,7 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
         languages=languages,
         may_cancel=may_cancel,
         may_change=may_change,
+        may_decide_doubt=may_decide_doubt,
         may_hold=may_hold,
         may_release=may_release,
     )

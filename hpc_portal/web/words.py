@@ -104,6 +104,7 @@ EVENTS = {
     "job.cancel_requested": Word("ban", N_("Cancellation asked for"), "off"),
     "job.ended": Word("flag", N_("Ended"), "run"),
     "job.corrected": Word("receipt-2", N_("Charge corrected"), "wait"),
+    "job.doubt_decided": Word("help-circle", N_("An administrator decided"), "wait"),
     "job.settled": Word("receipt-2", N_("Charged"), "good"),
 }
 

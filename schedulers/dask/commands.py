@@ -8,11 +8,9 @@ from zlib import crc32
 
 from schedulers.dask.messages import Command, Lane, Run, RunKey, Tenant
 from schedulers.dask.store import Share
-from schedulers.jobspec import JobSpec
+from schedulers.job_variables import SCRIPT_NAME, as_in_slurm, job_variables
 from schedulers.protocol import Submission
 
-SCRIPT_NAME = "job.sh"
-"""Where the portal wrote the job's script, in its workspace."""
 _FIRST_RENDEZVOUS_PORT = 20_000
 _RENDEZVOUS_PORTS = 12_000
 """Below the usual range of ephemeral ports, which starts at 32768."""
@@ -40,7 +38,10 @@ def command_of(submission: Submission, *, walltime_seconds: int, grace_seconds: 
             cluster_uid=submission.cluster_uid,
         ),
         argv=spec.argv or (str(workspace / SCRIPT_NAME),),
-        environment={**spec.environment, **_job_variables(submission)},
+        environment={
+            **spec.environment,
+            **as_in_slurm({**job_variables(submission), "HPC_RESTART_COUNT": "0"}),
+        },
         workspace=str(workspace),
         working_directory=str(workspace / spec.working_directory),
         walltime_seconds=walltime_seconds,
@@ -126,45 +127,3 @@ def _node_variables(share: Share, rank: int) -> dict[str, str]:
         "SLURM_NNODES": str(len(share.nodes)),
         "SLURM_JOB_NODELIST": nodes,
     }
-
-
-def _job_variables(submission: Submission) -> dict[str, str]:
-    spec, asked = submission.spec, submission.spec.resources
-    job_id = str(submission.job_id)
-    variables = {
-        "HPC_JOB_ID": job_id,
-        "HPC_JOB_NAME": spec.name,
-        "HPC_RESTART_COUNT": "0",
-        "HPC_NTASKS": str(asked.ntasks),
-        "HPC_CPUS_PER_TASK": str(asked.cpus_per_task),
-        "HPC_MEM_PER_NODE": str(asked.memory_mib_per_node),
-        "HPC_PARTITION": spec.partition or "",
-        "HPC_ACCOUNT": spec.account or submission.project,
-        "HPC_SUBMIT_DIR": submission.workspace,
-        "SLURM_JOB_ID": job_id,
-        "SLURM_JOB_NAME": spec.name,
-        "SLURM_RESTART_COUNT": "0",
-        "SLURM_NTASKS": str(asked.ntasks),
-        "SLURM_CPUS_PER_TASK": str(asked.cpus_per_task),
-        "SLURM_MEM_PER_NODE": str(asked.memory_mib_per_node),
-        "SLURM_JOB_PARTITION": spec.partition or "",
-        "SLURM_JOB_ACCOUNT": spec.account or submission.project,
-        "SLURM_SUBMIT_DIR": submission.workspace,
-        "LSB_JOBID": job_id,
-        "LSB_JOBNAME": spec.name,
-        "LSB_JOBINDEX": "0",
-    }
-    if spec.array:
-        variables |= _array_variables(job_id, spec)
-    return variables
-
-
-def _array_variables(job_id: str, spec: JobSpec) -> dict[str, str]:
-    ranges = spec.array.ranges if spec.array else []
-    facts = {
-        "ARRAY_JOB_ID": job_id,
-        "ARRAY_TASK_COUNT": str(spec.task_count),
-        "ARRAY_TASK_MIN": str(ranges[0].start),
-        "ARRAY_TASK_MAX": str(ranges[-1][-1]),
-    }
-    return {f"{prefix}_{name}": value for prefix in ("HPC", "SLURM") for name, value in facts.items()}

@@ -8,10 +8,11 @@ import re
 from collections.abc import Sequence
 from uuid import UUID
 
+from schedulers.job_variables import job_variables
 from schedulers.jobspec import JobSpec, Launch, SignalTarget
 from schedulers.protocol import Submission
 from schedulers.slurm.output_files import is_opened_by_slurm, slurm_path
-from schedulers.slurm.wrapper import job_variables, may_requeue, wrapper_script
+from schedulers.slurm.wrapper import may_requeue, wrapper_script
 
 REQUEST_KEY = "hpc-portal:"
 """A job's comment starts with this and our job id: so we find it again after an answer got lost."""

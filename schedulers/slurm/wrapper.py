@@ -1,17 +1,16 @@
 """Writes the batch script that Slurm runs: the portal's variables, then the job's own program. Pure.
 
-The program sees the same HPC_* variables as on a Dask node (schedulers/dask/commands.py), taken from Slurm's.
+The program sees the same HPC_* variables as on a Dask node: those of schedulers/job_variables.py, and those
+of its run, taken from Slurm's.
 """
 
 import shlex
 from collections.abc import Sequence
 
+from schedulers.job_variables import SCRIPT_NAME
 from schedulers.jobspec import JobSpec, Launch
 from schedulers.protocol import Submission
 from schedulers.slurm.output_files import is_opened_by_slurm, shell_path
-
-SCRIPT_NAME = "job.sh"
-"""Where the portal wrote the job's script, in its workspace."""
 
 _LOGIN = """
 export USER="${USER:-$(id -un)}" LOGNAME="${LOGNAME:-$(id -un)}" SHELL="${SHELL:-/bin/bash}"
@@ -156,32 +155,3 @@ def _on_every_node(submission: Submission, argv: str) -> str:
         "--cpu-bind=none --kill-on-bad-exit=1 --mpi=none --export=ALL"
     )
     return f"{launcher} /bin/bash -c {shlex.quote(_RANK.strip())} hpc-rank {stdout} {stderr} {argv}"
-
-
-def job_variables(submission: Submission) -> dict[str, str]:
-    """What is the same for every run of the job, as on a Dask node."""
-    spec, asked = submission.spec, submission.spec.resources
-    job_id = str(submission.job_id)
-    variables = {
-        "HPC_JOB_ID": job_id,
-        "HPC_JOB_NAME": spec.name,
-        "HPC_NTASKS": str(asked.ntasks),
-        "HPC_CPUS_PER_TASK": str(asked.cpus_per_task),
-        "HPC_MEM_PER_NODE": str(asked.memory_mib_per_node),
-        "HPC_MEMORY_MIB": str(asked.memory_mib_per_node),
-        "HPC_PARTITION": spec.partition or "",
-        "HPC_ACCOUNT": spec.account or submission.project,
-        "HPC_SUBMIT_DIR": submission.workspace,
-        "LSB_JOBID": job_id,
-        "LSB_JOBNAME": spec.name,
-        "LSB_JOBINDEX": "0",
-    }
-    if spec.array is None:
-        return variables
-    ranges = spec.array.ranges
-    return variables | {
-        "HPC_ARRAY_JOB_ID": job_id,
-        "HPC_ARRAY_TASK_COUNT": str(spec.task_count),
-        "HPC_ARRAY_TASK_MIN": str(ranges[0].start),
-        "HPC_ARRAY_TASK_MAX": str(ranges[-1][-1]),
-    }

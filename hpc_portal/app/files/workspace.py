@@ -9,10 +9,8 @@ from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from hpc_portal.app.errors import Problem
+from schedulers.job_variables import SCRIPT_NAME
 from schedulers.jobspec import JobSpec
-
-SCRIPT_NAME = "job.sh"
-"""The job's script, at the top of its workspace."""
 
 _MOST_NAME_BYTES = 230
 """File systems allow 255; ours get a suffix while they are written."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from hpc_portal.app import leases
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import transact
+from hpc_portal.app.jobs.say_once import SaidBefore
 from hpc_portal.app.leases import HeldLease
 from hpc_portal.app.mirror.in_force import BudgetsInForce
 from schedulers.protocol import JobRef, Scheduler
@@ -73,6 +74,7 @@ class ControllerContext:
     budgets: BudgetsInForce | None = None
     """Where the cluster enforces budgets itself: those that it knows already."""
     tracked: Tracked = field(default_factory=Tracked)
+    said: SaidBefore = field(default_factory=SaidBefore)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction that commits only while the lease is ours.

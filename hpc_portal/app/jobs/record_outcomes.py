@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias, assert_never
 from uuid import UUID
 
-import structlog
 from sqlalchemy import Connection, bindparam, update
 from sqlmodel import col
 
@@ -20,8 +19,6 @@ from quotas.release import close_hold
 from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, JobRef, Refused, Submission, SubmitOutcome, Uncertain
 from schedulers.reasons import is_known
-
-log = structlog.get_logger()
 
 _BACKOFF = timedelta(seconds=2)
 
@@ -140,7 +137,7 @@ def record_outcomes(
             )
             told.append(Event(job_id, claim.project_id, "job.dispatched", facts))
         else:
-            told += _apply_other(connection, claim, outcome, at=now)
+            told += _apply_other(connection, context, claim, outcome, at=now)
     if accepted:
         connection.execute(_TRACKED, accepted)
     events.record(connection, told, at=now)
@@ -149,6 +146,7 @@ def record_outcomes(
 
 def _apply_other(
     connection: Connection,
+    context: ControllerContext,
     claim: Claimed,
     outcome: Refused | Uncertain | NeverSent | WaitsAgain | WaitsForBudget | SentAnew,
     *,
@@ -167,12 +165,12 @@ def _apply_other(
         case WaitsAgain():
             _hold_back(connection, claim)
         case WaitsForBudget():
-            log.info("dispatch.budget_not_in_force", job_id=str(job_id))
+            context.said.warn(job_id, "dispatch.budget_not_in_force", job_id=str(job_id))
             _put_back(connection, [claim], Phase.ACCEPTED, NOT_IN_FORCE, until=at + _BACKOFF)
         case SentAnew():
             _put_back(connection, [claim], Phase.ACCEPTED, "", until=at)
         case Uncertain(problem):
-            log.warning("dispatch.uncertain", job_id=str(job_id), problem=problem)
+            context.said.warn(job_id, "dispatch.uncertain", job_id=str(job_id), problem=problem)
             _wait(connection, claim, problem, until=at + _BACKOFF)
         case _:
             assert_never(outcome)

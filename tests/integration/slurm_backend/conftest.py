@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +25,7 @@ from scripts.slurm_cluster.instance import Instance
 PATIENCE_SECONDS = 280.0
 WAITS_FOR_GATE = "until test -e gate; do sleep 0.2; done; "
 """Begins the command of a job that goes on when the test says so, see `open_gate`."""
+CONF = "/etc/slurm/slurm.conf"
 SMALL = ResourceRequest(memory_mib_per_node=64, walltime_seconds=600)
 
 
@@ -144,6 +146,20 @@ class Portal:
     def restarted(self) -> "Portal":
         """The same cluster seen by a controller that remembers nothing."""
         return replace(self, scheduler=scheduler_of(self.instance, self.key))
+
+
+@contextmanager
+def configured(instance: Instance, **settings: int) -> Iterator[None]:
+    """slurmctld with other numbers in its slurm.conf, and then with those that it had."""
+    before = instance.run("cat", CONF)
+    for name, value in settings.items():
+        instance.run("sed", "--in-place", f"s/^{name}=.*/{name}={value}/", CONF)
+    instance.run("scontrol", "reconfigure")
+    try:
+        yield
+    finally:
+        instance.run("tee", CONF, stdin=before)
+        instance.run("scontrol", "reconfigure")
 
 
 def scheduler_of(instance: Instance, key: Path) -> SlurmScheduler:

@@ -1,5 +1,7 @@
 """Every way to end is told as Slurm tells it, with what it cost."""
 
+import time
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -7,9 +9,10 @@ import pytest
 from schedulers.jobspec import ArraySpec, RequeuePolicy, ResourceRequest
 from schedulers.jobstate import JobState, StateFlag
 from schedulers.protocol import CancelTasks, Carried, ChangeRequest
+from schedulers.slurm.follow_jobs import CANCELLED_SECONDS
 from schedulers.slurm.translate import comment_of
 from scripts.slurm_cluster import daemons
-from tests.integration.slurm_backend.conftest import SMALL, Portal
+from tests.integration.slurm_backend.conftest import SMALL, Portal, configured
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
@@ -62,6 +65,30 @@ async def test_a_run_that_its_node_takes_down_is_node_fail_and_runs_again_elsewh
     assert others[-1].nodes != (node,)
     runs = await portal.charged(job, runs=1 + len(others))
     assert runs[job.job_id, 0, 0].started_at == first.started_at
+
+
+async def test_a_run_whose_node_falls_silent_is_node_fail_and_runs_again_elsewhere(portal: Portal) -> None:
+    with configured(portal.instance, SlurmdTimeout=10):
+        job = await portal.submit("test $HPC_RESTART_COUNT -ge 1 || sleep 600", partition="eda")
+        (node,) = (await portal.running(job)).nodes
+        daemons.kill(portal.instance, f"slurmd-{node}")
+        lost, *others = sorted((await portal.ended(job)).tasks, key=lambda run: run.attempt)
+    assert (lost.state, lost.nodes, lost.flags) == (JobState.NODE_FAIL, (node,), {StateFlag.REQUEUED})
+    assert others[-1].state is JobState.COMPLETED
+    assert others[-1].nodes != (node,)
+    await portal.charged(job, runs=1 + len(others))
+
+
+async def test_an_array_cancelled_before_it_started_is_closed_as_soon_as_slurmdbd_has_heard(
+    portal: Portal,
+) -> None:
+    held = replace(portal.submission("exit 0", array=ArraySpec(expression="0-99")), is_held=True)
+    job = await portal.hand_over(held)
+    await portal.waits(job, "JobHeldUser")
+    await portal.scheduler.cancel([job])
+    cancelled_at = time.monotonic()
+    assert (await portal.ended(job)).tasks == ()
+    assert time.monotonic() - cancelled_at < CANCELLED_SECONDS  # it was a minute and more once
 
 
 async def test_a_job_that_must_not_run_again_ends_with_its_node(portal: Portal) -> None:

@@ -1,8 +1,6 @@
 """Daemons die at the worst moment: nothing is lost, nothing runs twice, nothing goes uncharged."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
 import pytest
@@ -12,28 +10,11 @@ from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, JobRef, Submission, Uncertain
 from schedulers.slurm.translate import comment_of
 from scripts.slurm_cluster import daemons
-from scripts.slurm_cluster.instance import Instance
-from tests.integration.slurm_backend.conftest import WAITS_FOR_GATE, Portal
+from tests.integration.slurm_backend.conftest import WAITS_FOR_GATE, Portal, configured
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
 PROGRAM = "echo started >> started"
-_CONF = "/etc/slurm/slurm.conf"
-
-
-@contextmanager
-def short_memory(instance: Instance) -> Iterator[None]:
-    """slurmctld drops ended jobs within a minute, not after five."""
-    set_memory(instance, seconds=2)
-    try:
-        yield
-    finally:
-        set_memory(instance, seconds=300)
-
-
-def set_memory(instance: Instance, *, seconds: int) -> None:
-    instance.run("sed", "--in-place", f"s/^MinJobAge=.*/MinJobAge={seconds}/", _CONF)
-    instance.run("scontrol", "reconfigure")
 
 
 async def test_slurmrestd_killed_amid_a_burst_loses_no_job_and_doubles_none(portal: Portal) -> None:
@@ -66,9 +47,9 @@ async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[U
             suspects = {one.job_id: one.cluster_user for one in left if one.job_id in in_doubt}
             found = await portal.scheduler.find(suspects) if suspects else {}
             for job_id, known in found.items():
-                assert isinstance(known, Accepted), known
-                accepted[job_id] = JobRef(job_id, known.scheduler_job_id, suspects[job_id])
-            left = [submission for submission in left if submission.job_id not in accepted]
+                if isinstance(known, Accepted):
+                    accepted[job_id] = JobRef(job_id, known.scheduler_job_id, suspects[job_id])
+            left = [submission for submission in left if submission.job_id not in found]
             for submission, outcome in zip(left, await portal.scheduler.submit(left), strict=True):
                 if isinstance(outcome, Accepted):
                     accepted[submission.job_id] = JobRef(
@@ -180,7 +161,7 @@ async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: 
     for ended in (job, failed, cancelled):
         await portal.ended(ended)
         await portal.charged(ended, runs=1)
-    with short_memory(portal.instance):
+    with configured(portal.instance, MinJobAge=2):
 
         async def is_forgotten() -> bool:
             return not portal.instance.run("squeue", "--noheader", "--states=all").strip()

@@ -8,7 +8,7 @@ from uuid import uuid4
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
 from schedulers.protocol import JobRef
-from schedulers.slurm.follow_jobs import CANCELLED_SECONDS, UNEXPLAINED_SECONDS, Book
+from schedulers.slurm.follow_jobs import CANCELLED_SECONDS, HEARD_SECONDS, UNEXPLAINED_SECONDS, Book
 from schedulers.slurm.read_jobs import Owner, PastRun, Record
 from schedulers.slurm.read_states import read_state
 from schedulers.slurm.spot_changes import News, States
@@ -258,6 +258,19 @@ def test_a_rest_that_was_cancelled_explains_its_tasks_after_a_minute() -> None:
     assert not job.known().is_closed
     job.now += CANCELLED_SECONDS + 1
     job.account()
+    assert (job.known().tasks, job.known().is_closed) == ((), True)
+
+
+def test_an_array_cancelled_as_a_whole_is_closed_seconds_after_slurmdbd_has_heard_of_it() -> None:
+    job = Following()
+    rest = [("812_0", "PENDING", 812), ("812_1", "PENDING", 812)]
+    job.look(states(*rest), record("PENDING", index=None))
+    job.look(states(("812_*", "CANCELLED", 812)), record("CANCELLED", index=None))
+    cancelled = PastRun("812", "812", AN, None, 0, has_ended=True, is_certain=True, run=None)
+    job.account(cancelled)
+    assert not job.known().is_closed  # what it sent at the same time may still come
+    job.now += HEARD_SECONDS + 1
+    job.account(cancelled)
     assert (job.known().tasks, job.known().is_closed) == ((), True)
 
 
