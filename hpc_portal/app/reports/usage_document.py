@@ -12,6 +12,7 @@ from quotas.money import VND
 from quotas.usage_report import Dimension, Usage
 from schedulers import tres
 
+_WHERE_ANY = {"mem_mib_seconds", "licence_seconds", "subsidy_vnd"}
 _TITLES = {Dimension.STATE: "job_state"}
 """Phrases of dimensions that are called otherwise."""
 
@@ -29,7 +30,7 @@ def usage_document(report: UsageReport, edition: Edition) -> Document:
     table = Table(
         key="usage",
         title=say("usage", language),
-        columns=[*(dimension_column(key, language) for key in query.by), *_columns(language)],
+        columns=[*(dimension_column(key, language) for key in query.by), *_columns(report.total, language)],
         rows=rows,
         total=[*heads, *_measures(report.total)],
         note=say("usage_note", language),
@@ -76,9 +77,15 @@ def dimension_cell(key: Dimension, value: str | date, language: str) -> Cell:
     return value
 
 
-def _columns(language: str) -> Sequence[Column]:
+def _columns(total: Usage, language: str) -> Sequence[Column]:
+    """Memory, licences and subsidies are shown to people where there are any."""
     return [
-        Column(key, say(phrase, language), is_number=True)
+        Column(
+            key,
+            say(phrase, language),
+            is_number=True,
+            is_for_programs=key in _WHERE_ANY and not getattr(total, key),
+        )
         for key, phrase in (
             ("runs", "runs"),
             ("gpu_seconds", "gpu_hours"),
