@@ -32,10 +32,14 @@ _SOURCES = (
     ("schedulers/directives", "*.py", "python"),
     ("hpc_portal/app/accounting", "*.py", "python"),
     ("hpc_portal/app/jobs", "*.py", "python"),
+    ("hpc_portal/app/limits", "*.py", "python"),
+    ("hpc_portal/app/prices", "*.py", "python"),
     ("hpc_portal/app/external", "*.py", "python"),
     ("hpc_portal/app/files", "*.py", "python"),
     ("hpc_portal/app/reports", "*.py", "python"),
     ("hpc_portal/app/requests", "*.py", "python"),
+    ("hpc_portal/app/tenants", "*.py", "python"),
+    ("hpc_portal/app/accounts", "*.py", "python"),
 )
 
 

@@ -93,8 +93,19 @@ def _require_below(
 
 
 def _too_much(limit: Limit) -> Problem:
+    facts = {"most": limit.value}
+    if limit.is_default or limit.owner_kind not in {LimitOwner.ORGANISATION, LimitOwner.PROJECT}:
+        return Problem(
+            "value", "The default for everybody is %(most)s. Ask the city's administrators for more.", facts
+        )
+    if limit.owner_kind is LimitOwner.ORGANISATION:
+        return Problem(
+            "value",
+            "The organisation may have %(most)s, and nobody in it more. Ask the city's administrators.",
+            facts,
+        )
     return Problem(
         "value",
-        "%(owner)s may have %(most)s; nobody below may have more. Ask %(raised_by)s to raise that.",
-        {"owner": limit.owner, "most": limit.value, "raised_by": limit.raised_by},
+        "The project may have %(most)s, and nobody in it more. Ask the organisation's manager.",
+        facts,
     )
