@@ -120,6 +120,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/allocations/{allocation_id}/close": {"reason": "mine"},
     "/api/v1/allocations/{allocation_id}/hold-policy": {"hold_policy": "rolling", "reason": "mine"},
     "/api/v1/allocations/{allocation_id}/carry-over": {"target": str(UUID(int=1)), "reason": "mine"},
+    "/api/v1/accounting/months": {"month": "2026-01"},
+    "/api/v1/accounting/discrepancies/{number}/decision": {"state": "explained", "reason": "mine"},
     "/api/v1/prices": {"items": [{"tres": "cpu", "rate_vnd_per_hour": 0}]},
 }
 """What is sent to endpoints that read JSON; it names the first tenant wherever it can."""
