@@ -95,6 +95,7 @@ async def attach(
         for item in form.getlist("file")
         if isinstance(item, UploadFile) and item.filename
     ]
+    await form.close()
 
     def work() -> None:
         if not files:

@@ -263,13 +263,20 @@ def _form(  # noqa: PLR0913 - a form and what went wrong in it
         "kinds": [(kind.value, text, KIND_HINTS[kind]) for kind, text in REQUEST_KINDS.items()],
         "lines": form_lines(form, sorted(known_assets(services)), prices, language),
         "problems": problems,
-        "errors": {problem.field: problem.text for problem in problems},
+        "errors": _by_field(problems),
         "submission": str(uuid4()),
         "total": None,
         "count": 0,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK
     return pages.render(request, "requests/form.html", facts, status=status)
+
+
+def _by_field(problems: Sequence[ShownProblem]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for problem in problems:
+        found[problem.field] = f"{found.get(problem.field, '')} {problem.text}".strip()
+    return found
 
 
 def _may_ask(actor: Actor, project: ProjectRecord) -> bool:
