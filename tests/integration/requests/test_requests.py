@@ -1,5 +1,6 @@
 """Requests for quota: every way from a draft to a grant or a no, on both databases."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -377,14 +378,15 @@ def test_a_draft_is_seen_by_those_who_may_submit_it_and_nobody_elses_is_seen(ask
 def test_what_is_over_cannot_be_done_again(asking: Asking) -> None:
     request_id = submitted(asking)
     deny_request(asking.services, asking.chief, request_id, message="Not for mining.")
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: submit_request(asking.services, asking.lead, request_id),
         lambda: withdraw_request(asking.services, asking.lead, request_id),
         lambda: edit_request(asking.services, asking.lead, request_id, asking.wanted()),
         lambda: approve_request(asking.services, asking.deputy, request_id),
         lambda: deny_request(asking.services, asking.deputy, request_id, message="Again."),
         lambda: start_review(asking.services, asking.deputy, request_id),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(RequestNotOpen, match="denied since"):
             attempt()
 
