@@ -61,7 +61,7 @@ ADVICE = {
         "administrator",
         Text(
             "The project's page says why. It goes on when the suspension ends; or cancel it.",
-            "Trang của dự án cho biết lý do. Tác vụ sẽ đi tiếp khi hết tạm ngừng; hoặc bạn có thể hủy.",
+            "Trang của dự án cho biết lý do. Tác vụ sẽ đi tiếp khi hết tạm ngưng; hoặc bạn có thể hủy.",
         ),
     ),
     "own_limit": Advice(
@@ -350,7 +350,7 @@ TEXTS: dict[str, Meaning] = {
         Text(
             "The project or its organisation is suspended: what the portal has not handed to the cluster "
             "yet waits.",
-            "Dự án hoặc tổ chức đang bị tạm ngừng: tác vụ chưa chuyển cho cụm máy thì phải chờ.",
+            "Dự án hoặc đơn vị đang bị tạm ngưng: tác vụ chưa chuyển cho cụm máy thì phải chờ.",
         ),
         "ask_tenant",
     ),

@@ -10,6 +10,7 @@ from hpc_portal.app.requests.shortage import Shortage
 from hpc_portal.app.requests.transitions import RequestState
 from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.web.language import Language
+from hpc_portal.web.say_tenant import say_tenant
 from hpc_portal.web.show_request import REQUEST_STATES
 from quotas import errors as quotas
 from quotas.errors import MonthRefusal
@@ -153,6 +154,8 @@ def status_of(error: Exception) -> HTTPStatus:
 
 
 def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911, PLR0912 - a case for each
+    if about_tenant := say_tenant(error, language):
+        return about_tenant
     say = language.gettext
     match error:
         case quotas.BudgetExceeded():

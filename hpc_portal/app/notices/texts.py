@@ -73,8 +73,8 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     ),
     NoticeKind.TENANT_SUSPENDED: NoticeText(
         vi=Words(
-            "%(tenant)s bị tạm ngừng",
-            "%(by)s đã tạm ngừng %(tenant)s: không gửi được tác vụ mới, tác vụ đang chạy vẫn tiếp tục "
+            "%(tenant)s bị tạm ngưng",
+            "%(by)s đã tạm ngưng %(tenant)s: không gửi được tác vụ mới, tác vụ đang chạy vẫn tiếp tục "
             "trừ khi bị hủy. Lý do: %(reason)s",
         ),
         en=Words(
@@ -192,7 +192,7 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     ),
     NoticeKind.ALLOCATION_SUSPENDED: NoticeText(
         vi=Words(
-            "Một hạn mức của %(project)s bị tạm ngừng",
+            "Một hạn mức của %(project)s bị tạm ngưng",
             "Không trả cho tác vụ mới; tác vụ đã giữ ngân sách vẫn chạy hết. Lý do: %(reason)s",
         ),
         en=Words(

@@ -1,0 +1,110 @@
+"""A teacher's term in a browser: thirty students, one of whom joins, gets more and loses it at the end."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.web.browser import OpenPage
+
+STUDENTS = [f"sv{number:02}@dut.example.vn" for number in range(1, 31)]
+PASSWORD = "correct horse battery staple"
+PHONE = 390
+
+
+def make_class(page: Page, *, name: str, each: str = "100.000") -> list[str]:
+    """Fill in the form as a teacher does; the links of the invitations."""
+    page.goto("/projects/npu-verif")
+    page.get_by_role("link", name="Lớp mới").click()
+    page.locator("#name").fill(name)
+    page.locator("#students").fill("\n".join(STUDENTS))
+    page.locator("[name='amount.VND']").fill(each)
+    page.get_by_role("button", name="Tạo lớp").click()
+    expect(page.get_by_role("heading", name=name)).to_be_visible()
+    return [cell.inner_text() for cell in page.locator("[data-link]").all()]
+
+
+def row_of(page: Page, student: str) -> object:
+    return page.locator(f"tr[data-student='{student}']")
+
+
+def test_a_teacher_with_thirty_students(open_page: OpenPage, portal: str) -> None:
+    teacher = open_page(user="linh")
+    links = make_class(teacher, name="Thiết kế vi mạch 1")
+    assert len(set(links)) == 30
+    expect(teacher.locator("tr[data-student]")).to_have_count(30)
+    expect(teacher.get_by_text("Đã mời").first).to_be_visible()
+    address = re.sub(r"^https?://[^/]+", "", links[0])
+
+    student = open_page(user=None, expected=(422, 404))
+    student.goto(address)
+    expect(student.get_by_text("Sao Biển Semiconductor")).to_be_visible()
+    student.locator("#username").fill("linh")
+    student.locator("#display_name").fill("Phạm Văn Học")
+    student.locator("#password").fill(PASSWORD)
+    student.get_by_role("button", name="Tạo tài khoản và tham gia").click()
+    expect(student.get_by_role("alert")).to_contain_text("linh")
+    student.locator("#username").fill("hoc")
+    student.locator("#password").fill(PASSWORD)
+    student.get_by_role("button", name="Tạo tài khoản và tham gia").click()
+    student.wait_for_url(f"{portal}/projects/npu-verif-sv01")
+    expect(student.get_by_text("100.000 ₫").first).to_be_visible()
+
+    student.goto("/projects/npu-verif-sv02")
+    expect(student.get_by_role("heading", name="Không tìm thấy")).to_be_visible()
+    class_page = teacher.url if "/classes/" in teacher.url else ""
+    student.goto(address)
+    expect(student.get_by_role("alert")).to_contain_text("đã được dùng")
+
+    teacher.goto("/projects/npu-verif")
+    teacher.get_by_role("link", name="Thiết kế vi mạch 1").click()
+    row = teacher.locator("tr[data-student='sv01@dut.example.vn']")
+    expect(row).to_contain_text("Phạm Văn Học")
+    row.locator("summary").click()
+    row.locator("[name='amount.VND']").fill("50.000")
+    row.get_by_role("button", name="Cấp thêm").click()
+    expect(row).to_contain_text("còn 150.000 ₫ trong 150.000 ₫")
+    row.locator("summary").click()
+    row.get_by_role("button", name="Thu hồi").click()
+    expect(row).to_contain_text("còn 0 ₫ trong 0 ₫")
+
+    teacher.locator("summary", has_text="Kết thúc lớp").click()
+    teacher.get_by_role("button", name="Kết thúc lớp vĩnh viễn").click()
+    expect(teacher.locator("tr[data-student]").first).to_contain_text("Đã đóng")
+    student.goto("/projects/npu-verif-sv01")
+    expect(student.get_by_text("Đã đóng hẳn")).to_be_visible()
+    assert class_page == "" or "/classes/" in class_page
+
+
+def test_more_than_there_is_is_refused_and_the_form_keeps_what_was_entered(open_page: OpenPage) -> None:
+    page = open_page(user="linh", expected=(422,))
+    page.goto("/projects/npu-verif/classes/new")
+    page.locator("#name").fill("Quá nhiều")
+    page.locator("#students").fill("\n".join(STUDENTS))
+    page.locator("[name='amount.VND']").fill("900.000.000")
+    page.get_by_role("button", name="Tạo lớp").click()
+    expect(page.get_by_role("alert")).to_contain_text("học phần còn trống")
+    expect(page.locator("#students")).to_have_value("\n".join(STUDENTS))
+
+
+@pytest.mark.parametrize("width", [PHONE, 1280])
+@pytest.mark.parametrize("path", ["/projects/npu-verif", "/organisations/sao-bien", "/admin/organisations"])
+def test_pages_of_tenants_fit_phone_and_desktop(open_page: OpenPage, path: str, width: int) -> None:
+    page = open_page(user="thanhpho", locale="en", width=width)
+    page.goto(path)
+    expect(page.locator("main h1")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_an_administrator_suspends_a_project_and_its_people_read_why(open_page: OpenPage) -> None:
+    admin = open_page(user="thanhpho", locale="en")
+    admin.goto("/projects/riscv-lab")
+    admin.locator("summary", has_text="Suspend or close").click()
+    admin.locator("#reason").fill("The audit of May.")
+    admin.get_by_role("button", name="Suspend", exact=True).click()
+    expect(admin.get_by_role("status")).to_contain_text("The audit of May.")
+    member = open_page(user="minh", locale="vi")
+    member.goto("/projects/riscv-lab")
+    expect(member.get_by_text("The audit of May.").first).to_be_visible()
+    admin.get_by_role("button", name="Resume").click()
+    expect(admin.locator("main .head")).to_contain_text("Active")
