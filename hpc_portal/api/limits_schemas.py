@@ -47,6 +47,7 @@ class SetLimitReply(Reply):
     gpu_type: str
     value: int
     set_at: datetime
+    may_change: bool
 
 
 class OtherLimitReply(Reply):

@@ -54,6 +54,7 @@ class SetRow:
     kind: LimitKind
     gpu_type: str
     set_at: datetime
+    may_change: bool
 
 
 def show_effective(limits: Iterable[EffectiveLimit], language: Language) -> list[LimitRow]:
@@ -92,6 +93,7 @@ def show_set(limits: Iterable[SetLimit], language: Language) -> list[SetRow]:
             kind=limit.kind,
             gpu_type=limit.gpu_type,
             set_at=limit.set_at,
+            may_change=limit.may_change,
         )
         for limit in limits
     ]
@@ -102,11 +104,11 @@ def _set_for(limit: SetLimit, language: Language) -> str:
     if limit.is_default:
         return language.gettext(N_("every %(level)s without one of its own"), level=level)
     names = " · ".join(filter(None, (limit.organisation, limit.project, limit.user)))
-    return f"{level} {names}"
+    return f"{names} ({level})"
 
 
 def _whose(level: LimitOwner, owner: str, language: Language) -> str:
-    return f"{language.text(LEVELS[level])} {owner}"
+    return f"{owner} ({language.text(LEVELS[level])})"
 
 
 def _what(kind: LimitKind, gpu_type: str, language: Language) -> str:

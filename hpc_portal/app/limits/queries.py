@@ -11,6 +11,7 @@ from sqlmodel import col
 from hpc_portal.app import permissions
 from hpc_portal.app.accounts.find import find_user
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import AnyRow
 from hpc_portal.app.errors import NotFound, ProjectNotFound
 from hpc_portal.app.jobs.check_limits import owners_of
 from hpc_portal.app.limits.in_use import in_use_of
@@ -152,6 +153,8 @@ class SetLimit:
     gpu_type: str
     value: int
     set_at: datetime
+    may_change: bool
+    """Whether the reader may."""
 
 
 def set_limits(connection: Connection, actor: Actor) -> list[SetLimit]:
@@ -166,8 +169,17 @@ def set_limits(connection: Connection, actor: Actor) -> list[SetLimit]:
         select(col(Project.id), col(Project.account)).where(permissions.visible_projects(actor)),
     )
     people = _names(connection, select(col(User.id), col(User.username)))
+    owners: dict[UUID, UUID] = {
+        row.id: row.organisation_id
+        for row in connection.execute(select(col(Project.id), col(Project.organisation_id)))
+    }
     sees_all = permissions.may(actor, Action.VIEW)
-    led = {key for key in projects if _leads(actor, key)}
+    led = {
+        key
+        for key in projects
+        if permissions.may(actor, Action.SET_LIMITS, organisation_id=owners.get(key), project_id=key)
+    }
+    administers = permissions.may(actor, Action.GRANT)
     found = []
     for row in rows:
         is_default = row.owner_id == EVERYBODY
@@ -194,6 +206,7 @@ def set_limits(connection: Connection, actor: Actor) -> list[SetLimit]:
                     gpu_type=row.gpu_type,
                     value=row.value,
                     set_at=row.set_at,
+                    may_change=administers or (not is_default and _may_change(actor, row, owners)),
                 )
             )
     order = list(LimitOwner)
@@ -211,14 +224,19 @@ def set_limits(connection: Connection, actor: Actor) -> list[SetLimit]:
     )
 
 
+def _may_change(actor: Actor, row: AnyRow, owners: Mapping[UUID, UUID]) -> bool:
+    """As `target.find_target` decides; `owners` are organisations by project."""
+    organisation_id = owners.get(row.owner_id) or owners.get(row.within_id)
+    match row.owner_kind:
+        case LimitOwner.PROJECT:
+            return permissions.may(actor, Action.SET_LIMITS, organisation_id=organisation_id)
+        case LimitOwner.MEMBER:
+            return permissions.may(
+                actor, Action.SET_LIMITS, organisation_id=organisation_id, project_id=row.within_id
+            )
+        case _:
+            return False
+
+
 def _names(connection: Connection, query: Select[UUID, str]) -> dict[UUID, str]:
     return {found: name for found, name in connection.execute(query)}  # noqa: C416 - rows are no plain pairs
-
-
-def _leads(actor: Actor, project_id: UUID) -> bool:
-    return permissions.may(
-        actor,
-        Action.SET_LIMITS,
-        organisation_id=actor.project_organisations.get(project_id),
-        project_id=project_id,
-    )
