@@ -188,8 +188,10 @@ def _sum_keys(key: DayKey) -> Iterable[SumKey]:
     yield (Grain.CITY_DAY.value, posted_on, day, *city)
     payer = (organisation, project, allocation, NOBODY, cluster, partition, "", ANY_STATE, gpus)
     yield (Grain.PAYER.value, month, month, *payer)
-    work = (organisation, NOBODY, NOBODY, NOBODY, cluster, partition, workload, state, gpus)
+    work = (organisation, NOBODY, NOBODY, NOBODY, cluster, partition, workload, state, "")
     yield (Grain.WORK.value, month, month, *work)
+    city_work = (NOBODY, NOBODY, NOBODY, NOBODY, cluster, partition, workload, state, gpus)
+    yield (Grain.CITY_WORK.value, month, month, *city_work)
     yield (Grain.USER.value, month, month, organisation, project, NOBODY, user, "", "", "", ANY_STATE, "")
 
 

@@ -138,10 +138,11 @@ _CITY = {
     Dimension.GPU_TYPE,
 }
 _BY_MONTH: Mapping[Grain, Collection[Dimension]] = {
+    Grain.CITY_WORK: {*_CITY - {Dimension.ORGANISATION}, Dimension.WORKLOAD, Dimension.STATE},
     Grain.CITY_MONTH: _CITY,
     Grain.USER: {Dimension.MONTH, Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER},
     Grain.PAYER: {*_CITY, Dimension.PROJECT, Dimension.ALLOCATION},
-    Grain.WORK: {*_CITY, Dimension.WORKLOAD, Dimension.STATE},
+    Grain.WORK: {*_CITY - {Dimension.GPU_TYPE}, Dimension.WORKLOAD, Dimension.STATE},
 }
 """What each monthly grain can answer; where several can, the first is the smallest."""
 _BY_DAY = {*_CITY, Dimension.DAY}

@@ -97,7 +97,9 @@ class Grain(StrEnum):
     PAYER = "payer"
     """Month, organisation, project, allocation, cluster, partition, GPU type."""
     WORK = "work"
-    """Month, organisation, cluster, partition, workload, state, GPU type."""
+    """Month, organisation, cluster, partition, workload, state."""
+    CITY_WORK = "city_work"
+    """Month, cluster, partition, workload, state, GPU type."""
 
 
 class UsageSum(UsageMeasures, table=True):
