@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 
 from tests.integration.quotas.machine import LedgerMachine
 
-STEPS = {"sqlite": (25, 25), "postgresql": (6, 20)}
+STEPS = {"sqlite": (20, 30), "postgresql": (5, 20)}
 """Examples, and steps in each. Derandomised: the same stories every time, so that CI is not a lottery."""
 
 
