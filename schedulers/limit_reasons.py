@@ -6,7 +6,7 @@ of jobs; Grp limits count what all jobs hold together, Max limits one job, node,
 
 import re
 
-from schedulers.reason_texts import Text
+from schedulers.reason_advice import Text
 
 _LIMIT = re.compile(
     r"^(?P<owner>assoc|qos|)(?P<scope>grp|max|min)"

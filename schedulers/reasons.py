@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from schedulers.limit_reasons import limit_texts
-from schedulers.reason_texts import ADVICE, TEXTS, Advice, Text
+from schedulers.reason_advice import ADVICE, Advice, Text
+from schedulers.reason_texts import TEXTS
 
 _END_OF_CODE = re.compile(r"[,:; ]")
 

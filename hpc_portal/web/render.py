@@ -24,6 +24,7 @@ from hpc_portal.web.assets import Assets
 from hpc_portal.web.language import Language, choose, load_languages
 from hpc_portal.web.navigation import menu
 from hpc_portal.web.words import METRICS, Word, state_word
+from schedulers.refusals import say_refusal
 from schedulers.units import format_walltime
 from workloads.template import N_
 
@@ -149,7 +150,7 @@ def _word(job: JobSummary) -> Word:
 def _why(job: JobSummary, language: Language) -> Waiting | None:
     """Why it waits or was refused; other ends are explained on the job's own page."""
     if job.phase is Phase.REFUSED:
-        text = language.text(job.state_reason)
+        text = say_refusal(language.text(job.state_reason), language.code)
         return Waiting(text, text, who="", advice="", tasks_waiting=0, tasks_running=0)
     return why_waiting(job, language.code)
 

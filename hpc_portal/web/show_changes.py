@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from hpc_portal.app.jobs.queries import ChangeRecord
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState
 from hpc_portal.web.language import Language
+from schedulers.refusals import say_refusal
 from schedulers.units import format_walltime
 from workloads.template import N_
 
@@ -42,9 +43,10 @@ def show_changes(records: Sequence[ChangeRecord], language: Language, *, now: da
         is_refused = record.state is ChangeState.REFUSED
         is_fresh = record.decided_at is not None and now - record.decided_at < _REFUSALS_SHOWN_FOR
         if record.decided_at is None or (is_refused and is_fresh and record.kind not in decided):
+            refusal = say_refusal(language.text(record.refusal), language.code) if record.refusal else ""
             what = f"{language.gettext(CHANGES[record.kind])} {_value(record)}".rstrip()
             shown.append(
-                ShownChange(what, record.requested_by, record.requested_at, is_refused, record.refusal)
+                ShownChange(what, record.requested_by, record.requested_at, is_refused, refusal)
             )
         if record.decided_at is not None:
             decided.add(record.kind)

@@ -8,6 +8,7 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from schedulers.cluster import NodeState
 from schedulers.jobstate import JobState
 from schedulers.reasons import explain
+from schedulers.refusals import say_refusal
 from workloads.template import N_, Verdict
 
 
@@ -163,7 +164,7 @@ def reason_text(reason: str, language: str) -> str:
 
     Why it ended still has to be translated, which leaves the rest as it is.
     """
-    return _ENDS.get(reason) or explain(reason, language).text
+    return _ENDS.get(reason) or say_refusal(explain(reason, language).text, language)
 
 
 def exit_text(exit_code: int | None, exit_signal: int | None) -> str:

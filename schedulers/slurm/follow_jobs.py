@@ -27,6 +27,8 @@ UNEXPLAINED_SECONDS, CANCELLED_SECONDS, HEARD_SECONDS = 600.0, 60.0, 3.0
 """So long slurmdbd must say that it has no record of a task that left the rest of its array, before that was
 cancelled unstarted: slurmctld may still send what it kept. The second where the rest itself was cancelled,
 the third where slurmdbd has heard of that, for slurmctld sends in order."""
+_RUNS_SELDOM = 60
+"""So many times as long as the reason of a job that waits, a job that runs is not read again."""
 _FIRST_RETRY_SECONDS, _LAST_RETRY_SECONDS = 1.0, 60.0
 _WAITS = (JobState.PENDING.value,)
 
@@ -103,13 +105,20 @@ class Book:
         for job_id in job_ids:
             view = self._views[job_id]
             now = view.lines(job_id, states)
-            if view.was_read:
+            if view.is_to_be_read and now:
+                news.whole.add(job_id)
+            elif view.was_read:
                 spot(news, job_id, view.listed, now)
             elif now and view.is_sure and _never_started(job_id, now):
                 self._note_waiting(job_id, view, now)
             elif now:
                 news.whole.add(job_id)
         return news
+
+    def doubt_all(self) -> None:
+        """After slurmctld was away: it may have lost its memory, and list another job just like ours."""
+        for view in self._views.values():
+            view.is_to_be_read = True
 
     def _note_waiting(self, job_id: str, view: View, listed: Lines) -> None:
         """A job of ours that only waits has nothing to read but its reason, which is read in its turn."""
@@ -118,12 +127,16 @@ class Book:
             view.records[job_id] = Known(task_index=None, attempt=0, waits=True, has_ended=False)
 
     def stale(self, job_ids: Iterable[str], *, now: float, after_seconds: float, most: int) -> list[str]:
-        """Waiting jobs whose reason was not read for long, longest first; large arrays wait longer."""
+        """Waiting jobs whose reason was not read for long, longest first; large arrays wait longer.
+
+        Those that run are read again, too, but seldom: their numbers might have been given to others.
+        """
         due = []
         for job_id in job_ids:
             view = self._views[job_id]
-            if view.sum.waits:
+            if view.sum.is_open and not view.is_displaced:
                 age = (now - view.read_at) / (1 + len(view.records) / 50)
+                age = age if view.sum.waits else age / _RUNS_SELDOM
                 if age > after_seconds:
                     due.append((-age, job_id))
         return [job_id for _, job_id in sorted(due)[:most]]
@@ -164,6 +177,7 @@ class Book:
     def take_whole(self, job_id: str, records: Iterable[Record], states: States, *, now: float) -> None:
         """Take in everything that slurmctld has of a job."""
         view = self._views[job_id]
+        view.is_to_be_read = False
         found = self._ours(view, [record for record in records if record.job_id == job_id])
         if not found:
             return

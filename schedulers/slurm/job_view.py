@@ -56,6 +56,8 @@ class View:
     """slurmctld lost its memory and gave the number to another job: only slurmdbd can tell of this one."""
     version: int = 0
     was_read: bool = False
+    is_to_be_read: bool = False
+    """Whatever it is listed as: slurmctld was away, and may know another job by its number since."""
     is_lost: bool = False
     sum: Sum = field(default_factory=Sum)
     listed: Lines = field(default_factory=dict)

@@ -64,7 +64,11 @@ class Observer:
             now = time.monotonic()
             if wanted <= self._looked_for and now - self._looked_at < self._freshness_seconds:
                 return
-            states = States(await self._client.states())
+            try:
+                states = States(await self._client.states())
+            except SchedulerUnavailable:
+                self._book.doubt_all()
+                raise
             news = self._book.spot(wanted, states)
             stale = self._book.stale(wanted, now=now, after_seconds=_REASON_SECONDS, most=REASONS_PER_ROUND)
             ended = await self._read(news, states, stale, now)

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState
 from schedulers.protocol import CancelTasks, ChangeRequest, HoldJob, JobRef, Refused, RequeueJob, SetWalltime
 from scripts.slurm_cluster import daemons
-from scripts.slurm_cluster.instance import Instance
 from tests.integration.slurm_backend.conftest import CONF, Portal
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
@@ -23,16 +23,28 @@ ALL_CHANGES = (HoldJob(), SetWalltime(900), RequeueJob(), CancelTasks(ArraySpec(
 
 
 @asynccontextmanager
-async def numbers_begin_anew(instance: Instance, *, at: str) -> AsyncIterator[None]:
-    """A slurmctld without memory, whose next job gets this number."""
+async def numbers_begin_anew(portal: Portal, job: JobRef) -> AsyncIterator[None]:
+    """A slurmctld without memory, whose next job gets the number of this one."""
+    instance = portal.instance
     await asyncio.to_thread(daemons.stop, instance, "slurmctld")
-    instance.run("sh", "-c", f"rm -rf {_STATE}/* && echo FirstJobId={at} >> {CONF}")
+    await hear_nothing(portal, job)
+    instance.run("sh", "-c", f"rm -rf {_STATE}/* && echo FirstJobId={job.scheduler_job_id} >> {CONF}")
     await asyncio.to_thread(daemons.start, instance, "slurmctld")
     try:
         yield
     finally:
         instance.run("sed", "--in-place", "/^FirstJobId=/d", CONF)
         instance.run("scontrol", "reconfigure")
+
+
+async def hear_nothing(portal: Portal, job: JobRef) -> None:
+    """Look until Slurm does not answer; what was seen a moment ago is told again."""
+    while True:
+        try:
+            await portal.seen(job)
+        except SchedulerUnavailable:
+            return
+        await asyncio.sleep(0.1)
 
 
 def submit_by_hand(portal: Portal, *, user: str) -> str:
@@ -50,7 +62,7 @@ async def runs(portal: Portal, number: str) -> bool:
 async def test_a_job_with_the_number_of_a_lost_one_is_left_alone(portal: Portal, user: str) -> None:
     job = await portal.submit("sleep 600")
     first = await portal.running(job)
-    async with numbers_begin_anew(portal.instance, at=job.scheduler_job_id):
+    async with numbers_begin_anew(portal, job):
 
         async def is_submitted() -> bool:
             return submit_by_hand(portal, user=user) == job.scheduler_job_id

@@ -2,7 +2,8 @@
 
 import pytest
 
-from schedulers.reason_texts import ADVICE, TEXTS
+from schedulers.reason_advice import ADVICE
+from schedulers.reason_texts import TEXTS
 from schedulers.reasons import explain, is_known
 
 _NAMES = """

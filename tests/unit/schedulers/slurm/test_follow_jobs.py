@@ -340,6 +340,24 @@ def test_a_running_job_whose_number_slurm_gave_to_another_is_lost_until_slurmdbd
     assert (ids(job.known().tasks), job.known().is_closed) == ([(0, 0, JobState.CANCELLED)], True)
 
 
+def test_after_slurmctld_was_away_what_looks_as_before_is_read_again() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    job.book.doubt_all()
+    theirs = replace(record("RUNNING"), owner=Owner(uuid4(), "binh"))
+    assert job.look(states(("812", "RUNNING", 812)), theirs).whole == {"812"}
+    assert job.unclear() == {"812"}
+    job.book.doubt_all()
+    assert job.look(states(("812", "RUNNING", 812))).whole == set()  # only slurmdbd can tell of it
+
+
+def test_a_running_job_is_read_again_now_and_then() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    assert job.book.stale(["812"], now=job.now + 100, after_seconds=10, most=16) == []
+    assert job.book.stale(["812"], now=job.now + 1000, after_seconds=10, most=16) == ["812"]
+
+
 def test_a_job_whose_user_changes_its_comment_goes_on_being_followed() -> None:
     job = Following()
     other = uuid4()
