@@ -15,7 +15,11 @@ from tests.e2e.web.city import PASSWORD, City
 pytestmark = pytest.mark.xdist_group("browser")
 """One server, one city and one browser for all of them."""
 
-EVERY_PAGE = ("/", "/jobs", "/submit", "/submit/script", "/quota", "/clusters", "/settings")
+EVERY_PAGE = (
+    *("/", "/jobs", "/submit", "/submit/script", "/quota", "/clusters", "/settings"),
+    *("/reports", "/reports?by=day&by=user", "/reports/waste", "/reports/utilisation"),
+    *("/reports/forecast", "/reports/statement"),
+)
 
 
 def _cancel_wish(city: City, job: str) -> object:
