@@ -16,6 +16,8 @@ from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_u
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.actor import Actor, load_actor
+from hpc_portal.app.demo_prices import seed_prices
+from hpc_portal.app.demo_requests import seed_requests
 from hpc_portal.app.errors import NameTaken
 from hpc_portal.app.prices.publish import publish_prices
 from hpc_portal.app.services import Services
@@ -160,6 +162,8 @@ def seed_city(services: Services) -> None:
     for cluster in services.settings.clusters_with_accounts:
         for username, account in accounts_there().items():
             map_cluster_user(services, OPERATOR, username, cluster=cluster, account=account)
+    seed_prices(services)
+    seed_requests(services, administrator=PEOPLE[0].username)
 
 
 def accounts_there() -> dict[str, AccountThere]:
