@@ -22,6 +22,7 @@ from hpc_portal.cli import (
     operator_limits,
     operator_prices,
     report,
+    tenants,
 )
 from hpc_portal.cli.command_line import run
 from hpc_portal.cli.configuration import load_settings, shown_settings
@@ -42,6 +43,7 @@ app = typer.Typer(
 database = typer.Typer(no_args_is_help=True, help="The portal's database.")
 app.add_typer(database, name="db")
 accounts.add_to(app)
+tenants.add_to(app)
 app.add_typer(audit.audit, name="audit")
 app.add_typer(report.report, name="report")
 app.add_typer(accounting.accounting, name="accounting")

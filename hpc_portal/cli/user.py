@@ -8,11 +8,13 @@ from hpc_portal.cli import (
     ask_quota,
     cancel,
     change,
+    classes,
     clusters,
     jobs,
     limits,
     login,
     logs,
+    members,
     notices,
     prices,
     quota,
@@ -76,6 +78,10 @@ app.command()(notices.notices)
 app.command()(usage.usage)
 app.command()(usage.statement)
 app.command()(clusters.clusters)
+app.add_typer(members.members, name="members")
+app.command()(members.invite)
+app.add_typer(members.invitations, name="invitations")
+app.add_typer(classes.classes, name="class")
 
 
 def main() -> NoReturn:

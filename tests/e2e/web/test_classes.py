@@ -24,10 +24,6 @@ def make_class(page: Page, *, name: str, each: str = "100.000") -> list[str]:
     return [cell.inner_text() for cell in page.locator("[data-link]").all()]
 
 
-def row_of(page: Page, student: str) -> object:
-    return page.locator(f"tr[data-student='{student}']")
-
-
 def test_a_teacher_with_thirty_students(open_page: OpenPage, portal: str) -> None:
     teacher = open_page(user="linh")
     links = make_class(teacher, name="Thiết kế vi mạch 1")
@@ -52,7 +48,6 @@ def test_a_teacher_with_thirty_students(open_page: OpenPage, portal: str) -> Non
 
     student.goto("/projects/npu-verif-sv02")
     expect(student.get_by_role("heading", name="Không tìm thấy")).to_be_visible()
-    class_page = teacher.url if "/classes/" in teacher.url else ""
     student.goto(address)
     expect(student.get_by_role("alert")).to_contain_text("đã được dùng")
 
@@ -73,7 +68,6 @@ def test_a_teacher_with_thirty_students(open_page: OpenPage, portal: str) -> Non
     expect(teacher.locator("tr[data-student]").first).to_contain_text("Đã đóng")
     student.goto("/projects/npu-verif-sv01")
     expect(student.get_by_text("Đã đóng hẳn")).to_be_visible()
-    assert class_page == "" or "/classes/" in class_page
 
 
 def test_more_than_there_is_is_refused_and_the_form_keeps_what_was_entered(open_page: OpenPage) -> None:
@@ -102,9 +96,9 @@ def test_an_administrator_suspends_a_project_and_its_people_read_why(open_page: 
     admin.locator("summary", has_text="Suspend or close").click()
     admin.locator("#reason").fill("The audit of May.")
     admin.get_by_role("button", name="Suspend", exact=True).click()
-    expect(admin.get_by_role("status")).to_contain_text("The audit of May.")
+    expect(admin.locator(".alert-wait")).to_contain_text("The audit of May.")
     member = open_page(user="minh", locale="vi")
     member.goto("/projects/riscv-lab")
-    expect(member.get_by_text("The audit of May.").first).to_be_visible()
+    expect(member.locator(".alert-wait")).to_contain_text("The audit of May.")
     admin.get_by_role("button", name="Resume").click()
     expect(admin.locator("main .head")).to_contain_text("Active")
