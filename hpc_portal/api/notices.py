@@ -1,7 +1,7 @@
 """One's own notices."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -20,10 +20,11 @@ def list_notices(
     actor: CurrentActor,
     cursor: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    lang: Literal["vi", "en"] | None = None,
 ) -> PageReply[NoticeReply]:
-    """What you were told, newest first."""
+    """What you were told, newest first; in the language of your account where none is given."""
     with services.reading() as session:
-        found = read.list_notices(session, actor, locale=actor.locale, before=cursor, limit=limit)
+        found = read.list_notices(session, actor, locale=lang or actor.locale, before=cursor, limit=limit)
     return PageReply(
         items=[
             NoticeReply(

@@ -550,6 +550,15 @@ class LicenseFitReply(Reply):
     used: int
 
 
+class ShortageReply(Reply):
+    """What is missing of a budget: the body that `POST /requests/from-shortage` takes."""
+
+    project: str
+    asset: str
+    missing: int
+    """TRES-seconds, or đồng."""
+
+
 class EstimateReply(Reply):
     """Price, balance after it, expected start and licence fit; nothing was written."""
 
@@ -568,6 +577,8 @@ class EstimateReply(Reply):
     licenses: list[LicenseFitReply]
     obstacles: list[str]
     """Why a submit would be refused right now; empty when it would be accepted."""
+    shortages: list[ShortageReply]
+    """What is missing of the budget; give it to `POST /requests/from-shortage` to ask for it."""
     notes: list[str]
     """What will be otherwise than asked, such as a time limit rounded up."""
 

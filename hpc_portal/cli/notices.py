@@ -6,6 +6,7 @@ import typer
 from rich.markup import escape
 
 from hpc_portal.cli import render
+from hpc_portal.cli.language import active
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json
@@ -28,7 +29,8 @@ def notices(
     with open_portal() as portal:
         if mail is not None:
             portal.put("/notices/choice", {"mail": mail})
-        found = [item for item in read_pages(portal, "/notices", most=_MOST) if all_ or not item["is_read"]]
+        pages = read_pages(portal, "/notices", most=_MOST, lang=active())
+        found = [item for item in pages if all_ or not item["is_read"]]
         if read and found:
             portal.post("/notices/read", {"ids": [item["id"] for item in found]}, changes_nothing=True)
     if as_json:

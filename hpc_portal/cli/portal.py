@@ -200,7 +200,7 @@ def problem_of(reply: httpx.Response) -> CliError:
     if reply.status_code == httpx.codes.INTERNAL_SERVER_ERROR and facts.get("request_id"):
         message += f" ({facts['request_id']})"
     if short := facts.get("change_request"):
-        message += "\n" + _offer(short)
+        message += "\n" + offer_request(short["body"])
     match reply.status_code:
         case 401:
             return NotSignedIn(message, fields)
@@ -214,10 +214,9 @@ def problem_of(reply: httpx.Response) -> CliError:
             return CliError(message, fields)
 
 
-def _offer(short: Any) -> str:  # noqa: ANN401 - JSON
-    """The command that asks for what was missing."""
-    facts = short.get("body", {}) if isinstance(short, dict) else {}
-    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in facts.items())
+def offer_request(missing: Mapping[str, Any]) -> str:
+    """The command that asks for what was missing, from the body that the API takes for it."""
+    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in missing.items())
     return _("Ask for what is missing: hpc request for-shortage {options}", options=command)
 
 

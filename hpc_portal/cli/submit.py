@@ -16,7 +16,7 @@ from hpc_portal.cli.jobs import facts_of, subsidy_of
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json, Project
-from hpc_portal.cli.portal import Portal
+from hpc_portal.cli.portal import Portal, offer_request
 from hpc_portal.cli.render import err, is_interactive, out, print_json
 from hpc_portal.cli.request import template_body
 from quotas.money import format_vnd
@@ -217,4 +217,5 @@ def _start_of(start: Mapping[str, Any]) -> str:
 
 def _require_no_obstacle(estimate: Mapping[str, Any]) -> None:
     if estimate["obstacles"]:
-        raise Refused("\n".join(estimate["obstacles"]))
+        offers = map(offer_request, estimate["shortages"])
+        raise Refused("\n".join([*estimate["obstacles"], *offers]))

@@ -15,6 +15,7 @@ from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.expected_start import ExpectedStart, WorkAhead, expected_start
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
+from hpc_portal.app.requests.shortage import Shortage
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from quotas import pricing
@@ -72,6 +73,11 @@ class JobEstimate:
     def obstacles(self) -> tuple[str, ...]:
         """The refusals as plain texts."""
         return tuple(map(str, self.refusals))
+
+    @property
+    def shortages(self) -> tuple[Shortage, ...]:
+        """What is missing of the budget, so that it can be asked for."""
+        return tuple(Shortage.of(error) for error in self.refusals if isinstance(error, BudgetExceeded))
 
     @property
     def available_after(self) -> dict[Tres, int]:
