@@ -57,14 +57,14 @@ def keep_findings(connection: Connection, checked: BooksChecked, *, at: datetime
 
 
 def days_to_audit(connection: Connection, *, now: datetime, lot: Random) -> list[date]:
-    """Yesterday, and by lot one of the last 35 days before it and one of all; none without any record."""
+    """Yesterday, and by lot one of the last 35 days and one of all; none before the first day is over."""
     today = city_day(now)
     first_ended = connection.execute(
         select(col(AccountingRecord.ended_at)).order_by(col(AccountingRecord.ended_at)).limit(1)
     ).scalar()
-    if first_ended is None:
+    if first_ended is None or city_day(first_ended) >= today:
         return []
-    first = min(city_day(first_ended), today)
+    first = city_day(first_ended)
     recent = max(first, today - timedelta(days=_RECENT_DAYS))
     chosen = {today - timedelta(days=1), _any_day(recent, today, lot), _any_day(first, today, lot)}
     return sorted(chosen)

@@ -1,5 +1,6 @@
 """Compare the books with a cluster's accounting, day by day and account by account, for 35 days."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -72,21 +73,23 @@ class CompareClusterStep:
         return False
 
     async def _theirs(self, since: date, until: date) -> Sums:
-        """The cluster's sums; a run that several windows tell of counts once."""
-        runs: dict[tuple[str, datetime], ExternalRun] = {}
-        day = since
-        while day < until:
+        """The cluster's sums, asked for day by day: each window has every run that touches it."""
+        sums: Sums = {}
+        for number in range((until - since).days):
+            day = since + timedelta(days=number)
             after = day + timedelta(days=1)
-            for run in await self.source.runs(start=day_begins_at(day), end=day_begins_at(after)):
-                runs[run.key, run.submitted_at] = run
-            day = after
-        return sum_runs(runs.values(), since, until)
+            runs = await self.source.runs(start=day_begins_at(day), end=day_begins_at(after))
+            sums |= await asyncio.to_thread(sum_runs, runs, day, after)
+        return sums
 
 
 def sum_runs(runs: Iterable[ExternalRun], since: date, until: date) -> Sums:
-    """What ended runs used on each day from `since` up to, not including, `until`, by account. Pure."""
+    """What ended runs used on each day from `since` up to, not including, `until`, by account. Pure.
+
+    A run that is told of twice counts once.
+    """
     sums: dict[tuple[date, str], list[int]] = defaultdict(lambda: [0, 0, 0])
-    for run in runs:
+    for run in {(run.key, run.submitted_at): run for run in runs}.values():
         if run.started_at is None or run.ended_at is None:
             continue
         for part in slice_run(_recorded(run, run.ended_at)):

@@ -8,12 +8,12 @@ from random import Random
 from uuid import UUID
 
 import pytest
-from hpc_portal.app.accounting.compare_cluster import CompareClusterStep
 from sqlalchemy import insert, select, update
 from sqlmodel import col
 
 from hpc_portal.app.accounting.check_books import check_books
 from hpc_portal.app.accounting.check_step import BOOKS, CheckBooksStep
+from hpc_portal.app.accounting.compare_cluster import CompareClusterStep
 from hpc_portal.app.accounting.months import ListedMonth, close_next_month, list_months
 from hpc_portal.app.accounting.work_list import WorkItem, decide, last_checks, work_list
 from hpc_portal.app.actor import Actor
@@ -132,7 +132,7 @@ def test_a_month_with_unsettled_runs_is_closed_only_with_a_reason(story: Story, 
     story.step()
     story.scheduler.advance(60)
     story.scheduler.finish(job_id)
-    story.scheduler._accounted.clear()
+    story.scheduler.accounted.clear()
     story.step()
     month = city_day(story.clock.now()).replace(day=1)
     to_next_month(story, month)
@@ -206,6 +206,7 @@ def test_the_books_are_checked_once_a_day_however_many_controllers_there_are(
     story: Story, auditor: Actor
 ) -> None:
     ran(story, seconds=100)
+    story.scheduler.advance(DAY)
     check(story)
     with story.city.services.reading() as session:
         [first] = last_checks(session, auditor)
@@ -260,8 +261,8 @@ def test_a_run_that_the_cluster_never_accounts_is_settled_after_a_day_and_flagge
     story.step()
     story.scheduler.advance(100)
     story.scheduler.finish(job_id)
-    record = dict(story.scheduler._accounted)
-    story.scheduler._accounted.clear()
+    record = dict(story.scheduler.accounted)
+    story.scheduler.accounted.clear()
     story.step()
     story.scheduler.advance(DAY - 10)
     story.step()
@@ -275,7 +276,7 @@ def test_a_run_that_the_cluster_never_accounts_is_settled_after_a_day_and_flagge
     [item] = items(story, root)
     assert item.found.key == f"no_record:{job_id}/0/0"
     story.require_exact_ledger()
-    story.scheduler._accounted.update(
+    story.scheduler.accounted.update(
         {key: replace(usage, elapsed_seconds=90) for key, usage in record.items()}
     )
     asyncio.run(CorrectStep(story.context)())
