@@ -40,6 +40,7 @@ _SOURCES = (
     ("hpc_portal/app/requests", "*.py", "python"),
     ("hpc_portal/app/tenants", "*.py", "python"),
     ("hpc_portal/app/accounts", "*.py", "python"),
+    ("hpc_portal/app/budgets", "*.py", "python"),
 )
 
 

@@ -35,6 +35,7 @@ from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
 from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response
 from hpc_portal.web.language import Language
 from hpc_portal.web.problems import problems_of
+from hpc_portal.web.refunds import show_refunds
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
@@ -144,7 +145,11 @@ def show_costs(request: Request, actor: CurrentActor, services: PortalServices, 
         job = get_job(session, actor, job_id)
         cost = job_cost(session.connection(), job)
     language = pages_of(request).language(request)
-    return show_tab(request, job, "cost", {"cost": show_cost(cost, language)})
+    facts = {
+        "cost": show_cost(cost, language),
+        "refunds": show_refunds(services, actor, job_id, language),
+    }
+    return show_tab(request, job, "cost", facts)
 
 
 @router.get("/jobs/{job_id}/spec")

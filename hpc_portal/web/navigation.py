@@ -41,6 +41,8 @@ ENTRIES = (
     Entry("/clusters", "server-2", N_("Clusters"), Group.WORK),
     Entry("/quota", "wallet", N_("Quota"), Group.BUDGET, on_phone=True),
     Entry("/requests", "receipt-2", N_("Requests"), Group.BUDGET),
+    Entry("/allocations", "calendar", N_("Allocations"), Group.BUDGET),
+    Entry("/refunds", "receipt-refund", N_("Refunds"), Group.BUDGET),
     Entry(
         "/requests/inbox",
         "inbox",

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from hpc_portal.web import (
     admin_prices,
+    allocations,
     audit,
     books,
     change_job,
@@ -25,6 +26,7 @@ from hpc_portal.web import (
     project,
     projects,
     quota,
+    refunds,
     reports,
     request_deeds,
     requests,
@@ -48,6 +50,8 @@ _ROUTERS = (
     job,
     submit,
     quota,
+    allocations,
+    refunds,
     limits,
     request_deeds,
     requests,
