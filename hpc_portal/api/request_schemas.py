@@ -1,6 +1,6 @@
 """Bodies and replies of requests for quota, and of notices."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -155,6 +155,35 @@ class HoldingReply(Reply):
     available: int
 
 
+class UseReply(Reply):
+    """What was used in one month."""
+
+    runs: int
+    gpu_seconds: int
+    cpu_seconds: int
+    licence_seconds: int
+    vnd: int
+
+
+class MonthOfUseReply(Reply):
+    """One month; the last one is not over."""
+
+    month: date
+    project: UseReply
+    organisation: UseReply
+
+
+class ExhaustionReply(Reply):
+    """When the project's present budget runs out; null where it lasts, or nobody can know yet."""
+
+    asset: str
+    left: int
+    last_day: date
+    exhausted_on: date | None
+    earliest_on: date | None
+    latest_on: date | None
+
+
 class OutlookReply(Reply):
     """What reviewers see beside a request."""
 
@@ -164,6 +193,8 @@ class OutlookReply(Reply):
     organisation: list[HoldingReply]
     list_price_vnd: int | None
     """What is asked, at list prices; null where something has no price."""
+    months: list[MonthOfUseReply]
+    forecasts: list[ExhaustionReply]
 
 
 class NoticeReply(Reply):

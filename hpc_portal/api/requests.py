@@ -14,8 +14,10 @@ from hpc_portal.api.request_schemas import (
     DecisionBody,
     DraftBody,
     EditBody,
+    ExhaustionReply,
     HoldingReply,
     MessageBody,
+    MonthOfUseReply,
     OutlookLineReply,
     OutlookReply,
     PartBody,
@@ -27,6 +29,7 @@ from hpc_portal.api.request_schemas import (
 )
 from hpc_portal.api.schemas import CreatedReply, ListReply, PageReply
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.reports.budget_forecast import BudgetForecast
 from hpc_portal.app.requests import attachments, queries
 from hpc_portal.app.requests.checks import WantedQuota
 from hpc_portal.app.requests.decide import approve_partly, approve_request, deny_request
@@ -143,6 +146,8 @@ def outlook(services: PortalServices, actor: CurrentActor, request_id: UUID) -> 
         project=[_holding(asset, amounts) for asset, amounts in found.project.items()],
         organisation=[_holding(asset, amounts) for asset, amounts in found.organisation.items()],
         list_price_vnd=found.list_price_vnd,
+        months=[MonthOfUseReply.model_validate(month) for month in found.months],
+        forecasts=[_exhaustion(one) for one in found.forecasts],
     )
 
 
@@ -272,6 +277,18 @@ def _reply(services: Services, actor: Actor, request_id: UUID) -> RequestReply:
         events=[RequestEventReply.model_validate(event) for event in found.events],
         attachments=[AttachmentReply.model_validate(item) for item in found.attachments],
         may=sorted(found.may),
+    )
+
+
+def _exhaustion(one: BudgetForecast) -> ExhaustionReply:
+    ahead = one.forecast
+    return ExhaustionReply(
+        asset=one.asset,
+        left=one.left,
+        last_day=one.last_day,
+        exhausted_on=ahead and ahead.exhausted_on,
+        earliest_on=ahead and ahead.earliest_on,
+        latest_on=ahead and ahead.latest_on,
     )
 
 

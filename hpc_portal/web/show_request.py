@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
+from hpc_portal.app.reports.budget_forecast import BudgetForecast
 from hpc_portal.app.requests.amounts import STORAGE, as_units
 from hpc_portal.app.requests.outlook import Outlook
+from hpc_portal.app.requests.past_use import MonthOfUse
 from hpc_portal.app.requests.queries import RequestedLine, RequestSummary
 from hpc_portal.app.requests.transitions import Deed, RequestKind, RequestState
 from hpc_portal.web.language import Language
@@ -109,8 +111,22 @@ class HoldingRow:
     granted: str
     used: str
     available: str
+    ends: str
+    """When the project's runs out, at today's pace."""
     whole_used: str
     whole_available: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonthRow:
+    """What was used in a month."""
+
+    month: str
+    gpu: str
+    cpu: str
+    vnd: str
+    whole_gpu: str
+    whole_vnd: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,7 @@ class ShownOutlook:
 
     rows: tuple[OutlookRow, ...]
     holdings: tuple[HoldingRow, ...]
+    months: tuple[MonthRow, ...]
     meters: tuple[Meter, ...]
     availability_percent: int
     list_price: str
@@ -201,6 +218,7 @@ def show_outlook(outlook: Outlook, language: Language) -> ShownOutlook:
     return ShownOutlook(
         rows=tuple(rows),
         holdings=_holdings(outlook, language),
+        months=tuple(_month(one, language) for one in outlook.months),
         meters=meters_of(tuple(node for one in outlook.clusters for node in one.nodes), language),
         availability_percent=outlook.availability_percent,
         list_price=language.vnd(price) if price is not None else "",
@@ -219,6 +237,7 @@ def as_field_day(at: datetime | None) -> str:
 
 def _holdings(outlook: Outlook, language: Language) -> tuple[HoldingRow, ...]:
     assets = sorted(outlook.organisation, key=lambda asset: (asset != VND, asset))
+    ends = {one.asset: _ends(one, language) for one in outlook.forecasts}
     found = []
     for asset in assets:
         own, whole = outlook.project.get(asset, AssetBalance()), outlook.organisation[asset]
@@ -228,8 +247,41 @@ def _holdings(outlook: Outlook, language: Language) -> tuple[HoldingRow, ...]:
                 granted=show_amount(asset, own.granted, language),
                 used=show_amount(asset, own.consumed, language),
                 available=show_amount(asset, own.available, language),
+                ends=ends.get(asset, ""),
                 whole_used=show_amount(asset, whole.consumed, language),
                 whole_available=show_amount(asset, whole.available, language),
             )
         )
     return tuple(found)
+
+
+def _ends(one: BudgetForecast, language: Language) -> str:
+    ahead = one.forecast
+    if ahead is None:
+        return language.gettext(N_("too little history"))
+    if ahead.exhausted_on is None:
+        return language.gettext(N_("lasts until %(day)s"), day=_day(one.last_day, language))
+    return language.gettext(
+        N_("used up %(day)s (%(first)s to %(last)s)"),
+        day=_day(ahead.exhausted_on, language),
+        first=_day(ahead.earliest_on or ahead.exhausted_on, language),
+        last=_day(ahead.latest_on or one.last_day, language),
+    )
+
+
+def _month(one: MonthOfUse, language: Language) -> MonthRow:
+    def hours(seconds: int) -> str:
+        return language.resource_hours(tres.CPU, seconds)
+
+    return MonthRow(
+        month=one.month.strftime("%m/%Y"),
+        gpu=hours(one.project.gpu_seconds),
+        cpu=hours(one.project.cpu_seconds),
+        vnd=language.vnd(one.project.vnd),
+        whole_gpu=hours(one.organisation.gpu_seconds),
+        whole_vnd=language.vnd(one.organisation.vnd),
+    )
+
+
+def _day(day: date, language: Language) -> str:
+    return day.strftime(language.date_format)

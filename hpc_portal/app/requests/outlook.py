@@ -10,7 +10,9 @@ from sqlmodel import col
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reports.budget_forecast import BudgetForecast, forecast_budget
 from hpc_portal.app.requests.amounts import of_ledger
+from hpc_portal.app.requests.past_use import MonthOfUse, past_use
 from hpc_portal.app.requests.promisable import Promisable, load_outstanding, promisable
 from hpc_portal.app.requests.queries import get_request
 from hpc_portal.app.services import Services
@@ -43,6 +45,10 @@ class Outlook:
     organisation: Mapping[Asset, AssetBalance]
     """The sum over its projects."""
     list_price_vnd: int | None
+    months: tuple[MonthOfUse, ...]
+    """What was used, the present month in front."""
+    forecasts: tuple[BudgetForecast, ...]
+    """When the project's present budget runs out."""
     clusters: tuple[ClusterSnapshot, ...] = field(repr=False, default=())
 
 
@@ -77,6 +83,10 @@ def look_ahead(services: Services, actor: Actor, request_id: UUID) -> Outlook:
             for asset, amounts in balance(connection, project_id, now).by_asset.items():
                 organisation[asset] = organisation.get(asset, AssetBalance()) + amounts
         project = balance(connection, request.project_id, now).by_asset
+        months = past_use(
+            connection, project_id=request.project_id, organisation_id=request.organisation_id, at=now
+        )
+        forecasts = forecast_budget(connection, actor, period.account, at=now)
     asked = {line.asset: line.asked for line in period.lines}
     return Outlook(
         lines=tuple(OutlookLine(asset, amount, found.get(asset)) for asset, amount in asked.items()),
@@ -84,6 +94,8 @@ def look_ahead(services: Services, actor: Actor, request_id: UUID) -> Outlook:
         project=project,
         organisation=organisation,
         list_price_vnd=price_of(asked, prices),
+        months=months,
+        forecasts=tuple(forecasts),
         clusters=tuple(clusters),
     )
 
