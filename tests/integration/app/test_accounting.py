@@ -132,7 +132,7 @@ def test_a_month_with_unsettled_runs_is_closed_only_with_a_reason(story: Story, 
     story.step()
     story.scheduler.advance(60)
     story.scheduler.finish(job_id)
-    story.scheduler.accounted.clear()
+    story.scheduler.accounting.clear()
     story.step()
     month = city_day(story.clock.now()).replace(day=1)
     to_next_month(story, month)
@@ -261,8 +261,8 @@ def test_a_run_that_the_cluster_never_accounts_is_settled_after_a_day_and_flagge
     story.step()
     story.scheduler.advance(100)
     story.scheduler.finish(job_id)
-    record = dict(story.scheduler.accounted)
-    story.scheduler.accounted.clear()
+    record = dict(story.scheduler.accounting)
+    story.scheduler.accounting.clear()
     story.step()
     story.scheduler.advance(DAY - 10)
     story.step()
@@ -276,8 +276,12 @@ def test_a_run_that_the_cluster_never_accounts_is_settled_after_a_day_and_flagge
     [item] = items(story, root)
     assert item.found.key == f"no_record:{job_id}/0/0"
     story.require_exact_ledger()
-    story.scheduler.accounted.update(
-        {key: replace(usage, elapsed_seconds=90) for key, usage in record.items()}
+    story.scheduler.accounting.update(
+        {
+            key: replace(run, usage=replace(run.usage, elapsed_seconds=90))
+            for key, run in record.items()
+            if run.usage
+        }
     )
     asyncio.run(CorrectStep(story.context)())
     (run,) = story.runs(job_id)
