@@ -34,6 +34,11 @@ class Entry:
     """One of the few in the bar of a small screen; the others are behind its last entry."""
 
 
+def _for_the_city(href: str, icon: str, text: str) -> Entry:
+    """A page for those who see the whole city: administrators and auditors."""
+    return Entry(href, icon, text, Group.ADMINISTRATION, needs=Action.AUDIT, everywhere=True)
+
+
 ENTRIES = (
     Entry("/", "home", N_("Overview"), Group.WORK, on_phone=True),
     Entry("/submit", "rocket", N_("New job"), Group.WORK, on_phone=True),
@@ -43,58 +48,16 @@ ENTRIES = (
     Entry("/requests", "receipt-2", N_("Requests"), Group.BUDGET),
     Entry("/allocations", "calendar", N_("Allocations"), Group.BUDGET),
     Entry("/refunds", "receipt-refund", N_("Refunds"), Group.BUDGET),
-    Entry(
-        "/requests/inbox",
-        "inbox",
-        N_("Review requests"),
-        Group.ADMINISTRATION,
-        needs=Action.AUDIT,
-        everywhere=True,
-    ),
     Entry("/reports", "chart-bar", N_("Reports"), Group.BUDGET),
     Entry("/limits", "adjustments", N_("Limits"), Group.BUDGET),
-    Entry("/prices", "receipt-2", N_("Prices"), Group.BUDGET),
-    Entry("/organisations", "users", N_("Organisations"), Group.BUDGET),
-    Entry(
-        "/admin/organisations",
-        "building",
-        N_("Organisations"),
-        Group.ADMINISTRATION,
-        needs=Action.AUDIT,
-        everywhere=True,
-    ),
-    Entry(
-        "/admin/projects",
-        "folder",
-        N_("Projects"),
-        Group.ADMINISTRATION,
-        needs=Action.AUDIT,
-        everywhere=True,
-    ),
-    Entry(
-        "/admin/books",
-        "scale",
-        N_("Books"),
-        Group.ADMINISTRATION,
-        needs=Action.AUDIT,
-        everywhere=True,
-    ),
-    Entry(
-        "/admin/audit",
-        "shield-check",
-        N_("Audit log"),
-        Group.ADMINISTRATION,
-        needs=Action.AUDIT,
-        everywhere=True,
-    ),
-    Entry(
-        "/admin/prices",
-        "coin",
-        N_("Prices and subsidies"),
-        Group.ADMINISTRATION,
-        needs=Action.AUDIT,
-        everywhere=True,
-    ),
+    Entry("/prices", "coin", N_("Prices"), Group.BUDGET),
+    Entry("/organisations", "users", N_("Members and classes"), Group.BUDGET),
+    _for_the_city("/requests/inbox", "inbox", N_("Review requests")),
+    _for_the_city("/admin/organisations", "building", N_("Organisations")),
+    _for_the_city("/admin/projects", "folder", N_("Projects")),
+    _for_the_city("/admin/prices", "table", N_("Prices and subsidies")),
+    _for_the_city("/admin/books", "scale", N_("Books")),
+    _for_the_city("/admin/audit", "shield-check", N_("Audit log")),
     Entry("/settings", "settings", N_("Settings"), Group.SELF),
 )
 """Add a page here to have it in the menu."""
