@@ -162,13 +162,13 @@ def add_programme(services: PortalServices, actor: CurrentActor, body: Programme
     create_programme(services, actor, slug=body.slug, name=body.name)
 
 
-@router.put("/programmes/{slug}/projects/{account}", status_code=HTTPStatus.NO_CONTENT)
-def add_project(services: PortalServices, actor: CurrentActor, slug: str, account: str) -> None:
+@router.put("/programmes/{programme}/projects/{account}", status_code=HTTPStatus.NO_CONTENT)
+def add_project(services: PortalServices, actor: CurrentActor, programme: str, account: str) -> None:
     """Let a project take part from now on."""
-    add_to_programme(services, actor, programme=slug, account=account)
+    add_to_programme(services, actor, programme=programme, account=account)
 
 
-@router.delete("/programmes/{slug}/projects/{account}", status_code=HTTPStatus.NO_CONTENT)
-def remove_project(services: PortalServices, actor: CurrentActor, slug: str, account: str) -> None:
+@router.delete("/programmes/{programme}/projects/{account}", status_code=HTTPStatus.NO_CONTENT)
+def remove_project(services: PortalServices, actor: CurrentActor, programme: str, account: str) -> None:
     """End a project's part in a programme."""
-    remove_from_programme(services, actor, programme=slug, account=account)
+    remove_from_programme(services, actor, programme=programme, account=account)

@@ -173,15 +173,15 @@ async def add_programme(request: Request, actor: CurrentActor, services: PortalS
     )
 
 
-@router.post("/admin/prices/programmes/{slug}")
+@router.post("/admin/prices/programmes/{programme}")
 async def change_programme(
-    request: Request, actor: CurrentActor, services: PortalServices, slug: str
+    request: Request, actor: CurrentActor, services: PortalServices, programme: str
 ) -> Response:
     """Let a project take part, or end its part."""
 
     def change(form: FormData) -> None:
         deed = remove_from_programme if "remove" in form else add_to_programme
-        deed(services, actor, programme=slug, account=_text(form, "project"))
+        deed(services, actor, programme=programme, account=_text(form, "project"))
 
     return await _do(request, actor, services, change)
 

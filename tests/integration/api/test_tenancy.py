@@ -49,6 +49,11 @@ PUBLIC_PARAMETERS = {
     "cluster": "memory",
     "month": "2026-11",
     "kind": "runs",
+    "number": "1",
+    "version": "1",
+    "draft_id": "1",
+    "rule_id": "1",
+    "programme": "chip-design",
 }
 """Path parameters that name nothing of a tenant."""
 
@@ -123,6 +128,18 @@ BODIES: dict[str, Any] = {
     "/api/v1/accounting/months": {"month": "2026-01"},
     "/api/v1/accounting/discrepancies/{number}/decision": {"state": "explained", "reason": "mine"},
     "/api/v1/prices": {"items": [{"tres": "cpu", "rate_vnd_per_hour": 0}]},
+    "/api/v1/prices/lists/{version}/retire": {"reason": "mine"},
+    "/api/v1/prices/drafts": {"name": "mine"},
+    "/api/v1/prices/drafts/{draft_id}": {
+        "name": "mine",
+        "items": [{"tres": "cpu", "rate_vnd_per_hour": 0}],
+        "edition": 1,
+    },
+    "/api/v1/prices/drafts/{draft_id}/publish": {"edition": 1, "seen": 1},
+    "/api/v1/subsidies": {"organisation": "chips-org", "basis_points": 1, "reason": "mine"},
+    "/api/v1/subsidies/{rule_id}/end": {"reason": "mine"},
+    "/api/v1/programmes": {"slug": "mine", "name": "Mine"},
+    "/api/v1/limits": {"level": "project", "project": "chips", "kind": "jobs_running", "value": 0},
 }
 """What is sent to endpoints that read JSON; it names the first tenant wherever it can."""
 
