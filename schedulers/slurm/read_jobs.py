@@ -4,6 +4,7 @@ One record of slurmctld is a job, a task of an array, or the part of an array th
 One record of slurmdbd is one attempt of such a thing.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ from schedulers.slurm.wire_accounting import AccountedJob, AccountedStep
 
 _TIME_ORDERED = 7
 """The version of UUIDs that begin with the instant they were made at."""
+_KEY = re.compile(r"/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:/|$)")
 _CLOCK_SLACK = timedelta(minutes=10)
 """Between the clocks of portal and cluster."""
 
@@ -218,7 +220,11 @@ def _attempts(records: list[AccountedJob], meant: Owner) -> list[PastRun]:
 
 
 def _owner(job: AccountedJob) -> Owner:
-    return Owner(job_id_of_comment(job.comment), job.user, job.name, job.time.submission)
+    """Where slurmdbd has no comment (yet, or ever), the name of the job's folder tells whose it is."""
+    in_comment = job_id_of_comment(job.comment)
+    in_path = _KEY.search(job.working_directory) if not job.comment else None
+    key = UUID(in_path[1]) if in_path else in_comment
+    return Owner(key, job.user, job.name, job.time.submission)
 
 
 def _age(job: AccountedJob) -> tuple[datetime, int]:

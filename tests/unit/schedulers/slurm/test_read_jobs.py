@@ -243,6 +243,17 @@ def test_the_attempts_of_a_job_belong_together_before_slurmdbd_has_the_last_ones
     assert (second.attempt, second.has_ended) == (1, False)
 
 
+def test_where_slurmdbd_keeps_no_comments_the_folder_tells_whose_job_it_is() -> None:
+    ours = accounted(["FAILED"], comment={"job": ""}, working_directory=f"/work/uni/lab/an/{KEY}/run")
+    later = {"submission": START + 100, "start": START + 130, "end": START + 140, "elapsed": 10}
+    by_hand = accounted(
+        ["COMPLETED"], comment={"job": ""}, working_directory="/home/an", time=later, name="hand"
+    )
+    (run,) = read_past([ours, by_hand], {"812": Owner(UUID(KEY), "an", known_at=at(-7200))})
+    assert run.run
+    assert run.run.state is JobState.FAILED
+
+
 def test_a_record_without_an_end_has_not_ended() -> None:
     (run,) = read_past([accounted(["RUNNING"], end=None)], OURS)
     assert (run.has_ended, run.run) == (False, None)
