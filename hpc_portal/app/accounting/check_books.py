@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlmodel import col
 
 from quotas import discrepancies
+from quotas.check_statements import check_statements
 from quotas.close_month import broken_statements
 from quotas.discrepancies import LONGEST_KEY, Finding
 from quotas.rebuild_usage import DayDifference, compare_day
@@ -40,7 +41,7 @@ def check_books(engine: Engine, *, days: Sequence[date]) -> BooksChecked:
     """Verify the ledger, closed months and the roll-ups of these days, in one snapshot; writes nothing."""
     snapshot = {"isolation_level": "REPEATABLE READ"} if engine.dialect.name == "postgresql" else {}
     with engine.connect().execution_options(**snapshot) as connection:
-        ledger = [*_of_ledger(connection), *_of_closed_months(connection)]
+        ledger = [*_of_ledger(connection), *_of_closed_months(connection), *_of_statements(connection)]
         return BooksChecked(days, ledger, [found for day in days for found in _of_day(connection, day)])
 
 
@@ -91,6 +92,19 @@ def _of_closed_months(connection: Connection) -> Iterator[Finding]:
     for month in broken_statements(connection):
         facts = {"rule": "closed_statements_as_hashed", "subject": f"month {month:%Y-%m}"}
         yield Finding(DiscrepancyKind.LEDGER, f"ledger:closed_month:{month}", facts)
+
+
+def _of_statements(connection: Connection) -> Iterator[Finding]:
+    for found in check_statements(connection):
+        facts = {
+            "rule": found.rule,
+            "subject": f"project {found.project_id}",
+            "asset": found.asset,
+            "expected": found.expected,
+            "found": found.found,
+        }
+        key = f"ledger:{found.rule}:{found.project_id}:{found.asset}"[:LONGEST_KEY]
+        yield Finding(DiscrepancyKind.LEDGER, key, facts)
 
 
 def _of_day(connection: Connection, day: date) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from quotas.charge import charge_run
+from quotas.check_statements import StatementDifference, check_statements
 from quotas.close_month import broken_statements, close_month
 from quotas.errors import MonthNotClosable, MonthRefusal
 from quotas.periods import closed_months
@@ -100,6 +101,11 @@ def _rows(conn: Connection, model: type) -> list[tuple[object, ...]]:
 def differences(books: Books, *days: date) -> list[object]:
     with books.engine.begin() as conn:
         return [found for day in days for found in compare_day(conn, day)]
+
+
+def statement_differences(books: Books) -> list[StatementDifference]:
+    with books.engine.begin() as conn:
+        return list(check_statements(conn))
 
 
 def test_a_run_over_midnight_counts_in_both_days_and_both_months(books: Books) -> None:
@@ -301,6 +307,7 @@ def test_a_revision_of_a_closed_month_is_a_late_adjustment(books: Books) -> None
     charge(books, usage("a", NIGHT, 900))
     assert line_of(books, DECEMBER).late == 1500
     assert line_of(books, JANUARY).late == 600
+    assert statement_differences(books) == []
     assert differences(books, date(2026, 11, 30)) == []
 
 
@@ -380,6 +387,16 @@ def test_nothing_slips_into_a_month_while_it_is_closed(books: Books) -> None:
     assert december.opening == november.closing
     assert cpu_by(books, Dimension.MONTH).get(NOVEMBER, 0) == -november.charged
     assert differences(books, date(2026, 11, 30)) == []
+
+
+def test_statements_that_do_not_agree_with_the_ledger_are_found(books: Books) -> None:
+    books.grant(VND=1000)
+    charge(books, usage("a", START, 30))
+    assert statement_differences(books) == []
+    with books.engine.begin() as conn:
+        conn.execute(update(UsageAsset).where(UsageAsset.asset == "VND").values(charged=40))  # type: ignore[arg-type]
+    [found] = statement_differences(books)
+    assert (found.rule, found.expected, found.found) == ("statements_close_at_balances", 970, 960)
 
 
 def test_a_change_of_the_roll_ups_is_found(books: Books) -> None:
