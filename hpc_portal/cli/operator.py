@@ -18,6 +18,7 @@ from hpc_portal.cli import (
     audit,
     demo,
     doubt,
+    ledger,
     mirror,
     operator_limits,
     operator_prices,
@@ -49,6 +50,7 @@ app.add_typer(report.report, name="report")
 app.add_typer(accounting.accounting, name="accounting")
 app.add_typer(doubt.doubt, name="doubt")
 app.add_typer(allocation.allocation, name="allocation")
+app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(operator_prices.prices, name="prices")
 app.add_typer(operator_limits.limit, name="limit")
 app.command("demo")(demo.demo)
