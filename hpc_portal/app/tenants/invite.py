@@ -111,6 +111,8 @@ def resend_invitation(services: Services, actor: Actor, invitation_id: UUID) -> 
 
     def work(connection: Connection) -> Invited:
         row, place = find_invitation(connection, actor, invitation_id)
+        if row.accepted_at or row.revoked_at:
+            raise NotFound("invitation", invitation_id)
         place.require_open()
         lock_organisation(connection, place.organisation_id)
         require_few(connection, actor, place.organisation_id, 1, now)
@@ -182,6 +184,7 @@ def find_invitation(connection: Connection, actor: Actor, invitation_id: UUID) -
             col(Invitation.organisation_id),
             col(Invitation.project_id),
             col(Invitation.accepted_at),
+            col(Invitation.revoked_at),
         ).where(col(Invitation.id) == invitation_id)
     ).first()
     if row is None:

@@ -161,6 +161,9 @@ def test_a_revoked_link_is_worthless_and_the_address_can_be_invited_again(story:
     services, lead = story.city.services, story.city.chips.lead
     invited = one(story)
     assert [revoke_invitation(services, lead, invited.id) for _ in range(2)] == [True, False]
+    story.clock.advance(300)
+    with pytest.raises(NotFound):
+        resend_invitation(services, lead, invited.id)
     with pytest.raises(InvitationOver):
         accept_as_new_person(services, secret(invited), NEW)
     again = one(story)
