@@ -252,13 +252,14 @@ def give_back(month: Month, job_id: UUID, amount: int) -> None:
 
 def tell_late(month: Month, job_id: UUID, *, elapsed: timedelta) -> None:
     """The cluster's accounting revises how long a run took, and the controller reads it again."""
-    key = month.ask("chip3", "GET", f"/jobs/{job_id}")["scheduler_job_id"], 0, 0
-    known = month.scheduler._accounted
-    usage = known[key]
+    key = job_id, 0, 0
+    run = month.scheduler.accounting[key]
+    usage = run.usage
+    assert usage
     assert usage.started_at
-    known[key] = replace(
-        usage, ended_at=usage.started_at + elapsed, elapsed_seconds=int(elapsed.total_seconds())
-    )
+    ended_at = usage.started_at + elapsed
+    revised = replace(usage, ended_at=ended_at, elapsed_seconds=int(elapsed.total_seconds()))
+    month.scheduler.accounting[key] = replace(run, ended_at=ended_at, usage=revised)
     step = CorrectStep(month.context)
 
     async def whole_pass() -> None:
