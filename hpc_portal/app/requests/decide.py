@@ -14,6 +14,7 @@ from hpc_portal.app.errors import Problem
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.requests.amounts import of_ledger
 from hpc_portal.app.requests.checks import granted_problems, messages_problem
+from hpc_portal.app.requests.draft import closed_problem
 from hpc_portal.app.requests.move import StoredRequest, load_for, move, note, tell
 from hpc_portal.app.requests.review import people_to_tell
 from hpc_portal.app.requests.tables import QuotaRequest, RequestLine
@@ -147,6 +148,7 @@ def _grant(  # noqa: PLR0913 - the facts of a decision, all by keyword
                 *messages_problem(message, needed=is_part),
                 *granted_problems(request.lines, lines),
                 _end_problem(request, end, now),
+                closed_problem(connection, request.project_id),
                 _whole_problem(request, lines, end) if is_part else None,
             ]
         )

@@ -32,11 +32,21 @@ from hpc_portal.app.requests.transitions import Deed, RequestKind, RequestState
 from hpc_portal.app.services import Services
 from quotas.amounts import Asset
 from quotas.errors import NoPriceList
+from quotas.journal import insert_once
 from quotas.pricing import PriceList
-from quotas.tables import Allocation, AllocationLine, AllocationState, Organisation, Project, TenantState
+from quotas.tables import (
+    Allocation,
+    AllocationLine,
+    AllocationState,
+    Organisation,
+    Project,
+    TenantState,
+    table_of,
+)
 from schedulers import tres
 from schedulers.cluster import ClusterSnapshot
 
+_REQUESTS = table_of(QuotaRequest)
 _USUAL_PERIOD = timedelta(days=90)
 """What a first request for a project without any allocation asks for, until somebody says otherwise."""
 
@@ -61,19 +71,22 @@ def draft_request(
         whole = complete(connection, project.id, wanted, now)
         check(connection, project.id, whole, known, now)
         request_id = new_id()
-        connection.execute(
-            insert(QuotaRequest).values(
-                id=request_id,
-                organisation_id=project.organisation_id,
-                project_id=project.id,
-                requested_by=actor.user_id,
-                draft_key=key,
-                state=RequestState.DRAFT,
-                version=1,
-                created_at=now,
-                **_columns(whole),
-            )
+        row = {
+            "id": request_id,
+            "organisation_id": project.organisation_id,
+            "project_id": project.id,
+            "requested_by": actor.user_id,
+            "draft_key": key,
+            "state": RequestState.DRAFT,
+            "version": 1,
+            "created_at": now,
+            **_columns(whole),
+        }
+        made = connection.execute(
+            insert_once(_REQUESTS)[connection.dialect.name].returning(_REQUESTS.c.id), row
         )
+        if made.first() is None and (before := _drafted_before(connection, actor, key or "")):
+            return before  # by the same request, sent twice at once
         _insert_lines(connection, request_id, whole)
         record_event(
             connection,
@@ -258,7 +271,7 @@ def check(
             *line_problems(wanted, known),
             *text_problems(wanted),
             *period_problems(wanted, target, now),
-            _closed_problem(connection, project_id),
+            closed_problem(connection, project_id),
         ]
     )
 
@@ -295,7 +308,8 @@ def facts_of(wanted: WantedQuota) -> dict[str, Any]:
     }
 
 
-def _closed_problem(connection: Connection, project_id: UUID) -> Problem | None:
+def closed_problem(connection: Connection, project_id: UUID) -> Problem | None:
+    """Whether nothing can be granted to it any more."""
     states = connection.execute(
         select(col(Project.state), col(Organisation.state))
         .join(Organisation, col(Organisation.id) == col(Project.organisation_id))

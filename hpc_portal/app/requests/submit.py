@@ -17,6 +17,7 @@ from hpc_portal.app.requests.move import StoredRequest, load_for, move, note, te
 from hpc_portal.app.requests.tables import QuotaRequest, RequestLine
 from hpc_portal.app.requests.transitions import Deed, RequestKind, RequestState
 from hpc_portal.app.services import Services
+from quotas.tables import Project
 
 
 def submit_request(services: Services, actor: Actor, request_id: UUID, *, message: str = "") -> None:
@@ -98,7 +99,13 @@ def withdraw_request(services: Services, actor: Actor, request_id: UUID, *, mess
 
 
 def _twin_problem(connection: Connection, request: StoredRequest) -> Problem | None:
-    """Another request under way of this project that asks for the same: two grants would be a mistake."""
+    """Another request under way of this project that asks for the same: two grants would be a mistake.
+
+    Whoever submits another one at this moment waits here until this one is stored.
+    """
+    connection.execute(
+        select(col(Project.id)).where(col(Project.id) == request.project_id).with_for_update(key_share=True)
+    )
     twin = (
         select(col(QuotaRequest.id))
         .where(

@@ -30,7 +30,7 @@ from hpc_portal.app.requests.submit import submit_request, withdraw_request
 from hpc_portal.app.requests.tables import RequestEvent
 from hpc_portal.app.requests.transitions import Deed, RequestKind, RequestState
 from quotas.balance import balance
-from quotas.tables import Allocation, AllocationState, Transfer
+from quotas.tables import Allocation, AllocationState, Project, TenantState, Transfer
 from tests.integration.requests.conftest import H100, HOUR, Asking
 
 
@@ -406,6 +406,50 @@ def test_the_same_key_drafts_once(asking: Asking) -> None:
     first = draft_request(asking.services, asking.lead, "chips", wanted, key="k1")
     assert draft_request(asking.services, asking.lead, "chips", wanted, key="k1") == first
     assert count(asking, RequestEvent) == 1
+
+
+def test_the_same_key_sent_twice_at_once_drafts_once(asking: Asking) -> None:
+    wanted = asking.wanted()
+    with ThreadPoolExecutor(6) as pool:
+        made = list(
+            pool.map(
+                lambda _: draft_request(asking.services, asking.lead, "chips", wanted, key="k1"), range(6)
+            )
+        )
+    assert len(set(made)) == 1
+    assert count(asking, RequestEvent) == 1
+
+
+def test_of_two_that_ask_for_the_same_at_once_one_is_submitted(asking: Asking) -> None:
+    drafts = [
+        draft_request(asking.services, asking.lead, "chips", asking.wanted(days=days)) for days in (5, 6, 7)
+    ]
+
+    def attempt(request_id: UUID) -> bool:
+        try:
+            submit_request(asking.services, asking.lead, request_id)
+        except InvalidEntry:
+            return False
+        return True
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sum(pool.map(attempt, drafts)) == 1
+
+
+def test_nothing_is_granted_to_what_was_closed_meanwhile(asking: Asking) -> None:
+    request_id = submitted(asking)
+    transact(
+        asking.services.engine,
+        lambda connection: connection.execute(
+            update(Project)
+            .where(col(Project.id) == asking.city.chips.project_id)
+            .values(state=TenantState.CLOSED)
+        ),
+    )
+    with pytest.raises(InvalidEntry) as refused:
+        approve_request(asking.services, asking.chief, request_id)
+    assert fields_of(refused.value) == {"project"}
+    deny_request(asking.services, asking.chief, request_id, message="The project is closed.")
 
 
 def test_the_history_cannot_be_rewritten(asking: Asking) -> None:
