@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.permissions import Action, may_somewhere
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_quota import ShownProject, last_day, show_lines
@@ -34,4 +35,5 @@ def show(request: Request, actor: CurrentActor, services: PortalServices, projec
                     show_lines(budget, language),
                 )
             )
-    return pages.render(request, "quota.html", {"projects": shown})
+    facts = {"projects": shown, "may_ask": may_somewhere(actor, Action.REQUEST)}
+    return pages.render(request, "quota.html", facts)
