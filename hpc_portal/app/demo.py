@@ -16,6 +16,7 @@ from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_u
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.actor import Actor, load_actor
+from hpc_portal.app.demo_class import seed_class
 from hpc_portal.app.demo_prices import seed_prices
 from hpc_portal.app.demo_requests import seed_requests
 from hpc_portal.app.errors import NameTaken
@@ -33,6 +34,7 @@ from schedulers.tres import gpu_tres, license_tres
 
 PASSWORD = "da-nang-2026"  # noqa: S105 - everybody's, printed by the demo, which listens on 127.0.0.1 only
 
+TEACHER = "thao"
 DESIGNER = "binh"
 """Verifies chips at a startup."""
 RESEARCHER = "tuan"
@@ -125,7 +127,7 @@ PEOPLE = (
     ),
     DemoPerson("lan", "Phạm Thị Lan", "project lead", "dut", "dut-ai", project_role=ProjectRole.LEAD),
     DemoPerson(RESEARCHER, "Hoàng Anh Tuấn", "member, AI researcher", "dut", "dut-ai"),
-    DemoPerson("thao", "Đỗ Phương Thảo", "project lead", "dsac", "dsac-rtl", project_role=ProjectRole.LEAD),
+    DemoPerson(TEACHER, "Đỗ Phương Thảo", "project lead", "dsac", "dsac-rtl", project_role=ProjectRole.LEAD),
     DemoPerson(DESIGNER, "Võ Thanh Bình", "member, chip designer", "songhan", "songhan-fifo"),
     DemoPerson("mai", "Đặng Ngọc Mai", "member of the competing startup", "mykhe", "mykhe-riscv"),
 )
@@ -164,6 +166,9 @@ def seed_city(services: Services) -> None:
             map_cluster_user(services, OPERATOR, username, cluster=cluster, account=account)
     seed_prices(services)
     seed_requests(services, administrator=PEOPLE[0].username)
+    teacher = _find(services, TEACHER)
+    assert teacher  # noqa: S101 - one of the people above
+    seed_class(services, teacher=teacher, password=PASSWORD)
 
 
 def accounts_there() -> dict[str, AccountThere]:
