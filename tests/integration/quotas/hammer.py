@@ -29,23 +29,23 @@ def hammer(engine: Engine, project_id: UUID, number: int) -> dict[str, int]:
     done = {"charged_vnd": 0, "own_jobs": 0, "repeats": 0}
     for shared in range(SHARED_JOBS):
         job_id = uuid5(JOBS, f"shared {shared}")
-        _again(done, partial(books.hold, job_id, units=TASKS, cpu=10))
+        again(done, partial(books.hold, job_id, units=TASKS, cpu=10))
         runs = [run(f"{job_id}:{task}", seconds=9) for task in range(TASKS)]
-        charges = _again(done, partial(books.settle, job_id, *runs))
+        charges = again(done, partial(books.settle, job_id, *runs))
         done["charged_vnd"] += sum(charge.vnd for charge in charges if charge.is_new)
-        _again(done, partial(books.close, job_id))
+        again(done, partial(books.close, job_id))
     own = 0
     while True:
         own += 1
         job_id = uuid5(JOBS, f"{number} {own}")
         try:
-            _again(done, partial(books.hold, job_id, unit={"cpu": 7, "license/vcs": 1}))
+            again(done, partial(books.hold, job_id, unit={"cpu": 7, "license/vcs": 1}))
         except BudgetExceeded:
             return done
         done["own_jobs"] += 1
 
 
-def _again(done: dict[str, int], work: Callable[[], T]) -> T:
+def again(done: dict[str, int], work: Callable[[], T]) -> T:
     """As the portal does: a deadlock or a serialisation failure is no error, but a wish to try again."""
     for _ in range(_ATTEMPTS):
         try:

@@ -3,15 +3,50 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
-from tests.integration.quotas.books import Books
+from tests.integration.quotas.books import START, Books
 from tests.integration.quotas.hammer import SHARED_JOBS, TASKS
+from tests.integration.quotas.steward import Steward
+from tests.integration.quotas.steward_hammer import LATER, MORE, ROUNDS, SECONDS
 
 ROOT = Path(__file__).parents[3]
 PROCESSES = 4
 SHARED_VND = SHARED_JOBS * TASKS * 9
 OWN_JOBS = 100
+
+
+def test_four_processes_steward_one_budget_and_every_deed_counts_once(
+    books: Books, database_url: str
+) -> None:
+    ended = books.grant(VND=200, valid_to=START + timedelta(days=1))
+    lasting = books.grant(VND=5000)
+    jobs = [books.hold(cpu=100).job_id for _ in range(2 + 2 * ROUNDS)]  # the first two on what ends soon
+    student = Steward(books).sibling().project_id
+    ids = [str(one) for one in (books.project_id, student, ended, lasting, *jobs)]
+    hammers = [
+        subprocess.Popen(
+            [*(sys.executable, "-m", "tests.integration.quotas.steward_hammer"), database_url, str(n), *ids],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(PROCESSES)
+    ]
+    outcomes = [hammer.communicate(timeout=200) for hammer in hammers]
+    assert [hammer.returncode for hammer in hammers] == [0] * PROCESSES, outcomes
+    done = [json.loads(answer) for answer, _ in outcomes]
+    assert sum(one["increases"] for one in done) == ROUNDS
+    # Four processes ask for 50 and 30 percent each: all of the charge comes back, and not a đồng more.
+    assert sum(one["refunds_vnd"] for one in done) == len(jobs) * SECONDS
+    steward = Steward(books)
+    steward.expire(LATER)
+    of_ended, of_lasting = steward.of(ended), steward.of(lasting)
+    assert (of_ended[:3], of_lasting[1:]) == ((0, 0, 0), (0, 0, 0))
+    assert of_ended[3] + of_lasting[0] == 200 + 5000 + MORE * ROUNDS
+    assert books.discrepancies == []
 
 
 def test_four_processes_share_one_budget_to_the_last_dong(books: Books, database_url: str) -> None:
