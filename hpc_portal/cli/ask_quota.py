@@ -197,6 +197,21 @@ def attach(
 
 
 @request.command()
+def detach(
+    request_id: RequestId, names: Annotated[list[str], typer.Argument(help="Names of attached files.")]
+) -> None:
+    """Take files away from a request that can still be changed."""
+    with open_portal() as portal:
+        found = portal.get(f"/requests/{resolve_request(portal, request_id)}")
+        there = {item["name"]: item["id"] for item in found["attachments"]}
+        for name in names:
+            if name not in there:
+                raise NotFound(_("No file {name} is attached.", name=name))
+            portal.delete(f"/requests/{found['id']}/attachments/{there[name]}")
+            out.print(_("Removed {file}.", file=name), markup=False)
+
+
+@request.command()
 def download(
     request_id: RequestId,
     folder: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="Where to.")] = Path(),

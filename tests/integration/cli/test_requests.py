@@ -48,7 +48,10 @@ def test_asked_questioned_answered_and_granted_a_part(lead: Person, chief: Perso
     }
     plan = tmp_path / "plan.txt"
     plan.write_text("the plan")
-    assert lead.hpc("request", "attach", request_id, str(plan)).code == OK
+    for _ in range(2):
+        assert lead.hpc("request", "attach", request_id, str(plan)).code == OK
+    assert lead.hpc("request", "detach", request_id, "plan.txt").code == OK
+    assert lead.hpc("request", "detach", request_id, "other.txt").code == NOT_FOUND
     assert lead.hpc("request", "submit", request_id).code == OK
     assert "asks for quota" in chief.hpc("notices", "--read").stdout
 

@@ -24,6 +24,7 @@ def test_certificates_with_a_scheduler_in_the_clear_are_refused_instead_of_left_
         Settings.model_validate({"dask_scheduler": "tcp://scheduler:8786", "dask_tls_ca": PEM})
 
 
+SMTP = {"host": "mail.example.vn", "sender": "hpc@example.vn"}
 SLURM = {"url": "http://slurm:6820", "jwt_key": PEM}
 
 
@@ -37,6 +38,8 @@ SLURM = {"url": "http://slurm:6820", "jwt_key": PEM}
         ({"slurm": {**SLURM, "auth": "proxy_token"}}, "token_file: needed"),
         ({"slurm": {**SLURM, "tls_ca": PEM}}, "must start with https"),
         ({"slurm": {**SLURM, "cluster_name": "danang"}}, "must differ"),
+        ({"smtp": {**SMTP, "username": "portal", "security": "none"}}, "a password needs starttls or tls"),
+        ({"smtp": {**SMTP, "sender": "nobody"}}, "smtp.sender"),
         ({"slurm": SLURM, "default_cluster": "nowhere"}, "must be one of slurm, danang"),
         ({"dask_enabled": False}, "needs a cluster"),
     ],

@@ -1,6 +1,7 @@
 """Errors that the portal raises on purpose: each has a status and is said in the reader's language."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
@@ -13,6 +14,7 @@ from quotas.errors import (
     BudgetExceeded,
     LimitExceeded,
     NoPriceList,
+    NotEnoughFree,
     NothingCovers,
     QuotaError,
     UnpricedResource,
@@ -41,6 +43,28 @@ def test_every_error_has_a_status(root: type[Exception]) -> None:
 def test_a_budget_is_said_in_the_readers_language() -> None:
     [problem] = problems_of(BudgetExceeded("npu", VND, 1_000_000, 2_500_000), VI)
     assert problem.text.startswith("Dự án npu còn 1.000.000\N{NO-BREAK SPACE}₫; tác vụ này cần 2.500.000")
+
+
+def test_a_budget_that_is_too_small_leads_to_the_request_that_it_lacks() -> None:
+    [problem] = problems_of(BudgetExceeded("npu", "gres/gpu:h100", 3600, 10_000), VI)
+    assert problem.href == "/requests/new?project=npu&asset=gres%2Fgpu%3Ah100&missing=6400"
+    assert problem.link == "Đề nghị cấp phần còn thiếu"
+
+
+def test_less_that_is_free_in_an_allocation_is_no_reason_to_ask_for_more() -> None:
+    [problem] = problems_of(NotEnoughFree(UUID(int=1), VND, 5, 10), VI)
+    assert problem.href == ""
+
+
+def test_who_was_faster_is_named() -> None:
+    at = datetime(2026, 3, 2, 3, tzinfo=UTC)
+    [problem] = problems_of(app.RequestNotOpen(UUID(int=1), "deny", "approved", by="Hà", at=at), VI)
+    assert problem.text == (
+        "Hà đã làm trước: từ 02/03/2026 10:00:00 đề nghị ở trạng thái “Đã duyệt”. "
+        "Hãy xem đề nghị như hiện tại."
+    )
+    [problem] = problems_of(app.RequestNotOpen(UUID(int=1), "deny", "denied", by="", at=at), VI)
+    assert "Từ chối" in problem.text
 
 
 def test_a_limit_names_its_owner_and_numbers() -> None:
