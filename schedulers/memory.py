@@ -25,11 +25,11 @@ from schedulers.cluster import (
     NodeState,
     Partition,
     check_fits,
-    eligible_nodes,
 )
 from schedulers.errors import SchedulerUnavailable
-from schedulers.jobspec import DependencyKind, ResourceRequest
+from schedulers.jobspec import DependencyKind
 from schedulers.jobstate import ExitCode, JobSnapshot, JobState, JobUsage, StateFlag, TaskSnapshot
+from schedulers.memory_nodes import Held, find_room, in_use, lacks_licenses
 from schedulers.protocol import (
     Accepted,
     CancelTasks,
@@ -510,85 +510,35 @@ class MemoryScheduler:
     def _start_next(self, job: _Job) -> str:
         """Start the job's next task; the reason when it has to wait."""
         spec = job.submission.spec
-        asked = spec.resources
         if spec.begin_at and spec.begin_at > self.clock.now():
             return "BeginTime"
         cluster = self._cluster()
-        free = {item.feature: item.total - item.used for item in cluster.licenses}
-        if any(free.get(feature, 0) < count for feature, count in asked.licenses.items()):
+        if lacks_licenses(spec, cluster):
             return "Licenses"
-        partition = cluster.partition(spec.partition)
-        members = partition.nodes if partition else ()
-        fitting = [
-            node
-            for node in eligible_nodes(spec, cluster.nodes)
-            if node.name in members
-            and _has_room(node, asked)
-            and not (spec.exclusive and node.allocated_cpus)
-        ]
-        fitting.sort(key=lambda node: node.name not in spec.nodelist)
-        if len(fitting) < asked.nodes or not set(spec.nodelist) <= {node.name for node in fitting}:
+        nodes = find_room(spec, cluster)
+        if nodes is None:
             return "Resources"
         task_index, attempt = job.waiting.popleft()
-        nodes = tuple(node.name for node in fitting[: asked.nodes])
         self.started.append((job.submission.job_id, task_index, attempt))
         now = self.clock.now()
         self._write(job, TaskSnapshot(task_index, attempt, JobState.RUNNING, started_at=now, nodes=nodes))
         return ""
 
     def _cluster(self) -> ClusterSnapshot:
-        nodes = {
-            name: replace(node, allocated_cpus=0, allocated_memory_mib=0, allocated_gpus={})
-            for name, node in self._nodes.items()
-        }
-        used: dict[str, int] = {}
-        for job in self._jobs.values():
-            asked = job.submission.spec.resources
-            for run in list(job.live.values()):
-                used = tres.add(used, asked.licenses)
-                for name in run.snapshot.nodes:
-                    node = nodes[name]
-                    whole = job.submission.spec.exclusive
-                    nodes[name] = replace(
-                        node,
-                        allocated_cpus=node.cpus if whole else node.allocated_cpus + asked.cpus_per_node,
-                        allocated_memory_mib=node.allocated_memory_mib + asked.memory_mib_per_node,
-                        allocated_gpus=dict(node.gpus)
-                        if whole
-                        else tres.add(node.allocated_gpus, _typed(node, asked.gpus_per_node)),
-                    )
-        return ClusterSnapshot(
+        now = self.clock.now()
+        idle = ClusterSnapshot(
             name=self._name,
-            as_of=self.clock.now(),
+            as_of=now,
             partitions=self._partitions,
-            nodes=tuple(nodes.values()),
-            licenses=tuple(
-                License(feature, total, used.get(feature, 0)) for feature, total in self._licenses.items()
+            nodes=tuple(
+                replace(node, allocated_cpus=0, allocated_memory_mib=0, allocated_gpus={})
+                for node in self._nodes.values()
             ),
+            licenses=tuple(License(feature, total, 0) for feature, total in self._licenses.items()),
         )
-
-
-def _typed(node: Node, asked: Mapping[str, int]) -> dict[str, int]:
-    """A GPU request with "any type" turned into types that the node still has free."""
-    taken = {gpu_type: count for gpu_type, count in asked.items() if gpu_type}
-    missing = asked.get("", 0)
-    for gpu_type, total in node.gpus.items():
-        free = total - node.allocated_gpus.get(gpu_type, 0) - taken.get(gpu_type, 0)
-        more = max(0, min(free, missing))
-        taken[gpu_type] = taken.get(gpu_type, 0) + more
-        missing -= more
-    return {gpu_type: count for gpu_type, count in taken.items() if count}
-
-
-def _has_room(node: Node, asked: ResourceRequest) -> bool:
-    typed = _typed(node, asked.gpus_per_node)
-    return (
-        node.state is NodeState.UP
-        and node.cpus - node.allocated_cpus >= asked.cpus_per_node
-        and node.memory_mib - node.allocated_memory_mib >= asked.memory_mib_per_node
-        and sum(typed.values()) >= sum(asked.gpus_per_node.values())
-        and all(
-            node.gpus.get(name, 0) - node.allocated_gpus.get(name, 0) >= count
-            for name, count in typed.items()
+        held = (
+            Held(job.submission.spec, run.snapshot.nodes)
+            for job in self._jobs.values()
+            for run in job.live.values()
         )
-    )
+        return in_use(idle, held, at=now)

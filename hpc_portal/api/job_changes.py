@@ -21,7 +21,7 @@ from hpc_portal.api.schemas import (
     RequeueBody,
     WalltimeBody,
 )
-from hpc_portal.app.jobs import queries
+from hpc_portal.app.jobs import journal
 from hpc_portal.app.jobs.change import request_change, request_one_change
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from schedulers import protocol
@@ -48,7 +48,7 @@ def change(services: PortalServices, actor: CurrentActor, job_id: UUID, body: Ch
     """Ask for a change of a job under way. The list of changes tells what the scheduler said to it."""
     number = request_one_change(services, actor, job_id, _change(body))
     with services.reading() as session:
-        found = queries.list_changes(session, actor, job_id)
+        found = journal.list_changes(session, actor, job_id)
     return next(_reply(record) for record in found if record.sequence == number)
 
 
@@ -56,7 +56,7 @@ def change(services: PortalServices, actor: CurrentActor, job_id: UUID, body: Ch
 def list_changes(services: PortalServices, actor: CurrentActor, job_id: UUID) -> ListReply[ChangeReply]:
     """The last hundred changes asked for, newest first."""
     with services.reading() as session:
-        found = queries.list_changes(session, actor, job_id)
+        found = journal.list_changes(session, actor, job_id)
     return ListReply(items=[_reply(record) for record in found])
 
 
@@ -77,7 +77,7 @@ def _change(body: ChangeBody) -> protocol.JobChange:
     assert_never(body)
 
 
-def _reply(record: queries.ChangeRecord) -> ChangeReply:
+def _reply(record: journal.ChangeRecord) -> ChangeReply:
     return ChangeReply(
         id=record.sequence,
         job_id=record.job_id,

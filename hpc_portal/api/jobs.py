@@ -21,7 +21,7 @@ from hpc_portal.api.schemas import (
     TaskReply,
     WaitedForLimitReply,
 )
-from hpc_portal.app.jobs import queries
+from hpc_portal.app.jobs import journal, queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.lifecycle import JobOrigin
@@ -158,7 +158,7 @@ def list_events(
 ) -> PageReply[EventReply]:
     """What happened to a job, oldest first."""
     with services.reading() as session:
-        page = queries.job_events(session, actor, job_id, after=cursor, limit=limit)
+        page = journal.job_events(session, actor, job_id, after=cursor, limit=limit)
     return PageReply(
         items=[EventReply.model_validate(item) for item in page.items], next_cursor=page.next_cursor
     )

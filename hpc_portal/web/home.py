@@ -7,7 +7,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hpc_portal.app.accounts.queries import list_visible_projects
-from hpc_portal.app.jobs.queries import JobFilter, Page, count_jobs, list_jobs
+from hpc_portal.app.jobs.count_jobs import count_jobs
+from hpc_portal.app.jobs.queries import JobFilter, Page, list_jobs
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.jobs import Filters, row_facts
 from hpc_portal.web.language import Language

@@ -17,13 +17,12 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
+from hpc_portal.app.jobs.journal import job_events, list_changes
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import (
     JobDetail,
     TaskRun,
     get_job,
-    job_events,
-    list_changes,
     list_tasks,
     task_states,
 )

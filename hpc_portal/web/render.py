@@ -15,7 +15,8 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.decide_doubt import may_decide_doubt
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.queries import JobSummary, may_cancel, may_change, may_hold, may_release
+from hpc_portal.app.jobs.may_act import may_cancel, may_change, may_hold, may_release
+from hpc_portal.app.jobs.queries import JobSummary
 from hpc_portal.app.jobs.waiting import Waiting, why_waiting
 from hpc_portal.app.notices.read import count_unread
 from hpc_portal.app.services import Services

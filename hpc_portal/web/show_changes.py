@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hpc_portal.app.jobs.queries import ChangeRecord
+from hpc_portal.app.jobs.journal import ChangeRecord
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState
 from hpc_portal.web.language import Language
 from schedulers.refusals import say_refusal

@@ -16,7 +16,6 @@ MAX_LINES = 400
 LONGER_WITH_REASON = {
     "hpc_portal/api/schemas.py": "the shape of every reply, read as one reference beside OpenAPI",
     "hpc_portal/app/tables.py": "all tables of the application stand in one module, as its tests demand",
-    "hpc_portal/app/jobs/queries.py": "every read of jobs that a page, endpoint or command needs",
     "schedulers/dask/backend.py": "the whole Scheduler contract, one method after the other",
     "schedulers/dask/executor.py": "a whole process, inside the sandbox with the standard library only",
     "schedulers/dask/foreman.py": "one state machine; cut in two, neither half could be checked alone",

@@ -15,16 +15,14 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
-from hpc_portal.app.jobs.wish import ChangeKind, ChangeState, HeldBy, held_at_scheduler
-from hpc_portal.app.permissions import Action
-from hpc_portal.app.tables import Job, JobChange, JobEvent, JobTask, User
+from hpc_portal.app.jobs.wish import HeldBy, held_at_scheduler
+from hpc_portal.app.tables import Job, JobTask, User
 from quotas.tables import Organisation, Project
 from schedulers.jobspec import JobSpec
 from schedulers.jobstate import JobState
 
 T = TypeVar("T")
 
-_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
 """Phases of jobs of which nothing runs or will run."""
 _CLOCK_SLACK = timedelta(minutes=1)
@@ -134,6 +132,7 @@ class JobDetail(JobSummary):
     workspace: str
     """Relative to the workspace root."""
     cluster_user: str
+    """That it was sent as; before that, its person's here."""
     scheduler_job_id: str | None
     dispatched_at: datetime | None
     priority: int
@@ -168,47 +167,12 @@ class TaskRun:
     charged_vnd: int
 
 
-@dataclass(frozen=True, slots=True)
-class JobEventRecord:
-    """Something that happened to a job."""
-
-    sequence: int
-    at: datetime
-    kind: str
-    facts: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeRecord:
-    """A wish to change a job under way, and what became of it."""
-
-    sequence: int
-    job_id: UUID
-    kind: ChangeKind
-    facts: dict[str, Any]
-    requested_by: str
-    """User name."""
-    requested_at: datetime
-    state: ChangeState
-    decided_at: datetime | None
-    refusal: str
-
-
-@dataclass(frozen=True, slots=True)
-class JobNumbers:
-    """How many jobs of one person, or of all they see, stand where."""
-
-    pending: int
-    running: int
-    tasks_running: int
-
-
 _RESOURCES = col(Job.spec)["resources"].label("resources")
 _JOINED = {
     "project": col(Project.account),
     "organisation": col(Organisation.slug),
     "user": col(User.username),
-    "cluster_user": col(User.cluster_user),
+    "cluster_user": func.coalesce(col(Job.cluster_user), col(User.cluster_user)),
 }
 
 
@@ -331,40 +295,6 @@ def require_visible(session: Session, actor: Actor, job_id: UUID) -> UUID:
     return found
 
 
-def may_change(actor: Actor, job: JobSummary) -> bool:
-    """Whether buttons to hold, release and the like make sense: the role allows it, and it goes on here."""
-    action = Action.CHANGE_OWN if job.user_id == actor.user_id else Action.CHANGE_ANY
-    is_allowed = permissions.may(
-        actor, action, organisation_id=job.organisation_id, project_id=job.project_id
-    )
-    goes_on = not job.is_over and not job.is_external and job.cancel_requested_at is None
-    return is_allowed and goes_on
-
-
-def may_hold(actor: Actor, job: JobSummary) -> bool:
-    """Whether a button to hold makes sense: something waits, and nobody holds it."""
-    return may_change(actor, job) and job.holder is None and job.tasks_pending > 0
-
-
-def may_release(actor: Actor, job: JobSummary) -> bool:
-    """Whether a button to release makes sense; an administrator's hold is released by one only."""
-    is_administrators = job.holder is HeldBy.ADMINISTRATOR
-    return (
-        may_change(actor, job)
-        and job.holder is not None
-        and (not is_administrators or permissions.may(actor, Action.ADMINISTER_JOBS))
-    )
-
-
-def may_cancel(actor: Actor, job: JobSummary) -> bool:
-    """Whether a button to cancel makes sense: the role allows it, and there is something left to cancel."""
-    action = Action.CANCEL_OWN if job.user_id == actor.user_id else Action.CANCEL_ANY
-    is_allowed = permissions.may(
-        actor, action, organisation_id=job.organisation_id, project_id=job.project_id
-    )
-    return is_allowed and not job.is_over and job.cancel_requested_at is None
-
-
 def list_tasks(  # noqa: PLR0913 - a filter and a page
     session: Session,
     actor: Actor,
@@ -448,64 +378,3 @@ def task_states(session: Session, actor: Actor, job_id: UUID) -> dict[int, JobSt
     )
     rows = session.connection().execute(statement)
     return {row.task_index: JobState.PENDING if row.is_requeued else row.state for row in rows}
-
-
-def job_events(
-    session: Session, actor: Actor, job_id: UUID, *, after: int = 0, limit: int = 200
-) -> Page[JobEventRecord]:
-    """What happened to a job, oldest first; the cursor is the last event's sequence.
-
-    Raises:
-        JobNotFound: there is none, or the actor may not see it.
-    """
-    require_visible(session, actor, job_id)
-    statement = (
-        select(col(JobEvent.sequence), col(JobEvent.at), col(JobEvent.kind), col(JobEvent.facts))
-        .where(col(JobEvent.job_id) == job_id, col(JobEvent.sequence) > after)
-        .order_by(col(JobEvent.sequence))
-        .limit(limit + 1)
-    )
-    rows = session.connection().execute(statement).all()
-    items = tuple(JobEventRecord(row.sequence, row.at, row.kind, row.facts) for row in rows[:limit])
-    return Page(items, str(items[-1].sequence) if len(rows) > limit else None)
-
-
-def list_changes(session: Session, actor: Actor, job_id: UUID, *, limit: int = 100) -> list[ChangeRecord]:
-    """What was asked of a job under way, newest first.
-
-    Raises:
-        JobNotFound: there is none, or the actor may not see it.
-    """
-    require_visible(session, actor, job_id)
-    statement = (
-        select(
-            *(
-                col(User.username).label("requested_by")
-                if field.name == "requested_by"
-                else getattr(JobChange, field.name)
-                for field in fields(ChangeRecord)
-            )
-        )
-        .join(User, col(User.id) == col(JobChange.requested_by))
-        .where(col(JobChange.job_id) == job_id)
-        .order_by(col(JobChange.sequence).desc())
-        .limit(limit)
-    )
-    return [ChangeRecord(**row._mapping) for row in session.connection().execute(statement)]  # noqa: SLF001 - SQLAlchemy's public name
-
-
-def count_jobs(session: Session, actor: Actor, *, only_own: bool = False) -> JobNumbers:
-    """Jobs under way, of the actor or of all that they may see."""
-    statement = (
-        select(
-            func.count().filter(col(Job.state) == JobState.PENDING),
-            func.count().filter(col(Job.state) != JobState.PENDING),
-            func.coalesce(func.sum(col(Job.tasks_running)), 0),
-        )
-        .select_from(Job)
-        .where(col(Job.phase).in_(_UNDER_WAY), permissions.visible_jobs(actor))
-    )
-    if only_own:
-        statement = statement.where(col(Job.user_id) == actor.user_id)
-    pending, running, tasks_running = session.connection().execute(statement).one()
-    return JobNumbers(pending, running, tasks_running)

@@ -1,0 +1,40 @@
+"""How many jobs are under way, of one person or of all that they see."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlmodel import Session, col
+
+from hpc_portal.app import permissions
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.tables import Job
+from schedulers.jobstate import JobState
+
+_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
+
+
+@dataclass(frozen=True, slots=True)
+class JobNumbers:
+    """How many jobs of one person, or of all they see, stand where."""
+
+    pending: int
+    running: int
+    tasks_running: int
+
+
+def count_jobs(session: Session, actor: Actor, *, only_own: bool = False) -> JobNumbers:
+    """Jobs under way, of the actor or of all that they may see."""
+    statement = (
+        select(
+            func.count().filter(col(Job.state) == JobState.PENDING),
+            func.count().filter(col(Job.state) != JobState.PENDING),
+            func.coalesce(func.sum(col(Job.tasks_running)), 0),
+        )
+        .select_from(Job)
+        .where(col(Job.phase).in_(_UNDER_WAY), permissions.visible_jobs(actor))
+    )
+    if only_own:
+        statement = statement.where(col(Job.user_id) == actor.user_id)
+    pending, running, tasks_running = session.connection().execute(statement).one()
+    return JobNumbers(pending, running, tasks_running)
