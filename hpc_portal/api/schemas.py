@@ -117,6 +117,8 @@ class ProjectReply(Reply):
     role: ProjectRole | None
     may_submit: bool
     may_manage_members: bool
+    is_students_part: bool
+    """Of a class that you teach: yours to look after, not to work in."""
 
 
 class OrganisationReply(Reply):

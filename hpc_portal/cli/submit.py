@@ -164,7 +164,11 @@ def only_project(portal: Portal) -> str:
         UsageProblem: there are several; the message names them.
         Refused: there is none.
     """
-    accounts = [item["account"] for item in portal.get("/me")["projects"] if item["may_submit"]]
+    accounts = [
+        item["account"]
+        for item in portal.get("/me")["projects"]
+        if item["may_submit"] and item["state"] != "closed" and not item["is_students_part"]
+    ]
     match accounts:
         case [account]:
             return str(account)

@@ -15,13 +15,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/quota")
 def show(request: Request, actor: CurrentActor, services: PortalServices, project: str = "") -> Response:
-    """The reader's own projects, or all that they may see when they belong to none."""
+    """The reader's own projects, or all that they may see when they belong to none; see also classes."""
     pages = pages_of(request)
     language = pages.language(request)
     now = services.clock.now()
     with services.reading() as session:
         visible = list_visible_projects(session, actor)
-        own = [record for record in visible if record.role is not None]
+        own = [record for record in visible if record.role is not None and not record.is_students_part]
         wanted = [record for record in visible if record.account == project] if project else own or visible
         shown = []
         for record in wanted:

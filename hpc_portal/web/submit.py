@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.accounts.queries import ProjectRecord, list_visible_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.clusters import list_snapshots
 from hpc_portal.app.errors import IdempotencyKeyReused, PortalError
@@ -38,6 +38,7 @@ from hpc_portal.web.show_form import (
 )
 from hpc_portal.web.show_quota import asset_label, show_asset
 from quotas.errors import QuotaError
+from quotas.tables import TenantState
 from schedulers.directives.translation import TranslatedOption
 from workloads import catalog, script
 from workloads.errors import WorkloadError
@@ -199,7 +200,7 @@ def _form(  # noqa: PLR0913 - what a page is made of
     errors = {name: problem.text for name, problem in by_field.items()}
     errors |= {problem.field: problem.text for problem in problems if problem.field == "project"}
     with services.reading() as session:
-        projects = [project for project in list_visible_projects(session, actor) if project.may_submit]
+        projects = [project for project in list_visible_projects(session, actor) if _is_offered(project)]
     price = (
         _estimate(request, actor, services, filled) if with_price else {"estimate": None, "no_estimate": ""}
     )
@@ -216,6 +217,12 @@ def _form(  # noqa: PLR0913 - what a page is made of
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     return pages.render(request, "submit/form.html", facts, status=status)
+
+
+def _is_offered(project: ProjectRecord) -> bool:
+    """Neither what is closed for good, nor the parts of students whom the reader teaches."""
+    is_open = project.state is not TenantState.CLOSED
+    return project.may_submit and is_open and not project.is_students_part
 
 
 def _estimate(request: Request, actor: Actor, services: Services, filled: _Filled) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, exists, select
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
@@ -22,6 +22,7 @@ from hpc_portal.app.tables import (
     ProjectRole,
     User,
 )
+from hpc_portal.app.tenants.tables import ClassSeat
 from quotas.balance import Balance, balance
 from quotas.tables import Organisation, OrganisationKind, Project, TenantState
 
@@ -42,6 +43,8 @@ class ProjectRecord:
     """The asking person's own place; None for those who only see it."""
     may_submit: bool
     may_manage_members: bool
+    is_students_part: bool = False
+    """Of a class that the asking person teaches: theirs to look after, not to work in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ _PROJECTS: Select[*tuple[Any, ...]] = select(
     col(Organisation.slug).label("organisation"),
     col(Organisation.name).label("organisation_name"),
     col(Project.organisation_id),
+    exists().where(col(ClassSeat.project_id) == col(Project.id)).label("is_class_part"),
 ).join(Organisation, col(Organisation.id) == col(Project.organisation_id))
 
 
@@ -133,11 +137,14 @@ def get_project(session: Session, actor: Actor, account: str) -> ProjectRecord:
 
 def _project(actor: Actor, facts: Any) -> ProjectRecord:  # noqa: ANN401 - a row's mapping
     where = {"organisation_id": facts["organisation_id"], "project_id": facts["id"]}
+    role = actor.projects.get(facts["id"])
+    own = {name: value for name, value in facts.items() if name != "is_class_part"}
     return ProjectRecord(
-        **facts,
-        role=actor.projects.get(facts["id"]),
+        **own,
+        role=role,
         may_submit=permissions.may(actor, Action.SUBMIT, **where),
         may_manage_members=permissions.may(actor, Action.MANAGE_MEMBERS, **where),
+        is_students_part=bool(facts["is_class_part"]) and role is ProjectRole.LEAD,
     )
 
 

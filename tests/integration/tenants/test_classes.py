@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.accounts.set_membership import set_project_membership
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.db import transact
@@ -358,3 +359,19 @@ def test_a_mailed_link_is_forgotten_once_it_was_sent(story: Story) -> None:
     assert [
         transact(services.engine, lambda connection: forget_links(connection, at=now)) for _ in range(2)
     ] == [2, 0]
+
+
+def test_the_students_projects_do_not_clutter_the_teachers_own(story: Story) -> None:
+    services, lead = story.city.services, story.city.chips.lead
+    made = make(story, students=[*STUDENTS[:1], Share("chips-member")])
+    with services.reading() as session:
+        seen = {
+            record.account: record.is_students_part
+            for record in list_visible_projects(session, reload(story, lead.user_id))
+        }
+        theirs = [
+            record.is_students_part
+            for record in list_visible_projects(session, reload(story, story.city.chips.member.user_id))
+        ]
+    assert seen == {"chips": False} | {seat.account: True for seat in made.seats}
+    assert theirs == [False, False]
