@@ -18,6 +18,7 @@ from hpc_portal.cli import (
     audit,
     demo,
     doubt,
+    end_rules,
     ledger,
     mirror,
     operator_limits,
@@ -51,6 +52,7 @@ app.add_typer(accounting.accounting, name="accounting")
 app.add_typer(doubt.doubt, name="doubt")
 app.add_typer(allocation.allocation, name="allocation")
 app.add_typer(ledger.ledger, name="ledger")
+app.add_typer(end_rules.end_rules, name="end-rules")
 app.add_typer(operator_prices.prices, name="prices")
 app.add_typer(operator_limits.limit, name="limit")
 app.command("demo")(demo.demo)

@@ -16,6 +16,7 @@ from hpc_portal.app.external.jobs import ExternalJob
 from hpc_portal.app.mirror.budgets import direct_qos, portal_qos
 from hpc_portal.app.tables import ExternalUsage, Job, JobTask
 from quotas.charge import DirectCharge, charge_run
+from quotas.end_states import load_end_rules
 from quotas.errors import InvalidAmount, NoPriceList, NothingCovers, UnpricedResource
 from quotas.fold_usage import UsageBatch
 from quotas.runs import RunUsage
@@ -47,6 +48,7 @@ def charge_job(
     told: list[Event] = []
     usage = UsageBatch()
     counters = _counters(connection, job.tenant.project_id)
+    policy = load_end_rules(connection).policy
     for run in sorted(job.tasks, key=lambda run: run.task_index or 0):
         if run.ended_at is None:
             continue
@@ -64,6 +66,7 @@ def charge_job(
                 at=at,
                 allocation_id=counter.allocation_id if counter else None,
                 usage=usage,
+                policy=policy,
             )
         except _CANNOT_BE_CHARGED as problem:
             unpaid.append((run, str(problem)))

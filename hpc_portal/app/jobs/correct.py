@@ -33,6 +33,7 @@ from hpc_portal.app.jobs.write_progress import (
 from hpc_portal.app.jobs.write_runs import INSERT_RUN, UPDATE_RUN, run_values
 from hpc_portal.app.tables import Job, JobTask
 from quotas.charge import correct_run
+from quotas.end_states import load_end_rules
 from quotas.fold_usage import UsageBatch
 from quotas.money import Vnd
 from schedulers.errors import SchedulerUnavailable
@@ -198,9 +199,11 @@ def _post(  # noqa: PLR0913 - what is posted for one job, each by its name
     """Charge the new runs, and the known ones by the difference; by how much each was changed."""
     rows = _stored(connection, [job_id])
     changes: dict[RunKey, Vnd] = {}
+    policy = load_end_rules(connection).policy
     for key in sorted(known):
         run = run_usage(rows[key], usage_of(rows[key], {}))
-        changes[key] = correct_run(connection, job_id=job_id, run=run, at=at, usage=usage).vnd_change
+        corrected = correct_run(connection, job_id=job_id, run=run, at=at, usage=usage, policy=policy)
+        changes[key] = corrected.vnd_change
     if changes:
         values: list[dict[str, Any]] = [
             {"b_job": job_id, "b_index": index, "b_attempt": attempt, "b_vnd": change}

@@ -19,7 +19,9 @@ from hpc_portal.app.jobs.provisional import flag_provisional, seen_usage, withou
 from hpc_portal.app.jobs.refs import REF, ref_of
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
+from quotas.end_states import load_end_rules
 from quotas.fold_usage import UsageBatch
+from quotas.give_back_lost_time import give_back_lost_time
 from quotas.money import Vnd
 from quotas.release import close_hold
 from quotas.runs import RunUsage
@@ -219,15 +221,12 @@ def charge_runs(
     new: dict[RunKey, Vnd] = {}
     settled: list[dict[str, Any]] = []
     charged: list[dict[str, Any]] = []
+    rules = load_end_rules(connection)
     for job_id in sorted(by_job):
         usages = {run_key(row): usage_of(row, known) for row in by_job[job_id]}
-        charges = settle_runs(
-            connection,
-            job_id=job_id,
-            runs=[run_usage(row, usages[run_key(row)]) for row in by_job[job_id]],
-            at=at,
-            usage=usage,
-        )
+        runs = [run_usage(row, usages[run_key(row)]) for row in by_job[job_id]]
+        charges = settle_runs(connection, job_id=job_id, runs=runs, at=at, usage=usage, policy=rules.policy)
+        give_back_lost_time(connection, job_id=job_id, runs=runs, rules=rules, at=at)
         cost = {charge.run_key: charge.vnd for charge in charges if charge.is_charged and charge.is_new}
         settled += [
             {

@@ -12,6 +12,7 @@ from sqlmodel import col
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.budgets.decide_refund_case import decide_refund_case
+from hpc_portal.app.budgets.end_rules import WantedRule, decide_end_rule
 from hpc_portal.app.budgets.raise_refund_case import raise_refund_case, withdraw_refund_case
 from hpc_portal.app.budgets.refund_cases import get_case, job_refunds, list_cases
 from hpc_portal.app.budgets.tables import RefundCaseState
@@ -112,6 +113,19 @@ def test_nothing_is_refunded_that_was_not_charged_or_is_not_settled(story: Story
         refunds = job_refunds(session, story.city.chips.member, lost)
     assert (refunds.charged, refunds.waived_runs) == ({}, 1)
     assert refunds.waived["cpu"] == HOUR // 2
+
+
+def test_a_site_may_give_back_what_its_machines_broke_up_to_a_cap(story: Story) -> None:
+    wanted = WantedRule(JobState.NODE_FAIL, is_charged=True, free_seconds_per_job=HOUR // 3)
+    decide_end_rule(story.city.services, OPERATOR, wanted, reason="As the board decided.")
+    with pytest.raises(NotAllowed):
+        decide_end_rule(story.city.services, story.city.chips.lead, wanted, reason=WHY)
+    lost = finish(story, JobState.NODE_FAIL)
+    assert story.vnd()[2] == CHARGED // 3
+    with story.city.services.reading() as session:
+        refunds = job_refunds(session, story.city.chips.member, lost)
+    assert (refunds.charged, refunds.refunded) == ({"VND": CHARGED}, {"VND": CHARGED // 3 * 2})
+    story.require_exact_ledger()
 
 
 def test_other_tenants_see_nothing_and_people_decide_nothing(story: Story, job_id: UUID) -> None:
