@@ -16,6 +16,7 @@ from hpc_portal.app.reports.audit_rows import Kind, audit_rows
 from hpc_portal.app.reports.budget_forecast import forecast_budget, forecast_document
 from hpc_portal.app.reports.document import Document, Edition
 from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
+from hpc_portal.app.reports.memory_waste import memory_use
 from hpc_portal.app.reports.open_data import open_data
 from hpc_portal.app.reports.open_data_document import open_data_document
 from hpc_portal.app.reports.period import parse_month, period
@@ -127,10 +128,12 @@ def usage(
 def waste(
     services: PortalServices, actor: CurrentActor, asked: Question, wanted: Wanted
 ) -> ReportReply | Response:
-    """GPUs that were idle inside jobs, CPUs that were asked for in vain; as far as it was measured."""
+    """What jobs held in vain, as far as it was measured: GPUs, CPUs and, where no filter is given, memory."""
     with services.reading() as session:
-        found = report_usage(session.connection(), actor, asked.query)
-    return wanted.reply(waste_document(found, wanted.edition))
+        connection = session.connection()
+        found = report_usage(connection, actor, asked.query)
+        memory = () if asked.query.where else memory_use(connection, actor, asked.query.period)
+    return wanted.reply(waste_document(found, memory, wanted.edition))
 
 
 @router.get("/reports/utilisation", response_model=ReportReply)

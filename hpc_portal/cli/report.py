@@ -19,6 +19,7 @@ from hpc_portal.app.reports.files.to_csv import write_csv
 from hpc_portal.app.reports.files.to_pdf import write_pdf
 from hpc_portal.app.reports.files.to_xlsx import write_xlsx
 from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
+from hpc_portal.app.reports.memory_waste import memory_use
 from hpc_portal.app.reports.open_data import open_data as published_months
 from hpc_portal.app.reports.open_data_document import open_data_document
 from hpc_portal.app.reports.period import Period, parse_day, parse_month, period
@@ -102,7 +103,8 @@ def waste(by: By = None, *, since: Since = "", last: Last = "", output: Output =
         query = UsageQuery(_dimensions(by, "project"), _days(since, last, edition), {})
         with services.reading() as session:
             found = report_usage(session.connection(), OPERATOR, query)
-        _tell(waste_document(found, edition), output)
+            memory = memory_use(session.connection(), OPERATOR, query.period)
+        _tell(waste_document(found, memory, edition), output)
 
 
 @report.command()

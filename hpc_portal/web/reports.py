@@ -12,6 +12,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.reports.budget_forecast import forecast_budget, forecast_document
 from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
+from hpc_portal.app.reports.memory_waste import memory_use
 from hpc_portal.app.reports.period import Period, parse_day, period
 from hpc_portal.app.reports.scope import Tenants, visible_tenants
 from hpc_portal.app.reports.usage import GROUPS, MOST_DIMENSIONS, UsageQuery, UsageReport, report_usage
@@ -85,10 +86,11 @@ def waste(request: Request, actor: CurrentActor, services: PortalServices) -> Re
     """What jobs held and did not use."""
     filters = Filters.of(request, services, [Dimension.PROJECT])
     report, facts = _ask(request, actor, services, filters)
+    with services.reading() as session:
+        memory = () if filters.where else memory_use(session.connection(), actor, filters.period)
+    document = waste_document(report, memory, edition_for(request))
     measure = "gpu_idle_seconds" if report.total.gpu_measured_seconds else "cpu_idle_seconds"
-    return answer(
-        request, waste_document(report, edition_for(request)), "reports/usage.html", facts, measure=measure
-    )
+    return answer(request, document, "reports/usage.html", facts, measure=measure)
 
 
 @router.get("/reports/utilisation")

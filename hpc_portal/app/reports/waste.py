@@ -1,6 +1,9 @@
 """What jobs held and did not use: GPUs that were idle inside them, CPUs that they asked for in vain."""
 
+from collections.abc import Sequence
+
 from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edition, Share, Table
+from hpc_portal.app.reports.memory_waste import MemoryUse, memory_table
 from hpc_portal.app.reports.phrases import say
 from hpc_portal.app.reports.usage import UsageReport, UsageRow
 from hpc_portal.app.reports.usage_document import days_text, dimension_cell, dimension_column
@@ -8,10 +11,10 @@ from quotas.usage_report import Usage
 from schedulers import tres
 
 
-def waste_document(report: UsageReport, edition: Edition) -> Document:
+def waste_document(report: UsageReport, memory: Sequence[MemoryUse], edition: Edition) -> Document:
     """A line for each combination that the report tells apart, the most wasteful first. Pure.
 
-    Shares are of what was measured; nothing is said about the rest.
+    Shares are of what was measured; nothing is said about the rest. Memory has a table of its own.
     """
     language, by = edition.language, report.query.by
     rows = sorted(report.rows, key=_waste, reverse=True)
@@ -48,7 +51,7 @@ def waste_document(report: UsageReport, edition: Edition) -> Document:
         title=say("waste", language),
         subtitle=days_text(report.query.period, language),
         facts=[(say("scope", language), say("scope_all" if report.covers_all else "scope_own", language))],
-        tables=[table],
+        tables=[table, *([memory_table(memory, language)] if memory else [])],
     )
 
 

@@ -1,0 +1,99 @@
+"""Memory that was asked for and never touched, of what the asking person may see."""
+
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import insert
+
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.db import transact
+from hpc_portal.app.ids import first_id_at
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.reports.memory_waste import MemoryUse, memory_use
+from hpc_portal.app.reports.period import Period
+from hpc_portal.app.tables import Job, JobTask
+from schedulers.jobspec import JobSpec, ResourceRequest
+from schedulers.jobstate import JobState
+from tests.integration.reports.conftest import Books
+from tests.small_city import Tenant
+
+NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30))
+START = datetime(2026, 11, 10, tzinfo=UTC)
+
+
+def ran(  # noqa: PLR0913 - the facts of a run, by keyword
+    books: Books, tenant: Tenant, number: int, *, asked: int, peak: int, at: datetime = START
+) -> None:
+    """A job of 100 seconds."""
+    job_id = UUID(int=first_id_at(at).int + number)
+    end = at + timedelta(seconds=100)
+    spec = JobSpec(name="one", argv=("true",), resources=ResourceRequest())
+    job = {
+        "id": job_id,
+        "organisation_id": tenant.organisation_id,
+        "project_id": tenant.project_id,
+        "user_id": tenant.member.user_id,
+        "name": "one",
+        "spec": spec.model_dump(mode="json"),
+        "workspace": str(job_id),
+        "partition": "main",
+        "priority": 0,
+        "is_array": False,
+        "phase": Phase.SETTLED,
+        "state": JobState.COMPLETED,
+        "scheduler": "memory",
+        "submitted_at": at,
+        "ended_at": end,
+        "tasks_total": 1,
+        "waits_for_jobs": False,
+        "tasks_running": 0,
+        "tasks_completed": 1,
+        "tasks_failed": 0,
+        "tasks_cancelled": 0,
+        "estimated_vnd": 0,
+        "charged_vnd": 0,
+    }
+    run = {
+        "job_id": job_id,
+        "task_index": 0,
+        "attempt": 0,
+        "state": JobState.COMPLETED,
+        "is_requeued": False,
+        "placement": {},
+        "placed_at": at,
+        "started_at": at,
+        "ended_at": end,
+        "elapsed_seconds": 100,
+        "allocated_tres": {"cpu": 1, "mem": asked},
+        "cpu_seconds": 1.0,
+        "max_rss_mib": peak,
+        "charged_vnd": 0,
+    }
+
+    def store(connection: object) -> None:
+        connection.execute(insert(Job).values(job))  # type: ignore[attr-defined]
+        connection.execute(insert(JobTask).values(run))  # type: ignore[attr-defined]
+
+    transact(books.city.services.engine, store)
+
+
+def ask(books: Books, actor: Actor) -> list[MemoryUse]:
+    with books.city.services.reading() as session:
+        return memory_use(session.connection(), actor, NOVEMBER)
+
+
+def test_what_was_asked_less_the_peak_was_never_touched(books: Books) -> None:
+    chips, rivals = books.city.chips, books.city.rivals
+    ran(books, chips, 1, asked=1024, peak=256)
+    ran(books, chips, 2, asked=2048, peak=4096)  # more than it asked for is no saving elsewhere
+    ran(books, rivals, 3, asked=512, peak=0)  # nobody measured it
+    ran(books, rivals, 4, asked=512, peak=128, at=datetime(2026, 10, 31, tzinfo=UTC))  # before
+    assert ask(books, books.auditor) == [MemoryUse("chips", 2, 307_200, 230_400)]
+    assert ask(books, books.auditor)[0].untouched == 76_800
+
+
+def test_a_member_sees_the_memory_of_their_project_only(books: Books) -> None:
+    ran(books, books.city.chips, 1, asked=1024, peak=256)
+    ran(books, books.city.rivals, 2, asked=1024, peak=512)
+    assert [one.project for one in ask(books, books.city.rivals.member)] == ["rivals"]
+    assert [one.project for one in ask(books, books.auditor)] == ["chips", "rivals"]
