@@ -1,7 +1,8 @@
 """Estimate: price, balance after, expected start and licence fit, before the click; writes nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, select
 from sqlmodel import col
@@ -25,9 +26,11 @@ from quotas.hold import hold
 from quotas.money import VND
 from quotas.pricing import Estimate, PricedLine
 from quotas.subsidies import Subsidy
+from quotas.tables import Allocation
 from schedulers.cluster import ClusterSnapshot
 from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.tres import Tres, add, times
+from schedulers.units import CITY_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,7 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
     with services.engine.connect() as connection:
         left = balance(connection, prepared.project_id, now).by_asset
         ahead = _work_ahead(connection, prepared)
+    refusals, payer = _try(services, actor, prepared, priced, subsidy)
     available = {asset: line.promisable for asset, line in left.items()}
     needed = {**priced.tres_seconds, VND: priced.vnd}
     return JobEstimate(
@@ -135,8 +139,8 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
             else expected_start(spec, prepared.cluster, ahead, now=now)
         ),
         licenses=_license_fits(spec, prepared.cluster),
-        refusals=_refusals(services, actor, prepared, priced, subsidy),
-        remarks=prepared.notes,
+        refusals=refusals,
+        remarks=(*prepared.notes, *_ends_before(payer, now, spec.resources.walltime_seconds or 0)),
     )
 
 
@@ -149,11 +153,12 @@ def _license_fits(spec: JobSpec, cluster: ClusterSnapshot) -> tuple[LicenseFit, 
     )
 
 
-def _refusals(
+def _try(
     services: Services, actor: Actor, prepared: PreparedJob, priced: Estimate, subsidy: Subsidy
-) -> tuple[QuotaError, ...]:
-    """What a submit would say: tried for real in a transaction that is rolled back."""
+) -> tuple[tuple[QuotaError, ...], datetime | None]:
+    """What a submit would say, and when the budget ends that would pay: tried for real, and rolled back."""
     found: list[QuotaError] = []
+    ends_at: datetime | None = None
     with writing(services.engine).connect() as connection:
         try:
             check_limits.require_within(
@@ -162,7 +167,7 @@ def _refusals(
         except LimitExceeded as error:
             found.append(error)
         try:
-            hold(
+            held = hold(
                 connection,
                 project_id=prepared.project_id,
                 job_id=new_id(),
@@ -174,10 +179,24 @@ def _refusals(
                 units_at_once=prepared.spec.array.throttle if prepared.spec.array else None,
                 at=services.clock.now(),
             )
+            ends_at = connection.execute(
+                select(col(Allocation.valid_to)).where(col(Allocation.id) == held.allocation_id)
+            ).scalar_one()
         except BudgetExceeded as error:
             found.append(error)
         connection.rollback()
-    return tuple(found)
+    return tuple(found), ends_at
+
+
+def _ends_before(payer_ends_at: datetime | None, now: datetime, walltime_seconds: int) -> Iterator[Problem]:
+    """A job that may outlive its budget is let through: what is held for it stays, and nothing is added."""
+    if payer_ends_at is not None and now + timedelta(seconds=walltime_seconds) > payer_ends_at:
+        yield Problem(
+            "walltime_seconds",
+            "The budget that pays for it ends on %(day)s, before the job may have ended. What is held for it "
+            "stays until it ends; what requeued or later tasks need then is not there.",
+            {"day": (payer_ends_at - timedelta(microseconds=1)).astimezone(CITY_TIME).date().isoformat()},
+        )
 
 
 def _work_ahead(connection: Connection, prepared: PreparedJob) -> WorkAhead:

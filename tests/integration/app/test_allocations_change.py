@@ -16,10 +16,13 @@ from hpc_portal.app.budgets import change_allocation as change
 from hpc_portal.app.budgets.allocations import allocation_events, get_allocation, list_allocations
 from hpc_portal.app.budgets.budget_step import BudgetStep
 from hpc_portal.app.errors import InvalidEntry, NotAllowed
+from hpc_portal.app.jobs.estimate import estimate_job
+from hpc_portal.app.jobs.prepare import SubmitRequest
 from hpc_portal.app.notices.tables import Notice
 from quotas.errors import AllocationNotFound, BudgetExceeded, NotEnoughFree
 from quotas.grant import grant
 from quotas.tables import Allocation, AllocationState, HoldPolicy
+from schedulers.jobspec import ResourceRequest
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import HELD_FOR_AN_HOUR, spec
 
@@ -190,3 +193,16 @@ def test_what_is_left_goes_on_into_the_renewed_allocation(story: Story, allocati
     )
     assert story.vnd()[0] == 100_001_000
     story.require_exact_ledger()
+
+
+def test_a_time_limit_beyond_the_end_of_the_budget_is_told_before_the_click(story: Story) -> None:
+    grant_id = tape_out(story, days=1, vnd=100 * HELD_FOR_AN_HOUR)
+    services, member = story.city.services, story.city.chips.member
+    fits = estimate_job(services, member, SubmitRequest(project="chips", spec=spec()))
+    assert fits.notes == ()
+    long = ResourceRequest(walltime_seconds=26 * 3600)
+    crosses = estimate_job(services, member, SubmitRequest(project="chips", spec=spec(resources=long)))
+    assert crosses.refusals == ()
+    assert "ends on" in crosses.notes[-1]
+    with services.reading() as session:
+        assert get_allocation(session, member, grant_id).lines[0].held == 0
