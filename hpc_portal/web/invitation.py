@@ -16,7 +16,9 @@ from hpc_portal.app.tenants.accept_invitation import (
     show_invitation,
 )
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, MaybeActor, PortalServices
+from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.auth.sign_in import sign_in
+from hpc_portal.auth.throttle import SignInThrottle
 from hpc_portal.web.problems import ShownProblem, problems_of
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.tenant_forms import text_of
@@ -52,12 +54,20 @@ async def join(request: Request, services: PortalServices, secret: str) -> Respo
     entered = {name: text_of(form, name) for name in ("username", "display_name")}
     language = pages_of(request).language(request)
     person = NewPerson(**entered, password=password, locale=language.code)
+    throttle: SignInThrottle = request.app.state.throttle
+    trying = (f"invitation:{secret}", request.client.host if request.client else "")
     try:
+        throttle.require_turn(*trying)
         joined = await asyncio.to_thread(accept_as_new_person, services, secret, person)
-    except (InvalidEntry, NameTaken) as error:
+    except (InvalidEntry, NameTaken, TooManyAttempts) as error:
+        if isinstance(error, NameTaken):  # or the form would tell, one by one, who has an account
+            throttle.failed(*trying)
         problems = problems_of(error, language)
         response = await asyncio.to_thread(_page, request, services, secret, entered, problems)
-        response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
+        is_throttled = isinstance(error, TooManyAttempts)
+        response.status_code = (
+            HTTPStatus.TOO_MANY_REQUESTS if is_throttled else HTTPStatus.UNPROCESSABLE_ENTITY
+        )
         return response
     where = f"/projects/{joined.account}" if joined.account else f"/organisations/{joined.organisation}"
     response = RedirectResponse(where, HTTPStatus.SEE_OTHER)

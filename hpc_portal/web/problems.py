@@ -21,6 +21,7 @@ from workloads.template import N_
 STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (app.NotFound, HTTPStatus.NOT_FOUND),
     (TemplateNotFound, HTTPStatus.NOT_FOUND),
+    (app.InvitationOver, HTTPStatus.NOT_FOUND),
     (app.NotAllowed, HTTPStatus.FORBIDDEN),
     (app.ClusterNotSeenYet, HTTPStatus.SERVICE_UNAVAILABLE),
     (app.PortalError, HTTPStatus.UNPROCESSABLE_ENTITY),

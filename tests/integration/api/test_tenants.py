@@ -112,3 +112,14 @@ def test_the_list_of_tenants_is_for_those_who_answer_for_the_city(
     assert (found["chips-org"]["projects"], found["chips-org"]["members"]) == (1, 2)
     assert found["chips-org"]["granted_vnd"] == 100_000_000
     assert lead.get("/api/v1/tenants").status_code == 403
+
+
+def test_a_link_does_not_tell_name_by_name_who_has_an_account(portal: Portal, lead: httpx.Client) -> None:
+    url = "/api/v1/projects/chips/invitations"
+    (invited,) = ok(lead.post(url, json={"emails": ["lan@x.vn"]}))["items"]
+    join = f"/invitations/{invited['link'].rpartition('/')[2]}/join"
+    form = {"username": "rivals-lead", "display_name": "Lan", "password": "correct horse battery"}
+    with portal.client(accept="text/html") as stranger:
+        statuses = [stranger.post(join, data=form).status_code for _ in range(6)]
+        over = stranger.post("/invitations/guess/join", data=form).status_code
+    assert (statuses, over) == ([422] * 5 + [429], 404)
