@@ -167,7 +167,7 @@ async def _serve(
             await asyncio.gather(
                 *(
                     group.create_task(run_loop(loop, stop), name=loop.name)
-                    for loop in (*loops.all, *_slow_loops(context), *parts.more_loops(context))
+                    for loop in (*loops.all, *_slow_loops(context, stop), *parts.more_loops(context))
                 )
             )
             for helper in helpers:
@@ -249,10 +249,10 @@ def _correction(context: ControllerContext) -> Sequence[Loop]:
     return (Loop("correct", step, _CORRECT_EVERY_SECONDS, rest_seconds=_CORRECT_REST_SECONDS),)
 
 
-def _slow_loops(context: ControllerContext) -> Sequence[Loop]:
+def _slow_loops(context: ControllerContext, stop: asyncio.Event) -> Sequence[Loop]:
     """What has no hurry and wakes nobody."""
     watch = Loop("watch_capacity", WatchCapacityStep(context), WATCH_SECONDS)
-    books = Loop("check_books", CheckBooksStep(context), CHECK_SECONDS)
+    books = Loop("check_books", CheckBooksStep(context, stop), CHECK_SECONDS)
     budgets = Loop("budgets", BudgetStep(context), BUDGET_SECONDS)
     tenants = Loop("tenants", TenantStep(context), TENANT_SECONDS)
     return (*_correction(context), watch, books, budgets, tenants)

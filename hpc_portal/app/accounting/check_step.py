@@ -1,24 +1,21 @@
 """The nightly check of the books: a step of every controller, made by one of them, once a day."""
 
 import asyncio
-import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from multiprocessing import get_context
+from datetime import date, datetime, timedelta
 from random import Random, SystemRandom
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, or_, update
+from sqlalchemy import Connection, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
-from hpc_portal.app.accounting.check_books import BooksChecked, check_books, days_to_audit, keep_findings
+from hpc_portal.app.accounting.check_apart import check_apart
+from hpc_portal.app.accounting.check_books import BooksChecked, days_to_audit, keep_findings
 from hpc_portal.app.accounting.suspense import keep_suspense
 from hpc_portal.app.accounting.tables import AccountingCheck
-from hpc_portal.app.db import create_engine
 from hpc_portal.app.jobs.context import ControllerContext
 from quotas.slice_run import city_day
 from quotas.tables import table_of
@@ -28,7 +25,6 @@ log = structlog.get_logger()
 CHECK_SECONDS = 600.0
 """Between two looks whether a check is due."""
 BOOKS = "books"
-_NICENESS = 10
 _ROWS = table_of(AccountingCheck)
 _INSERT = {
     "postgresql": postgresql.insert(_ROWS).on_conflict_do_nothing().returning(_ROWS.c.name),
@@ -41,6 +37,8 @@ class CheckBooksStep:
     """The ledger, closed months and some days of the roll-ups, once a day; what is in suspense, each time."""
 
     context: ControllerContext
+    stop: asyncio.Event
+    """When it is set, a check under way is given up."""
     lot: Random = field(default_factory=SystemRandom)
 
     async def __call__(self) -> bool:
@@ -57,26 +55,13 @@ class CheckBooksStep:
             lambda connection: begin_check(connection, BOOKS, city_day(now))
         ):
             return False
-        checked = await _check_apart(context.engine, days)
+        checked = await check_apart(context.engine, days, self.stop)
+        if checked is None:
+            await context.write(lambda connection: _give_back(connection, BOOKS, city_day(now)))
+            return False
         news = await context.write(lambda connection: note_books(connection, checked, at=now))
         log.info("books.checked", days=[str(day) for day in days], found=len(checked.findings), news=news)
         return False
-
-
-async def _check_apart(engine: Engine, days: Sequence[date]) -> BooksChecked:
-    """In a process of its own: to read every entry takes minutes of CPU, which the other loops need."""
-    url = engine.url.render_as_string(hide_password=False)
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
-        return await asyncio.get_running_loop().run_in_executor(alone, _check, url, days)
-
-
-def _check(url: str, days: Sequence[date]) -> BooksChecked:
-    os.nice(_NICENESS)
-    engine = create_engine(url)
-    try:
-        return check_books(engine, days=days)
-    finally:
-        engine.dispose()
 
 
 def note_books(connection: Connection, checked: BooksChecked, *, at: datetime) -> int:
@@ -98,6 +83,15 @@ def begin_check(connection: Connection, name: str, today: date) -> bool:
         .values(begun_on=today)
     )
     return taken.rowcount == 1
+
+
+def _give_back(connection: Connection, name: str, today: date) -> None:
+    """Today's check was begun and not made: somebody else may."""
+    connection.execute(
+        update(AccountingCheck)
+        .where(col(AccountingCheck.name) == name, col(AccountingCheck.begun_on) == today)
+        .values(begun_on=today - timedelta(days=1))
+    )
 
 
 def finish_check(connection: Connection, name: str, facts: Mapping[str, Any], *, at: datetime) -> None:

@@ -95,7 +95,7 @@ def to_next_month(story: Story, month: date) -> None:
 
 
 def check(story: Story) -> None:
-    asyncio.run(CheckBooksStep(story.context, lot=Random(1))())  # noqa: S311 - a lot, not a secret
+    asyncio.run(CheckBooksStep(story.context, asyncio.Event(), Random(1))())  # noqa: S311 - a lot, not a secret
 
 
 def test_the_month_is_closed_by_an_administrator_once(story: Story, root: Actor, auditor: Actor) -> None:
@@ -214,6 +214,21 @@ def test_the_books_are_checked_once_a_day_however_many_controllers_there_are(
     check(story)
     with story.city.services.reading() as session:
         assert last_checks(session, auditor) == [first]
+
+
+def test_a_check_that_is_stopped_is_made_by_the_next_controller(story: Story, auditor: Actor) -> None:
+    ran(story, seconds=100)
+    story.scheduler.advance(DAY)
+    stop = asyncio.Event()
+    stop.set()
+    asyncio.run(CheckBooksStep(story.context, stop)())
+    with story.city.services.reading() as session:
+        [begun] = last_checks(session, auditor)
+    assert begun.checked_at is None
+    check(story)
+    with story.city.services.reading() as session:
+        [made] = last_checks(session, auditor)
+    assert made.checked_at == story.clock.now()
 
 
 def test_a_discrepancy_is_decided_once_with_a_reason(story: Story, root: Actor, auditor: Actor) -> None:
