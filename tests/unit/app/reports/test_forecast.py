@@ -106,3 +106,17 @@ def test_more_budget_never_ends_earlier(more: int) -> None:
     assert less is not None
     assert plenty is not None
     assert (less.exhausted_on or date.max) <= (plenty.exhausted_on or date.max)
+
+
+def test_a_grant_that_nobody_uses_is_known_to_be_unused() -> None:
+    since = TODAY - timedelta(days=30)
+    found = forecast({}, left=95, today=TODAY, last_day=TODAY + timedelta(days=60), known_since=since)
+    assert found is not None
+    assert (found.daily, found.exhausted_on, found.unused.low) == (0, None, 95)
+
+
+def test_days_without_use_since_a_grant_began_count_as_such() -> None:
+    used = dict.fromkeys(days_back(28), 10)
+    found = forecast(used, left=95, today=TODAY, known_since=TODAY - timedelta(days=56))
+    assert found is not None
+    assert found.daily == 5
