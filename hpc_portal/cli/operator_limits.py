@@ -33,7 +33,9 @@ limit = typer.Typer(no_args_is_help=True, help="How much somebody may use at onc
 def list_set(*, as_json: Json = False) -> None:
     """List every limit that was set."""
     with operator_services() as services, services.engine.connect() as connection:
-        found = [asdict(item) for item in set_limits(connection, OPERATOR)]
+        found = [
+            {**asdict(item), "set_at": item.set_at.isoformat()} for item in set_limits(connection, OPERATOR)
+        ]
     if as_json:
         print_json(found)
     else:

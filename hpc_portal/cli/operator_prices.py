@@ -55,7 +55,7 @@ def list_published(*, as_json: Json = False) -> None:
     with operator_services() as services, services.engine.connect() as connection:
         found = queries.price_lists(connection, services.clock.now())
     if as_json:
-        print_json([asdict(item) for item in found])
+        print_json([_as_json(item) for item in found])
         return
     rows = [
         (
@@ -215,6 +215,20 @@ def leave(slug: str, account: str) -> None:
     with operator_services() as services:
         remove_from_programme(services, OPERATOR, programme=slug, account=account)
     err.print(_("{name} takes no part in {programme} any more.", name=account, programme=slug))
+
+
+def _as_json(item: queries.ShownList) -> dict[str, object]:
+    return {
+        "version": item.version,
+        "standing": item.standing,
+        "valid_from": item.valid_from.isoformat(),
+        "published_at": item.published_at.isoformat(),
+        "retired_at": item.retired_at.isoformat() if item.retired_at else None,
+        "items": [
+            {"tres": one.tres, "partition": one.partition, "rate_vnd_per_hour": one.rate_vnd_per_hour}
+            for one in item.items
+        ],
+    }
 
 
 def _show_changes(services: Services, items: Sequence[PriceItem]) -> int:
