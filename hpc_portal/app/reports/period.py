@@ -8,6 +8,10 @@ from schedulers.units import CITY_TIME
 from workloads.template import N_
 
 LONGEST_DAYS = 5 * 366
+YEARS = range(2000, 2200)
+"""Days outside of these are slips of the pen."""
+_NO_YEAR = N_("must lie between the years %(first)s and %(last)s")
+_YEARS_KNOWN = {"first": YEARS.start, "last": YEARS.stop - 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,11 @@ def period(since: date | None, last: date | None, *, now: datetime) -> Period:
     """What was asked for; by default this month and the two before it, which roll-ups answer at once.
 
     Raises:
-        InvalidEntry: it ends before it begins, or is longer than five years.
+        InvalidEntry: it ends before it begins, is longer than five years, or in another century.
     """
+    for field, day in (("since", since), ("last", last)):
+        if day is not None and day.year not in YEARS:
+            raise InvalidEntry([Problem(field, _NO_YEAR, _YEARS_KNOWN)])
     end = last or months_before(local_day(now), -1) - timedelta(days=1)
     begin = since or months_before(end, 2)
     if begin > end:
@@ -64,10 +71,13 @@ def parse_month(text: str, field: str = "month") -> date:
     """
     try:
         year, month = text.split("-")
-        return date(int(year), int(month), 1)
+        first = date(int(year), int(month), 1)
     except ValueError:
         problem = Problem(field, "%(text)s is no month such as 2026-11", {"text": repr(text[:20])})
         raise InvalidEntry([problem]) from None
+    if first.year not in YEARS:
+        raise InvalidEntry([Problem(field, _NO_YEAR, _YEARS_KNOWN)])
+    return first
 
 
 def parse_day(text: str, field: str) -> date | None:

@@ -67,6 +67,10 @@ def test_a_byte_order_mark_comes_when_asked(november: Books, portal: Portal) -> 
 IMPOSSIBLE = [
     ("/api/v1/reports/usage?since=2026-11-02&last=2026-11-01", "last"),
     ("/api/v1/reports/usage?since=2000-01-01", "since"),
+    ("/api/v1/reports/usage?last=9999-12-31", "last"),
+    ("/api/v1/reports/utilisation?since=0001-01-01", "since"),
+    ("/api/v1/reports/statements/9999-12?project=chips", "month"),
+    ("/api/v1/reports/statements/0001-01?project=chips", "month"),
     ("/api/v1/reports/usage?by=day&by=user&by=state&by=project", "by"),
     ("/api/v1/reports/usage?by=colour", "by"),
     ("/api/v1/reports/usage?since=yesterday", "since"),
