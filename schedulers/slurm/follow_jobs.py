@@ -291,7 +291,9 @@ class Book:
                 # slurmctld speaks for the attempt that it has; slurmdbd adds those before, and the usage.
                 is_past = known is not None and run.attempt < known.attempt
                 if run.run is not None and run.is_certain and (is_past or self._adds_usage(view, run.run)):
-                    self._put(view, run.run)
+                    # slurmdbd may not have the attempt after this one yet, and tell it as the last.
+                    flags = run.run.flags | {StateFlag.REQUEUED} if is_past else run.run.flags
+                    self._put(view, replace(run.run, flags=flags))
                 continue
             if not run.has_ended or not run.is_certain:
                 # Neither of the two knows how it ended: nothing is over before slurmdbd has heard of it.

@@ -6,7 +6,7 @@ was recorded as never started.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -125,8 +125,12 @@ def _revised(
         if row is None:
             if key[0] in over and run.started_at is not None:
                 yield key, run
-        elif row.settled_at is not None and _differs(row, run):
-            yield key, run
+        elif row.settled_at is not None:
+            # That another attempt follows may be known before its record is.
+            flags = run.flags | {StateFlag.REQUEUED} if row.is_requeued else run.flags
+            told = replace(run, flags=flags)
+            if _differs(row, told):
+                yield key, told
 
 
 def _differs(row: AnyRow, run: TaskSnapshot) -> bool:

@@ -250,6 +250,20 @@ def test_a_run_after_one_that_was_taken_for_the_last_is_its_jobs_end(story: Stor
     story.require_exact_ledger()
 
 
+def test_a_requeued_run_stays_one_while_the_accounting_lacks_the_next(story: Story) -> None:
+    job_id = story.submit(spec())
+    story.step()
+    story.scheduler.advance(10)
+    story.scheduler.fail_node("n1")
+    story.scheduler.restore_node("n1")
+    story.step()
+    run = story.scheduler.accounting[job_id, 0, 0]
+    story.scheduler.accounting[job_id, 0, 0] = replace(run, flags=frozenset())
+    compare(story)
+    assert [run.is_requeued for run in story.runs(job_id)] == [True, False]
+    assert (story.job(job_id).tasks_failed, corrections(story, job_id)) == (0, [])
+
+
 def test_what_still_runs_is_left_to_those_who_follow_it(story: Story) -> None:
     job_id = story.submit(spec(tasks="0-1"))
     story.step()

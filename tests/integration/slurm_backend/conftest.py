@@ -124,7 +124,10 @@ class Portal:
         await self.until(says_so)
 
     async def charged(self, job: JobRef, *, runs: int) -> dict[RunKey, TaskSnapshot]:
-        """So many runs of a job with what they used, once slurmdbd has all of it."""
+        """So many runs of a job with what they used, once slurmdbd has all of it.
+
+        It must tell the ends that were observed, or the portal would correct them again and again.
+        """
         found: dict[RunKey, TaskSnapshot] = {}
 
         async def is_known() -> bool:
@@ -132,6 +135,9 @@ class Portal:
             return len(found) == runs
 
         await self.until(is_known)
+        seen = await self.ended(job)
+        observed = {(job.job_id, run.task_index, run.attempt): (run.state, run.flags) for run in seen.tasks}
+        assert {key: (run.state, run.flags) for key, run in found.items()} == observed
         return found
 
     def open_gate(self, submission: Submission) -> None:

@@ -340,6 +340,16 @@ def test_a_running_job_whose_number_slurm_gave_to_another_is_lost_until_slurmdbd
     assert (ids(job.known().tasks), job.known().is_closed) == ([(0, 0, JobState.CANCELLED)], True)
 
 
+def test_an_attempt_before_the_one_that_runs_was_put_back_whatever_slurmdbd_knows_of_that() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING", attempt=1))
+    job.account(past(JobState.NODE_FAIL))  # without a record of the next attempt, it looks like the last
+    assert {task.attempt: task.flags for task in job.known().tasks} == {
+        0: frozenset({StateFlag.REQUEUED}),
+        1: frozenset(),
+    }
+
+
 def test_after_slurmctld_was_away_what_looks_as_before_is_read_again() -> None:
     job = Following()
     job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
