@@ -31,10 +31,10 @@ def increase(  # noqa: PLR0913 - the facts of a deed, all by keyword
 ) -> bool:
     """Move more budget from the programme to an allocation; False when this key did it before.
 
-    An asset that it had no line for gets one. The caller commits.
+    The caller commits.
 
     Raises:
-        InvalidAmount: no line, an unknown asset, or an amount that is not above zero.
+        InvalidAmount: no line, an asset without a line, or an amount that is not above zero.
         AllocationNotFound: there is no such allocation.
         AllocationStateRefused: it has ended.
         KeyReused: the key came before with other amounts, or for another allocation.
@@ -45,7 +45,7 @@ def increase(  # noqa: PLR0913 - the facts of a deed, all by keyword
     amounts: dict[int, int] = {}
     for asset, amount in sorted(lines.items()):
         source = open_account(conn, owner=_PROGRAMME, kind=AccountKind.PROGRAMME, asset=asset)
-        amounts |= {source: -amount, line_for(conn, allocation, asset).available_id: amount}
+        amounts |= {source: -amount, line_for(allocation, asset).available_id: amount}
     transfer = NewTransfer(
         TransferKind.ADJUST, f"increase:{key}", at, amounts, actor_id=actor_id, reason=reason
     )

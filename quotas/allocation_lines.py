@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, insert, select
 
 from quotas.amounts import Asset
-from quotas.errors import AllocationNotFound
+from quotas.errors import AllocationNotFound, InvalidAmount
 from quotas.journal import open_account
 from quotas.tables import (
     AccountKind,
@@ -135,10 +135,22 @@ def lock_with_parent(
     return locked[allocation_id], None if parent_id is None else locked[parent_id]
 
 
-def line_for(conn: Connection, allocation: LockedAllocation, asset: Asset) -> Line:
-    """The allocation's line for an asset, opened with nothing in it when there is none."""
-    if (line := allocation.lines.get(asset)) is not None:
-        return line
+def line_for(allocation: LockedAllocation, asset: Asset) -> Line:
+    """The allocation's line for an asset.
+
+    Lines are opened with the allocation and never later: jobs that it pays for already would be charged in
+    them without ever having held anything of them.
+
+    Raises:
+        InvalidAmount: it has none.
+    """
+    if (line := allocation.lines.get(asset)) is None:
+        raise InvalidAmount(asset, "has no line in this allocation; grant a new one that has")
+    return line
+
+
+def open_line(conn: Connection, allocation: LockedAllocation, asset: Asset) -> Line:
+    """A line with nothing in it, of an allocation that this transaction makes."""
     owner = (AccountOwner.ALLOCATION, allocation.id)
     available = open_account(conn, owner=owner, kind=AccountKind.AVAILABLE, asset=asset)
     held = open_account(conn, owner=owner, kind=AccountKind.HELD, asset=asset)

@@ -120,13 +120,16 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
     key: str,
     at: datetime,
 ) -> bool:
-    """Take what is left of one allocation, expired or not, into the one that renews it; all without `lines`.
+    """Take what is left of one allocation, expired or not, into the one that renews it.
+
+    Without `lines`, all that is left of the assets that the other has a line for.
 
     False when this key did it before. The caller commits.
 
     Raises:
         NotEnoughFree: so much is not left; nothing is changed.
-        InvalidAmount: an amount that is not above zero, or the two are not of one project.
+        InvalidAmount: an amount that is not above zero, the two are not of one project, or the target has no
+            line for an asset.
         AllocationNotFound: one of them does not exist.
         AllocationStateRefused: the target has ended, or nothing is left in the source.
         KeyReused: the key came before for other allocations or amounts.
@@ -144,7 +147,7 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
     if is_key_used(conn, key):
         return False
     require_not_ended(new)
-    wanted = lines or {asset: amount for asset, amount in left.items() if amount}
+    wanted = lines or {asset: amount for asset, amount in left.items() if amount and asset in new.lines}
     if not wanted:
         raise AllocationStateRefused(source, old.state, "Nothing is left in it that could be carried over.")
     amounts: dict[int, int] = {}
@@ -155,7 +158,7 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
         amounts[old.lines[asset].available_id] = -from_free
         if amount > from_free:
             amounts[expired[asset].id] = from_free - amount
-        amounts[line_for(conn, new, asset).available_id] = amount
+        amounts[line_for(new, asset).available_id] = amount
     return move_once(
         conn, NewTransfer(TransferKind.CARRY, key, at, amounts, actor_id=actor_id, reason=reason)
     )
@@ -192,7 +195,7 @@ def _rest_goes_to(
     conn: Connection, allocation: LockedAllocation, back: LockedAllocation | None, asset: Asset
 ) -> int:
     if back is not None:
-        return line_for(conn, back, asset).available_id
+        return line_for(back, asset).available_id
     return open_account(
         conn, owner=(AccountOwner.ALLOCATION, allocation.id), kind=AccountKind.EXPIRED, asset=asset
     )

@@ -1,13 +1,14 @@
 """Split a part off an allocation for another project of the same organisation, and give it back."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, select
 
 from quotas.adjust_grant import require_free, require_lines, require_positive
-from quotas.allocation_lines import LockedAllocation, line_for, lock_allocation, lock_with_parent
+from quotas.allocation_lines import LockedAllocation, line_for, lock_allocation, lock_with_parent, open_line
 from quotas.amounts import Asset
 from quotas.errors import AllocationStateRefused, InvalidAmount, KeyReused
 from quotas.journal import NewTransfer, is_key_used, move_once, require_same
@@ -69,8 +70,9 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
             "hold_policy": parent.hold_policy,
         },
     )
-    child = lock_allocation(conn, child_id)
-    transfer = _transfer(conn, parent, child, lines, key=key, at=at, actor_id=actor_id, reason=reason)
+    made = lock_allocation(conn, child_id)
+    child = replace(made, lines={asset: open_line(conn, made, asset) for asset in sorted(lines)})
+    transfer = _transfer(parent, child, lines, key=key, at=at, actor_id=actor_id, reason=reason)
     move_once(conn, transfer)
     return child_id
 
@@ -107,7 +109,7 @@ def return_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
     amounts: dict[int, int] = {}
     for asset, amount in left.items():
         amounts[child.lines[asset].available_id] = -amount
-        amounts[line_for(conn, parent, asset).available_id] = amount
+        amounts[line_for(parent, asset).available_id] = amount
     if amounts:
         move_once(
             conn,
@@ -133,13 +135,12 @@ def _moved_before(
     if row.project_id != target or row.parent_id != parent.id:
         raise KeyReused(key)
     child = lock_allocation(conn, row.id)
-    require_same(conn, _transfer(conn, parent, child, lines, key=key))
+    require_same(conn, _transfer(parent, child, lines, key=key))
     child_id: UUID = row.id
     return child_id
 
 
 def _transfer(  # noqa: PLR0913 - one row
-    conn: Connection,
     parent: LockedAllocation,
     child: LockedAllocation,
     lines: Mapping[Asset, int],
@@ -152,7 +153,7 @@ def _transfer(  # noqa: PLR0913 - one row
     amounts: dict[int, int] = {}
     for asset, amount in sorted(lines.items()):
         amounts[parent.lines[asset].available_id] = -amount
-        amounts[line_for(conn, child, asset).available_id] = amount
+        amounts[line_for(child, asset).available_id] = amount
     when = at or parent.valid_from
     return NewTransfer(TransferKind.MOVE, _grant_key(key), when, amounts, actor_id=actor_id, reason=reason)
 

@@ -86,7 +86,7 @@ def _move(  # noqa: PLR0913 - one transfer
     amounts: dict[int, int] = {}
     for asset, amount in sorted(lines.items()):
         amounts[source.lines[asset].available_id] = -amount
-        amounts[line_for(conn, target, asset).available_id] = amount
+        amounts[line_for(target, asset).available_id] = amount
     transfer = NewTransfer(TransferKind.MOVE, key, at, amounts, actor_id=actor_id, reason=reason)
     if is_recorded(conn, transfer):
         return False

@@ -164,7 +164,7 @@ class NaiveLedger:
             rest = self.free(allocation, asset)
             one.total[asset] -= rest
             if parent is not None and parent.state not in ENDED and at < parent.valid_to:
-                parent.total[asset] = parent.total.get(asset, 0) + rest
+                parent.total[asset] += rest
             else:
                 one.expired[asset] += rest
 

@@ -159,7 +159,8 @@ class StewardMachine(DrivenLedger):
         if source == target or old.project != new.project:
             return
         name = uuid4().hex
-        left = {a: self.naive.free(source, a) + old.expired[a] for a in old.total}
+        both = [asset for asset in old.total if asset in new.total]
+        left = {a: self.naive.free(source, a) + old.expired[a] for a in both}
         try:
             assert self.survive(crash_at, lambda: self.steward.carry(source, target, key=name))
         except AllocationStateRefused:
@@ -169,8 +170,7 @@ class StewardMachine(DrivenLedger):
         for asset, amount in left.items():
             old.total[asset] -= self.naive.free(source, asset)
             old.expired[asset] = 0
-            if amount:
-                new.total[asset] = new.total.get(asset, 0) + amount
+            new.total[asset] += amount
 
     # Time.
 
