@@ -1,7 +1,7 @@
 """Reports from roll-ups against the same questions on raw runs, over one and over ten million runs.
 
 HPC_PORTAL_BENCH_RUNS names other sizes (`100000,1000000`). The databases stay in HPC_PORTAL_BENCH_FOLDER (by
-default ~/.cache/hpc-portal-bench) and are gone on with where they were interrupted: of two cores one is busy for
+default ~/.cache/hpc-portal-bench) and are gone on with where they were interrupted: one core is busy for
 about two minutes, and 1 GB is needed, for each million runs the first time.
 """
 
