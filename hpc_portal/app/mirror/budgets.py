@@ -16,12 +16,14 @@ charged to what is available, so the portal cannot promise it again.
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from fractions import Fraction
 from uuid import UUID
 
 from quotas.amounts import Asset
 from quotas.balance import AssetBalance
 from quotas.coverage import uncovered
-from quotas.money import VND, Vnd
+from quotas.money import VND
+from quotas.subsidies import WHOLE
 from schedulers import tres
 from schedulers.mirror import MARK, Budget
 from schedulers.tres import Tres
@@ -34,11 +36,15 @@ _NEVER_LIMITED = frozenset({tres.NODE, "billing"})
 
 @dataclass(frozen=True, slots=True)
 class LowestRates:
-    """What an hour of each resource costs in the partition where it is cheapest."""
+    """What an hour of each resource costs in the partition where it is cheapest, in đồng."""
 
-    now: Mapping[Tres, Vnd]
-    ever: Mapping[Tres, Vnd]
+    now: Mapping[Tres, int | Fraction]
+    ever: Mapping[Tres, int | Fraction]
     """In any price list: holds keep the prices that they were made at."""
+
+    def net(self, *, subsidy_now: int, subsidy_ever: int) -> "LowestRates":
+        """Less subsidies in basis points: money buys so much more. Caps would only make it dearer."""
+        return LowestRates(_less(self.now, subsidy_now), _less(self.ever, subsidy_ever))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ def budgets_of(facts: AllocationFacts, rates: LowestRates, known: AbstractSet[Tr
 def _minutes(
     may_use: Mapping[Asset, int],
     counted: Mapping[Asset, int],
-    rates: Mapping[Tres, Vnd],
+    rates: Mapping[Tres, int | Fraction],
     known: AbstractSet[Tres],
 ) -> dict[Tres, int]:
     """TRES-minutes, rounded down: what was counted already, and what may still be used."""
@@ -115,7 +121,11 @@ def _minutes(
     }
 
 
-def _most_that_money_buys(name: Tres, vnd: int, rates: Mapping[Tres, Vnd]) -> int | None:
+def _less(rates: Mapping[Tres, int | Fraction], basis_points: int) -> dict[Tres, Fraction]:
+    return {name: Fraction(rate) * (WHOLE - basis_points) / WHOLE for name, rate in rates.items()}
+
+
+def _most_that_money_buys(name: Tres, vnd: int, rates: Mapping[Tres, int | Fraction]) -> int | None:
     """TRES-seconds, if all of the money were spent on this; None for what is free.
 
     Slurm limits each resource by itself: it stops whoever spends it all on one, and may let pass who spends

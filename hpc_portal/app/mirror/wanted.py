@@ -8,22 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, select, text
 from sqlmodel import col
 
 from hpc_portal.app.mirror.budgets import (
     AllocationFacts,
-    LowestRates,
     budgets_of,
     direct_qos,
     portal_qos,
 )
+from hpc_portal.app.mirror.rates import highest_subsidies, lowest_rates
 from hpc_portal.app.tables import ClusterAccount, ExternalUsage, ProjectMember, User
 from quotas.balance import AssetBalance
-from quotas.errors import NoPriceList
 from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from quotas.money import VND
-from quotas.publish_prices import current_price_list
 from quotas.refunded import refunded_by_line
 from quotas.set_limit import read_all_limits
 from quotas.tables import (
@@ -33,8 +31,6 @@ from quotas.tables import (
     AllocationState,
     LedgerAccount,
     Organisation,
-    PriceItemRow,
-    PriceListRow,
     Project,
     TenantState,
     table_of,
@@ -65,10 +61,13 @@ def read_wanted(
     """
     limits = _LimitRows(read_all_limits(connection))
     allocations = _allocations(connection, cluster, at)
-    rates = _rates(connection, at)
+    rates = lowest_rates(connection, at)
+    subsidies = highest_subsidies(connection, at)
     budgets: dict[str, Budget] = {}
     for facts in allocations:
-        budgets |= {budget.name: budget for budget in budgets_of(facts, rates, known)}
+        subsidy_now, subsidy_ever = subsidies.get(facts.account, (0, 0))
+        net = rates.net(subsidy_now=subsidy_now, subsidy_ever=subsidy_ever)
+        budgets |= {budget.name: budget for budget in budgets_of(facts, net, known)}
     by_account: dict[str, list[AllocationFacts]] = defaultdict(list)
     for facts in allocations:
         by_account[facts.account].append(facts)
@@ -315,20 +314,3 @@ def _used_directly(connection: Connection, cluster: str) -> Mapping[UUID, Mappin
     for allocation_id, asset, amount in rows:
         found[allocation_id][asset] = amount
     return found
-
-
-def _rates(connection: Connection, at: datetime) -> LowestRates:
-    """Without a price list nothing can be bought with money."""
-    ever = connection.execute(
-        select(col(PriceItemRow.tres), func.min(col(PriceItemRow.rate_vnd_per_hour)))
-        .join(PriceListRow, col(PriceListRow.id) == col(PriceItemRow.price_list_id))
-        .group_by(col(PriceItemRow.tres))
-    ).all()
-    now: dict[Tres, int] = {}
-    try:
-        items = current_price_list(connection, at).items
-    except NoPriceList:
-        items = ()
-    for item in items:
-        now[item.tres] = min(now.get(item.tres, item.rate_vnd_per_hour), item.rate_vnd_per_hour)
-    return LowestRates(now, {name: rate for name, rate in ever})  # noqa: C416 - rows are no plain pairs

@@ -39,6 +39,17 @@ def test_the_portal_may_use_all_and_direct_jobs_what_nobody_was_promised() -> No
     assert (portal["gres/gpu"], direct["gres/gpu"]) == (1, 1)
 
 
+def test_money_buys_more_of_what_is_subsidised_and_any_amount_of_what_is_free() -> None:
+    allocation = AllocationFacts(
+        ID, "chips", is_usable=True, by_asset={"VND": AssetBalance(available=360)}, overdraft={}
+    )
+    half = RATES.net(subsidy_now=5000, subsidy_ever=10_000)
+    portal, direct = budgets_of(allocation, half, KNOWN)
+    _, plain = budgets_of(allocation, RATES, KNOWN)
+    assert (plain.tres_minutes["cpu"], direct.tres_minutes["cpu"]) == (60, 120)
+    assert "cpu" not in portal.tres_minutes
+
+
 def test_minutes_are_rounded_down() -> None:
     _, direct = limits({"cpu": AssetBalance(available=119)})
     assert direct["cpu"] == 1

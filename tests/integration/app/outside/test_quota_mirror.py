@@ -17,6 +17,7 @@ from hpc_portal.app.tables import GlobalRole, Job, ProjectMember, User
 from quotas.grant import grant
 from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from quotas.set_limit import set_limit
+from quotas.set_subsidy import make_subsidy_rule
 from quotas.tables import Allocation, AllocationState, Organisation, Project, TenantState
 from schedulers.jobspec import JobSpec
 from schedulers.mirror import Budget, Limits, PutAccount, PutBudget, PutMember
@@ -196,6 +197,25 @@ def test_limits_go_to_the_level_that_they_are_set_at(outside: Outside) -> None:
     assert has.accounts["chips"].limits == Limits(grp_tres={"gres/gpu:h100": 4}, grp_submit_jobs=100)
     assert has.members["chips", AN].limits == Limits(max_wall_minutes=120)
     assert has.members["chips", BINH].limits == Limits(grp_jobs=3, max_wall_minutes=2)
+
+
+def test_a_subsidised_project_may_use_more_for_its_money(outside: Outside) -> None:
+    outside.reflect()
+    before = direct(outside).tres_minutes["gres/gpu:h100"]
+    now = outside.clock.now()
+    for organisation, basis_points in ((outside.city.chips.organisation_id, 5000), (None, 2500)):
+        with outside.city.services.engine.begin() as connection:
+            make_subsidy_rule(
+                connection,
+                basis_points=basis_points,
+                valid_from=now,
+                organisation_id=organisation,
+                reason="a test",
+                actor_id=None,
+                at=now,
+            )
+    outside.reflect()
+    assert direct(outside).tres_minutes["gres/gpu:h100"] - 2 * before in {0, 1}  # minutes are rounded down
 
 
 def test_a_person_has_the_smallest_of_what_every_level_allows(outside: Outside) -> None:
