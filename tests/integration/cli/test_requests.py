@@ -1,12 +1,13 @@
 """Quota asked for and granted from a terminal, against a real portal."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from hpc_portal.app import demo as city
 from hpc_portal.app.tables import GlobalRole, ProjectRole
+from schedulers.units import CITY_TIME
 from tests.integration.cli.conftest import Person, signed_in
 from tests.integration.cli.test_user import NOT_FOUND, OK, REFUSED, USAGE
 
@@ -16,7 +17,8 @@ HOUR = 3600
 
 
 def day(number: int) -> str:
-    return (datetime.now(UTC) + timedelta(days=number)).date().isoformat()
+    """So many days from today, as the city counts them."""
+    return (datetime.now(CITY_TIME) + timedelta(days=number)).date().isoformat()
 
 
 @pytest.fixture(scope="module")
