@@ -79,6 +79,8 @@ LIMIT_WORDS = (
 """What `quotas.limits` writes into its errors; named here so that it is translated."""
 
 
+_OF_A_TYPE = re.compile(r"(?P<gpu_type>\S+) GPUs (?P<what>in use at once|in one job)")
+
 _STORED = (
     (
         re.compile(r"Price list \d+ has no price for (?P<resource>\S+) in partition (?P<partition>\S+)\. "),
@@ -177,10 +179,29 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911, 
                 ),
                 owner=error.owner,
                 value=language.number(error.value),
-                limit=language.text(error.limit),
+                limit=_limited(error.limit, language),
                 in_use=language.number(error.in_use),
                 asked=language.number(error.asked),
                 raised_by=language.text(error.raised_by),
+            )
+        case quotas.PricesChanged():
+            return say(
+                N_(
+                    "Version %(latest)s of the prices was published in the meantime. Look at what differs "
+                    "now, then publish again."
+                ),
+                latest=error.latest,
+            )
+        case quotas.DraftChanged():
+            return say(
+                N_("Somebody changed this draft in the meantime. Open it again, then repeat your change.")
+            )
+        case quotas.DraftNotFound():
+            return say(N_("This draft is gone: somebody published or discarded it."))
+        case quotas.PriceListNotPublished():
+            return say(
+                N_("Version %(version)s cannot be retired: it was before, or it is the only one in force."),
+                version=error.version,
             )
         case quotas.UnpricedResource():
             return say(
@@ -258,6 +279,14 @@ def _not_open(error: app.RequestNotOpen, language: Language) -> str:
         at=language.instant(error.at),
         state=state,
     )
+
+
+def _limited(limit: str, language: Language) -> str:
+    """What is limited, in words: `GPUs in use at once`, also of one type."""
+    typed = _OF_A_TYPE.fullmatch(limit)
+    if typed is None:
+        return language.text(limit)
+    return f"{language.text('GPUs ' + typed['what'])} ({typed['gpu_type'].upper()})"
 
 
 def _placed_text(problem: FieldProblem, language: Language) -> str:
