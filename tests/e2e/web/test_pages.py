@@ -19,7 +19,7 @@ EVERY_PAGE = (
     *("/", "/jobs", "/submit", "/submit/script", "/quota", "/clusters", "/settings"),
     *("/reports", "/reports?by=day&by=user", "/reports/waste", "/reports/utilisation"),
     *("/reports/forecast", "/reports/statement"),
-    *("/requests", "/requests/new", "/notices", "/menu"),
+    *("/requests", "/requests/new", "/notices", "/menu", "/prices", "/limits"),
 )
 
 

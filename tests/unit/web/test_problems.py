@@ -67,6 +67,21 @@ def test_who_was_faster_is_named() -> None:
     assert "Từ chối" in problem.text
 
 
+def test_a_limit_on_one_type_of_gpu_is_said_in_the_readers_language() -> None:
+    error = LimitExceeded(
+        limit="h100 GPUs in use at once",
+        owner_kind="member",
+        owner="linh",
+        value=2,
+        asked=1,
+        in_use=2,
+        raised_by="the lead of your project",
+    )
+    [problem] = problems_of(error, VI)
+    assert "GPU dùng cùng lúc (H100)" in problem.text
+    assert "trưởng dự án" in problem.text
+
+
 def test_a_limit_names_its_owner_and_numbers() -> None:
     error = LimitExceeded(
         limit="GPUs in use at once",
