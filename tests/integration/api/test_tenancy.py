@@ -77,6 +77,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/jobs/cancel": {"job_ids": ["{job_id}"]},
     "/api/v1/jobs/changes": {"job_ids": ["{job_id}"], "change": {"change": "hold"}},
     "/api/v1/jobs/{job_id}/changes": {"change": "hold"},
+    "/api/v1/jobs/{job_id}/doubt": {"decision": "end", "reason": "mine"},
     "/api/v1/projects": {"organisation": "chips-org", "account": "mine", "name": "Mine"},
     "/api/v1/projects/{account}/members/{username}": {"role": "lead"},
     "/api/v1/projects/{account}/grants": {
