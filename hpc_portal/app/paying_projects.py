@@ -1,7 +1,7 @@
 """All projects that can pay for a job, small enough to be kept in memory and read again each second."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -113,4 +113,4 @@ def _reasons(connection: Connection, rows: Collection[AnyRow]) -> Mapping[UUID, 
 def _project(row: AnyRow, reasons: Mapping[UUID, str]) -> PayingProject:
     own = reasons.get(row.id, "")
     whole = reasons.get(row.organisation_id, "") if row.organisation_state is not TenantState.ACTIVE else ""
-    return PayingProject(*row, reason=whole or own)
+    return replace(PayingProject(*row), reason=whole or own)
