@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, select, update
 from sqlmodel import col
 
-from hpc_portal.app import events, permissions
+from hpc_portal.app import audit, events, permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow, transact
 from hpc_portal.app.errors import JobNotFound
@@ -41,6 +41,11 @@ def request_cancel(services: Services, actor: Actor, job_ids: Sequence[UUID]) ->
         for job_id in job_ids:
             _require_may_cancel(actor, job_id, rows.get(job_id))
         found = record_wishes(connection, col(Job.id).in_(job_ids), by=actor.username, at=now)
+        for job_id in sorted(found):
+            if rows[job_id].user_id != actor.user_id:
+                audit.record(
+                    connection, at=now, actor=actor, action="job.cancel_requested", subject=str(job_id)
+                )
         return [job_id for job_id in dict.fromkeys(job_ids) if job_id in found]
 
     wished = transact(services.engine, work)

@@ -9,6 +9,8 @@ from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from hpc_portal.app import leases
+from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.audit_log.read import list_audit
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import IdempotencyKeyReused, InvalidSubmission, NotAllowed, ProjectNotFound
 from hpc_portal.app.group_commit import GroupCommit, Together
@@ -222,6 +224,16 @@ def test_cancel_while_running_charges_what_was_used(story: Story) -> None:
     assert job.charged_vnd == 2 * 11
     assert story.vnd() == (100_000_000 - 22, 0, 22)
     story.require_exact_ledger()
+
+
+def test_who_cancels_anothers_job_is_in_the_audit_log(story: Story) -> None:
+    chips = story.city.chips
+    own, others = story.submit(spec()), story.submit(spec())
+    request_cancel(story.city.services, chips.member, [own])
+    request_cancel(story.city.services, chips.lead, [others, own])
+    with story.city.services.reading() as session:
+        kept = [(deed.username, deed.action, deed.subject) for deed in list_audit(session, OPERATOR).items]
+    assert kept == [(chips.lead.username, "job.cancel_requested", str(others))]
 
 
 def test_a_member_cancels_only_their_own_jobs(story: Story) -> None:
