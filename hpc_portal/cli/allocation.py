@@ -1,7 +1,6 @@
 """`hpc-portal allocation`: change grants that stand, and see what became of them."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -12,6 +11,7 @@ from pydantic import TypeAdapter
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.budgets import change_allocation as change
 from hpc_portal.app.budgets.allocations import (
+    AllocationEventSeen,
     AllocationSeen,
     allocation_events,
     get_allocation,
@@ -30,6 +30,7 @@ from schedulers.units import CITY_TIME
 allocation = typer.Typer(no_args_is_help=True, help="Budgets that were granted: change and end them.")
 
 _SEEN = TypeAdapter(list[AllocationSeen])
+_EVENTS = TypeAdapter(list[AllocationEventSeen])
 Id = Annotated[UUID, typer.Argument(metavar="ID", help="As `allocation list` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; told to the project, and kept for good.")]
 Money = Annotated[int, typer.Option("--vnd", min=0, help="Whole đồng.")]
@@ -74,7 +75,9 @@ def show(allocation_id: Id, *, as_json: Json = False) -> None:
         found = get_allocation(session, OPERATOR, allocation_id)
         events = allocation_events(session, OPERATOR, allocation_id)
     if as_json:
-        print_json({**_SEEN.dump_python([found], mode="json")[0], "events": [asdict(one) for one in events]})
+        print_json(
+            {**_SEEN.dump_python([found], mode="json")[0], "events": _EVENTS.dump_python(events, mode="json")}
+        )
         return
     period = f"{_day(found.valid_from)} - {_day(found.valid_to)}"
     out.print(f"{found.project}  {found.state}  {found.hold_policy}  {period}")
