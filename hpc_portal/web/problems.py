@@ -161,6 +161,14 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911, 
         return about_tenant
     say = language.gettext
     match error:
+        case quotas.NotEnoughFree():
+            return say(
+                N_("Only %(left)s are free there, %(asked)s were asked. What jobs hold or used stays."),
+                left=_asset(error.asset, error.available, language),
+                asked=_asset(error.asset, error.needed, language),
+            )
+        case quotas.RefundRefused():
+            return say(N_("So much cannot come back: nothing was charged, or it came back already."))
         case quotas.BudgetExceeded():
             return say(
                 N_(
