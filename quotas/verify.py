@@ -225,7 +225,7 @@ def _all_is_zero(conn: Connection) -> Iterator[Discrepancy]:
 
 
 def _children_within_parents(conn: Connection) -> Iterator[Discrepancy]:
-    """What allocations that were split off a grant used and hold, against that grant; overruns apart."""
+    """What parts of a grant used and hold, against that grant and what they got besides; overruns apart."""
     inflow = (
         select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("amount"))
         .join_from(_LINES, _ENTRIES, _ENTRIES.c.account_id == _LINES.c.available_id)
@@ -238,7 +238,8 @@ def _children_within_parents(conn: Connection) -> Iterator[Discrepancy]:
     available, held, consumed = (_ACCOUNTS.alias(name) for name in ("available", "held", "consumed"))
     overrun = case((available.c.balance < 0, available.c.balance), else_=0)
     used = func.sum(held.c.balance + consumed.c.balance + overrun)
-    granted = func.coalesce(inflow.c.amount, 0)
+    own = inflow.alias("own")
+    granted = func.coalesce(inflow.c.amount, 0) + func.sum(func.coalesce(own.c.amount, 0))
     over = (
         select(_ALLOCATIONS.c.parent_id, _LINES.c.asset, used.label("used"), granted.label("granted"))
         .join_from(_ALLOCATIONS, _LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
@@ -247,7 +248,8 @@ def _children_within_parents(conn: Connection) -> Iterator[Discrepancy]:
         .join(consumed, consumed.c.id == _LINES.c.consumed_id)
         .join(parent, (parent.c.id == _ALLOCATIONS.c.parent_id) & parent.c.parent_id.is_(None))
         .outerjoin(inflow, (inflow.c.allocation_id == parent.c.id) & (inflow.c.asset == _LINES.c.asset))
-        .group_by(_ALLOCATIONS.c.parent_id, _LINES.c.asset, granted)
+        .outerjoin(own, (own.c.allocation_id == _ALLOCATIONS.c.id) & (own.c.asset == _LINES.c.asset))
+        .group_by(_ALLOCATIONS.c.parent_id, _LINES.c.asset, inflow.c.amount)
         .having(used > granted)
     )
     for row in conn.execute(over):
