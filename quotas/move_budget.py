@@ -49,7 +49,7 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
     require_lines(parent, lines)
     if (before := _moved_before(conn, parent, target_project, lines, key)) is not None:
         return before
-    _require_usable(parent, at)
+    require_usable(parent, at)
     _require_same_organisation(conn, parent.project_id, target_project)
     ends_at = parent.valid_to if valid_to is None else valid_to
     if not at < ends_at <= parent.valid_to:
@@ -158,7 +158,12 @@ def _transfer(  # noqa: PLR0913 - one row
     return NewTransfer(TransferKind.MOVE, _grant_key(key), when, amounts, actor_id=actor_id, reason=reason)
 
 
-def _require_usable(parent: LockedAllocation, at: datetime) -> None:
+def require_usable(parent: LockedAllocation, at: datetime) -> None:
+    """Refuse to split budget off an allocation that pays for no new job now.
+
+    Raises:
+        AllocationStateRefused: it is suspended or has ended, or its period is not now.
+    """
     if parent.state != AllocationState.ACTIVE or not parent.valid_from <= at < parent.valid_to:
         raise AllocationStateRefused(
             parent.id,

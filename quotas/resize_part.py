@@ -11,6 +11,7 @@ from quotas.allocation_lines import LockedAllocation, line_for, lock_with_parent
 from quotas.amounts import Asset
 from quotas.errors import InvalidAmount
 from quotas.journal import NewTransfer, is_recorded, move_once
+from quotas.move_budget import require_usable
 from quotas.tables import TransferKind
 
 
@@ -33,7 +34,7 @@ def give_more(  # noqa: PLR0913 - the facts of a deed, all by keyword
         InvalidAmount: no line, an asset without a line, an amount that is not above zero, or it was not split
             off.
         AllocationNotFound: there is no such allocation.
-        AllocationStateRefused: one of the two has ended.
+        AllocationStateRefused: one of the two has ended, or the other pays for no new job now.
         KeyReused: the key came before with other amounts, or for another allocation.
     """
     part, whole = _lock(conn, allocation_id, lines)
@@ -92,5 +93,7 @@ def _move(  # noqa: PLR0913 - one transfer
         return False
     for allocation in (source, target):
         require_not_ended(allocation)
+    if target.parent_id == source.id:
+        require_usable(source, at)
     require_free(source, lines)
     return move_once(conn, transfer)

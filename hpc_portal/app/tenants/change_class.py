@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import Connection, select
 from sqlmodel import col
 
-from hpc_portal.app import audit, events, permissions
+from hpc_portal.app import audit, events, paying_projects, permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow, transact
 from hpc_portal.app.errors import ClassEnded, NotFound, TenantClosed
@@ -33,14 +33,16 @@ def add_students(
         NotFound: there is no such class, or none that the actor may see.
         NotAllowed: the actor may not split the course's budget.
         ClassEnded: it is over.
+        TenantNotActive: the course is suspended or closed: none of its budget goes anywhere.
         InvalidEntry: with what is wrong with the list.
-        NotEnoughFree, InvalidAmount: from the ledger; nothing was changed.
+        NotEnoughFree, InvalidAmount, AllocationStateRefused: from the ledger; nothing was changed.
     """
     wanted = list_students(shares)
     now = services.clock.now()
 
     def work(connection: Connection) -> list[SeatMade]:
         pool, course = lock_class(connection, actor, class_id)
+        _require_active(connection, course)
         present = set(
             connection.scalars(select(col(ClassSeat.student)).where(col(ClassSeat.pool_id) == class_id))
         )
@@ -72,11 +74,12 @@ def give_student(  # noqa: PLR0913, PLR0917 - who, whom, what
     """Give a student more of the course's budget; False when this key did it before.
 
     Raises:
-        NotFound, NotAllowed, ClassEnded: see `add_students`.
-        NotEnoughFree, InvalidAmount, KeyReused: from the ledger; nothing was changed.
+        NotFound, NotAllowed, ClassEnded, TenantNotActive: see `add_students`.
+        NotEnoughFree, InvalidAmount, AllocationStateRefused, KeyReused: from the ledger; nothing was changed.
     """
 
-    def deed(connection: Connection, seat: AnyRow, reason: str) -> Mapping[Asset, int]:
+    def deed(connection: Connection, course: Place, seat: AnyRow, reason: str) -> Mapping[Asset, int]:
+        _require_active(connection, course)
         done = resize_part.give_more(
             connection,
             allocation_id=seat.allocation_id,
@@ -108,7 +111,7 @@ def take_from_student(  # noqa: PLR0913, PLR0917 - who, whom, what
         NotEnoughFree, InvalidAmount, KeyReused: from the ledger; nothing was changed.
     """
 
-    def deed(connection: Connection, seat: AnyRow, reason: str) -> Mapping[Asset, int]:
+    def deed(connection: Connection, _course: Place, seat: AnyRow, reason: str) -> Mapping[Asset, int]:
         facts = {
             "allocation_id": seat.allocation_id,
             "actor_id": actor.user_id,
@@ -198,6 +201,17 @@ def lock_class(connection: Connection, actor: Actor, class_id: UUID) -> tuple[An
     return pool, course
 
 
+def _require_active(connection: Connection, course: Place) -> None:
+    """Let budget leave the course only while it may submit itself: nobody works on in a student's project.
+
+    Raises:
+        TenantNotActive: it, or its organisation, is suspended or closed.
+    """
+    assert course.project_id  # noqa: S101 - a course is a project
+    for refusal in paying_projects.refusals(connection, [course.project_id]).values():
+        raise refusal
+
+
 def _seat(connection: Connection, class_id: UUID, account: str) -> AnyRow:
     seat = connection.execute(
         select(
@@ -219,7 +233,7 @@ def _resize(  # noqa: PLR0913 - who, whom, what
     actor: Actor,
     class_id: UUID,
     account: str,
-    deed: Callable[[Connection, AnyRow, str], Mapping[Asset, int]],
+    deed: Callable[[Connection, Place, AnyRow, str], Mapping[Asset, int]],
     *,
     action: str,
 ) -> Mapping[Asset, int]:
@@ -230,7 +244,7 @@ def _resize(  # noqa: PLR0913 - who, whom, what
         seat = _seat(connection, class_id, account)
         if seat.state is TenantState.CLOSED:
             raise TenantClosed(account)
-        moved = deed(connection, seat, f"class {pool.name}")
+        moved = deed(connection, course, seat, f"class {pool.name}")
         if moved:
             audit.record(
                 connection,

@@ -16,6 +16,7 @@ from quotas.charge import correct_run
 from quotas.expire import Expired, carry_over, expire_due
 from quotas.move_budget import move_budget, return_budget
 from quotas.refund import Refunded, refund
+from quotas.resize_part import give_more, take_back
 from quotas.settle import RunUsage
 from quotas.tables import HoldPolicy, LedgerAccount, Project, TenantState, table_of
 from tests.integration.quotas.books import START, USER, Books
@@ -95,6 +96,12 @@ class Steward:
 
     def give_back(self, allocation_id: UUID, *, key: str | None = None) -> Mapping[str, int]:
         return self._do(partial(return_budget, key=key or self._key()), allocation_id)
+
+    def give_more(self, allocation_id: UUID, *, key: str | None = None, **lines: int) -> bool:
+        return self._adjust(give_more, allocation_id, lines, key)
+
+    def take_back(self, allocation_id: UUID, *, key: str | None = None, **lines: int) -> bool:
+        return self._adjust(take_back, allocation_id, lines, key)
 
     def refund(
         self, job_id: UUID, percent: int | None = None, *, key: str | None = None, **amounts: int

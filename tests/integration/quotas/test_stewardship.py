@@ -237,6 +237,30 @@ def test_a_closed_part_gives_its_rest_back(books: Books, steward: Steward, alloc
     assert books.discrepancies == []
 
 
+def test_what_a_part_was_granted_besides_is_its_own(books: Books, steward: Steward, allocation: UUID) -> None:
+    student = steward.sibling()
+    part = steward.move(allocation, student.project_id, VND=1000)
+    steward.increase(part, VND=500)
+    student.settle(student.hold(cpu=1400).job_id, run("a", seconds=1400))
+    assert steward.of(part) == (100, 0, 1400, 0)
+    assert books.discrepancies == []
+
+
+def test_a_part_gets_no_more_of_a_suspended_allocation_but_can_give_back(
+    books: Books, steward: Steward, allocation: UUID
+) -> None:
+    part = steward.move(allocation, steward.sibling().project_id, VND=300)
+    assert steward.give_more(part, VND=100, key="a")
+    steward.suspend(allocation)
+    with books.unchanged():
+        assert not steward.give_more(part, VND=100, key="a")
+        with pytest.raises(AllocationStateRefused):
+            steward.give_more(part, VND=100)
+    assert steward.take_back(part, VND=50)
+    assert (steward.of(part), steward.of(allocation)) == ((350, 0, 0, 0), (650, 0, 0, 0))
+    assert books.discrepancies == []
+
+
 def test_nothing_is_split_off_that_is_not_free_or_not_ours(
     books: Books, steward: Steward, allocation: UUID
 ) -> None:

@@ -343,6 +343,22 @@ def test_a_part_of_a_class_is_not_split_again_nor_is_a_suspended_course(story: S
         make(story, key="y", students=STUDENTS[5:6])
 
 
+def test_no_budget_leaves_a_course_that_is_suspended(story: Story) -> None:
+    services, lead = story.city.services, story.city.chips.lead
+    made = make(story, students=STUDENTS[:1])
+    account = made.seats[0].account
+    change_project_state(services, OPERATOR, "chips", StateChange(TenantState.SUSPENDED, "check"))
+    for pay in (
+        lambda: give_student(services, lead, made.id, account, {"VND": 5}, "a"),
+        lambda: add_students(services, lead, made.id, STUDENTS[1:2], {"VND": 5}),
+    ):
+        with pytest.raises(TenantNotActive):
+            pay()
+    assert take_from_student(services, lead, made.id, account, {"VND": 3}, "b") == {"VND": 3}
+    assert (free(story, account), free(story, "chips")) == (999_997, WHOLE - 999_997)
+    story.require_exact_ledger()
+
+
 def test_an_administrator_splits_also_a_course_that_nobody_leads(story: Story) -> None:
     services = story.city.services
     set_project_membership(services, OPERATOR, account="chips", username="chips-lead", role=None)
