@@ -21,6 +21,7 @@ from hpc_portal.app.accounts.create_user import NewUser, create_user
 from hpc_portal.app.accounts.issue_token import issue_token
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.actor import load_actor
+from hpc_portal.app.budgets.budget_step import BudgetStep
 from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.jobs.cancel import CancelStep
@@ -33,7 +34,6 @@ from hpc_portal.app.services import Services
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.tables import GlobalRole
 from hpc_portal.asgi import create_app
-from quotas.expire import expire_due
 from quotas.statement import Statement, StatementLine, statement
 from quotas.tables import Project
 from schedulers.cluster import Node, NodeState
@@ -114,6 +114,7 @@ class Month:
 
         async def steps() -> None:
             cancel, settle = CancelStep(self.context), SettleStep(self.context)
+            await BudgetStep(self.context)()
             for _ in range(3):
                 while await dispatch_once(self.context):
                     pass
@@ -123,8 +124,6 @@ class Month:
                     pass
 
         asyncio.run(steps())
-        now = self.scheduler.clock.now()
-        transact(self.services.engine, lambda connection: expire_due(connection, at=now))
 
     def charged(self, tenant: str, job_id: UUID) -> int:
         found: int = self.ask(tenant, "GET", f"/jobs/{job_id}")["charged_vnd"]

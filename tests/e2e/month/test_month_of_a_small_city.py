@@ -11,14 +11,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
-
-from hpc_portal.app.accounting.months import close_next_month
-from hpc_portal.app.accounts.operator import OPERATOR
-from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.correct import CorrectStep
 from hpc_portal.app.tables import GlobalRole
-from quotas.refund import refund
 from quotas.statement import StatementLine
 from quotas.usage_report import Dimension, usage_totals
 from quotas.verify import verify
@@ -156,9 +150,9 @@ def test_a_month_of_a_small_city_adds_up_to_the_dong(month: Month) -> None:  # n
     month.step()
     assert month.charged("chip5", half) == 2 * 120 + 2 * 10
 
-    # 26 November: the second startup's complaint is right, and it gets a thousand back.
+    # 26 November: the second startup's complaint is right, and it gets a quarter of 24 240 back.
     month.until(local(26, 9))
-    give_back(month, long_one, 1_000)
+    give_back(month, "chip2", long_one, percent=25)
 
     # 30 November: five hours in the afternoon; then four around the month's last midnight, at half price.
     month.until(local(30, 15))
@@ -173,11 +167,12 @@ def test_a_month_of_a_small_city_adds_up_to_the_dong(month: Month) -> None:  # n
 
     assert {name: figures(month.vnd(name)) for name in TENANTS} == EXPECTED
     check_reports(month)
+    check_files(month)
 
     # 2 December: the month is closed for good. On the 3rd the cluster says that the evening's run went on
     # until 1 o'clock: four more hours of a closed month, and one of December.
     month.until(local(2, 9, month=12))
-    close_next_month(month.services, OPERATOR, month=NOVEMBER)
+    month.ask("binh", "POST", "/accounting/months", json={"month": "2026-11"})
     closed = {name: month.statement(name) for name in TENANTS}
     month.until(local(3, 9, month=12))
     tell_late(month, evening, elapsed=timedelta(hours=10))
@@ -197,7 +192,7 @@ EXPECTED = {
     "vku":   (1_000_000,    -490,     0,       0, 999_510),
     "dsac":  (1_000_000,    -440,     0,       0, 999_560),
     "chip1": (1_000_000, -120_440,    0,       0, 879_560),
-    "chip2": (1_000_000, -24_240, 1_000,       0, 976_760),
+    "chip2": (1_000_000, -24_240, 6_060,       0, 981_820),
     "chip3": (1_000_000, -12_100,     0,       0, 987_900),
     "chip4": (100_000,    -1_250,     0, -98_750, 0),
     "chip5": (1_000_000,    -260,     0,       0, 999_740),
@@ -235,19 +230,20 @@ def check_reports(month: Month) -> None:
     assert (days[15], days[16]) == (4_040, 20_200 + 3_630)
 
 
-def give_back(month: Month, job_id: UUID, amount: int) -> None:
-    def work(connection: Connection) -> None:
-        refund(
-            connection,
-            job_id=job_id,
-            actor_id=None,
-            reason="the licence server was down",
-            key="story",
-            at=month.scheduler.clock.now(),
-            amounts={"VND": amount},
-        )
+def check_files(month: Month) -> None:
+    """The statement that a designer downloads says the same."""
+    with month.client("chip2") as client:
+        reply = client.get("/reports/statements/2026-11", params={"project": "chip2", "format": "csv"})
+    assert reply.headers["content-type"].startswith("text/csv")
+    assert "981820" in reply.text
 
-    transact(month.services.engine, work)
+
+def give_back(month: Month, tenant: str, job_id: UUID, percent: int) -> None:
+    """The tenant asks for half of it; the administrator finds less to be fair."""
+    complaint = {"percent": 50, "reason": "the licence server was down for hours"}
+    case = month.ask(tenant, "POST", f"/jobs/{job_id}/refunds", json=complaint)["id"]
+    verdict = {"percent": percent, "reason": "it was down for six of 24 hours"}
+    month.ask("binh", "POST", f"/refund-cases/{case}/decision", json=verdict)
 
 
 def tell_late(month: Month, job_id: UUID, *, elapsed: timedelta) -> None:
