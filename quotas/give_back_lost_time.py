@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, bindparam, exists, select
 
 from quotas.end_states import EndRules
 from quotas.errors import RefundRefused
@@ -15,6 +15,7 @@ from quotas.tables import AccountingRecord, table_of
 from schedulers.jobstate import JobState
 
 _RECORDS = table_of(AccountingRecord)
+_LATER = _RECORDS.alias("later")
 _LOST = (
     select(
         _RECORDS.c.run_key,
@@ -26,8 +27,8 @@ _LOST = (
     .where(
         _RECORDS.c.job_id == bindparam("job"),
         _RECORDS.c.state.in_(bindparam("states", expanding=True)),
-        _RECORDS.c.revision == 0,
         _RECORDS.c.is_charged,
+        ~exists().where(_LATER.c.run_key == _RECORDS.c.run_key, _LATER.c.revision > _RECORDS.c.revision),
     )
     .order_by(_RECORDS.c.id)
 )
@@ -38,8 +39,8 @@ def give_back_lost_time(
 ) -> int:
     """Refund what runs lost in states that are free up to a cap; how many đồng came back.
 
-    Call it after these runs were settled, in the same transaction. The first runs of a job use up its free
-    time; each run is refunded once, however often it is told. The caller commits.
+    Call it after these runs were settled or corrected, in the same transaction. The first runs of a job use
+    up its free time; each run is refunded once, however often it is told. The caller commits.
     """
     told = {run.run_key for run in runs if rules.free_seconds.get(run.state)}
     if not told:

@@ -89,7 +89,9 @@ def build_city(  # noqa: PLR0913 - a test names the one or two that it cares abo
 
     def create(connection: Connection) -> list[tuple[UUID, UUID, UUID, UUID]]:
         SQLModel.metadata.create_all(connection)
-        protected = append_only_ddl(connection.dialect.name, (*APPEND_ONLY_TABLES, "audit_record", "request_event"))
+        protected = append_only_ddl(
+            connection.dialect.name, (*APPEND_ONLY_TABLES, "audit_record", "request_event")
+        )
         for statement in [*protected, *freeze_ddl(connection.dialect.name)]:
             connection.execute(text(statement))
         publish_price_list(connection, PRICES, valid_from=GRANTED_AT, actor_id=None, at=GRANTED_AT)

@@ -45,9 +45,7 @@ def show_changes(records: Sequence[ChangeRecord], language: Language, *, now: da
         if record.decided_at is None or (is_refused and is_fresh and record.kind not in decided):
             refusal = say_refusal(language.text(record.refusal), language.code) if record.refusal else ""
             what = f"{language.gettext(CHANGES[record.kind])} {_value(record)}".rstrip()
-            shown.append(
-                ShownChange(what, record.requested_by, record.requested_at, is_refused, refusal)
-            )
+            shown.append(ShownChange(what, record.requested_by, record.requested_at, is_refused, refusal))
         if record.decided_at is not None:
             decided.add(record.kind)
     return shown

@@ -19,6 +19,7 @@ from quotas.charge import DirectCharge, charge_run
 from quotas.end_states import load_end_rules
 from quotas.errors import InvalidAmount, NoPriceList, NothingCovers, UnpricedResource
 from quotas.fold_usage import UsageBatch
+from quotas.give_back_lost_time import give_back_lost_time
 from quotas.runs import RunUsage
 from quotas.tables import Allocation, Project
 from schedulers.external import ExternalRun
@@ -48,7 +49,7 @@ def charge_job(
     told: list[Event] = []
     usage = UsageBatch()
     counters = _counters(connection, job.tenant.project_id)
-    policy = load_end_rules(connection).policy
+    rules = load_end_rules(connection)
     for run in sorted(job.tasks, key=lambda run: run.task_index or 0):
         if run.ended_at is None:
             continue
@@ -56,21 +57,23 @@ def charge_job(
             _note_settled(connection, job, run, 0, at=at)
             continue
         counter = counters.get(run.qos)
+        used = _usage(cluster, job, run, run.ended_at)
         try:
             paid = charge_run(
                 connection,
                 job_id=job.id,
                 project_id=job.tenant.project_id,
                 partition=run.partition,
-                run=_usage(cluster, job, run, run.ended_at),
+                run=used,
                 at=at,
                 allocation_id=counter.allocation_id if counter else None,
                 usage=usage,
-                policy=policy,
+                policy=rules.policy,
             )
         except _CANNOT_BE_CHARGED as problem:
             unpaid.append((run, str(problem)))
         else:
+            give_back_lost_time(connection, job_id=job.id, runs=[used], rules=rules, at=at)
             _note_settled(connection, job, run, paid.vnd_change, at=at)
             if counter and counter.is_direct:
                 _count(connection, cluster, counter.allocation_id, paid.counted_change)

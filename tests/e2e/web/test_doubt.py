@@ -1,4 +1,4 @@
-"""An administrator decides on a job's page what becomes of it when nobody knows whether its cluster has it."""
+"""An administrator decides on a job's page what becomes of it when nobody knows where it is."""
 
 import re
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from quotas.charge import correct_run
 from quotas.end_states import list_end_rules, load_end_rules, set_end_rule
 from quotas.errors import InvalidAmount
 from quotas.give_back_lost_time import give_back_lost_time
@@ -59,6 +60,19 @@ def test_up_to_a_cap_for_each_job_it_is_given_back(books: Books, job: UUID) -> N
     assert books.state("cpu")[2] == 60
     assert settle(books, job, lost("a", 80), lost("c", 70)) == 0
     assert books.state()[2] == 130
+    assert books.discrepancies == []
+
+
+def test_it_is_given_back_as_well_when_only_a_correction_tells_of_it(books: Books, job: UUID) -> None:
+    decide(books, JobState.NODE_FAIL, is_charged=True, free_seconds=100)
+    settle(books, job, run("a", seconds=80))
+    for _ in range(2):
+        with books.engine.begin() as conn:
+            rules, told = load_end_rules(conn), lost("a", 90)
+            correct_run(conn, job_id=job, run=told, at=books.at, policy=rules.policy)
+            give_back_lost_time(conn, job_id=job, runs=[told], rules=rules, at=books.at)
+        assert books.state()[2] == 0
+    assert settle(books, job, lost("b", 80)) == 10
     assert books.discrepancies == []
 
 
