@@ -22,6 +22,8 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (app.NotFound, HTTPStatus.NOT_FOUND),
     (TemplateNotFound, HTTPStatus.NOT_FOUND),
     (app.InvitationOver, HTTPStatus.NOT_FOUND),
+    (quotas.AllocationNotFound, HTTPStatus.NOT_FOUND),
+    (quotas.DraftNotFound, HTTPStatus.NOT_FOUND),
     (app.NotAllowed, HTTPStatus.FORBIDDEN),
     (app.ClusterNotSeenYet, HTTPStatus.SERVICE_UNAVAILABLE),
     (app.PortalError, HTTPStatus.UNPROCESSABLE_ENTITY),

@@ -11,7 +11,9 @@ from hpc_portal.web.language import load_languages
 from hpc_portal.web.problems import problems_of, say_stored, status_of
 from hpc_portal.web.sign_in import local_path
 from quotas.errors import (
+    AllocationNotFound,
     BudgetExceeded,
+    DraftNotFound,
     LimitExceeded,
     NoPriceList,
     NotEnoughFree,
@@ -31,6 +33,11 @@ VI = load_languages()["vi"]
 def _leaves(kind: type[Exception]) -> list[type[Exception]]:
     below = kind.__subclasses__()
     return [leaf for child in below for leaf in _leaves(child)] or [kind]
+
+
+@pytest.mark.parametrize("missing", [AllocationNotFound, DraftNotFound])
+def test_what_is_not_there_or_not_for_the_reader_is_not_found(missing: type[QuotaError]) -> None:
+    assert status_of(missing.__new__(missing)) == 404
 
 
 @pytest.mark.parametrize("root", [app.PortalError, QuotaError, WorkloadError])
