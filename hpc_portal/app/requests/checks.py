@@ -92,7 +92,7 @@ def period_problems(wanted: WantedQuota, target: Target | None, now: datetime) -
         case RequestKind.EXTEND:
             return _extension_problems(wanted.valid_to, target, now)
         case RequestKind.INCREASE:
-            return _increase_problems(target, now)
+            return _increase_problems(wanted, target, now)
         case RequestKind.NEW | RequestKind.RENEW | RequestKind.SURGE:
             return _grant_problems(wanted, target, now)
 
@@ -198,7 +198,7 @@ def _extension_problems(end: datetime | None, target: Target | None, now: dateti
     return found
 
 
-def _increase_problems(target: Target | None, now: datetime) -> list[Problem]:
+def _increase_problems(wanted: WantedQuota, target: Target | None, now: datetime) -> list[Problem]:
     if target is None:
         return [_no_target()]
     if target.valid_to <= now:
@@ -209,7 +209,15 @@ def _increase_problems(target: Target | None, now: datetime) -> list[Problem]:
                 {"day": _day(target.valid_to)},
             )
         ]
-    return []
+    return [
+        Problem(
+            f"lines.{asset}",
+            "The allocation has no line for %(asset)s to increase. Ask for a new grant.",
+            {"asset": asset},
+        )
+        for asset in wanted.lines
+        if asset not in target.assets | {STORAGE}
+    ]
 
 
 def _no_target() -> Problem:

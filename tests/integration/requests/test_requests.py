@@ -198,6 +198,13 @@ def test_an_increase_and_an_extension_change_the_allocation_itself(asking: Askin
     assert available(asking, "VND", ends + timedelta(days=59)) == before + 5_000_000
 
 
+def test_only_what_an_allocation_has_can_be_increased(asking: Asking) -> None:
+    wanted = WantedQuota(RequestKind.INCREASE, {H100: 10 * HOUR}, purpose="a GPU where there was money")
+    with pytest.raises(InvalidEntry) as refused:
+        draft_request(asking.services, asking.lead, "chips", wanted)
+    assert fields_of(refused.value) == {f"lines.{H100}"}
+
+
 def test_a_renewal_begins_where_the_old_allocation_ends(asking: Asking) -> None:
     with asking.services.reading() as session:
         ends = session.connection().scalar(
