@@ -149,21 +149,31 @@ def line_for(allocation: LockedAllocation, asset: Asset) -> Line:
     return line
 
 
-def open_line(conn: Connection, allocation: LockedAllocation, asset: Asset) -> Line:
-    """A line with nothing in it, of an allocation that this transaction makes."""
+def open_lines(
+    conn: Connection, allocation: LockedAllocation, assets: Collection[Asset]
+) -> dict[Asset, Line]:
+    """Lines with nothing in them, of an allocation that this transaction makes; see AllocationLine."""
     owner = (AccountOwner.ALLOCATION, allocation.id)
-    available = open_account(conn, owner=owner, kind=AccountKind.AVAILABLE, asset=asset)
-    held = open_account(conn, owner=owner, kind=AccountKind.HELD, asset=asset)
-    consumed = open_account(conn, owner=owner, kind=AccountKind.CONSUMED, asset=asset)
+    available, held, consumed = (
+        {asset: open_account(conn, owner=owner, kind=kind, asset=asset) for asset in sorted(assets)}
+        for kind in (AccountKind.AVAILABLE, AccountKind.HELD, AccountKind.CONSUMED)
+    )
+    lines = {
+        asset: Line(allocation.id, asset, available[asset], held[asset], consumed[asset], 0)
+        for asset in sorted(assets)
+    }
     conn.execute(
         _INSERT_LINE,
-        {
-            "allocation_id": allocation.id,
-            "asset": asset,
-            "granted": 0,
-            "available_id": available,
-            "held_id": held,
-            "consumed_id": consumed,
-        },
+        [
+            {
+                "allocation_id": allocation.id,
+                "asset": line.asset,
+                "granted": 0,
+                "available_id": line.available_id,
+                "held_id": line.held_id,
+                "consumed_id": line.consumed_id,
+            }
+            for line in lines.values()
+        ],
     )
-    return Line(allocation.id, asset, available, held, consumed, 0)
+    return lines

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Connection, insert, select
 
 from quotas.adjust_grant import require_free, require_lines, require_positive
-from quotas.allocation_lines import LockedAllocation, line_for, lock_allocation, lock_with_parent, open_line
+from quotas.allocation_lines import LockedAllocation, line_for, lock_allocation, lock_with_parent, open_lines
 from quotas.amounts import Asset
 from quotas.errors import AllocationStateRefused, InvalidAmount, KeyReused
 from quotas.journal import NewTransfer, is_key_used, move_once, require_same
@@ -33,8 +33,9 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
     """Move free budget into a new allocation of another project; returns the new one's id.
 
     It begins now and ends at `valid_to`, with its source when that is None. What is left of it then goes
-    back to the source, see `return_budget`. The same key again returns the same allocation. The caller
-    commits.
+    back to the source, see `return_budget`. It has every line of its source, so that what the source limits
+    is limited in it as well: nothing of what `lines` leave out. The same key again returns the same
+    allocation. The caller commits.
 
     Raises:
         NotEnoughFree: jobs hold or used it; nothing is changed.
@@ -71,7 +72,7 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
         },
     )
     made = lock_allocation(conn, child_id)
-    child = replace(made, lines={asset: open_line(conn, made, asset) for asset in sorted(lines)})
+    child = replace(made, lines=open_lines(conn, made, parent.lines.keys()))
     transfer = _transfer(parent, child, lines, key=key, at=at, actor_id=actor_id, reason=reason)
     move_once(conn, transfer)
     return child_id

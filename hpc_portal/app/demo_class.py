@@ -13,11 +13,13 @@ from hpc_portal.app.tables import OrganisationRole
 from hpc_portal.app.tenants.make_class import NewClass, make_class
 from hpc_portal.app.tenants.seats import Share
 from quotas.money import VND
+from schedulers import tres
 
 ORGANISATION = "dsac"
 COURSE = "dsac-rtl"
 NAME = "Thiết kế vi mạch số, khóa 1"
 _TERM = timedelta(days=100)
+_EACH = {VND: 2_000_000, tres.CPU: 2_000 * 3600}
 _STUDENTS = (
     ("anhthu", "Lê Anh Thư"),
     ("quocbao", "Phan Quốc Bảo"),
@@ -40,6 +42,6 @@ def seed_class(services: Services, *, teacher: Actor, password: str) -> None:
                 role=OrganisationRole.MEMBER,
             )
     students = [Share(student) for student in (*(username for username, _ in _STUDENTS), *_INVITED)]
-    wanted = NewClass(COURSE, NAME, students, {VND: 2_000_000}, services.clock.now() + _TERM)
+    wanted = NewClass(COURSE, NAME, students, _EACH, services.clock.now() + _TERM)
     with contextlib.suppress(IdempotencyKeyReused):  # made by an earlier run, with another end
         make_class(services, teacher, wanted, key="demo")

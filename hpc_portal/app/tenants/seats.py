@@ -22,12 +22,15 @@ from hpc_portal.app.tenants.invite import send_invitation
 from hpc_portal.app.tenants.place import Place
 from hpc_portal.app.tenants.tables import ClassSeat
 from quotas.amounts import Asset
+from quotas.money import VND
 from quotas.move_budget import move_budget
-from quotas.tables import Project
+from quotas.tables import AllocationLine, Project
+from schedulers import tres
 
 MOST_STUDENTS = 300
 _LONGEST_ACCOUNT = 40
 _LONGEST_COURSE_PART = 22
+_EVERY_JOB_NEEDS = frozenset({VND, tres.CPU, tres.MEM})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +142,10 @@ def make_seats(  # noqa: PLR0913 - what every seat of a class needs
     The caller has checked who may, and locked the organisation. It commits.
 
     Raises:
-        InvalidEntry: a student by user name is not in the organisation.
+        InvalidEntry: a student by user name is not in the organisation, or could run nothing.
         NotEnoughFree, InvalidAmount, AllocationStateRefused: from the ledger.
     """
+    _require_runnable(connection, room.allocation_id, shares)
     members = find_members(connection, room.course.organisation_id, shares)
     assert room.course.project_id  # noqa: S101 - a course is a project
     teachers = leads(connection, room.course.project_id)
@@ -192,6 +196,25 @@ def make_seats(  # noqa: PLR0913 - what every seat of a class needs
             invited = send_invitation(connection, services, actor, place, share.student, role, at=at)
             made.append(SeatMade(share.student, account, invited.link))
     return made
+
+
+def _require_runnable(connection: Connection, source: UUID, shares: Sequence[Share]) -> None:
+    """Refuse parts that pay for no job: what limits the course limits each student, see `move_budget`."""
+    limited = connection.scalars(
+        select(col(AllocationLine.asset)).where(col(AllocationLine.allocation_id) == source)
+    )
+    needed = _EVERY_JOB_NEEDS.intersection(limited)
+    lacking = sorted({asset for share in shares for asset in needed - share.lines.keys()})
+    checks.require(
+        [
+            Problem(
+                "each",
+                "The course's budget limits %(asset)s, which every job needs. Give each student some of it.",
+                {"asset": asset},
+            )
+            for asset in lacking
+        ]
+    )
 
 
 def _accounts(connection: Connection, course: str, students: Sequence[str]) -> list[str]:

@@ -130,7 +130,12 @@ class StewardMachine(DrivenLedger):
         assert move() == part
         one.total[VND] -= amount
         self.naive.allocations[part] = NaiveAllocation(
-            self.student.project_id, valid_to, {VND: amount}, {}, parent=key, rolling=one.rolling
+            self.student.project_id,
+            valid_to,
+            dict.fromkeys(one.total, 0) | {VND: amount},
+            {},
+            parent=key,
+            rolling=one.rolling,
         )
 
     @precondition(lambda self: any(one.parent for one in self.naive.allocations.values()))

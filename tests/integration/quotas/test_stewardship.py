@@ -219,7 +219,7 @@ def test_a_part_goes_to_another_project_and_what_is_left_comes_back(
 
 def test_a_part_that_outlives_its_source_expires(books: Books, steward: Steward, allocation: UUID) -> None:
     student = steward.sibling()
-    part = steward.move(allocation, student.project_id, VND=300)
+    part = steward.move(allocation, student.project_id, VND=300, cpu=100)
     steward.close(allocation)
     with books.unchanged(), pytest.raises(AllocationStateRefused):
         steward.give_back(part)
@@ -237,10 +237,23 @@ def test_a_closed_part_gives_its_rest_back(books: Books, steward: Steward, alloc
     assert books.discrepancies == []
 
 
-def test_what_a_part_was_granted_besides_is_its_own(books: Books, steward: Steward, allocation: UUID) -> None:
+def test_a_part_is_limited_in_all_that_its_source_is_limited_in(
+    books: Books, steward: Steward, allocation: UUID
+) -> None:
     student = steward.sibling()
     part = steward.move(allocation, student.project_id, VND=1000)
-    steward.increase(part, VND=500)
+    with books.unchanged(), pytest.raises(BudgetExceeded) as refused:
+        student.hold(cpu=1)
+    assert (refused.value.asset, refused.value.available) == ("cpu", 0)
+    steward.give_more(part, cpu=100)
+    student.hold(cpu=100)
+    assert books.discrepancies == []
+
+
+def test_what_a_part_was_granted_besides_is_its_own(books: Books, steward: Steward, allocation: UUID) -> None:
+    student = steward.sibling()
+    part = steward.move(allocation, student.project_id, VND=1000, cpu=500)
+    steward.increase(part, VND=500, cpu=1000)
     student.settle(student.hold(cpu=1400).job_id, run("a", seconds=1400))
     assert steward.of(part) == (100, 0, 1400, 0)
     assert books.discrepancies == []

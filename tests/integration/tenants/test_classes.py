@@ -11,6 +11,8 @@ import pytest
 from sqlalchemy import select
 from sqlmodel import col
 
+from hpc_portal.app.accounts.create_project import create_project
+from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.accounts.set_membership import set_project_membership
@@ -118,6 +120,18 @@ def test_without_amounts_everything_that_is_free_is_split_equally(story: Story) 
     assert [free(story, seat.account) for seat in made.seats] == [part] * 7 + [10]
     assert free(story, "chips") == WHOLE - 10 - 7 * part
     story.require_exact_ledger()
+
+
+def test_parts_that_could_pay_for_no_job_are_refused(story: Story) -> None:
+    services, now = story.city.services, story.clock.now()
+    create_project(services, OPERATOR, organisation="rivals-org", account="lab", name="Laboratory")
+    lines = {"VND": 1000, "cpu": 3600, "gres/gpu:h100": 3600}
+    grant_budget(services, OPERATOR, "lab", BudgetGrant(lines, now, now + 2 * TERM, "x"), key="hours")
+    lab: dict[str, Any] = {"actor": OPERATOR, "course": "lab", "students": STUDENTS[:1]}
+    for each in ({"VND": 10}, {"cpu": 10, "gres/gpu:h100": 10}):
+        with pytest.raises(InvalidEntry, match="every job needs"):
+            make(story, each=each, **lab)
+    assert make(story, each={"VND": 10, "cpu": 10}, **lab).is_new
 
 
 def test_a_student_spends_their_own_part_and_no_more(story: Story) -> None:
