@@ -157,6 +157,7 @@ def test_a_cached_balance_that_was_tampered_with_is_found(books: Books) -> None:
         Rule.BALANCE_IS_SUM_OF_ENTRIES,
         Rule.HELD_IS_OPEN_HOLDS,
         Rule.GRANTED_IS_ALL_THERE_IS,
+        Rule.ALL_IS_ZERO,
     }
 
 
