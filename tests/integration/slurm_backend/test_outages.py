@@ -39,7 +39,7 @@ async def hand_over_all(portal: Portal, submissions: list[Submission]) -> dict[U
     """As dispatch does: what was in doubt is looked for before it is sent again."""
     accepted: dict[UUID, JobRef] = {}
     in_doubt: set[UUID] = set()
-    for _ in range(300):
+    for _ in range(1500):  # a loaded machine needs long to be sure that a lost request is not under way
         left = [submission for submission in submissions if submission.job_id not in accepted]
         if not left:
             break
