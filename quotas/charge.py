@@ -188,7 +188,7 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     lock_charges(conn, job_id)
     prices = load_price_list(conn, before.price_list_id)
     subsidy = load_subsidy(conn, before.subsidy_rule_id)
-    priced = price_run(run, before.partition, prices, subsidy, policy)
+    priced = price_run(run, before.partition, prices, subsidy, _as_decided(stored, run, policy))
     revision = before.revision + 1
     batch = usage or UsageBatch()
     counted = recorded_run(dict(stored))
@@ -205,6 +205,14 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     changed = {a: run.tres_seconds.get(a, 0) - before.tres_seconds.get(a, 0) for a in assets}
     charge = Charge(run.run_key, priced.vnd, priced.is_charged, is_new=False, is_revised=True)
     return DirectCharge(before.allocation_id, charge, priced.vnd - before.vnd, changed)
+
+
+def _as_decided(
+    stored: RowMapping, run: RunUsage, policy: Mapping[JobState, bool]
+) -> Mapping[JobState, bool]:
+    """Rules of ends may have changed since: an end that is still the same stays paid for, or free."""
+    is_same_end = stored["state"] == run.state and (stored["started_at"] is None) == (run.started_at is None)
+    return {**policy, run.state: stored["is_charged"]} if is_same_end else policy
 
 
 @dataclass(frozen=True, slots=True)

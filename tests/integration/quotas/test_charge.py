@@ -1,11 +1,13 @@
 """Runs that nothing was held for are charged once, corrected by difference, and never lost in the sums."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from quotas.charge import DirectCharge, charge_run
+from quotas.end_states import DEFAULT_POLICY
 from quotas.errors import KeyReused, NothingCovers, UnpricedResource
 from quotas.runs import RunUsage
 from quotas.tables import AccountingRecord, Entry, Transfer
@@ -17,7 +19,12 @@ JOB = UUID(int=11)
 
 
 def charge(
-    books: Books, usage: RunUsage, *, job_id: UUID = JOB, allocation_id: UUID | None = None
+    books: Books,
+    usage: RunUsage,
+    *,
+    job_id: UUID = JOB,
+    allocation_id: UUID | None = None,
+    policy: Mapping[JobState, bool] = DEFAULT_POLICY,
 ) -> DirectCharge:
     with books.engine.begin() as conn:
         return charge_run(
@@ -28,6 +35,7 @@ def charge(
             run=usage,
             at=books.at,
             allocation_id=allocation_id,
+            policy=policy,
         )
 
 
@@ -47,6 +55,17 @@ def test_the_same_facts_again_change_nothing(books: Books) -> None:
         again = charge(books, run("r1", seconds=100))
     assert (again.charge.is_new, again.charge.is_revised, again.vnd_change) == (False, False, 0)
     assert not again.counted_change
+
+
+def test_new_rules_of_ends_do_not_reach_back_through_a_revision(books: Books) -> None:
+    books.grant(VND=1000)
+    now_paid = {**DEFAULT_POLICY, JobState.NODE_FAIL: True}
+    assert charge(books, run("r1", seconds=100, state=JobState.NODE_FAIL)).charge.vnd == 0
+    longer = charge(books, run("r1", seconds=101, state=JobState.NODE_FAIL), policy=now_paid)
+    assert (longer.charge.is_charged, longer.vnd_change) == (False, 0)
+    other_end = charge(books, run("r1", seconds=101, state=JobState.FAILED), policy=now_paid)
+    assert (other_end.charge.is_charged, other_end.vnd_change) == (True, 101)
+    assert books.discrepancies == []
 
 
 def test_a_revised_record_posts_only_the_difference_and_edits_nothing(books: Books) -> None:
