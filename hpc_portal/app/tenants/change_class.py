@@ -46,7 +46,9 @@ def add_students(
         present = set(
             connection.scalars(select(col(ClassSeat.student)).where(col(ClassSeat.pool_id) == class_id))
         )
-        new = [Share(share.student, share.lines or each) for share in wanted if share.student not in present]
+        new = [
+            Share(share.student, {**each, **share.lines}) for share in wanted if share.student not in present
+        ]
         list_students([*new, *(Share(student) for student in present)])
         require_few(
             connection, actor, course.organisation_id, sum("@" in share.student for share in new), now

@@ -202,9 +202,14 @@ def _ends_by(ends_at: datetime | None, valid_to: datetime) -> bool:
 
 
 def _give_lines(source: AllocationBalance, shares: Sequence[Share], each: Mapping[Asset, int]) -> list[Share]:
-    """The same shares, each with lines: its own, or what everybody gets."""
+    """The same shares, each with lines: its own, and in all else what everybody gets.
+
+    Without that, what is left is split equally over those who have none of their own.
+    """
+    if each:
+        return [Share(share.student, {**each, **share.lines}) for share in shares]
     others = [share for share in shares if not share.lines]
-    if not each and others:
+    if others:
         own = _total([share for share in shares if share.lines])
         left = {asset: amount - own.get(asset, 0) for asset, amount in _free(source).items()}
         each = {asset: amount // len(others) for asset, amount in left.items() if amount >= len(others)}

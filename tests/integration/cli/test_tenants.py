@@ -21,7 +21,8 @@ def teacher(portal_url: str, tmp_path_factory: pytest.TempPathFactory) -> Person
 def test_a_class_is_made_shown_changed_and_ended(teacher: Person, rival: Person, tmp_path: Path) -> None:
     students = tmp_path / "class.csv"
     students.write_text("email;vnd\nsv1@dsac.example.vn;\nsv2@dsac.example.vn;30.000\n")
-    command = ("class", "make", COURSE, "--name", "RTL 1", "--students", str(students), "--each", "VND=10000")
+    each = ("--each", "VND=10000", "--each", "cpu=10")
+    command = ("class", "make", COURSE, "--name", "RTL 1", "--students", str(students), *each)
     made = teacher.hpc(*command, "--key", "rtl-1", "--json")
     assert made.code == OK, made.stderr
     assert teacher.hpc(*command, "--key", "rtl-1", "--json").json["is_new"] is False
@@ -39,7 +40,8 @@ def test_a_class_is_made_shown_changed_and_ended(teacher: Person, rival: Person,
     assert teacher.hpc("class", "take", class_id, second, "VND=-1").code == USAGE
     assert rival.hpc("class", "show", class_id).code == NOT_FOUND
 
-    late = teacher.hpc("class", "add", class_id, "--students", "-", "--each", "VND=7", stdin="sv3@dsac.vn\n")
+    each = ("--each", "VND=7", "--each", "cpu=1")
+    late = teacher.hpc("class", "add", class_id, "--students", "-", *each, stdin="sv3@dsac.vn\n")
     assert "sv3@dsac.vn" in late.stdout
     assert teacher.hpc("class", "remove", class_id, second).code == OK
     over = teacher.hpc("class", "end", class_id)
