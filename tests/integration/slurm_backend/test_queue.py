@@ -45,7 +45,7 @@ async def test_a_thousand_tasks_run_once_each_and_no_more_than_the_throttle(port
     await portal.until(has_ended, every_seconds=0.5)
     assert {len(told) for told in ends.values()} == {1}
     assert {told[0].state for told in ends.values()} == {JobState.COMPLETED}
-    assert 1 <= most <= 50
+    assert most <= 50  # a loaded machine may look so rarely that none is seen while it runs
     printed = (portal.instance.workspace / str(submission.job_id) / "tasks").read_text().split()
     assert sorted(map(int, printed)) == list(range(1000))
 

@@ -87,7 +87,9 @@ class Live:
         return str(refused.value)
 
     def squeue(self, number: str, form: str = "%T %r") -> str:
-        return self.slurm.run("squeue", "--noheader", f"--job={number}", f"--format={form}").strip()
+        """What Slurm says about a job, also about one that ended a moment ago."""
+        asked = ("--noheader", "--states=all", f"--job={number}", f"--format={form}")
+        return self.slurm.run("squeue", *asked).strip()
 
     def sacctmgr(self, *command: str) -> str:
         return self.slurm.run("sacctmgr", "--immediate", "--noheader", "--parsable2", *command)
