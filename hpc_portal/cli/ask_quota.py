@@ -69,6 +69,26 @@ STATES = {
     "denied": N_("denied"),
     "withdrawn": N_("withdrawn"),
 }
+KINDS = {
+    "new": N_("new grant"),
+    "renew": N_("renewal"),
+    "extend": N_("longer period"),
+    "increase": N_("increase"),
+    "surge": N_("surge grant"),
+}
+DEEDS = {
+    "draft": N_("drafted"),
+    "edit": N_("changed"),
+    "attach": N_("file attached"),
+    "detach": N_("file removed"),
+    "submit": N_("submitted"),
+    "withdraw": N_("withdrawn"),
+    "start_review": N_("review started"),
+    "return": N_("returned with a question"),
+    "approve": N_("approved"),
+    "approve_partly": N_("partly approved"),
+    "deny": N_("denied"),
+}
 _SEARCHED = 500
 _SHORTEST = 4
 
@@ -280,13 +300,13 @@ def print_list(found: list[Any], *, as_json: bool) -> None:
     if not found:
         err.print(_("There is no request."))
         return
-    columns = (_("Request"), _("Project"), _("State"), _("Kind"), _("Asked"), _("Period"))
+    columns = (_("Request"), _("Project"), _("State"), _("Kind"), _("Asked for"), _("Period"))
     rows = [
         (
             render.short_id(item["id"]),
             item["account"],
             _state(item),
-            item["kind"],
+            _kind(item),
             show_amounts(item["lines"]),
             f"{show_day(item['valid_from'])} .. {show_last_day(item['valid_to'])}",
         )
@@ -301,9 +321,9 @@ def print_request(found: dict[str, Any]) -> None:
         (_("Request"), found["id"]),
         (_("Project"), f"{found['account']} · {found['organisation_name']}"),
         (_("State"), _state(found)),
-        (_("Kind"), found["kind"]),
+        (_("Kind"), _kind(found)),
         (_("Period"), f"{show_day(found['valid_from'])} .. {show_last_day(found['valid_to'])}"),
-        (_("Asked"), show_amounts(found["lines"])),
+        (_("Asked for"), show_amounts(found["lines"])),
         (_("Granted"), show_amounts(found["lines"], "granted")),
         (_("Purpose"), found["purpose"]),
         (_("Files"), ", ".join(item["name"] for item in found["attachments"])),
@@ -311,9 +331,9 @@ def print_request(found: dict[str, Any]) -> None:
     out.print(render.table(("", ""), [fact for fact in facts if fact[1]]))
     for event in found["events"]:
         by = event["by"] or _("the operator")
-        out.print(
-            f"{render.instant(event['at'])}  {event['deed']}  {by}  {event['message']}".rstrip(), markup=False
-        )
+        deed = _(DEEDS.get(event["deed"], event["deed"]))
+        line = f"{render.instant(event['at'])}  {deed}  {by}  {event['message']}"
+        out.print(line.rstrip(), markup=False)
 
 
 def _say_made(portal: Portal, made: dict[str, Any], *, submit: bool, as_json: bool) -> None:
@@ -329,6 +349,10 @@ def _say_made(portal: Portal, made: dict[str, Any], *, submit: bool, as_json: bo
 
 def _state(found: dict[str, Any]) -> str:
     return _(STATES.get(found["state"], found["state"]))
+
+
+def _kind(found: dict[str, Any]) -> str:
+    return _(KINDS.get(found["kind"], found["kind"]))
 
 
 def _body(  # noqa: PLR0913, PLR0917 - one argument for each option

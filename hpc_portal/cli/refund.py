@@ -10,8 +10,17 @@ from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import JobId, Json
 from hpc_portal.cli.render import err, out, print_json, table
 from quotas.amounts import format_amount
+from workloads.template import N_
 
 refund = typer.Typer(no_args_is_help=True, help="Get back what a job was charged.")
+
+STATES = {
+    "open": N_("waits for a decision"),
+    "approved": N_("approved"),
+    "partly_approved": N_("partly approved"),
+    "denied": N_("denied"),
+    "withdrawn": N_("withdrawn"),
+}
 
 CaseId = Annotated[str, typer.Argument(metavar="CASE", help="The case's id, as `hpc refund list` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept for good.")]
@@ -107,11 +116,14 @@ def _print_cases(cases: list[dict[str, object]]) -> None:
             case["job"],
             case["raised_by"],
             f"{case['asked_percent']} %",
-            case["state"],
+            _(STATES.get(str(case["state"]), str(case["state"]))),
             "" if case["granted_percent"] is None else f"{case['granted_percent']} %",
             case["decision"] or case["reason"],
         )
         for case in cases
     ]
-    headings = (_("Case"), _("Project"), _("Job"), _("By"), _("Asked"), _("State"), _("Granted"), _("Reason"))
+    headings = (
+        *(_("Case"), _("Project"), _("Job"), _("By")),
+        *(_("Asked for"), _("State"), _("Granted"), _("Reason")),
+    )
     out.print(table(headings, rows, right=(4, 6)))

@@ -37,7 +37,7 @@ def outlook(request_id: RequestId, *, as_json: Json = False) -> None:
     def amount(asset: str, value: int | None) -> str:
         return "" if value is None else say_amount(asset, value, active())
 
-    columns = (_("Asked"), _("Capacity"), _("Promised to others"), _("Still promisable"))
+    columns = (_("Asked for"), _("Capacity"), _("Promised to others"), _("Still promisable"))
     rows = [
         tuple(amount(line["asset"], line[part]) for part in ("asked", "capacity", "promised", "left"))
         for line in found["lines"]

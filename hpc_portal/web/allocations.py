@@ -114,10 +114,11 @@ def show_list(
     """Those that go on, the one that ends first in front; or ended ones."""
     pages = pages_of(request)
     language = pages.language(request)
+    now = services.clock.now()
     with services.reading() as session:
         found = list_allocations(session, actor, project=project or None, ended=scope == "ended")
     facts = {
-        "allocations": [_shown(one, language) for one in found],
+        "allocations": [_shown(one, language, now) for one in found],
         "scope": scope,
         "project": project,
     }
@@ -187,14 +188,15 @@ def _page(
 ) -> Response:
     pages = pages_of(request)
     language = pages.language(request)
+    now = services.clock.now()
     with services.reading() as session:
         found = get_allocation(session, actor, allocation_id)
         events = allocation_events(session, actor, allocation_id)
         others = list_allocations(session, actor, project=found.project)
     facts = {
-        "allocation": _shown(found, language),
+        "allocation": _shown(found, language, now),
         "events": [_event(event, language) for event in events],
-        "targets": [_shown(one, language) for one in others if one.id != allocation_id],
+        "targets": [_shown(one, language, now) for one in others if one.id != allocation_id],
         "may_change": may(actor, Action.GRANT),
         "key": uuid4(),
         "problems": problems,
@@ -203,7 +205,9 @@ def _page(
     return pages.render(request, "allocations/allocation.html", facts, status=status)
 
 
-def _shown(of: AllocationSeen, language: Language) -> ShownAllocation:
+def _shown(of: AllocationSeen, language: Language, now: datetime) -> ShownAllocation:
+    has_begun = of.state is not AllocationState.ACTIVE or of.valid_from <= now
+
     def show_line(asset: str, amount: int) -> str:
         return show_asset(asset, amount, language)
 
@@ -211,7 +215,7 @@ def _shown(of: AllocationSeen, language: Language) -> ShownAllocation:
         id=of.id,
         project=of.project,
         organisation=of.organisation,
-        state=STATES[of.state],
+        state=STATES[of.state if has_begun else AllocationState.PENDING],
         has_ended=of.state in {AllocationState.EXPIRED, AllocationState.CLOSED},
         is_suspended=of.state is AllocationState.SUSPENDED,
         policy=language.gettext(POLICIES[of.hold_policy]),

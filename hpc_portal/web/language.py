@@ -136,7 +136,8 @@ class Language:
     def _few_digits(self, value: float) -> str:
         """Hundredths of small numbers, no fractions of large ones."""
         decimals = next((digits for limit, digits in ((10, 2), (1000, 1)) if abs(value) < limit), 0)
-        return self.number(value, 0 if value == 0 else decimals)
+        sign = "\N{MINUS SIGN}" if value < 0 else ""
+        return sign + self.number(abs(value), 0 if value == 0 else decimals)
 
 
 def load_languages() -> dict[str, Language]:

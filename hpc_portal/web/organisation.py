@@ -1,7 +1,7 @@
 """An organisation's page: its state, projects, people and invitations; and all organisations of the city."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -62,7 +62,12 @@ class _Page:
     services: Services
     slug: str
 
-    def show(self, problems: Sequence[ShownProblem] = (), invited: Sequence[Invited] = ()) -> Response:
+    def show(
+        self,
+        problems: Sequence[ShownProblem] = (),
+        invited: Sequence[Invited] = (),
+        entered: Mapping[str, str] | None = None,
+    ) -> Response:
         with self.services.reading() as session:
             details = get_organisation(session, self.actor, self.slug)
             invitations = (
@@ -75,6 +80,7 @@ class _Page:
             "home": f"/organisations/{self.slug}",
             "problems": problems,
             "invited": invited,
+            "entered": entered or {},
             "invitations": invitations,
             "now": self.services.clock.now(),
             "states": TENANT_STATES,
@@ -152,12 +158,13 @@ async def invite_people(
 ) -> Response:
     """Send invitations, and show their links once."""
     form = await request.form()
+    entered = {name: text_of(form, name) for name in ("emails", "role")}
     wanted = Invitees(read_emails(form), text_of(form, "role"), organisation=slug)
     page = _Page(request, actor, services, slug)
     return await carry_out(
         request,
         lambda: invite(services, actor, wanted),
-        page.show,
+        lambda problems: page.show(problems, entered=entered),
         lambda invited: page.show(invited=invited),
     )
 

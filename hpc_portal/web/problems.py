@@ -11,6 +11,7 @@ from hpc_portal.app.requests.transitions import RequestState
 from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.web.language import Language
 from hpc_portal.web.say_tenant import say_tenant
+from hpc_portal.web.show_quota import asset_label
 from hpc_portal.web.show_request import REQUEST_STATES
 from quotas import errors as quotas
 from quotas.errors import MonthRefusal
@@ -313,10 +314,14 @@ def _field_text(problem: FieldProblem, language: Language) -> str:
 
 
 def _sentence(text: str, facts: Mapping[str, object], language: Language) -> str:
-    shown = {
-        name: language.number(value) if isinstance(value, int) else value for name, value in facts.items()
-    }
+    shown = {name: _fact(name, value, language) for name, value in facts.items()}
     return language.gettext(text, **shown) if facts else language.text(text)
+
+
+def _fact(name: str, value: object, language: Language) -> object:
+    if name == "asset":
+        return asset_label(str(value), language)
+    return language.number(value) if isinstance(value, int) else value
 
 
 def _asset(asset: str, amount: int, language: Language) -> str:

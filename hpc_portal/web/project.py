@@ -1,6 +1,6 @@
 """A project's page: its state, people, invitations and classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -41,7 +41,12 @@ class _Page:
     services: Services
     account: str
 
-    def show(self, problems: Sequence[ShownProblem] = (), invited: Sequence[Invited] = ()) -> Response:
+    def show(
+        self,
+        problems: Sequence[ShownProblem] = (),
+        invited: Sequence[Invited] = (),
+        entered: Mapping[str, str] | None = None,
+    ) -> Response:
         pages = pages_of(self.request)
         now = self.services.clock.now()
         with self.services.reading() as session:
@@ -63,6 +68,7 @@ class _Page:
             "classes": classes,
             "problems": problems,
             "invited": invited,
+            "entered": entered or {},
             "invitations": invitations,
             "now": now,
             "states": TENANT_STATES,
@@ -139,11 +145,12 @@ async def invite_people(
 ) -> Response:
     """Send invitations, and show their links once."""
     form = await request.form()
+    entered = {name: text_of(form, name) for name in ("emails", "role")}
     wanted = Invitees(read_emails(form), text_of(form, "role"), project=account)
     page = _Page(request, actor, services, account)
     return await carry_out(
         request,
         lambda: invite(services, actor, wanted),
-        page.show,
+        lambda problems: page.show(problems, entered=entered),
         lambda invited: page.show(invited=invited),
     )

@@ -45,9 +45,13 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
         path=_REQUEST,
     ),
     NoticeKind.REQUEST_APPROVED: NoticeText(
-        vi=Words("Đề nghị của %(project)s đã được duyệt", "Được cấp: %(lines)s, dùng được ngay. %(message)s"),
+        vi=Words(
+            "Đề nghị của %(project)s đã được duyệt",
+            "Được cấp: %(lines)s, cho thời gian đã duyệt. %(message)s",
+        ),
         en=Words(
-            "The request of %(project)s was approved", "Granted: %(lines)s, ready to be used. %(message)s"
+            "The request of %(project)s was approved",
+            "Granted: %(lines)s, for the period approved. %(message)s",
         ),
         path=_REQUEST,
     ),

@@ -11,7 +11,7 @@ LONGEST_DAYS = 5 * 366
 YEARS = range(2000, 2200)
 """Days outside of these are slips of the pen."""
 _NO_YEAR = N_("must lie between the years %(first)s and %(last)s")
-_YEARS_KNOWN = {"first": YEARS.start, "last": YEARS.stop - 1}
+_YEARS_KNOWN = {"first": str(YEARS.start), "last": str(YEARS.stop - 1)}
 
 
 @dataclass(frozen=True, slots=True)

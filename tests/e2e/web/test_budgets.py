@@ -1,10 +1,15 @@
 """Refunds and allocations in the browser: a member asks, an administrator decides and changes grants."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
+from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.wiring import build_services
+from quotas.money import VND
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 
@@ -75,6 +80,20 @@ def test_an_administrator_grants_more_extends_and_suspends(open_page: OpenPage, 
     admin.locator("#state-why").fill("The audit is over.")
     admin.get_by_role("button", name="Resume").click()
     expect(admin.locator("main .head")).to_contain_text("In force")
+
+
+def test_a_grant_that_begins_later_is_not_said_to_be_in_force(open_page: OpenPage, city: City) -> None:
+    services = build_services(city.settings)
+    begins = services.clock.now() + timedelta(days=30)
+    later = BudgetGrant(
+        lines={VND: 7_000_000}, valid_from=begins, valid_to=begins + timedelta(days=30), reason="next term"
+    )
+    grant_budget(services, OPERATOR, "npu-verif", later, key="next-term")
+    services.commits.close()
+    services.engine.dispose()
+    page = open_page(user="linh", locale="en")
+    page.goto("/allocations?project=npu-verif")
+    expect(page.locator("tr").filter(has_text="7,000,000")).to_contain_text("Not yet in force")
 
 
 @pytest.mark.parametrize(("locale", "theme", "width"), [("vi", "light", 390), ("en", "dark", 1280)])

@@ -19,6 +19,7 @@ def make_class(page: Page, *, name: str, each: str = "100.000") -> list[str]:
     page.locator("#name").fill(name)
     page.locator("#students").fill("\n".join(STUDENTS))
     page.locator("[name='amount.VND']").fill(each)
+    page.locator("[name='amount.cpu']").fill("10")
     page.get_by_role("button", name="Tạo lớp").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     return [cell.inner_text() for cell in page.locator("[data-link]").all()]
@@ -102,3 +103,12 @@ def test_an_administrator_suspends_a_project_and_its_people_read_why(open_page: 
     expect(member.locator(".alert-wait")).to_contain_text("The audit of May.")
     admin.get_by_role("button", name="Resume").click()
     expect(admin.locator("main .head")).to_contain_text("Active")
+
+
+def test_addresses_that_were_typed_stay_when_one_is_wrong(open_page: OpenPage) -> None:
+    page = open_page(user="linh", expected=(422,))
+    page.goto("/projects/npu-verif")
+    page.locator("#emails").fill("an@dut.example.vn, binh.example.vn")
+    page.get_by_role("button", name="Gửi lời mời").click()
+    expect(page.get_by_role("alert")).to_contain_text("binh.example.vn")
+    expect(page.locator("#emails")).to_have_value("an@dut.example.vn, binh.example.vn")

@@ -324,3 +324,21 @@ def test_an_unknown_address_is_a_page_in_the_readers_language(open_page: OpenPag
     page.goto("/khong-co")
     expect(page.get_by_role("heading", level=1)).to_have_text("Không tìm thấy")
     expect(page.get_by_role("link", name="Về trang đầu")).to_be_visible()
+
+
+def test_ended_jobs_offer_nothing_to_do_with_ticks(open_page: OpenPage) -> None:
+    page = open_page()
+    page.goto("/jobs?state=COMPLETED")
+    expect(page.locator("[data-job]").first).to_be_visible()
+    expect(page.locator(".bulk")).to_be_hidden()
+
+
+def test_on_a_phone_each_figure_stands_beside_its_columns_name(open_page: OpenPage) -> None:
+    page = open_page(width=390)
+    page.goto("/quota")
+    left = page.locator("td[data-label='Còn lại']").first
+    expect(left).to_contain_text("₫")
+    box, column = page.locator(".table-box").first.bounding_box(), left.bounding_box()
+    assert box
+    assert column
+    assert column["x"] + column["width"] <= box["x"] + box["width"]

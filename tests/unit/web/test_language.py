@@ -62,6 +62,7 @@ def test_sizes_and_amounts(vi: Language, en: Language) -> None:
     assert en.resource_hours("cpu", 45 * 3600) == "45.0 h"
     assert vi.resource_hours("cpu", 20_000 * 3600) == "20.000 h"
     assert en.resource_hours("mem", 1024 * 5_400) == "1.50 GiB·h"
+    assert vi.resource_hours("cpu", -20_000 * 3600) == "\N{MINUS SIGN}20.000 h"
 
 
 def test_the_browsers_choice_goes_before_the_profile_and_the_header() -> None:

@@ -1,11 +1,12 @@
 """Errors that the portal raises on purpose: each has a status and is said in the reader's language."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 import pytest
 
 from hpc_portal.app import errors as app
+from hpc_portal.app.reports.period import period
 from hpc_portal.auth.errors import AuthError
 from hpc_portal.web.language import load_languages
 from hpc_portal.web.problems import problems_of, say_stored, status_of
@@ -193,3 +194,12 @@ def test_a_reason_that_was_stored_as_text_is_said_in_the_readers_language(
     error: QuotaError, said: str
 ) -> None:
     assert say_stored(str(error), VI).startswith(said)
+
+
+def test_facts_are_said_as_people_write_them() -> None:
+    with pytest.raises(app.InvalidEntry) as refused:
+        period(date(1999, 1, 1), None, now=datetime(2026, 11, 26, tzinfo=UTC))
+    assert "từ năm 2000 đến năm 2199" in problems_of(refused.value, VI)[0].text
+    text = "The course's budget limits %(asset)s, which every job needs. Give each student some of it."
+    lacking = app.Problem("each", text, {"asset": "cpu"})
+    assert "giới hạn Nhân CPU" in problems_of(app.InvalidEntry([lacking]), VI)[0].text

@@ -35,7 +35,9 @@ document.addEventListener('keydown', (event) => {
 
 document.querySelector('[data-focus]')?.focus()
 showWholeTab(document.querySelector('.tabs [aria-current]'))
-countTicks(document.querySelector('.tick'))
+document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest' })
+showNew()
+document.addEventListener('htmx:after:swap', showNew)
 
 export function say(text) {
   const box = document.querySelector('.toast-box')
@@ -44,6 +46,27 @@ export function say(text) {
   note.textContent = text
   box.replaceChildren(note)
   setTimeout(() => note.remove(), 6000)
+}
+
+function showNew() {
+  for (const bulk of document.querySelectorAll('.bulk')) countTicks(bulk)
+  for (const table of document.querySelectorAll('.table-box > .rows:not(.rows-report, .is-labelled)')) labelCells(table)
+}
+
+// A small screen shows each row as a block, and there each cell needs the name of its column.
+function labelCells(table) {
+  if (!table.tHead) return
+  const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim())
+  for (const row of table.querySelectorAll('tbody tr, tfoot tr')) {
+    const cells = [...row.cells]
+    const skipped = names.length - cells.reduce((sum, cell) => sum + cell.colSpan, 0) // spanned from rows above
+    if (skipped < 0 || cells.some((cell) => cell.colSpan > 1)) continue
+    cells.forEach((cell, at) => {
+      const isEmpty = !cell.childElementCount && !cell.textContent.trim()
+      if (names[skipped + at] && !isEmpty) cell.dataset.label = names[skipped + at]
+    })
+  }
+  table.classList.add('is-labelled')
 }
 
 function showWholeTab(tab) {
@@ -67,4 +90,5 @@ function countTicks(tick) {
   if (!bulk) return
   for (const button of bulk.querySelectorAll('button')) button.disabled = count === 0
   bulk.querySelector('output').textContent = count
+  bulk.hidden = !form.querySelector('.tick')
 }
