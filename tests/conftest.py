@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from scripts.slurm_cluster.instance import Instance
 from tests.postgres import PostgresServer, running_server
 from tests.slurm import group_by_module, running_cluster, settle
+
+settings.register_profile("portal", deadline=None)  # a loaded machine is no defect
+settings.load_profile("portal")
 
 
 @pytest.hookimpl(tryfirst=True)

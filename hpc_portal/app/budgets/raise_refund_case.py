@@ -43,11 +43,11 @@ def raise_refund_case(services: Services, actor: Actor, job_id: UUID, *, percent
         InvalidEntry: no reason, or a share outside 1 to 100 percent.
         RefundCaseRefused: it is not settled yet, was charged nothing, got all back, or has an open case.
     """
-    require([reason_problem(reason), _percent_problem(percent, least=1)])
     now = services.clock.now()
 
     def work(connection: Connection) -> UUID:
         job = _job_of(connection, actor, job_id)
+        require([reason_problem(reason), _percent_problem(percent, least=1)])
         _require_refundable(connection, job)
         case_id = new_id()
         row = {
