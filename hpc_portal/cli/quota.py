@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hpc_portal.app.notices.say import say_amount
 from hpc_portal.cli import render
 from hpc_portal.cli.language import active
 from hpc_portal.cli.language import gettext as _
@@ -12,7 +13,6 @@ from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json
 from hpc_portal.cli.render import err, out, print_json
 from hpc_portal.cli.show_report import print_report
-from quotas.amounts import format_amount
 
 
 def quota(
@@ -49,9 +49,8 @@ def _rows(balances: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for account, found in balances.items():
         name = account
         for asset, amounts in sorted(found["by_asset"].items()):
-            shown = (
-                format_amount(asset, amounts[part]) for part in ("granted", "consumed", "held", "available")
-            )
+            parts = ("granted", "consumed", "held", "available")
+            shown = (say_amount(asset, amounts[part], active()) for part in parts)
             rows.append((name, *shown))
             name = ""
         if name:

@@ -4,12 +4,13 @@ from typing import Annotated
 
 import typer
 
+from hpc_portal.app.notices.say import say_amount
 from hpc_portal.cli.job_ids import resolve_job
+from hpc_portal.cli.language import active
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import JobId, Json
 from hpc_portal.cli.render import err, out, print_json, table
-from quotas.amounts import format_amount
 from workloads.template import N_
 
 refund = typer.Typer(no_args_is_help=True, help="Get back what a job was charged.")
@@ -95,7 +96,7 @@ def decide(
     if as_json:
         print_json(given)
     elif given["by_asset"]:
-        amounts = (format_amount(asset, amount) for asset, amount in given["by_asset"].items())
+        amounts = (say_amount(asset, amount, active()) for asset, amount in given["by_asset"].items())
         err.print(_("Given back: {amounts}", amounts=", ".join(amounts)))
     else:
         err.print(_("Decided; nothing was given back."))
@@ -105,7 +106,7 @@ _PARTS = ("charged", "refunded", "waived")
 
 
 def _amount(asset: str, amount: int) -> str:
-    return format_amount(asset, amount) if amount else ""
+    return say_amount(asset, amount, active()) if amount else ""
 
 
 def _print_cases(cases: list[dict[str, object]]) -> None:

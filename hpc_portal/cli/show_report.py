@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hpc_portal.app.reports.document import Document
+from hpc_portal.app.reports.phrases import asset_name, say
 from hpc_portal.app.reports.written import amount_text, number, span, write
 from hpc_portal.cli.errors import CliError
 from hpc_portal.cli.language import active
@@ -19,6 +20,10 @@ _FOR_PROGRAMS = frozenset({"unit", "allocation_id"})
 _UNKNOWN = "\N{EN DASH}"
 _ASSETS = {"mem_mib_seconds": tres.MEM, "vnd": VND, "list_vnd": VND, "subsidy_vnd": VND}
 """Of columns whose name tells what they count; other seconds are hours of something."""
+
+
+_ITEMS = {"list_price": "gross", "subsidy": "subsidy", "net": "net"}
+"""Of a statement's costs: the phrase that says each."""
 
 
 def print_report(report: Mapping[str, Any]) -> None:
@@ -83,7 +88,14 @@ def _shown(key: str, value: object, row: Mapping[str, Any]) -> str:
             return amount_text(asset, value, language)
         case int():
             return number(Fraction(value), language)
-    return str(value)
+    return _named(key, str(value), language)
+
+
+def _named(key: str, value: str, language: str) -> str:
+    """A word of programs as people say it."""
+    if key == "item" and value in _ITEMS:
+        return say(_ITEMS[value], language)
+    return asset_name(value, language) if key == "asset" else value
 
 
 def _asset(key: str, row: Mapping[str, Any]) -> str:

@@ -120,7 +120,7 @@ class Language:
             tres.NODE: N_("Nodes"),
             "billing": N_("Billing"),
         }
-        return self.gettext(words.get(name, name))
+        return self.gettext(words[name]) if name in words else name
 
     def amount(self, name: tres.Tres, count: int) -> str:
         """A TRES amount with its unit."""

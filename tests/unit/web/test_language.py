@@ -57,6 +57,7 @@ def test_sizes_and_amounts(vi: Language, en: Language) -> None:
     assert vi.size(1_234) == "1,2 kB"
     assert en.resource("gres/gpu:h100") == "GPU H100"
     assert vi.resource("license/vcs") == "Giấy phép vcs"
+    assert vi.resource("100%(of)s") == "100%(of)s"
     assert en.resource_hours("cpu", 40) == "0.01 h"
     assert en.resource_hours("cpu", 0) == "0 h"
     assert en.resource_hours("cpu", 45 * 3600) == "45.0 h"
