@@ -14,7 +14,7 @@ from hpc_portal.app.budgets.decide_refund_case import decide_refund_case
 from hpc_portal.app.budgets.raise_refund_case import raise_refund_case, withdraw_refund_case
 from hpc_portal.app.budgets.refund_cases import JobRefunds, ListedCase, job_refunds, list_cases
 from hpc_portal.app.budgets.tables import RefundCaseState
-from hpc_portal.app.errors import InvalidEntry, NotAllowed, RefundCaseRefused
+from hpc_portal.app.errors import InvalidEntry, RefundCaseRefused
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -129,7 +129,7 @@ async def _do(
     def work() -> Response:
         try:
             deed()
-        except (InvalidEntry, NotAllowed, RefundCaseRefused, RefundRefused) as error:
+        except (InvalidEntry, RefundCaseRefused, RefundRefused) as error:
             problems = problems_of(error, pages_of(request).language(request))
             return _page(request, actor, services, problems, {"back": back})
         return RedirectResponse(back, HTTPStatus.SEE_OTHER)
