@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, update
 
-from quotas.allocation_lines import LockedAllocation, line_for, lock_allocation
+from quotas.allocation_lines import line_for, lock_allocation, require_free, require_lines, require_not_ended
 from quotas.allocation_tables import AllocationEventKind, record_event
 from quotas.amounts import Asset
-from quotas.checks import require_amounts
-from quotas.errors import AllocationStateRefused, InvalidAmount, NotEnoughFree
+from quotas.checks import require_positive
+from quotas.errors import InvalidAmount
 from quotas.grant import THE_PROGRAMME
 from quotas.journal import NewTransfer, is_recorded, move_once, open_account
 from quotas.tables import AccountKind, AccountOwner, Allocation, TransferKind, table_of
@@ -124,51 +124,3 @@ def extend(  # noqa: PLR0913 - the facts of a deed, all by keyword
         at=at,
     )
     return True
-
-
-def require_positive(lines: Mapping[Asset, int]) -> None:
-    """Refuse what is no amount to be moved.
-
-    Raises:
-        InvalidAmount: no line, an unknown asset, or an amount that is not above zero.
-    """
-    require_amounts(lines, allow_vnd=True)
-    if not lines:
-        raise InvalidAmount("lines", "give at least one amount")
-    for asset, amount in lines.items():
-        if not amount:
-            raise InvalidAmount(asset, "must be above zero")
-
-
-def require_lines(allocation: LockedAllocation, lines: Mapping[Asset, int]) -> None:
-    """Refuse assets that an allocation has no line for.
-
-    Raises:
-        InvalidAmount: it has none.
-    """
-    for asset in lines:
-        if asset not in allocation.lines:
-            raise InvalidAmount(asset, "has no line in this allocation")
-
-
-def require_free(allocation: LockedAllocation, lines: Mapping[Asset, int]) -> None:
-    """Refuse to take more than is free.
-
-    Raises:
-        NotEnoughFree: less is.
-    """
-    for asset, amount in sorted(lines.items()):
-        if amount > (free := allocation.lines[asset].free):
-            raise NotEnoughFree(allocation.id, asset, free, amount)
-
-
-def require_not_ended(allocation: LockedAllocation) -> None:
-    """Refuse to give to, or take from, an allocation that expired or was closed.
-
-    Raises:
-        AllocationStateRefused: it was.
-    """
-    if allocation.has_ended:
-        raise AllocationStateRefused(
-            allocation.id, allocation.state, "Grant a new one, and carry over what was left."
-        )

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, insert, select
 
 from quotas.amounts import Asset
-from quotas.errors import AllocationNotFound, InvalidAmount
+from quotas.errors import AllocationNotFound, AllocationStateRefused, InvalidAmount, NotEnoughFree
 from quotas.journal import open_account
 from quotas.tables import (
     AccountKind,
@@ -177,3 +177,37 @@ def open_lines(
         ],
     )
     return lines
+
+
+def require_lines(allocation: LockedAllocation, lines: Mapping[Asset, int]) -> None:
+    """Refuse assets that an allocation has no line for.
+
+    Raises:
+        InvalidAmount: it has none.
+    """
+    for asset in lines:
+        if asset not in allocation.lines:
+            raise InvalidAmount(asset, "has no line in this allocation")
+
+
+def require_free(allocation: LockedAllocation, lines: Mapping[Asset, int]) -> None:
+    """Refuse to take more than is free.
+
+    Raises:
+        NotEnoughFree: less is.
+    """
+    for asset, amount in sorted(lines.items()):
+        if amount > (free := allocation.lines[asset].free):
+            raise NotEnoughFree(allocation.id, asset, free, amount)
+
+
+def require_not_ended(allocation: LockedAllocation) -> None:
+    """Refuse to give to, or take from, an allocation that expired or was closed.
+
+    Raises:
+        AllocationStateRefused: it was.
+    """
+    if allocation.has_ended:
+        raise AllocationStateRefused(
+            allocation.id, allocation.state, "Grant a new one, and carry over what was left."
+        )

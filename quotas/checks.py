@@ -26,6 +26,20 @@ def require_amounts(amounts: Mapping[Asset, int], *, allow_vnd: bool) -> None:
         require_whole(asset, amount)
 
 
+def require_positive(lines: Mapping[Asset, int]) -> None:
+    """Refuse what is no amount to be moved.
+
+    Raises:
+        InvalidAmount: no line, an unknown asset, or an amount that is not above zero.
+    """
+    require_amounts(lines, allow_vnd=True)
+    if not lines:
+        raise InvalidAmount("lines", "give at least one amount")
+    for asset, amount in lines.items():
+        if not amount:
+            raise InvalidAmount(asset, "must be above zero")
+
+
 def require_whole(field: str, amount: int, *, least: int = 0, most: int = LARGEST_AMOUNT) -> None:
     """Refuse a number outside its range, and one that is not whole even if a caller's types lie.
 

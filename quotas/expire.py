@@ -12,12 +12,19 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, bindparam, or_, select, update
 
-from quotas.adjust_grant import require_not_ended, require_positive
-from quotas.allocation_lines import ENDED, LockedAllocation, line_for, lock_allocations, lock_with_parent
+from quotas.allocation_lines import (
+    ENDED,
+    LockedAllocation,
+    line_for,
+    lock_allocations,
+    lock_with_parent,
+    require_not_ended,
+)
 from quotas.allocation_tables import AllocationEventKind, record_event
 from quotas.amounts import Asset
-from quotas.errors import AllocationStateRefused, InvalidAmount, NotEnoughFree
-from quotas.journal import NewTransfer, is_key_used, move_once, open_account
+from quotas.checks import require_positive
+from quotas.errors import AllocationStateRefused, InvalidAmount, KeyReused, NotEnoughFree
+from quotas.journal import NewTransfer, move_once, open_account, recorded_amounts
 from quotas.tables import (
     AccountKind,
     AccountOwner,
@@ -144,7 +151,10 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
     free = {asset: line.free for asset, line in old.lines.items()}
     left = {asset: free[asset] + (expired[asset].balance if asset in expired else 0) for asset in free}
     key = f"carry:{source}:{target}:{key}"
-    if is_key_used(conn, key):
+    if before := recorded_amounts(conn, TransferKind.CARRY, key):
+        brought = {asset: before.get(line.available_id, 0) for asset, line in new.lines.items()}
+        if lines is not None and {asset: amount for asset, amount in brought.items() if amount} != lines:
+            raise KeyReused(key)
         return False
     require_not_ended(new)
     wanted = lines or {asset: amount for asset, amount in left.items() if amount and asset in new.lines}

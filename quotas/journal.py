@@ -195,17 +195,22 @@ def is_key_used(conn: Connection, key: str) -> bool:
     return conn.execute(found).first() is not None
 
 
+def recorded_amounts(conn: Connection, kind: TransferKind, key: str) -> dict[int, int]:
+    """What the transfer of this kind and key did, by account; empty when there is none."""
+    entries = (
+        select(_ENTRIES.c.account_id, _ENTRIES.c.amount)
+        .join_from(_ENTRIES, _TRANSFERS, _TRANSFERS.c.id == _ENTRIES.c.transfer_id)
+        .where(_TRANSFERS.c.idempotency_key == key, _TRANSFERS.c.kind == kind)
+    )
+    return {row.account_id: row.amount for row in conn.execute(entries)}
+
+
 def require_same(conn: Connection, transfer: NewTransfer) -> None:
     """Compare what a key moved before with what it shall move now.
 
     Raises:
         KeyReused: it is not the same.
     """
-    entries = (
-        select(_ENTRIES.c.account_id, _ENTRIES.c.amount)
-        .join_from(_ENTRIES, _TRANSFERS, _TRANSFERS.c.id == _ENTRIES.c.transfer_id)
-        .where(_TRANSFERS.c.idempotency_key == transfer.key, _TRANSFERS.c.kind == transfer.kind)
-    )
-    stored = {row.account_id: row.amount for row in conn.execute(entries)}
+    stored = recorded_amounts(conn, transfer.kind, transfer.key)
     if stored != {account: amount for account, amount in transfer.amounts.items() if amount}:
         raise KeyReused(transfer.key)

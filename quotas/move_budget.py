@@ -7,9 +7,17 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, insert, select
 
-from quotas.adjust_grant import require_free, require_lines, require_positive
-from quotas.allocation_lines import LockedAllocation, line_for, lock_allocation, lock_with_parent, open_lines
+from quotas.allocation_lines import (
+    LockedAllocation,
+    line_for,
+    lock_allocation,
+    lock_with_parent,
+    open_lines,
+    require_free,
+    require_lines,
+)
 from quotas.amounts import Asset
+from quotas.checks import require_positive
 from quotas.errors import AllocationStateRefused, InvalidAmount, KeyReused
 from quotas.journal import NewTransfer, is_key_used, move_once, require_same
 from quotas.tables import Allocation, AllocationState, Project, TransferKind, table_of

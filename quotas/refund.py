@@ -7,10 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from quotas.adjust_grant import require_positive
 from quotas.allocation_lines import LockedAllocation, lock_allocations
 from quotas.amounts import Asset
-from quotas.checks import require_whole
+from quotas.checks import require_positive, require_whole
 from quotas.errors import InvalidAmount, RefundRefused
 from quotas.journal import NewTransfer, is_key_used, move_once
 from quotas.money import VND

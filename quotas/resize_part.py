@@ -6,9 +6,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from quotas.adjust_grant import require_free, require_lines, require_not_ended, require_positive
-from quotas.allocation_lines import LockedAllocation, line_for, lock_with_parent
+from quotas.allocation_lines import (
+    LockedAllocation,
+    line_for,
+    lock_with_parent,
+    require_free,
+    require_lines,
+    require_not_ended,
+)
 from quotas.amounts import Asset
+from quotas.checks import require_positive
 from quotas.errors import InvalidAmount
 from quotas.journal import NewTransfer, is_recorded, move_once
 from quotas.move_budget import require_usable

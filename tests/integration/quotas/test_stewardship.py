@@ -166,6 +166,9 @@ def test_what_is_left_is_carried_over_whether_it_expired_already_or_not(
     assert steward.carry(allocation, renewed, key="late")
     with books.unchanged():
         assert not steward.carry(allocation, renewed, key="late")
+        assert not steward.carry(allocation, renewed, VND=100, key="early")
+        with pytest.raises(KeyReused):
+            steward.carry(allocation, renewed, VND=99, key="early")
         with pytest.raises(AllocationStateRefused, match="Nothing is left"):
             steward.carry(allocation, renewed)
     assert steward.of(allocation) == (0, 0, 0, 0)
