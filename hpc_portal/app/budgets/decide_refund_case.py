@@ -14,6 +14,7 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.errors import Problem, RefundCaseRefused
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
+from hpc_portal.app.notices.recipients import who_still_sees
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
@@ -64,11 +65,11 @@ def decide_refund_case(
                 at=now,
             )
         job = connection.execute(
-            select(col(Job.name), col(Job.user_id)).where(col(Job.id) == case.job_id)
+            select(col(Job.name), col(Job.user_id), col(Job.project_id)).where(col(Job.id) == case.job_id)
         ).one()
         notify(
             connection,
-            to={case.raised_by, job.user_id},
+            to=who_still_sees(connection, {case.raised_by, job.user_id}, job.project_id),
             kind=_NOTICES[state],
             facts={
                 "job": job.name,

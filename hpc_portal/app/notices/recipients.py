@@ -1,8 +1,9 @@
 """Who is to be told: the people of a role, read when it happens."""
 
+from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, exists, or_, select
 from sqlmodel import col
 
 from hpc_portal.app.tables import (
@@ -13,6 +14,7 @@ from hpc_portal.app.tables import (
     ProjectRole,
     User,
 )
+from quotas.tables import Project
 
 
 def administrators(connection: Connection) -> set[UUID]:
@@ -45,3 +47,20 @@ def leads(connection: Connection, project_id: UUID) -> set[UUID]:
             )
         )
     )
+
+
+def who_still_sees(connection: Connection, people: Collection[UUID], project_id: UUID) -> set[UUID]:
+    """Those of these people who may see the project now: who left may work for a competitor by then."""
+    sees = or_(
+        col(User.global_role).is_not(None),
+        exists().where(
+            col(ProjectMember.user_id) == col(User.id), col(ProjectMember.project_id) == project_id
+        ),
+        exists().where(
+            col(OrganisationMember.user_id) == col(User.id),
+            col(OrganisationMember.role) == OrganisationRole.MANAGER,
+            col(OrganisationMember.organisation_id) == col(Project.organisation_id),
+            col(Project.id) == project_id,
+        ),
+    )
+    return set(connection.scalars(select(col(User.id)).where(col(User.id).in_(people), sees)))

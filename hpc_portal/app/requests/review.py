@@ -8,7 +8,7 @@ from hpc_portal.app.accounts.checks import require
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.notices.kinds import NoticeKind
-from hpc_portal.app.notices.recipients import leads
+from hpc_portal.app.notices.recipients import leads, who_still_sees
 from hpc_portal.app.requests.checks import messages_problem
 from hpc_portal.app.requests.move import StoredRequest, load_for, move, note, tell
 from hpc_portal.app.requests.transitions import Deed
@@ -47,8 +47,9 @@ def return_request(
 
 
 def people_to_tell(connection: Connection, request: StoredRequest) -> set[UUID]:
-    """Whoever asked, and the leads of the project."""
-    return {request.requested_by} | leads(connection, request.project_id)
+    """Whoever asked, unless they have left, and the leads of the project."""
+    project_id = request.project_id
+    return who_still_sees(connection, [request.requested_by], project_id) | leads(connection, project_id)
 
 
 def _move(  # noqa: PLR0913 - what is done, by whom, and how it is told

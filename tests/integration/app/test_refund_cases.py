@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlmodel import col
 
 from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.accounts.set_membership import set_organisation_membership
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.budgets.decide_refund_case import decide_refund_case
 from hpc_portal.app.budgets.end_rules import WantedRule, decide_end_rule
@@ -71,6 +72,16 @@ def test_a_case_that_is_approved_gives_all_of_it_back(story: Story, job_id: UUID
     assert (refunds.charged, refunds.refunded, refunds.can_ask) == ({"VND": CHARGED}, {"VND": CHARGED}, False)
     assert told(story, story.city.chips.member.user_id) == ["refund.approved"]
     story.require_exact_ledger()
+
+
+def test_who_left_is_not_told_of_the_tenant_any_more(story: Story, job_id: UUID) -> None:
+    chips = story.city.chips
+    case_id = ask(story, job_id)
+    set_organisation_membership(
+        story.city.services, OPERATOR, organisation="chips-org", username=chips.member.username, role=None
+    )
+    assert decide(story, case_id, 100) == {"VND": CHARGED}
+    assert told(story, chips.member.user_id) == []
 
 
 def test_a_case_may_be_approved_partly_or_denied(story: Story, job_id: UUID) -> None:

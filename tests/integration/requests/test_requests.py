@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -29,6 +29,7 @@ from hpc_portal.app.requests.review import return_request, start_review
 from hpc_portal.app.requests.submit import submit_request, withdraw_request
 from hpc_portal.app.requests.tables import RequestEvent
 from hpc_portal.app.requests.transitions import Deed, RequestKind, RequestState
+from hpc_portal.app.tables import ProjectMember
 from quotas.balance import balance
 from quotas.tables import Allocation, AllocationState, Project, TenantState, Transfer
 from tests.integration.requests.conftest import H100, HOUR, Asking
@@ -122,6 +123,17 @@ def test_from_a_draft_over_a_question_to_a_part_of_it(asking: Asking) -> None:
     ]
     assert told(asking, asking.chief) == ["request.submitted", "request.submitted"]
     assert told(asking, asking.city.chips.member) == []
+
+
+def test_who_left_since_they_asked_is_not_told_what_was_granted(asking: Asking) -> None:
+    request_id = submitted(asking)
+
+    def leave(connection: Connection) -> None:
+        connection.execute(delete(ProjectMember).where(col(ProjectMember.user_id) == asking.lead.user_id))
+
+    transact(asking.services.engine, leave)
+    approve_request(asking.services, asking.chief, request_id)
+    assert told(asking, asking.lead) == []
 
 
 def test_two_administrators_decide_at_once_and_one_wins(asking: Asking) -> None:
