@@ -4,11 +4,9 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from hpc_portal.api.schemas import (
+from hpc_portal.api.people_schemas import (
     ClusterAccountBody,
     ClusterAccountReply,
-    CreatedReply,
-    ListReply,
     MemberReply,
     NewPasswordBody,
     OrganisationBody,
@@ -17,6 +15,7 @@ from hpc_portal.api.schemas import (
     UserBody,
     UserReply,
 )
+from hpc_portal.api.schemas import CreatedReply, ListReply
 from hpc_portal.app.accounts import queries
 from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.create_organisation import create_organisation

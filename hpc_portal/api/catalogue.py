@@ -4,15 +4,15 @@ from datetime import datetime
 
 from fastapi import APIRouter
 
-from hpc_portal.api.cluster_schemas import ClusterReply, GpuCountReply, OutageReply, ReservationReply
-from hpc_portal.api.schemas import (
+from hpc_portal.api.catalogue_schemas import (
     LicenseReply,
-    ListReply,
     NodeReply,
     PartitionReply,
     TemplateDetailReply,
     TemplateReply,
 )
+from hpc_portal.api.cluster_schemas import ClusterReply, GpuCountReply, OutageReply, ReservationReply
+from hpc_portal.api.schemas import ListReply
 from hpc_portal.app import clusters
 from hpc_portal.app.clusters import SeenCluster
 from hpc_portal.auth.deps import CurrentActor, PortalServices

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from hpc_portal.api.schemas import LicenseReply, NodeReply, PartitionReply, Reply
+from hpc_portal.api.catalogue_schemas import LicenseReply, NodeReply, PartitionReply
+from hpc_portal.api.schemas import Reply
 from hpc_portal.app.tables import ClusterPart
 
 

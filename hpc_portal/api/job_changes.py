@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter
 
-from hpc_portal.api.schemas import (
+from hpc_portal.api.job_change_schemas import (
     CancelTasksBody,
     ChangeBody,
     ChangeReply,
@@ -14,13 +14,13 @@ from hpc_portal.api.schemas import (
     ChangesReply,
     HoldBody,
     LeftOutReply,
-    ListReply,
     NiceBody,
     RecordedChangeReply,
     ReleaseBody,
     RequeueBody,
     WalltimeBody,
 )
+from hpc_portal.api.schemas import ListReply
 from hpc_portal.app.jobs import journal
 from hpc_portal.app.jobs.change import request_change, request_one_change
 from hpc_portal.auth.deps import CurrentActor, PortalServices

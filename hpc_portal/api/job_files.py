@@ -9,17 +9,17 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
-from hpc_portal.api.schemas import (
+from hpc_portal.api.job_result_schemas import (
     CampaignCellReply,
     FileReply,
     LogReply,
     MarkerReply,
     MetricReply,
-    PageReply,
     ResultsReply,
     SeriesReply,
     TaskResultReply,
 )
+from hpc_portal.api.schemas import PageReply
 from hpc_portal.app.errors import FileNotInWorkspace
 from hpc_portal.app.files.list_files import list_files
 from hpc_portal.app.files.read_file import OpenedFile, read_file

@@ -7,20 +7,19 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Response
 
-from hpc_portal.api.schemas import (
-    CancelBody,
-    CancelReply,
+from hpc_portal.api.job_change_schemas import CancelBody, CancelReply
+from hpc_portal.api.job_schemas import (
     EstimateReply,
     EventReply,
     JobDetailReply,
     JobReply,
-    PageReply,
     PendingReasonReply,
     SubmitBody,
     SubmittedReply,
     TaskReply,
     WaitedForLimitReply,
 )
+from hpc_portal.api.schemas import PageReply
 from hpc_portal.app.jobs import journal, queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job

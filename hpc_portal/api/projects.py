@@ -5,16 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header
 
-from hpc_portal.api.schemas import (
-    BalanceReply,
-    CreatedReply,
-    GrantBody,
-    ListReply,
-    MemberReply,
-    ProjectBody,
-    ProjectMemberBody,
-    ProjectReply,
-)
+from hpc_portal.api.balance_schemas import BalanceReply, GrantBody
+from hpc_portal.api.people_schemas import MemberReply, ProjectBody, ProjectMemberBody, ProjectReply
+from hpc_portal.api.schemas import CreatedReply, ListReply
 from hpc_portal.app.accounts import queries
 from hpc_portal.app.accounts.create_project import create_project
 from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget

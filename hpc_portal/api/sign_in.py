@@ -6,10 +6,9 @@ from uuid import UUID
 import anyio.to_thread
 from fastapi import APIRouter, Request
 
-from hpc_portal.api.schemas import (
+from hpc_portal.api.people_schemas import (
     AppearanceBody,
     IssuedTokenReply,
-    ListReply,
     MeReply,
     OrganisationReply,
     PasswordBody,
@@ -18,6 +17,7 @@ from hpc_portal.api.schemas import (
     TokenBody,
     TokenReply,
 )
+from hpc_portal.api.schemas import ListReply
 from hpc_portal.app.accounts.change_settings import change_appearance, change_password
 from hpc_portal.app.accounts.issue_token import IssuedToken, issue_token
 from hpc_portal.app.accounts.queries import list_tokens, list_visible_organisations, list_visible_projects

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from hpc_portal.api.schemas import Body, MemberReply, ProjectReply, Reply, Text
+from hpc_portal.api.people_schemas import MemberReply, ProjectReply
+from hpc_portal.api.schemas import Body, Reply, Text
 from hpc_portal.app.tables import OrganisationRole
 from hpc_portal.app.tenants.change_state import LONGEST_REASON, JobsThen
 from hpc_portal.app.tenants.invite import MOST_AT_ONCE

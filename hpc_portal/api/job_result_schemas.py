@@ -1,0 +1,100 @@
+"""Replies about what a job left behind: logs, files, results."""
+
+from datetime import datetime
+
+from hpc_portal.api.schemas import Number, Reply
+from hpc_portal.app.files.list_files import EntryKind
+from workloads.template import Verdict
+
+
+class LogReply(Reply):
+    """Some lines of a log, numbered from 0."""
+
+    path: str
+    """Relative to the job's workspace."""
+    first_line: int
+    lines: list[str]
+    next_line: int
+    is_at_end: bool
+    """Nothing complete follows for now."""
+    has_ended: bool
+    """The task will write no more."""
+
+
+class FileReply(Reply):
+    """One entry of a folder in a job's workspace."""
+
+    name: str
+    path: str
+    kind: EntryKind
+    size_bytes: int
+    changed_at: datetime
+
+
+class MetricReply(Reply):
+    """One number of a result."""
+
+    name: str
+    value: Number
+    unit: str
+
+
+class FailureReply(Reply):
+    """Why a task failed; equal causes have equal signatures."""
+
+    signature: str
+    line: str
+    file: str
+    line_number: int
+
+
+class ArtefactReply(Reply):
+    """A file worth showing."""
+
+    path: str
+    kind: str
+
+
+class TaskResultReply(Reply):
+    """What one task achieved."""
+
+    task_index: int
+    label: str
+    verdict: Verdict
+    metrics: list[MetricReply]
+    failure: FailureReply | None
+    artefacts: list[ArtefactReply]
+
+
+class SeriesReply(Reply):
+    """A curve."""
+
+    name: str
+    x_label: str
+    unit: str
+    points: list[tuple[Number, Number]]
+
+
+class MarkerReply(Reply):
+    """Something that happened on a curve."""
+
+    kind: str
+    x: Number
+
+
+class CampaignCellReply(Reply):
+    """Where a task stands in its campaign's matrix."""
+
+    task_index: int
+    row: str
+    column: str
+
+
+class ResultsReply(Reply):
+    """What a job achieved, as far as its workspace tells now."""
+
+    tasks: list[TaskResultReply]
+    metrics: list[MetricReply]
+    series: list[SeriesReply]
+    markers: list[MarkerReply]
+    campaign: list[CampaignCellReply]
