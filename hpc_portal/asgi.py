@@ -79,13 +79,17 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def refuse_nul(request: Request) -> None:
-    """No address has a NUL character in it: databases cannot store one, so nothing can be found by it.
+    """No address and no form has a NUL character in it, for databases cannot store one; see also `Body`.
 
     Raises:
-        HTTPException: 404.
+        HTTPException: 404 for an address, 422 for a form.
     """
     if "\0" in request.url.path or b"%00" in request.scope["query_string"]:
         raise HTTPException(HTTPStatus.NOT_FOUND, "There is nothing at this address.")
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        form = await request.body()
+        if b"%00" in form or b"\0" in form:
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, "Remove the NUL character.")
 
 
 async def _reply_to(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from hpc_portal.api.accounting_schemas import (
     CheckReply,
     ClosedReply,
     CloseMonthBody,
-    DecisionBody,
+    DiscrepancyDecisionBody,
     DiscrepancyReply,
     MonthReply,
 )
@@ -65,6 +65,8 @@ def discrepancies(  # noqa: PLR0913 - one parameter for each filter
 
 
 @router.post("/accounting/discrepancies/{number}/decision", status_code=HTTPStatus.NO_CONTENT)
-def decision(services: PortalServices, actor: CurrentActor, number: Number, body: DecisionBody) -> None:
+def decision(
+    services: PortalServices, actor: CurrentActor, number: Number, body: DiscrepancyDecisionBody
+) -> None:
     """Take a discrepancy off the list, with the reason."""
     decide(services, actor, number, state=body.state, reason=body.reason)

@@ -90,7 +90,7 @@ class DiscrepancyReply(Reply):
         )
 
 
-class DecisionBody(Body):
+class DiscrepancyDecisionBody(Body):
     """Why it is right as it is (`explained`), or that it was put right (`resolved`)."""
 
     state: DiscrepancyState

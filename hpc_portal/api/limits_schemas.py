@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from hpc_portal.api.schemas import Body, Reply, Text
 from quotas.limits import LimitKind, LimitOwner
 
-GpuType = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
+GpuType = Annotated[str, StringConstraints(max_length=64)]
 
 
 class LimitBody(Body):

@@ -6,19 +6,19 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from hpc_portal.api.prices_schemas import (
-    DraftBody,
     DraftCreatedReply,
     DraftReply,
     DraftReviewReply,
     EndSubsidyBody,
     NewDraftBody,
+    PriceDeedBody,
+    PriceDraftBody,
     PriceListBody,
     PriceListReply,
     ProgrammeBody,
     ProgrammeReply,
     PublishDraftBody,
     PublishedListReply,
-    ReasonBody,
     SubsidyBody,
     SubsidyCreatedReply,
     SubsidyReply,
@@ -77,7 +77,7 @@ def published_list(services: PortalServices, actor: CurrentActor, version: Numbe
 
 
 @router.post("/prices/lists/{version}/retire", status_code=HTTPStatus.NO_CONTENT)
-def retire_list(services: PortalServices, actor: CurrentActor, version: Number, body: ReasonBody) -> None:
+def retire_list(services: PortalServices, actor: CurrentActor, version: Number, body: PriceDeedBody) -> None:
     """Let a version price no new job; one that is to come never comes."""
     retire_prices(services, actor, version, reason=body.reason)
 
@@ -106,7 +106,9 @@ def review_draft(services: PortalServices, actor: CurrentActor, draft_id: Number
 
 
 @router.put("/prices/drafts/{draft_id}", status_code=HTTPStatus.NO_CONTENT)
-def replace_draft(services: PortalServices, actor: CurrentActor, draft_id: Number, body: DraftBody) -> None:
+def replace_draft(
+    services: PortalServices, actor: CurrentActor, draft_id: Number, body: PriceDraftBody
+) -> None:
     """Replace all prices of a draft."""
     change_draft(services, actor, draft_id, name=body.name, items=items_of(body.items), edition=body.edition)
 

@@ -12,7 +12,7 @@ from quotas.tables import OrganisationKind
 
 Amount = Annotated[int, Field(ge=0, lt=2**53)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class PriceItemModel(Body):
@@ -22,7 +22,7 @@ class PriceItemModel(Body):
 
     tres: Text
     rate_vnd_per_hour: Amount
-    partition: Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")] | None = None
+    partition: Annotated[str, StringConstraints(max_length=64)] | None = None
     """null for all partitions; a partition's own price goes before it. A name counts on every cluster."""
 
 
@@ -65,7 +65,7 @@ class PublishedListReply(PriceListReply):
     retired_at: datetime | None
 
 
-class ReasonBody(Body):
+class PriceDeedBody(Body):
     """Why something is done; it is kept in the audit log."""
 
     reason: Reason
@@ -79,7 +79,7 @@ class NewDraftBody(Body):
     """null copies those in force."""
 
 
-class DraftBody(Body):
+class PriceDraftBody(Body):
     """All prices of a draft."""
 
     name: Text
@@ -182,7 +182,7 @@ class SubsidyReply(Reply):
     reason: str
 
 
-class EndSubsidyBody(ReasonBody):
+class EndSubsidyBody(PriceDeedBody):
     """When a rule ends."""
 
     valid_to: AwareDatetime | None = None

@@ -9,8 +9,8 @@ from pydantic import Field, StringConstraints
 from hpc_portal.api.schemas import Body, Reply
 from hpc_portal.app.requests.transitions import Deed, RequestKind, RequestState
 
-LongText = Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")]
-Asset = Annotated[str, StringConstraints(min_length=1, max_length=80, pattern=r"^[^\x00]*$")]
+LongText = Annotated[str, StringConstraints(max_length=4000)]
+Asset = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 Amounts = Annotated[dict[Asset, Annotated[int, Field(strict=True)]], Field(max_length=200)]
 """TRES-seconds by TRES (mem: MiB-seconds), đồng under `VND`, GiB under `storage`; whole numbers."""
 
@@ -30,7 +30,7 @@ class RequestBody(Body):
     """What to renew, extend or increase; null: the project's allocation that ends last."""
 
 
-class DraftBody(RequestBody):
+class RequestDraftBody(RequestBody):
     """A new request of a project."""
 
     project: Asset
@@ -57,13 +57,13 @@ class MessageBody(Body):
     message: LongText = ""
 
 
-class DecisionBody(MessageBody):
+class RequestDecisionBody(MessageBody):
     """A decision about the version that was read; null decides it as it is now."""
 
     version: int | None = None
 
 
-class PartBody(DecisionBody):
+class PartBody(RequestDecisionBody):
     """What is granted of it."""
 
     granted: Amounts

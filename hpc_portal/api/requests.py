@@ -11,8 +11,6 @@ from starlette.responses import StreamingResponse
 
 from hpc_portal.api.request_schemas import (
     AttachmentReply,
-    DecisionBody,
-    DraftBody,
     EditBody,
     ExhaustionReply,
     HoldingReply,
@@ -22,6 +20,8 @@ from hpc_portal.api.request_schemas import (
     OutlookReply,
     PartBody,
     RequestBody,
+    RequestDecisionBody,
+    RequestDraftBody,
     RequestEventReply,
     RequestReply,
     RequestSummaryReply,
@@ -79,7 +79,7 @@ def inbox(services: PortalServices, actor: CurrentActor) -> ListReply[RequestSum
 
 @router.post("/requests", status_code=HTTPStatus.CREATED)
 def draft(
-    services: PortalServices, actor: CurrentActor, body: DraftBody, idempotency_key: Key = None
+    services: PortalServices, actor: CurrentActor, body: RequestDraftBody, idempotency_key: Key = None
 ) -> RequestReply:
     """Draft a request; it is nobody else's business until you submit it."""
     created = draft_request(services, actor, body.project, _wanted(body), key=idempotency_key)
@@ -160,7 +160,7 @@ def review(services: PortalServices, actor: CurrentActor, request_id: UUID) -> R
 
 @router.post("/requests/{request_id}/return")
 def give_back(
-    services: PortalServices, actor: CurrentActor, request_id: UUID, body: DecisionBody
+    services: PortalServices, actor: CurrentActor, request_id: UUID, body: RequestDecisionBody
 ) -> RequestReply:
     """Return it with a question."""
     return_request(services, actor, request_id, message=body.message, version=body.version)
@@ -169,7 +169,7 @@ def give_back(
 
 @router.post("/requests/{request_id}/approve")
 def approve(
-    services: PortalServices, actor: CurrentActor, request_id: UUID, body: DecisionBody
+    services: PortalServices, actor: CurrentActor, request_id: UUID, body: RequestDecisionBody
 ) -> RequestReply:
     """Grant all that is asked; it can be used at once."""
     approve_request(services, actor, request_id, message=body.message, version=body.version)
@@ -194,7 +194,9 @@ def approve_part(
 
 
 @router.post("/requests/{request_id}/deny")
-def deny(services: PortalServices, actor: CurrentActor, request_id: UUID, body: DecisionBody) -> RequestReply:
+def deny(
+    services: PortalServices, actor: CurrentActor, request_id: UUID, body: RequestDecisionBody
+) -> RequestReply:
     """Say no, and why."""
     deny_request(services, actor, request_id, message=body.message, version=body.version)
     return _reply(services, actor, request_id)

@@ -1,15 +1,16 @@
 """What all bodies and replies of the API share: snake case, units in names, instants in UTC."""
 
 import math
-from typing import Annotated, Generic, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Generic, Self, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
 T = TypeVar("T")
 
-Text = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
-"""Text without the one character that databases cannot store."""
+Text = Annotated[str, StringConstraints(max_length=1000)]
+"""A line or so."""
 
 Number = Annotated[
     float | None,
@@ -19,9 +20,30 @@ Number = Annotated[
 
 
 class Body(BaseModel):
-    """What a client sends: a misspelt field is an error, not ignored."""
+    """What a client sends: a misspelt field is an error, not ignored, and so is a NUL character."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _refuse_nul(self) -> Self:
+        for name in self.model_fields_set:
+            if _has_nul(getattr(self, name)):
+                message = f"{name}: remove the NUL character"
+                raise ValueError(message)
+        return self
+
+
+def _has_nul(value: object) -> bool:
+    """Of text and of lists and objects of it; bodies inside of bodies look for themselves."""
+    match value:
+        case str():
+            return "\0" in value
+        case Mapping():
+            return any(_has_nul(part) for pair in value.items() for part in pair)
+        case list() | tuple():
+            return any(map(_has_nul, value))
+        case _:
+            return False
 
 
 class Reply(BaseModel):

@@ -18,7 +18,7 @@ router = APIRouter(tags=["jobs"])
 class TranslateBody(Body):
     """A script, and options that go before those in it."""
 
-    script: Annotated[str, StringConstraints(max_length=4 * 1024 * 1024, pattern=r"^[^\x00]*$")]
+    script: Annotated[str, StringConstraints(max_length=4 * 1024 * 1024)]
     name: Annotated[str, StringConstraints(min_length=1, max_length=128)] = "script.sh"
     """The job's name where the script gives none, as sbatch takes the file's name."""
     options: Annotated[list[Text], Field(default_factory=list, max_length=200)]

@@ -13,8 +13,8 @@ from hpc_portal.app.tenants.change_state import LONGEST_REASON, JobsThen
 from hpc_portal.app.tenants.invite import MOST_AT_ONCE
 from quotas.tables import OrganisationKind, TenantState
 
-Reason = Annotated[str, StringConstraints(max_length=LONGEST_REASON, pattern=r"^[^\x00]*$")]
-Address = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^\x00]*$")]
+Reason = Annotated[str, StringConstraints(max_length=LONGEST_REASON)]
+Address = Annotated[str, StringConstraints(max_length=254)]
 
 
 class StateBody(Body):
