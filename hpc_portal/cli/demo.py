@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import time
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from hpc_portal.cli.render import err, out
 
 _UID_BASE = 60_000
 """Jobs of root's demo run as users that do not exist on the machine: one for each person."""
+_LOOK_SECONDS = 1.0
 _LICENSES = {"vcs": 4, "spectre": 2, "dc": 2}
 
 
@@ -109,4 +111,5 @@ def _keep_open(url: str, *, open_browser: bool) -> None:
         webbrowser.open(url)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        signal.pause()
+        while True:
+            time.sleep(_LOOK_SECONDS)  # pause() sleeps on after a signal that came just before it
