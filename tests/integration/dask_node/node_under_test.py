@@ -189,6 +189,11 @@ class NodeUnderTest:
         wait_until(lambda: path.exists() and text in path.read_text(), f"{text!r} in {path}")
 
     def kill_supervisor(self) -> None:
+        """SIGKILL it. Its successor kills every process on this machine that carries a key of its lost runs.
+
+        So a job that runs now must have a name of its own: other tests' nodes run `job` beside this one.
+        """
+        assert not any(key.startswith("job/") for key, run in self.listed().items() if not run.has_ended)
         pid = self.status["pid"]
         os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not is_alive(pid), "the supervisor's death")

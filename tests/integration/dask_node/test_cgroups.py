@@ -116,15 +116,16 @@ def test_cancelling_ends_a_tree_that_grows_faster_than_it_can_be_listed(limited:
 
 def test_a_killed_supervisor_leaves_no_cgroup_behind(limited: NodeUnderTest) -> None:
     seconds = unique_seconds()
-    limited.launch(limited.lane("job", f"sleep {seconds}"))
-    limited.wait_for_start("job/0/0/0")
+    lane = limited.lane("lost-with-its-cgroup", f"sleep {seconds}")
+    limited.launch(lane)
+    limited.wait_for_start(lane.runs[0].key)
     assert len(cgroups_of(limited)) == 1
     (executor,) = limited.status["executors"]
     limited.kill_supervisor()
     limited.disconnect()
     limited.connect()
     wait_until(lambda: not is_alive(executor) and not processes_with(seconds), "the end of what it left")
-    assert limited.listed()["job/0/0/0"].state == "NODE_FAIL"
+    assert limited.listed()[lane.runs[0].key].state == "NODE_FAIL"
     assert cgroups_of(limited) == []
 
 

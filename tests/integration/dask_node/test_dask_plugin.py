@@ -172,7 +172,7 @@ async def test_cancel_through_dask(node: NodeUnderTest) -> None:
 
 
 async def test_a_new_supervisor_is_announced_under_a_new_id(node: NodeUnderTest) -> None:
-    lane = node.lane("job", "sleep 600")
+    lane = node.lane("lost-with-its-node", "sleep 600")
     async with embedded(node.config) as portal:
         await portal.wait(lambda: portal.hellos)
         first = portal.hellos[-1].supervisor_id
@@ -181,7 +181,7 @@ async def test_a_new_supervisor_is_announced_under_a_new_id(node: NodeUnderTest)
         node.kill_supervisor()
         await portal.wait(lambda: portal.hellos[-1].supervisor_id != first)
         listed = NodeEvent.from_json(await portal.call(plugin.list_runs))
-    assert [(report.key, report.state) for report in listed.runs] == [("job/0/0/0", "NODE_FAIL")]
+    assert [(report.key, report.state) for report in listed.runs] == [(lane.runs[0].key, "NODE_FAIL")]
 
 
 async def test_runs_outlive_a_killed_worker_and_the_next_one_finds_them(
