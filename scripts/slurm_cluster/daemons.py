@@ -144,7 +144,7 @@ def is_running(instance: Instance, name: str) -> bool:
 
 
 def pid_of(instance: Instance, name: str) -> int | None:
-    """Its process id as the instance counts; None: it does not run."""
+    """Its process id as the instance counts; None: it does not run, and holds no port and no file any more."""
     try:
         pid, started = (instance.folder / "pids" / name).read_text().split()
     except (FileNotFoundError, ValueError):  # never started; or it is just writing the file
@@ -153,8 +153,10 @@ def pid_of(instance: Instance, name: str) -> int | None:
         fields = instance.run("cat", f"/proc/{pid}/stat").rpartition(")")[2].split()
     except CommandFailed:
         return None
-    is_same = fields[19] == started and fields[0] not in "ZX"
-    return int(pid) if is_same else None
+    state, threads, its_start = fields[0], int(fields[17]), fields[19]
+    # The first thread of a killed process is a zombie while the others still close its sockets.
+    is_gone = its_start != started or state == "X" or (state == "Z" and threads <= 1)
+    return None if is_gone else int(pid)
 
 
 def answers(*command: str) -> Callable[[Instance], bool]:
