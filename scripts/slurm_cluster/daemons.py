@@ -144,7 +144,7 @@ def is_running(instance: Instance, name: str) -> bool:
 
 
 def pid_of(instance: Instance, name: str) -> int | None:
-    """Its process id as the instance counts; None: it does not run, and holds no port and no file any more."""
+    """Its process id as the instance counts; None: it does not run, and holds no port any more."""
     try:
         pid, started = (instance.folder / "pids" / name).read_text().split()
     except (FileNotFoundError, ValueError):  # never started; or it is just writing the file
