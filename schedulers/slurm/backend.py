@@ -78,7 +78,9 @@ class SlurmScheduler:
         self._lookback = lookback
         self._submitter = Submitter(client, quiet_seconds=quiet_seconds, runtime_paths=runtime_paths)
         self._book = Book()
-        self._observer = Observer(client, self._book, lookback=lookback)
+        self._observer = Observer(
+            client, self._book, lookback=lookback, is_busy=lambda: self._submitter.is_busy
+        )
         self._changer = Changer(client, admin_user)
         self._forgotten: OrderedDict[UUID, None] = OrderedDict()
         """Ended for good as far as the portal is concerned; Slurm remembers them for longer."""

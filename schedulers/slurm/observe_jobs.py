@@ -6,7 +6,7 @@ cheaper), plus at most one call to slurmdbd for every hundred records that ended
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -20,8 +20,9 @@ from schedulers.slurm.wire_accounting import AccountedJob
 
 log = structlog.get_logger()
 
-REASONS_PER_ROUND = 16
-"""How many waiting jobs have their reason read again in one round, so that a long queue costs no more."""
+REASONS_PER_ROUND, REASONS_WHILE_BUSY = 16, 2
+"""How many waiting jobs have their reason read again in one round, so that a long queue costs no more; the
+second while a burst of jobs is handed to Slurm, which is worth more than a reason some seconds earlier."""
 _REASON_SECONDS = 10.0
 _READS_AT_ONCE = 8
 _WORTH_READING_ALL = 50
@@ -33,14 +34,29 @@ _CLOCK_SKEW = timedelta(hours=1)
 
 
 class Observer:
-    """Keeps a Book up to date. Nothing is fetched twice within `freshness_seconds`, but after `expect`."""
+    """Keeps a Book up to date. Nothing is fetched twice within `freshness_seconds`, but after `expect`.
+
+    Args:
+        client: asks Slurm.
+        book: what is known.
+        lookback: how far back slurmdbd is asked.
+        freshness_seconds: so old may be what is known.
+        is_busy: whether Slurm should be spared what can wait.
+    """
 
     def __init__(
-        self, client: SlurmClient, book: Book, *, lookback: timedelta, freshness_seconds: float = 0.2
+        self,
+        client: SlurmClient,
+        book: Book,
+        *,
+        lookback: timedelta,
+        freshness_seconds: float = 0.2,
+        is_busy: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
         self._book = book
         self._lookback = lookback
+        self._is_busy = is_busy
         self._freshness_seconds = freshness_seconds
         self._lock = asyncio.Lock()
         self._looked_at = -freshness_seconds
@@ -70,7 +86,8 @@ class Observer:
                 self._book.doubt_all()
                 raise
             news = self._book.spot(wanted, states)
-            stale = self._book.stale(wanted, now=now, after_seconds=_REASON_SECONDS, most=REASONS_PER_ROUND)
+            most = REASONS_WHILE_BUSY if self._is_busy() else REASONS_PER_ROUND
+            stale = self._book.stale(wanted, now=now, after_seconds=_REASON_SECONDS, most=most)
             ended = await self._read(news, states, stale, now)
             await self._account(wanted, ended, states, now)
             self._looked_at, self._looked_for = now, wanted

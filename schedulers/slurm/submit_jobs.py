@@ -57,6 +57,11 @@ class Submitter:
         self._users: dict[str, asyncio.Lock] = {}
         self._checked_users: set[str] = set()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether more jobs wait to be sent than go at once."""
+        return self._slots.locked()
+
     def maybe_under_way(self, job_id: UUID) -> bool:
         """Whether a request for this job may still reach slurmctld."""
         return time.monotonic() - self._unanswered.get(job_id, -self._quiet_seconds) < self._quiet_seconds

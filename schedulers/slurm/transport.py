@@ -2,8 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -81,7 +81,6 @@ class RestTransport:
         self._url = url
         self._tokens = tokens
         self._timeout = timeout_seconds
-        self._turns = asyncio.Semaphore(most_requests_at_once)
         self._breaker = breaker or Breaker(f"slurmrestd at {url}")
         self._pause = pause
         socket = Path(url.removeprefix("unix://")) if url.startswith("unix://") else None
@@ -89,18 +88,25 @@ class RestTransport:
         # Whole exchanges have a time limit, so that their parts need none.
         connect = min(_CONNECT_TIMEOUT_SECONDS, timeout_seconds)
         self._extensions = {"timeout": httpx.Timeout(None, connect=connect).as_dict()}
-        # No httpx client around it: proxies, cookies and redirects must never get a token, and cost time.
-        self._http = httpx.AsyncHTTPTransport(
-            uds=str(socket) if socket else None,
-            verify=ssl_context or True,
-            limits=httpx.Limits(
-                max_connections=most_requests_at_once, max_keepalive_connections=most_requests_at_once
-            ),
-        )
+        # No httpx client around them: proxies, cookies and redirects must never get a token, and cost time.
+        # One connection in each: a pool of many looks at every idle one before and after each request.
+        verify = ssl_context or httpx.create_ssl_context()
+        self._connections = [
+            httpx.AsyncHTTPTransport(
+                uds=str(socket) if socket else None,
+                verify=verify,
+                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            )
+            for _ in range(most_requests_at_once)
+        ]
+        self._idle: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
+        for connection in self._connections:
+            self._idle.put_nowait(connection)
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._http.aclose()
+        for connection in self._connections:
+            await connection.aclose()
 
     async def ask(self, request: Request) -> Answer:
         """Send a request, again when it did not get through; returns only what went well.
@@ -136,11 +142,11 @@ class RestTransport:
         return answer
 
     async def _exchange(self, request: Request) -> Answer:
-        async with self._turns:
+        async with self._connection() as connection:
             self._breaker.admit()
             try:
                 async with asyncio.timeout(self._timeout):
-                    response = await self._http.handle_async_request(self._on_the_wire(request))
+                    response = await connection.handle_async_request(self._on_the_wire(request))
                     async with aclosing(response):
                         content = await response.aread()
             except _NOT_SENT as error:
@@ -156,6 +162,15 @@ class RestTransport:
         else:
             self._breaker.succeeded()
         return answer
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """One that nobody else uses meanwhile: the one used last, which is the least likely to be stale."""
+        connection = await self._idle.get()
+        try:
+            yield connection
+        finally:
+            self._idle.put_nowait(connection)
 
     def _on_the_wire(self, request: Request) -> httpx.Request:
         """With the token, which no variable here holds."""
