@@ -242,6 +242,17 @@ class Launch(StrEnum):
     """On the first node only, as sbatch does: the script starts the rest by srun."""
 
 
+class MailOn(StrEnum):
+    """When the person who submitted a job wants a mail, as in sbatch --mail-type."""
+
+    BEGIN = "begin"
+    """Its first task started."""
+    END = "end"
+    """It ended, however it did."""
+    FAIL = "fail"
+    """It ended, and not as COMPLETED or CANCELLED."""
+
+
 class JobSpec(_Frozen):
     """One job. Exactly one of `script` and `argv` says what runs."""
 
@@ -271,6 +282,8 @@ class JobSpec(_Frozen):
     """Lowers the priority by so much."""
     launch: Launch = Launch.EVERY_NODE
     comment: str | None = Field(default=None, max_length=512, pattern=r"^[^\x00-\x1f\x7f]*$")
+    mail_on: Annotated[tuple[MailOn, ...], AfterValidator(lambda given: tuple(sorted(set(given))))] = ()
+    """Sorted, each once. The portal sends these mails itself, on every cluster: the scheduler is not told."""
     resources: ResourceRequest = Field(default_factory=ResourceRequest)
     array: ArraySpec | None = None
     dependencies: tuple[Dependency, ...] = ()

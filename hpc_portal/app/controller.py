@@ -29,6 +29,7 @@ from hpc_portal.app.jobs.correct import CorrectStep
 from hpc_portal.app.jobs.dependencies import give_up_hopeless, resolve_dependencies
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.settle import SettleStep
+from hpc_portal.app.jobs.tell_owners import TELL_SECONDS, TellOwnersStep
 from hpc_portal.app.jobs.track import Tracker, track_once
 from hpc_portal.app.leases import HeldLease, LeaseLost
 from hpc_portal.app.loops import Loop, run_loop
@@ -255,7 +256,8 @@ def _slow_loops(context: ControllerContext, stop: asyncio.Event) -> Sequence[Loo
     books = Loop("check_books", CheckBooksStep(context, stop), CHECK_SECONDS)
     budgets = Loop("budgets", BudgetStep(context), BUDGET_SECONDS)
     tenants = Loop("tenants", TenantStep(context), TENANT_SECONDS)
-    return (*_correction(context), watch, books, budgets, tenants)
+    owners = Loop("tell_owners", TellOwnersStep(context), TELL_SECONDS)
+    return (*_correction(context), watch, books, budgets, tenants, owners)
 
 
 async def _report_cluster(context: ControllerContext) -> None:

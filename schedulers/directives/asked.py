@@ -11,6 +11,7 @@ from schedulers.jobspec import (
     Dependency,
     JobSpec,
     Launch,
+    MailOn,
     RequeuePolicy,
     ResourceRequest,
     WarningSignal,
@@ -34,6 +35,9 @@ class Asked:
     nice: int | None = None
     comment: str | None = None
     is_held: bool = False
+    mail_on: tuple[MailOn, ...] = ()
+    has_mail_at_begin: bool = False
+    has_mail_at_end: bool = False
     array: ArraySpec | None = None
     dependencies: tuple[Dependency, ...] = ()
     nodes: int | None = None
@@ -95,6 +99,7 @@ def assemble(asked: Asked, *, script: str, name: str, launch: Launch) -> JobSpec
         "begin_at": asked.begin_at,
         "nice": asked.nice or 0,
         "comment": asked.comment,
+        "mail_on": _mail_on(asked),
         "launch": launch,
         "resources": _resources(asked),
         "array": asked.array,
@@ -105,6 +110,11 @@ def assemble(asked: Asked, *, script: str, name: str, launch: Launch) -> JobSpec
     if asked.is_requeued is not None:
         facts["requeue"] = RequeuePolicy(on_node_fail=asked.is_requeued)
     return JobSpec.model_validate(facts | _files(asked))
+
+
+def _mail_on(asked: Asked) -> tuple[MailOn, ...]:
+    at = {MailOn.BEGIN: asked.has_mail_at_begin, MailOn.END: asked.has_mail_at_end}
+    return (*asked.mail_on, *(when for when, is_wanted in at.items() if is_wanted))
 
 
 def _files(asked: Asked) -> dict[str, str]:

@@ -22,6 +22,8 @@ CARRIED = (
     Option("J", key="name", field="name"),
     Option("Jd", key="comment", field="comment"),
     Option("H", "", _N, key="is_held", field="hold", read=_yes),
+    Option("B", "", _N, key="has_mail_at_begin", field="mail_on", read=_yes),
+    Option("N", "", _N, key="has_mail_at_end", field="mail_on", read=_yes),
     Option("M", key="memory_per_node", field=_MEMORY_FIELD, read=bsub_values.memory_limit),
     Option("P", key="account", field="account"),
     Option("R"),
@@ -45,11 +47,9 @@ CARRIED = (
 )
 
 WITHOUT_EFFECT = (
-    Option("B", "", _N, note=reasons.MAIL),
     Option("K", "", _N, note=reasons.WAIT),
-    Option("N", "", _N, note=reasons.MAIL),
     Option("We", note=reasons.PORTAL_CHOOSES),
-    Option("u", note=reasons.MAIL),
+    Option("u", note=reasons.OWN_ADDRESS),
 )
 
 REFUSED = (

@@ -26,7 +26,7 @@ OTHER_SCALE = N_(
 )
 USE_SIGNAL = N_("Ask for a signal before the end with hpc submit --signal, such as USR1@120.")
 
-MAIL = N_("It has no effect: the portal sends no mail for single jobs; its pages and hpc show what happens.")
+OWN_ADDRESS = N_("It has no effect: the portal sends mail to the address of your account only.")
 PRINTS = N_("It has no effect: it tells sbatch what to print.")
 PORTAL_CHOOSES = N_("It has no effect: it is left to the cluster.")
 LATE = N_("It has no effect: it stands after the first command, where sbatch overlooks it.")

@@ -39,6 +39,7 @@ CARRIED = (
     Option("hold", "H", _N, key="is_held", field="hold", read=_yes),
     Option("job-name", "J", key="name", field="name"),
     Option("licenses", "L", key="licenses", field="resources.licenses", read=values.licenses),
+    Option("mail-type", key="mail_on", field="mail_on", read=values.mail_types),
     Option("mem", key="memory_per_node", field="resources.memory_mib_per_node", read=values.memory),
     Option("mem-per-cpu", key="memory_per_cpu", field="resources.memory_mib_per_node", read=values.memory),
     Option("mem-per-gpu", key="memory_per_gpu", field="resources.memory_mib_per_node", read=values.memory),
@@ -60,8 +61,7 @@ CARRIED = (
 
 WITHOUT_EFFECT = (
     Option("ignore-pbs", "", _N, note=reasons.PRINTS),
-    Option("mail-type", note=reasons.MAIL),
-    Option("mail-user", note=reasons.MAIL),
+    Option("mail-user", note=reasons.OWN_ADDRESS),
     Option("parsable", "", _N, note=reasons.PRINTS),
     Option("quiet", "Q", _N, note=reasons.PRINTS),
     Option("verbose", "v", _N, note=reasons.PRINTS),

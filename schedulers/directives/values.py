@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from schedulers.errors import InvalidJobSpec
-from schedulers.jobspec import MAX_ARRAY_TASKS, ArraySpec, SignalTarget, WarningSignal
+from schedulers.jobspec import MAX_ARRAY_TASKS, ArraySpec, MailOn, SignalTarget, WarningSignal
 from schedulers.units import parse_memory_mib, parse_walltime
 
 _COUNT = re.compile(r"^\+?(\d{1,9})$", re.ASCII)
@@ -183,6 +183,26 @@ def one_name(text: str) -> str:
             "partition", "%(text)s are several, and each may have its own price: name one", text=text
         )
     return text
+
+
+def mail_types(text: str) -> tuple[MailOn, ...]:
+    """`END,FAIL`, `ALL` or `NONE`."""
+    wanted: set[MailOn] = set()
+    for word in text.upper().split(","):
+        match word.strip():
+            case "NONE":
+                wanted.clear()
+            case "ALL":
+                wanted.update(MailOn)
+            case "BEGIN" | "END" | "FAIL" as kind:
+                wanted.add(MailOn(kind.lower()))
+            case other:
+                raise InvalidJobSpec(
+                    "mail_on",
+                    "The portal sends mail at BEGIN, END, FAIL or ALL, not at %(other)s",
+                    other=other,
+                )
+    return tuple(sorted(wanted))
 
 
 def nice(text: str | None) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, bindparam, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
@@ -23,13 +23,14 @@ from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest
 from hpc_portal.app.jobs.wish import HeldBy
+from hpc_portal.app.notices.tables import JobNotice
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import IdempotencyKey, Job
 from quotas.errors import LimitExceeded
 from quotas.hold import Held, HoldRequest, hold_together
 from quotas.pricing import Estimate, PriceList
 from quotas.subsidies import NO_SUBSIDY, Subsidy
-from schedulers.jobspec import JobSpec
+from schedulers.jobspec import JobSpec, MailOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,20 @@ class Submission:
         facts = {"name": self.prepared.spec.name}
         return Event(self.job_id, self.prepared.project_id, "job.submitted", facts)
 
+    def notice_row(self) -> dict[str, Any] | None:
+        """Of the table of what people want to be told; None: nothing."""
+        mail_on = self.prepared.spec.mail_on
+        return (
+            {
+                "job_id": self.job_id,
+                "at_begin": MailOn.BEGIN in mail_on,
+                "at_end": MailOn.END in mail_on,
+                "at_failure": MailOn.FAIL in mail_on,
+            }
+            if mail_on
+            else None
+        )
+
     def key_row(self, at: datetime) -> dict[str, Any]:
         """Of the table of keys; only for a submission that has one."""
         return {
@@ -198,6 +213,7 @@ def _store_active(
     if held:
         made = connection.execute(_INSERT_JOB[dialect], [one.row(now) for one in held]).rowcount
         if made == len(held):
+            _store_notices(connection, held)
             _store_keys(connection, [one.key_row(now) for one in held if one.key])
             events.record(connection, [one.event() for one in held], at=now)
         elif len(held) > 1:
@@ -206,6 +222,12 @@ def _store_active(
         SubmittedJob(one.job_id, is_new=True) if isinstance(outcome, Held) else outcome
         for one, outcome in zip(submissions, holds, strict=True)
     ]
+
+
+def _store_notices(connection: Connection, submissions: Sequence[Submission]) -> None:
+    rows = [row for one in submissions if (row := one.notice_row())]
+    if rows:
+        connection.execute(insert(JobNotice), rows)
 
 
 def _store_keys(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

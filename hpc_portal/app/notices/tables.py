@@ -45,6 +45,17 @@ class NoticeChoice(SQLModel, table=True):
     mail: bool
 
 
+class JobNotice(SQLModel, table=True):
+    """What a job's owner still wants to be told; the row goes when there is nothing left to tell."""
+
+    __tablename__ = "job_notice"
+
+    job_id: UUID = Field(foreign_key="job.id", primary_key=True)
+    at_begin: bool
+    at_end: bool
+    at_failure: bool
+
+
 class Mail(SQLModel, table=True):
     """A mail to send: written in the transaction of the deed, sent by a controller afterwards."""
 

@@ -153,6 +153,37 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
         ),
         path="/classes/{class_id}",
     ),
+    NoticeKind.JOB_STARTED: NoticeText(
+        vi=Words("Tác vụ %(job)s đã bắt đầu chạy", "Dự án %(project)s, lúc %(started_at)s."),
+        en=Words("Job %(job)s has started", "Project %(project)s, at %(started_at)s."),
+        path=_JOB,
+    ),
+    NoticeKind.JOB_ENDED: NoticeText(
+        vi=Words(
+            "Tác vụ %(job)s đã kết thúc: %(state)s",
+            "Dự án %(project)s. Thời gian chạy %(took)s, %(completed)s/%(tasks)s phần hoàn thành, "
+            "chi phí %(cost_vnd)s.",
+        ),
+        en=Words(
+            "Job %(job)s has ended: %(state)s",
+            "Project %(project)s. It ran for %(took)s, %(completed)s of %(tasks)s tasks completed, "
+            "it cost %(cost_vnd)s.",
+        ),
+        path=_JOB,
+    ),
+    NoticeKind.JOB_FAILED: NoticeText(
+        vi=Words(
+            "Tác vụ %(job)s không thành công: %(state)s",
+            "%(reason)s Dự án %(project)s. Thời gian chạy %(took)s, %(completed)s/%(tasks)s phần hoàn thành, "
+            "chi phí %(cost_vnd)s.",
+        ),
+        en=Words(
+            "Job %(job)s has failed: %(state)s",
+            "%(reason)s Project %(project)s. It ran for %(took)s, %(completed)s of %(tasks)s tasks "
+            "completed, it cost %(cost_vnd)s.",
+        ),
+        path=_JOB,
+    ),
     NoticeKind.PRICES_PUBLISHED: NoticeText(
         vi=Words(
             "Bảng giá số %(version)s đã được công bố",

@@ -7,7 +7,7 @@ from tests.e2e.web.browser import OpenPage
 
 pytestmark = pytest.mark.xdist_group("browser")
 
-SCRIPT = "#!/bin/bash\n#SBATCH --job-name=sim --time=30\n#SBATCH --mail-type=END --mem=2G\n./simv\n"
+SCRIPT = "#!/bin/bash\n#SBATCH --job-name=sim --time=30\n#SBATCH --mail-type=END --mail-user=me@home.vn --mem=2G\n./simv\n"
 
 
 def test_the_header_is_shown_beside_the_price(open_page: OpenPage) -> None:
@@ -17,7 +17,7 @@ def test_the_header_is_shown_beside_the_price(open_page: OpenPage) -> None:
     header = page.locator("#estimate details")
     expect(header).to_contain_text("resources.walltime_seconds = 00:30:00")
     expect(header).to_contain_text("resources.memory_mib_per_node = 2 GiB")
-    expect(header).to_contain_text("sends no mail")
+    expect(header).to_contain_text("address of your account")
 
 
 @pytest.mark.parametrize("javascript", [True, False])

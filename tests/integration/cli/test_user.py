@@ -206,7 +206,7 @@ def test_a_portal_that_does_not_answer_is_told_apart(stranger: Person) -> None:
     assert "127.0.0.1:9" in done.stderr
 
 
-HEADED = "#!/bin/bash\n#SBATCH --job-name=from-sbatch --time=5\n#SBATCH --mem=64M --mail-type=END\ntrue\n"
+HEADED = "#!/bin/bash\n#SBATCH --job-name=from-sbatch --time=5\n#SBATCH --mem=64M --mail-type=END --mail-user=me@home.vn\ntrue\n"
 
 
 def test_a_script_for_sbatch_is_shown_submitted_and_overridden(designer: Person) -> None:
@@ -214,7 +214,7 @@ def test_a_script_for_sbatch_is_shown_submitted_and_overridden(designer: Person)
     path.write_text(HEADED)
     done = designer.hpc("submit", str(path), "--dry-run")
     assert done.code == OK, done.stderr
-    assert "--mail-type=END" in done.stderr
+    assert "--mail-user=me@home.vn" in done.stderr
     submitted_id = designer.hpc("submit", str(path), "--comment=mine", "--hold").stdout.strip()
     job = designer.hpc("show", submitted_id, "--json").json
     assert (job["name"], job["held_by"], job["spec"]["comment"]) == ("from-sbatch", "user", "mine")

@@ -53,6 +53,7 @@ def test_a_regression_as_designers_write_it() -> None:
         "stderr_path": "run/logs/%j.%a.err",
         "working_directory": "run",
         "exclusive": True,
+        "mail_on": ["begin", "end"],
         "launch": "first_node",
     }
 
@@ -74,6 +75,7 @@ def test_a_regression_as_designers_write_it() -> None:
         ("-m eda01", "nodelist", ("eda01",)),
         ("-rn", "requeue.on_node_fail", False),
         ("-H", "hold", True),
+        ("-B -N", "mail_on", ("begin", "end")),
         ("-Jd 'what for'", "comment", "what for"),
         ("-env 'all, A=1'", "environment", {"A": "1"}),
         ("-J '[1-5]'", "name", "job.sh"),

@@ -115,17 +115,22 @@ def test_the_script_itself_is_left_as_it_is() -> None:
 
 
 def test_what_is_shown_is_what_the_job_will_ask_for() -> None:
-    found = translation("-n 4 -c 2 --mem-per-cpu=2G", "--time=5 --mail-type=END", options=("--time=10",))
+    found = translation(
+        "-n 4 -c 2 --mem-per-cpu=2G",
+        "--time=5 --mail-type=END,FAIL --mail-user=a@b.vn",
+        options=("--time=10",),
+    )
     assert [(row.line, row.option, row.field, row.value) for row in found.options] == [
         (2, "-n 4", "resources.ntasks", "4"),
         (2, "-c 2", "resources.cpus_per_task", "2"),
         (2, "--mem-per-cpu=2G", "resources.memory_mib_per_node", "16 GiB"),
         (3, "--time=5", "", ""),
-        (3, "--mail-type=END", "", ""),
+        (3, "--mail-type=END,FAIL", "mail_on", "end,fail"),
+        (3, "--mail-user=a@b.vn", "", ""),
         (0, "--time=10", "resources.walltime_seconds", "00:10:00"),
     ]
     assert "another option" in found.options[3].note
-    assert "no mail" in found.options[4].note
+    assert "your account" in found.options[5].note
 
 
 def test_a_line_behind_the_first_command_is_shown_as_overlooked() -> None:
