@@ -6,7 +6,18 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Table, extract, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    extract,
+    func,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from quotas.tables import table_of
 from quotas.usage_tables import Grain, UsageDay, UsageSum
@@ -87,24 +98,30 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
     until: date,
     where: Mapping[Dimension, object] | None = None,
     basis: Basis = Basis.POSTED,
+    most: int | None = None,
 ) -> list[UsageTotal]:
     """Sums of the local days from `since` up to, not including, `until`, ordered by the values of `by`.
 
     `where` narrows it: a value, or a list, tuple or set of which one must match (none of an empty one does).
     It is read from the smallest roll-up that tells apart what is asked: whole months are the cheapest.
     Combinations in which nothing was used are left out.
+
+    With `most`, only so many combinations of all respects but days and months are told, those that were
+    charged the most, then those that used the most GPUs and CPUs: each on all of its days or months.
     """
     narrowed = dict(where or {})
     source = _source_of({*by, *narrowed}, since, until, basis)
     respects = [source.columns[dimension] for dimension in by]
-    sums = [func.sum(source.table.c[name]) for name in _MEASURES]
+    conditions = [
+        *source.period(since, until),
+        *(source.matches(dimension, value) for dimension, value in narrowed.items()),
+    ]
+    told_apart = [source.table.c[_NAMES[dimension]] for dimension in by if dimension in _NAMES]
+    if most is not None and told_apart:
+        conditions.append(tuple_(*told_apart).in_(_dearest(source.table, told_apart, conditions, most)))
     statement = (
-        select(*respects, *sums)
-        .select_from(source.table)
-        .where(
-            *source.period(since, until),
-            *(source.matches(dimension, value) for dimension, value in narrowed.items()),
-        )
+        select(*respects, *(func.sum(source.table.c[name]) for name in _MEASURES))
+        .where(*conditions)
         .group_by(*respects)
         .order_by(*respects)
     )
@@ -147,6 +164,26 @@ _BY_MONTH: Mapping[Grain, Collection[Dimension]] = {
 """What each monthly grain can answer; where several can, the first is the smallest."""
 _BY_DAY = {*_CITY, Dimension.DAY}
 """What the daily sums of `usage_sum` can answer."""
+
+
+_RANKED_BY = ("vnd", "gpu_seconds", "cpu_seconds")
+
+
+def _dearest(
+    table: Table,
+    told_apart: Sequence[ColumnElement[Any]],
+    conditions: Sequence[ColumnElement[bool]],
+    most: int,
+) -> Select[*tuple[Any, ...]]:
+    """The combinations of which most was used: a third of the work of adding up all measures of all."""
+    dearest = [func.sum(table.c[name]).desc() for name in _RANKED_BY]
+    return (
+        select(*told_apart)
+        .where(*conditions)
+        .group_by(*told_apart)
+        .order_by(*dearest, *told_apart)
+        .limit(most)
+    )
 
 
 @dataclass(frozen=True, slots=True)

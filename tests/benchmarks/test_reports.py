@@ -21,10 +21,13 @@ from sqlmodel import Session, col
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.db import writing
 from hpc_portal.app.jobs.queries import JobFilter, list_jobs
+from hpc_portal.app.reports.period import Period
+from hpc_portal.app.reports.usage import UsageQuery, report_usage
 from hpc_portal.app.schema import upgrade
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.tables import GlobalRole, User
 from hpc_portal.app.wiring import build_engine
+from hpc_portal.web.reports import LINES_OF_A_PAGE
 from quotas.fold_usage import UsageBatch
 from quotas.rebuild_usage import rebuild_day
 from quotas.slice_run import RecordedRun
@@ -88,6 +91,7 @@ def questions(connection: Connection) -> list[Question]:
 
     year = {"since": FIRST_DAY, "until": YEAR_ENDS}
     month = {"since": MONTH, "until": MONTH_ENDS}
+    by_user = UsageQuery((Dimension.USER,), Period(FIRST_DAY, YEAR_ENDS - timedelta(days=1)), {})
     of_project = {Dimension.PROJECT: project}
     of_month = f"{_LOCAL_MONTH} = '2026-05'"
     joined = "FROM accounting_record r JOIN project p ON p.id = r.project_id"
@@ -108,8 +112,13 @@ def questions(connection: Connection) -> list[Question]:
             f"SELECT r.state, {_SUMS} {joined} WHERE p.organisation_id = '{organisation.hex}' GROUP BY 1",
         ),
         Question(
-            "12 months by user",
-            totals(Dimension.USER, **year),
+            "12 months by user, the page",
+            lambda conn: report_usage(conn, actor, by_user, most=LINES_OF_A_PAGE),
+            f"SELECT r.user_id, {_SUMS} {joined} GROUP BY 1",
+        ),
+        Question(
+            "12 months by user, all of them",
+            lambda conn: report_usage(conn, actor, by_user),
             f"SELECT r.user_id, {_SUMS} {joined} GROUP BY 1",
         ),
         Question(

@@ -1,8 +1,10 @@
 """Who used what: by any of the respects that roll-ups tell apart, of what the asking person may see."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import partial
+from operator import attrgetter, sub
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -27,6 +29,8 @@ MOST_ROWS = 20_000
 
 GROUPS = tuple(one for one in Dimension if one is not Dimension.ALLOCATION)
 """What a report may be cut by; allocations have no name that people know."""
+_AMOUNTS = attrgetter(*(item.name for item in fields(Usage)))
+_TIMES = {Dimension.DAY, Dimension.MONTH}
 _FILTERS = (
     *(Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER, Dimension.CLUSTER),
     *(Dimension.PARTITION, Dimension.WORKLOAD, Dimension.STATE, Dimension.GPU_TYPE),
@@ -60,10 +64,17 @@ class UsageReport:
     total: Usage
     covers_all: bool
     """Whether the asking person sees the whole city."""
+    rest: Usage | None = None
+    """What lines that are not told used, where only the dearest were asked for and there are others."""
 
 
-def report_usage(connection: Connection, actor: Actor, query: UsageQuery) -> UsageReport:
+def report_usage(
+    connection: Connection, actor: Actor, query: UsageQuery, *, most: int | None = None
+) -> UsageReport:
     """Sums from the roll-ups; days and months in their order, everything else by its cost.
+
+    With `most`, only so many lines are told, and the others in one sum: what a page shows, and far less work
+    than all of them. Days and months are told one by one all the same.
 
     Raises:
         InvalidEntry: too many respects, too many days one by one, or more lines than anybody reads.
@@ -71,13 +82,15 @@ def report_usage(connection: Connection, actor: Actor, query: UsageQuery) -> Usa
     """
     _require_answerable(query)
     tenants = visible_tenants(connection, actor)
-    found = usage_totals(
+    ask = partial(
+        usage_totals,
         connection,
-        by=query.by,
         since=query.period.since,
         until=query.period.until,
         where=_where(connection, tenants, query.where),
     )
+    is_cut = most is not None and not _TIMES.intersection(query.by)
+    found = ask(by=query.by, most=most if is_cut else None)
     if len(found) > MOST_ROWS:
         text = N_("gives %(rows)s lines; at most %(most)s are shown. Ask for fewer days or fewer respects")
         raise InvalidEntry([Problem("by", text, {"rows": len(found), "most": MOST_ROWS})])
@@ -88,12 +101,20 @@ def report_usage(connection: Connection, actor: Actor, query: UsageQuery) -> Usa
         UsageRow({key: _name(key, value, tenants, people) for key, value in one.of.items()}, one.usage)
         for one in found
     ]
-    return UsageReport(query, _in_order(rows, query.by), add_up(rows), tenants.sees_all)
+    told = add_up(row.usage for row in rows)
+    total = add_up(one.usage for one in ask(by=())) if is_cut else told
+    rest = None if told == total else subtract(total, told)
+    return UsageReport(query, _in_order(rows, query.by), total, tenants.sees_all, rest)
 
 
-def add_up(rows: Sequence[UsageRow]) -> Usage:
-    """The sum of all lines."""
-    return Usage(**{item.name: sum(getattr(row.usage, item.name) for row in rows) for item in fields(Usage)})
+def add_up(several: Iterable[Usage]) -> Usage:
+    """Their sum."""
+    return Usage(*(sum(amounts) for amounts in zip(*map(_AMOUNTS, several), strict=True)))
+
+
+def subtract(whole: Usage, part: Usage) -> Usage:
+    """What is left of it."""
+    return Usage(*map(sub, _AMOUNTS(whole), _AMOUNTS(part)))
 
 
 def _require_answerable(query: UsageQuery) -> None:
@@ -136,7 +157,7 @@ def _name(
 
 
 def _in_order(rows: list[UsageRow], by: Sequence[Dimension]) -> list[UsageRow]:
-    times = [key for key in by if key in {Dimension.DAY, Dimension.MONTH}]
+    times = [key for key in by if key in _TIMES]
     rows.sort(key=lambda row: [str(row.of[key]) for key in by])
     rows.sort(key=lambda row: (row.usage.vnd, row.usage.gpu_seconds, row.usage.cpu_seconds), reverse=True)
     rows.sort(key=lambda row: [str(row.of[key]) for key in times])

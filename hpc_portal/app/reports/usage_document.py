@@ -27,13 +27,15 @@ def usage_document(report: UsageReport, edition: Edition) -> Document:
     ]
     blank: list[Cell] = [None] * max(len(query.by) - 1, 0)
     heads: list[Cell] = [say("total", language), *blank] if query.by else []
+    if report.rest is not None:
+        rows.append([say("others", language), *blank, *_measures(report.rest)])
     table = Table(
         key="usage",
         title=say("usage", language),
         columns=[*(dimension_column(key, language) for key in query.by), *_columns(report.total, language)],
         rows=rows,
         total=[*heads, *_measures(report.total)],
-        note=say("usage_note", language),
+        note=say("usage_note", language) + (f" {say('others_note', language)}" if report.rest else ""),
     )
     facts = [(say("scope", language), say("scope_all" if report.covers_all else "scope_own", language))]
     facts += [

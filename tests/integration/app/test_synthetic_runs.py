@@ -47,6 +47,13 @@ def test_synthetic_books_add_up(city: Engine) -> None:
             assert (sum(one.usage.runs for one in whole), sum(one.usage.vnd for one in whole)) == (RUNS, vnd)
         by_user = usage_totals(connection, by=(Dimension.USER,), since=FIRST_DAY, until=AFTER)
         assert {one.of[Dimension.USER]: one.usage.elapsed_seconds for one in by_user} == dict(raw)
+        dearest = sorted(by_user, key=lambda one: one.usage.vnd, reverse=True)[:7]
+        assert {one.of[Dimension.USER] for one in dearest} == {
+            one.of[Dimension.USER]
+            for one in usage_totals(
+                connection, by=(Dimension.USER,), since=FIRST_DAY, until=AFTER, most=len(dearest)
+            )
+        }
     city.dispose()
 
 

@@ -6,10 +6,12 @@ import pytest
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, NotFound, ProjectNotFound
+from hpc_portal.app.reports.document import Edition
 from hpc_portal.app.reports.period import Period
 from hpc_portal.app.reports.usage import UsageQuery, UsageReport, report_usage
+from hpc_portal.app.reports.usage_document import usage_document
 from quotas.usage_report import Dimension, Usage
-from tests.integration.reports.conftest import Books
+from tests.integration.reports.conftest import NOW, Books
 
 AUTUMN = Period(date(2026, 10, 1), date(2026, 11, 30))
 NOVEMBER = Period(date(2026, 11, 1), date(2026, 11, 30))
@@ -94,6 +96,27 @@ def test_the_dearest_line_comes_first_and_days_in_their_order(november: Books) -
     assert [row.of[Dimension.USER] for row in by_user.rows] == ["chips-member", "rivals-member", "chips-lead"]
     days = [row.of[Dimension.DAY] for row in ask(november, november.auditor, Dimension.DAY).rows]
     assert days == sorted(days, key=str)
+
+
+def test_a_page_tells_the_dearest_lines_and_the_others_in_one_sum(november: Books) -> None:
+    with november.city.services.reading() as session:
+        connection = session.connection()
+        query = UsageQuery((Dimension.USER, Dimension.STATE), NOVEMBER, {})
+        whole = report_usage(connection, november.auditor, query)
+        page = report_usage(connection, november.auditor, query, most=1)
+        same = report_usage(connection, november.auditor, query, most=3)
+    assert page.rows == whole.rows[:1]
+    assert (page.total, page.rest and page.rest.vnd) == (whole.total, 1_180)
+    assert (same.rows, same.rest) == (whole.rows, None)
+    document = usage_document(page, Edition("en", NOW))
+    assert [row[0] for row in document.tables[0].rows] == ["chips-member", "All others"]
+
+
+def test_days_and_months_are_told_one_by_one(november: Books) -> None:
+    query = UsageQuery((Dimension.DAY,), NOVEMBER, {})
+    with november.city.services.reading() as session:
+        page = report_usage(session.connection(), november.auditor, query, most=1)
+    assert (len(page.rows), page.rest) == (3, None)
 
 
 def test_an_empty_city_uses_nothing(books: Books) -> None:
