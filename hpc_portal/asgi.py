@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hpc_portal.api import routes as api
-from hpc_portal.api.problems import problem_reply
+from hpc_portal.api.problems import kind_of, problem_reply
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.event_hub import EventHub
 from hpc_portal.app.services import Services
@@ -24,6 +24,7 @@ from hpc_portal.auth.sessions import is_secure
 from hpc_portal.auth.throttle import SignInThrottle
 from hpc_portal.middleware import MAX_BODY_BYTES, SecurityHeaders
 from hpc_portal.web import pages
+from hpc_portal.web.say_refusal import say_refusal
 from quotas.errors import QuotaError
 from schedulers.errors import SchedulerError
 from workloads.errors import WorkloadError
@@ -93,5 +94,5 @@ async def refuse_nul(request: Request) -> None:
 
 
 async def _reply_to(request: Request, error: Exception) -> Response:
-    """Problem JSON; the pages put their own handlers in front of this one."""
-    return problem_reply(request, error)
+    """Problem JSON in the reader's language; the pages put their own handlers in front of this one."""
+    return problem_reply(request, error, say_refusal(request, error, kind_of(error).title))

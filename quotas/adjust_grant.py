@@ -111,7 +111,9 @@ def extend(  # noqa: PLR0913 - the facts of a deed, all by keyword
         return False
     require_not_ended(allocation)
     if valid_to < allocation.valid_to:
-        raise InvalidAmount("valid_to", f"must be after {allocation.valid_to.isoformat()}, when it ends now")
+        raise InvalidAmount(
+            "valid_to", "must be after %(day)s, when it ends now", day=allocation.valid_to.isoformat()
+        )
     conn.execute(update(_ALLOCATIONS).where(_ALLOCATIONS.c.id == allocation_id).values(valid_to=valid_to))
     record_event(
         conn,

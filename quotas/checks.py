@@ -47,9 +47,15 @@ def require_whole(field: str, amount: int, *, least: int = 0, most: int = LARGES
         InvalidAmount: it is.
     """
     if type(amount) is not int:
-        raise InvalidAmount(field, f"{amount!r} is not a whole number")
+        raise InvalidAmount(field, "%(value)s is not a whole number", value=repr(amount))
     if not least <= amount <= most:
-        raise InvalidAmount(field, f"must be between {least} and {most}, not {amount}")
+        raise InvalidAmount(
+            field,
+            "must be between %(least)s and %(most)s, not %(value)s",
+            least=least,
+            most=most,
+            value=amount,
+        )
 
 
 def _is_tres(name: str) -> bool:

@@ -71,11 +71,13 @@ class AllocationNotFound(QuotaError):
 class AllocationStateRefused(QuotaError):
     """An allocation is not in a state, or not in its period, in which that can be done."""
 
-    def __init__(self, allocation_id: UUID, state: str, advice: str) -> None:
-        super().__init__(f"Allocation {allocation_id} is {state}. {advice}")
+    def __init__(self, allocation_id: UUID, state: str, advice: str, /, **facts: str) -> None:
+        super().__init__(f"Allocation {allocation_id} is {state}. {advice % facts if facts else advice}")
         self.allocation_id = allocation_id
         self.state = state
         self.advice = advice
+        """With %(name)s where one of the facts goes, so that whoever shows it can translate it."""
+        self.facts = facts
 
 
 class RefundRefused(QuotaError):
@@ -233,9 +235,15 @@ class KeyReused(QuotaError):
 
 
 class InvalidAmount(QuotaError, ValueError):
-    """A number or a name that makes no sense; `field` says which."""
+    """A number or a name that makes no sense; `field` says which.
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
+    `text` says why, with %(name)s where one of the `facts` goes, so that whoever shows it can translate it;
+    `problem` is the whole sentence in English.
+    """
+
+    def __init__(self, field: str, text: str, /, **facts: str | int) -> None:
         self.field = field
-        self.problem = problem
+        self.text = text
+        self.facts = facts
+        self.problem = text % facts if facts else text
+        super().__init__(f"{field}: {self.problem}")

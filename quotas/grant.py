@@ -89,7 +89,7 @@ def _require_sensible(
     if not lines:
         raise InvalidAmount("lines", "a grant needs at least one line")
     if extra := overdraft.keys() - lines.keys():
-        raise InvalidAmount("overdraft", f"{', '.join(sorted(extra))} has no line")
+        raise InvalidAmount("overdraft", "%(assets)s has no line", assets=", ".join(sorted(extra)))
     if valid_from >= valid_to:
         raise InvalidAmount("valid_to", "must be after valid_from")
 

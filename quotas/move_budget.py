@@ -62,7 +62,9 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
     _require_same_organisation(conn, parent.project_id, target_project)
     ends_at = parent.valid_to if valid_to is None else valid_to
     if not at < ends_at <= parent.valid_to:
-        raise InvalidAmount("valid_to", f"must be after now, and not after {parent.valid_to.isoformat()}")
+        raise InvalidAmount(
+            "valid_to", "must be after now, and not after %(day)s", day=parent.valid_to.isoformat()
+        )
     require_free(parent, lines)
     child_id = uuid4()
     conn.execute(
@@ -177,8 +179,9 @@ def require_usable(parent: LockedAllocation, at: datetime) -> None:
         raise AllocationStateRefused(
             parent.id,
             parent.state,
-            f"Budget is split off while it is active, from {parent.valid_from.isoformat()} "
-            f"to {parent.valid_to.isoformat()}.",
+            "Budget is split off while it is active, from %(begin)s to %(end)s.",
+            begin=parent.valid_from.isoformat(),
+            end=parent.valid_to.isoformat(),
         )
 
 

@@ -30,7 +30,9 @@ class PriceItem:
         if self.tres in _UNPRICED:
             raise InvalidAmount(self.tres, "is not priced: its CPUs, memory, GPUs and licences are")
         if self.rate_vnd_per_hour < 0:
-            raise InvalidAmount(self.tres, f"a price must not be negative: {self.rate_vnd_per_hour}")
+            raise InvalidAmount(
+                self.tres, "a price must not be negative: %(price)s", price=self.rate_vnd_per_hour
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +176,7 @@ def estimate(  # noqa: PLR0913 - the facts of an estimate, by keyword
     """
     for name, value in (("walltime_seconds", walltime_seconds), ("tasks", tasks)):
         if value < 1:
-            raise InvalidAmount(name, f"must be at least 1, not {value}")
+            raise InvalidAmount(name, "must be at least 1, not %(value)s", value=value)
     unit = times(request, walltime_seconds)
     return Estimate(unit=unit, units=tasks, unit_price=price(unit, partition, price_list, subsidy))
 
@@ -184,7 +186,7 @@ def _billable(amounts: TresAmounts) -> Iterator[tuple[Tres, int]]:
     for name in sorted(amounts):
         amount = amounts[name]
         if amount < 0:
-            raise InvalidAmount(name, f"must not be negative: {amount}")
+            raise InvalidAmount(name, "must not be negative: %(value)s", value=amount)
         if name == tres.GPU:
             amount -= typed_gpus
         if amount > 0 and name not in _UNPRICED:

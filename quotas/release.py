@@ -29,7 +29,9 @@ def release_units(conn: Connection, *, job_id: UUID, units: int, at: datetime, r
     require_whole("units", units, least=1)
     lines = lock_hold(conn, job_id)
     if units > lines[0].units_open:
-        raise InvalidAmount("units", f"{units} cannot be released: {lines[0].units_open} are open")
+        raise InvalidAmount(
+            "units", "%(units)s cannot be released: %(open)s are open", units=units, open=lines[0].units_open
+        )
     _release(conn, lines, units, at=at, reason=reason)
 
 

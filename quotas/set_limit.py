@@ -104,10 +104,10 @@ def _require_gpu_type(kind: LimitKind, gpu_type: str) -> None:
     if not gpu_type:
         return
     if kind not in GPU_KINDS:
-        raise InvalidAmount("gpu_type", f"makes no sense with a limit of {kind}")
+        raise InvalidAmount("gpu_type", "makes no sense with a limit of %(kind)s", kind=str(kind))
     try:
         tres.require_tres(tres.gpu_tres(gpu_type))
     except InvalidJobSpec:
-        raise InvalidAmount("gpu_type", f"{gpu_type!r} is no type of GPU") from None
+        raise InvalidAmount("gpu_type", "%(gpu_type)s is no type of GPU", gpu_type=gpu_type) from None
     if len(gpu_type) > _LONGEST_GPU_TYPE:
-        raise InvalidAmount("gpu_type", f"has at most {_LONGEST_GPU_TYPE} characters")
+        raise InvalidAmount("gpu_type", "has at most %(most)s characters", most=_LONGEST_GPU_TYPE)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -24,6 +24,27 @@ class ProblemKind:
     status: int
     name: str
     title: str
+    """In English; readers of other languages get it translated."""
+
+
+class Said(Protocol):
+    """The words of a refusal in the reader's language; everything else of it is the same in all languages."""
+
+    @property
+    def language(self) -> str:
+        """Its code, as in Content-Language."""
+
+    @property
+    def title(self) -> str:
+        """The kind's title."""
+
+    @property
+    def detail(self) -> str:
+        """What went wrong and what to do."""
+
+    @property
+    def messages(self) -> Sequence[str]:
+        """One for each field that is wrong, in the order in which the refusal names them."""
 
 
 PROBLEMS: Mapping[type[Exception], ProblemKind] = {
@@ -86,41 +107,54 @@ _RETRY_SECONDS = 5
 
 def kind_of(error: Exception) -> ProblemKind:
     """The row of an error's most specific class; an internal error when it is not one of ours."""
+    if isinstance(error, HTTPException):
+        return ProblemKind(error.status_code, f"http-{error.status_code}", str(error.detail))
     for known in type(error).__mro__:
         if known in PROBLEMS:
             return PROBLEMS[known]
     return _INTERNAL
 
 
-def problem_reply(request: Request, error: Exception) -> JSONResponse:
-    """The reply to a request that ended in this error; an unknown one tells nothing but its request id."""
-    if isinstance(error, HTTPException):
-        kind = ProblemKind(error.status_code, f"http-{error.status_code}", str(error.detail))
-        detail = kind.title
-    else:
-        kind = kind_of(error)
-        detail = _detail(error, kind)
+def problem_reply(request: Request, error: Exception, said: Said | None = None) -> JSONResponse:
+    """The reply to a request that ended in this error; an unknown one tells nothing but its request id.
+
+    Args:
+        request: what was asked.
+        error: what it ended in.
+        said: the words in the reader's language; None for English.
+    """
+    kind = kind_of(error)
     content: dict[str, Any] = {
         "type": f"/problems/{kind.name}",
-        "title": kind.title,
+        "title": said.title if said else kind.title,
         "status": kind.status,
-        "detail": detail,
+        "detail": said.detail if said else _detail(error, kind),
         "instance": request.url.path,
         "request_id": getattr(request.state, "request_id", ""),
     }
     if problems := _field_problems(error):
-        content["problems"] = problems
+        messages = said.messages if said else [problem["message"] for problem in problems]
+        content["problems"] = [
+            {"field": problem["field"], "message": message}
+            for problem, message in zip(problems, messages, strict=True)
+        ]
     if type(error) is quotas.BudgetExceeded:
         content["change_request"] = _change_request(error)
     return JSONResponse(
         content,
         status_code=kind.status,
-        headers=_headers(error, kind),
+        headers={
+            **_headers(error, kind),
+            "content-language": said.language if said else "en",
+            "vary": "Accept-Language",
+        },
         media_type="application/problem+json",
     )
 
 
 def _detail(error: Exception, kind: ProblemKind) -> str:
+    if isinstance(error, HTTPException):
+        return kind.title
     if isinstance(error, RequestValidationError):
         return "; ".join(f"{item['field']}: {item['message']}" for item in _field_problems(error))
     if kind is _INTERNAL:

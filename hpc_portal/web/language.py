@@ -152,11 +152,25 @@ def choose(
     languages: dict[str, Language], *, cookie: str | None, saved: str | None, accepted: str, default: str
 ) -> Language:
     """The language for one reader: what this browser chose, else their profile, else what it accepts."""
-    wishes = [part.partition(";")[0].strip().split("-")[0].lower() for part in accepted.split(",")]
-    for code in (cookie, saved, *wishes):
+    for code in (cookie, saved, *accepted_languages(accepted)):
         if code in languages:
             return languages[code]
     return languages[default]
+
+
+def accepted_languages(header: str) -> list[str]:
+    """The languages that an Accept-Language header asks for, most wanted first: `vi-VN;q=0.9` is `vi`."""
+    wishes: list[tuple[float, str]] = []
+    for part in header.split(","):
+        tag, _, parameter = part.partition(";")
+        name, _, weight = parameter.strip().partition("=")
+        try:
+            quality = float(weight) if name.strip().lower() == "q" else 1.0
+        except ValueError:
+            quality = 0.0
+        if quality > 0:
+            wishes.append((-quality, tag.strip().split("-")[0].lower()))
+    return [code for _, code in sorted(wishes, key=lambda wish: wish[0])]
 
 
 def _catalogue(code: str) -> gettext.NullTranslations:

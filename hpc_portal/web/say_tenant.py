@@ -2,9 +2,7 @@
 
 from hpc_portal.app import errors as app
 from hpc_portal.web.language import Language
-from hpc_portal.web.show_quota import show_asset
 from hpc_portal.web.tenant_words import ROLES
-from quotas import errors as quotas
 from workloads.template import N_
 
 _PER = {
@@ -38,15 +36,6 @@ def say_tenant(error: Exception, language: Language) -> str:  # noqa: PLR0911 - 
             )
         case app.ClassEnded():
             return say(N_("The class %(name)s is over. Make a new one for the next term."), name=error.name)
-        case quotas.NotEnoughFree():
-            return say(
-                N_(
-                    "Only %(free)s is free; %(asked)s shall be moved. What jobs hold or used stays where it "
-                    "is."
-                ),
-                free=show_asset(error.asset, error.available, language),
-                asked=show_asset(error.asset, error.needed, language),
-            )
         case app.NameTaken():
             return say(N_("%(name)s is taken. Choose another name."), name=error.name)
         case app.TenantNotActive() if error.reason:

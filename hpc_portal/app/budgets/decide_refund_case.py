@@ -52,7 +52,7 @@ def decide_refund_case(
             now_is = find_case(connection, case_id)
             if (now_is.state, now_is.granted_percent) == (state, percent):
                 return Refunded({}, is_new=False)
-            raise RefundCaseRefused(case.job_id, f"The case is {now_is.state.replace('_', ' ')} already.")
+            raise RefundCaseRefused(case.job_id, "The case was decided already.")
         given = Refunded({}, is_new=True)
         if percent:
             given = refund(

@@ -65,6 +65,13 @@ def test_messages_follow_the_wish_for_vietnamese(stranger: Person) -> None:
     assert "Bạn chưa đăng nhập" in stranger.hpc("--lang", "vi", "jobs").stderr
 
 
+def test_the_portal_refuses_in_the_language_of_the_terminal(designer: Person) -> None:
+    refused = designer.hpc("template", "show", "none", LC_ALL="vi_VN.UTF-8")
+    assert refused.code == NOT_FOUND
+    assert "Không có gì ở đây" in refused.stderr
+    assert "There is no template" in designer.hpc("template", "show", "none").stderr
+
+
 def test_a_wrong_command_line_is_told_apart(designer: Person) -> None:
     assert designer.hpc("jobs", "--no-such-option").code == USAGE
     assert designer.hpc("submit").code == USAGE
