@@ -17,6 +17,7 @@ slurm_packages=(
     debootstrap=/usr/sbin/debootstrap # the cluster is built from a newer Debian
 )
 test_packages=(
+    verilator=verilator
     "postgresql=/usr/lib/postgresql/*/bin/initdb"
     chromium=chromium
     openssl=openssl

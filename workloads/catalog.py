@@ -3,13 +3,14 @@
 from typing import Any
 
 from workloads.ai.training import Training
+from workloads.eda.lint import Lint
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.errors import TemplateNotFound
 from workloads.script import Script
 from workloads.template import Template
 
 CATALOG: dict[str, Template[Any]] = {
-    template.name: template for template in (RtlRegression(), Training(), Script())
+    template.name: template for template in (RtlRegression(), Lint(), Training(), Script())
 }
 """In the order in which people see them."""
 

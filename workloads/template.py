@@ -4,7 +4,7 @@ Templates know no scheduler, no price and no database. `render` is pure; `parse`
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -93,6 +93,8 @@ class TaskResult:
     metrics: tuple[Metric, ...] = ()
     failure: Failure | None = None
     artefacts: tuple[Artefact, ...] = ()
+    build: str = ""
+    """What else the result depends on, tool and sources as one hash: equal builds must give equal results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,27 @@ class Marker:
 
 
 @dataclass(frozen=True, slots=True)
+class Column:
+    """What the cells of one column mean. `title` is untranslated."""
+
+    title: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows worth reading one by one: warnings, timing paths, measures by corner."""
+
+    title: str
+    """Untranslated."""
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[str | float | None, ...], ...]
+    """A cell a column; None where there is no valid value."""
+    is_cut: bool = False
+    """There are more rows than these."""
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """What a job achieved, as far as its workspace tells now; a running job has partial results."""
 
@@ -121,6 +144,7 @@ class Results:
     metrics: tuple[Metric, ...] = ()
     series: tuple[Series, ...] = ()
     markers: tuple[Marker, ...] = ()
+    tables: tuple[Table, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +154,16 @@ class CampaignCell:
     task_index: int
     row: str
     column: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    """When a campaign starts no further task; None: never for that reason."""
+
+    failures: int | None = None
+    """So many tasks did not pass."""
+    cost_vnd: int | None = None
+    """It was charged so much, reruns included."""
 
 
 P = TypeVar("P", bound=Parameters)
@@ -162,6 +196,30 @@ class Template(ABC, Generic[P]):
         """The matrix of an array job, one cell a task; [] when the job is no campaign."""
         del params
         return ()
+
+    def stop_rule(self, params: P) -> StopRule | None:
+        """When its campaign ends early; None when the job is no campaign with pages of its own."""
+        del params
+        return None
+
+    def parse_tasks(self, workspace: Path, params: P, indices: Collection[int]) -> Sequence[TaskResult]:
+        """Results of only these tasks, as far as they are known; see `parse`."""
+        wanted = frozenset(indices)
+        return [task for task in self.parse(workspace, params).tasks if task.task_index in wanted]
+
+    def rerun(self, params: P, indices: Sequence[int], *, new_seeds: int, waves: bool) -> P:
+        """The parameters of a job that runs these tasks again.
+
+        Args:
+            params: of the job that they ran in.
+            indices: of the tasks.
+            new_seeds: 0 for the same seeds; n for the n-th other ones, which no n before had.
+            waves: record what is needed to look into a failure.
+
+        Raises:
+            NotImplementedError: the template has no campaigns, see `stop_rule`.
+        """
+        raise NotImplementedError
 
     def validate(self, raw: Mapping[str, Any]) -> P:
         """Typed parameters from untrusted input.

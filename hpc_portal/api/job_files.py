@@ -17,6 +17,7 @@ from hpc_portal.api.job_result_schemas import (
     MetricReply,
     ResultsReply,
     SeriesReply,
+    TableReply,
     TaskResultReply,
 )
 from hpc_portal.api.schemas import PageReply
@@ -84,6 +85,7 @@ def results(services: PortalServices, actor: CurrentActor, job_id: UUID) -> Resu
         metrics=[MetricReply.model_validate(item) for item in found.results.metrics],
         series=[SeriesReply.model_validate(item) for item in found.results.series],
         markers=[MarkerReply.model_validate(item) for item in found.results.markers],
+        tables=[TableReply.model_validate(item) for item in found.results.tables],
         campaign=[CampaignCellReply.model_validate(item) for item in found.campaign],
     )
 

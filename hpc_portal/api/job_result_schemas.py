@@ -82,6 +82,24 @@ class MarkerReply(Reply):
     x: Number
 
 
+class ColumnReply(Reply):
+    """What the cells of one column of a table mean."""
+
+    title: str
+    unit: str
+
+
+class TableReply(Reply):
+    """Rows worth reading one by one."""
+
+    title: str
+    columns: list[ColumnReply]
+    rows: list[list[str | Number]]
+    """A cell a column; null where there is no valid value."""
+    is_cut: bool
+    """There are more rows than these."""
+
+
 class CampaignCellReply(Reply):
     """Where a task stands in its campaign's matrix."""
 
@@ -97,4 +115,5 @@ class ResultsReply(Reply):
     metrics: list[MetricReply]
     series: list[SeriesReply]
     markers: list[MarkerReply]
+    tables: list[TableReply]
     campaign: list[CampaignCellReply]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.markup import escape
 from rich.text import Text
 
 from hpc_portal.cli import render
@@ -31,11 +32,29 @@ def results(job_id: JobId, *, as_json: Json = False) -> None:
     if metrics := [*found["metrics"], *(series_end(item) for item in found["series"] if item["points"])]:
         rows = [(item["name"], f"{item['value']:g}", item["unit"]) for item in metrics]
         out.print(render.table((_("Metric"), _("Value"), _("Unit")), rows, right=(1,)))
+    for table in found["tables"]:
+        out.print(f"\n[bold]{escape(table['title'])}[/bold]")
+        out.print(_table(table))
 
 
 def series_end(series: Mapping[str, Any]) -> dict[str, Any]:
     """The last point of a curve, as a metric."""
     return {"name": series["name"], "value": series["points"][-1][1], "unit": series["unit"]}
+
+
+def _table(table: Mapping[str, Any]) -> Any:  # noqa: ANN401 - something that rich prints
+    titles = [f"{one['title']} ({one['unit']})" if one["unit"] else one["title"] for one in table["columns"]]
+    numbers = [
+        place for place in range(len(titles)) if not any(isinstance(row[place], str) for row in table["rows"])
+    ]
+    return render.table(titles, [list(map(_cell, row)) for row in table["rows"]], right=numbers)
+
+
+def _cell(value: object) -> str:
+    """A text as it is, a number with six digits, `-` where there is no valid value."""
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _summary(tasks: Sequence[Mapping[str, Any]]) -> str:

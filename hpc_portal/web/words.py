@@ -122,6 +122,9 @@ METRICS = {
     "preemptions": N_("Times stopped"),
     "resumes": N_("Times resumed"),
     "wall_seconds": N_("Wall time"),
+    "design__lint_error__count": N_("Lint errors"),
+    "design__lint_warning__count": N_("Lint warnings"),
+    "design__inferred_latch__count": N_("Inferred latches"),
 }
 """What our templates' numbers are called; others are shown under their own names."""
 

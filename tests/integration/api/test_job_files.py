@@ -7,6 +7,7 @@ import httpx
 from tests.integration.api.conftest import Portal
 from tests.integration.api.test_jobs import submit
 from tests.integration.api.test_streams import end_job, log_file
+from workloads.catalog import CATALOG
 
 
 def test_a_log_is_read_by_line_and_downloaded_as_a_whole(portal: Portal) -> None:
@@ -62,7 +63,7 @@ def test_files_are_listed_and_sent_and_nothing_else_is(portal: Portal, tmp_path:
 def test_results_grow_with_the_workspace(portal: Portal) -> None:
     with portal.client(portal.city.chips.member) as client:
         names = [item["name"] for item in client.get("/api/v1/templates").json()["items"]]
-        assert names == ["rtl-regression", "pytorch-training", "script"]
+        assert names == list(CATALOG)
         job_id = template_job(client).json()["id"]
         url = f"/api/v1/jobs/{job_id}/results"
         first = client.get(url).json()
@@ -74,8 +75,24 @@ def test_results_grow_with_the_workspace(portal: Portal) -> None:
     assert last.status_code == 200
 
 
-def template_job(client: httpx.Client) -> httpx.Response:
-    body = {"project": "chips", "template": "pytorch-training", "parameters": {}}
+def test_tables_of_a_result_keep_their_numbers_and_texts(portal: Portal) -> None:
+    with portal.client(portal.city.chips.member) as client:
+        job_id = template_job(client, "lint").json()["id"]
+        for name, text in (
+            ("results/0", "exit_code=1\ntool_exit_code=0\n"),
+            ("logs/lint.log", "%Warning-WIDTH: design/fifo.sv:60:44: nan\n"),
+        ):
+            file = log_file(portal, job_id).parent / name
+            file.parent.mkdir()
+            file.write_text(text)
+        end_job(portal, job_id)
+        [table] = client.get(f"/api/v1/jobs/{job_id}/results").json()["tables"]
+    assert [column["title"] for column in table["columns"]] == ["Code", "File", "Line", "Message"]
+    assert (table["rows"], table["is_cut"]) == ([["WIDTH", "fifo.sv", 60, "nan"]], False)
+
+
+def template_job(client: httpx.Client, template: str = "pytorch-training") -> httpx.Response:
+    body = {"project": "chips", "template": template, "parameters": {}}
     return client.post("/api/v1/jobs", json=body)
 
 

@@ -12,13 +12,14 @@ from workloads.errors import InvalidParameters, TemplateNotFound
 
 
 def test_the_catalogue_is_keyed_by_each_template_s_own_name() -> None:
-    assert list(CATALOG) == ["rtl-regression", "pytorch-training", "script"]
+    names = list(CATALOG)
+    assert (names[0], names[-1]) == ("rtl-regression", "script"), "the most usual first, the catch-all last"
     assert all(found.name == name for name, found in CATALOG.items())
     assert titles()["script"] == "Script"
 
 
 def test_an_unknown_template_is_named_with_those_that_exist() -> None:
-    with pytest.raises(TemplateNotFound, match="rtl-regression, pytorch-training, script") as refused:
+    with pytest.raises(TemplateNotFound, match=r"rtl-regression, .*, script") as refused:
         template("vcs")
     assert refused.value.name == "vcs"
 
