@@ -1,230 +1,144 @@
-"""An RTL simulation regression: tests x seeds as one array job on Icarus Verilog, built once for all."""
+"""An RTL simulation regression: tests x configurations x seeds as one array job, built once for all."""
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
-
+from schedulers.array_tasks import compact
 from schedulers.jobspec import ArraySpec, InputFile, JobSpec
 from workloads.campaign import summary
+from workloads.eda.sources import (
+    compiled,
+    design_files,
+    lines_file,
+)
+from workloads.eda.task_facts import ended_tasks
 from workloads.errors import FieldProblem, InvalidParameters
-from workloads.resources import JobName, Resources
+from workloads.regression.coverage import read_coverage
+from workloads.regression.file import (
+    RegressionFile,
+    expand,
+    group_problems,
+    read_regression,
+)
+from workloads.regression.parameters import RtlRegressionParameters
+from workloads.regression.plan import LARGEST_SEED, MOST_TASKS, Block, Configuration, Plan, block_line
+from workloads.regression.results import RESULTS, read_tasks
 from workloads.scripts import shipped
 from workloads.template import (
     N_,
-    Artefact,
     CampaignCell,
-    Failure,
-    Metric,
-    Parameters,
     Results,
+    StopRule,
     TaskResult,
     Template,
     Verdict,
 )
-from workloads.verdict import judge, signature
-from workloads.workspace import list_files, read_text
 
-LARGEST_SEED = 2**31 - 1
-"""Verilog's int is signed and has 32 bits."""
-
-MOST_TASKS = 100_000
-"""A page shows the whole matrix."""
-
-_SOURCE = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.(sv|v|svh|vh)$")
-_COMPILED = (".sv", ".v")
-_STATISTIC = re.compile(r"\b([A-Za-z]\w{0,63})=(-?\d{1,18}(?:\.\d{1,18})?)(?!\S)")
-_COUNT = re.compile(r"^[0-9]{1,15}$")
-_MOST_STATISTICS = 32
-_LARGEST_RESULT_BYTES = 16 * 1024
-
-
-def _source_path(path: str) -> str:
-    if not _SOURCE.match(path) or "\n" in path or len(path) > 255:  # noqa: PLR2004 - a file name's limit
-        raise ValueError(
-            N_(
-                "a source needs a relative path of letters, digits and _ . + - "
-                "that ends in .sv, .v, .svh or .vh"
-            )
-        )
-    return path
-
-
-SourcePath = Annotated[str, AfterValidator(_source_path)]
-SourceText = Annotated[str, StringConstraints(strip_whitespace=False, max_length=1024 * 1024)]
-Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
-Define = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(=[A-Za-z0-9_'.]*)?$", max_length=128)
-]
-Pattern = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", min_length=1, max_length=200)]
-
-
-class RtlRegressionParameters(Parameters):
-    """What to simulate, how often, and how to tell a pass."""
-
-    model_config = ConfigDict(regex_engine="python-re")
-
-    name: JobName = "rtl-regression"
-    sources: dict[SourcePath, SourceText] = Field(
-        default_factory=dict,
-        max_length=1000,
-        title=N_("Source files"),
-        description=N_(
-            "SystemVerilog by path, compiled in this order; .svh and .vh are for `include only. "
-            "Empty runs the FIFO example that comes with the portal."
-        ),
-        json_schema_extra={"widget": "files", "group": N_("Design")},
-    )
-    top: Word = Field(
-        default="tb",
-        title=N_("Top module"),
-        description=N_("The bench; it reads +test, +seed, +n and +waves."),
-        json_schema_extra={"group": N_("Design")},
-    )
-    defines: list[Define] = Field(
-        default_factory=list,
-        max_length=100,
-        title=N_("Defines"),
-        description=N_("NAME or NAME=value. The FIFO example has two planted bugs: BUG_LEVEL and BUG_DATA."),
-        json_schema_extra={"group": N_("Design")},
-    )
-    tests: list[Word] = Field(
-        default=["random", "burst", "drain"],
-        min_length=1,
-        max_length=1000,
-        title=N_("Tests"),
-        description=N_("Each is passed to the bench as +test=NAME."),
-        json_schema_extra={"group": N_("Campaign")},
-    )
-    seeds: int = Field(
-        default=10,
-        ge=1,
-        le=MOST_TASKS,
-        title=N_("Seeds"),
-        description=N_("Runs of each test, each with its own random sequence."),
-        json_schema_extra={"group": N_("Campaign")},
-    )
-    first_seed: int = Field(
-        default=1, ge=0, le=LARGEST_SEED, title=N_("First seed"), json_schema_extra={"group": N_("Campaign")}
-    )
-    transactions: int = Field(
-        default=1200,
-        ge=1,
-        le=LARGEST_SEED,
-        title=N_("Transactions"),
-        description=N_("The length of each run; passed as +n."),
-        json_schema_extra={"group": N_("Campaign")},
-    )
-    only_tasks: list[Annotated[int, Field(ge=0, lt=MOST_TASKS)]] = Field(
-        default_factory=list,
-        max_length=10_000,
-        title=N_("Only these tasks"),
-        description=N_("Task numbers of the matrix to run again; empty runs all."),
-        json_schema_extra={"group": N_("Campaign")},
-    )
-    waves: bool = Field(
-        default=False,
-        title=N_("Record waveforms"),
-        description=N_("Slower and larger: for a rerun of what failed."),
-        json_schema_extra={"group": N_("Campaign")},
-    )
-    max_parallel: int | None = Field(
-        default=None,
-        ge=1,
-        le=MOST_TASKS,
-        title=N_("At most at once"),
-        description=N_("Tasks that may run at the same time; empty sets no limit."),
-        json_schema_extra={"group": N_("Campaign")},
-    )
-    pass_patterns: list[Pattern] = Field(
-        default=["TEST PASSED CHECKS"],
-        min_length=1,
-        max_length=20,
-        title=N_("Pass texts"),
-        description=N_("A log must contain all of these to pass."),
-        json_schema_extra={"group": N_("Verdict")},
-    )
-    fail_patterns: list[Pattern] = Field(
-        default=["TB_ERROR", "TEST FAILED CHECKS", "ERROR:", "FATAL:"],
-        max_length=50,
-        title=N_("Fail texts"),
-        description=N_("A log that contains one of these fails, whatever the exit code."),
-        json_schema_extra={"group": N_("Verdict")},
-    )
-    resources: Resources = Field(
-        default=Resources(cpus=1, memory_mib=256, walltime_seconds=600),
-        title=N_("Resources of each task"),
-    )
+_EXAMPLE = {name: f"fifo/{name}" for name in ("fifo.sv", "tb.sv")}
 
 
 class RtlRegression(Template[RtlRegressionParameters]):
-    """Tests x seeds; task index = test number x seeds + seed number."""
+    """Tests x configurations x seeds; a regression file decides all of these where there is one."""
 
     name: ClassVar[str] = "rtl-regression"
     title: ClassVar[str] = N_("RTL simulation regression")
-    summary: ClassVar[str] = N_("Run tests with many random seeds on Icarus Verilog and group what fails.")
+    summary: ClassVar[str] = N_("Run tests with many random seeds on Icarus or Verilator; group what fails.")
     domain: ClassVar[str] = "verification"
     parameters = RtlRegressionParameters
 
     def render(self, params: RtlRegressionParameters) -> JobSpec:
-        """One array task for each (test, seed); the script is the same text for all parameters."""
-        self._refuse_contradictions(params)
+        """One array task for each run; the script is the same text for all parameters."""
+        asked = _Asked.of(params)
+        self._refuse_contradictions(params, asked)
         with self._refusing({"array": "only_tasks"}):
             return JobSpec(
                 name=params.name,
                 script=shipped("rtl_task.sh"),
                 environment={
-                    "RTL_TOP": params.top,
-                    "RTL_SEEDS": str(params.seeds),
-                    "RTL_FIRST_SEED": str(params.first_seed),
-                    "RTL_TRANSACTIONS": str(params.transactions),
+                    "RTL_TOP": asked.top,
+                    "RTL_TOOL": asked.tool,
+                    "RTL_COVERAGE": str(int(asked.coverage)),
                     "RTL_WAVES": str(int(params.waves)),
                 },
                 partition=params.resources.partition,
                 resources=params.resources.request(),
-                array=ArraySpec(expression=_array_expression(params)),
+                array=ArraySpec(expression=_array_expression(params, asked.plan)),
                 stdout_path="regression/task-%a.out",
-                inputs=_inputs(params),
+                inputs=_inputs(params, asked),
             )
 
     def campaign(self, params: RtlRegressionParameters) -> Sequence[CampaignCell]:
-        """Tests are rows, seeds are columns."""
-        return [
-            CampaignCell(index, *map(str, _test_and_seed(params, index))) for index in _task_indices(params)
-        ]
+        """Tests (in each configuration) are rows, seeds are columns."""
+        plan = _Asked.of(params).plan
+        runs = map(plan.run, _task_indices(params, plan))
+        return [CampaignCell(run.task_index, plan.row(run), str(run.seed)) for run in runs]
+
+    def stop_rule(self, params: RtlRegressionParameters) -> StopRule:
+        """The file's, or the form's where the file says nothing."""
+        file = _Asked.of(params).file
+        return StopRule(
+            failures=(file and file.stop.failures) or params.stop_failures,
+            cost_vnd=(file and file.stop.cost_vnd) or params.stop_cost_vnd,
+        )
+
+    def rerun(
+        self, params: RtlRegressionParameters, indices: Sequence[int], *, new_seeds: int, waves: bool
+    ) -> RtlRegressionParameters:
+        """The same tasks of the same design; other seeds lie above all that were used before.
+
+        Raises:
+            InvalidParameters: there are no seeds left above them.
+        """
+        first = params.model_copy(update={"seed_offset": 0})
+        span = _Asked.of(first).plan.last_seed + 1
+        offset = new_seeds * span if new_seeds else params.seed_offset
+        changes = {"only_tasks": sorted(indices), "waves": waves, "seed_offset": offset}
+        return self.validate({**params.model_dump(), **changes})
 
     def parse(self, workspace: Path, params: RtlRegressionParameters) -> Results:
         """A result for every task that has ended by itself; a task that was killed left none."""
-        waveforms = frozenset(list_files(workspace, "waves"))
-        ended = {int(name) for name in list_files(workspace, "regression/results") if name.isdecimal()}
-        tasks = tuple(
-            _task_result(params, index, facts, waveforms)
-            for index in _task_indices(params)
-            if index in ended and (facts := _read_facts(workspace, index))
-        )
-        return Results(tasks=tasks, metrics=summary(tasks))
+        asked = _Asked.of(params)
+        ended = ended_tasks(workspace, _task_indices(params, asked.plan), RESULTS)
+        tasks = tuple(read_tasks(workspace, asked.plan, ended, waves=params.waves))
+        covered = read_coverage(workspace) if asked.coverage else ()
+        return Results(tasks=tasks, metrics=(*summary(tasks), *covered))
 
-    def _refuse_contradictions(self, params: RtlRegressionParameters) -> None:
-        problems = []
-        if len(set(params.tests)) != len(params.tests):
-            problems.append(FieldProblem("tests", "each test may be named once", "duplicate"))
-        if params.first_seed + params.seeds - 1 > LARGEST_SEED:
-            problems.append(
-                FieldProblem("first_seed", f"the last seed would pass {LARGEST_SEED}", "too_large")
-            )
-        total = len(params.tests) * params.seeds
-        if total > MOST_TASKS:
-            problems.append(
-                FieldProblem("seeds", f"{total} tasks; a regression can have {MOST_TASKS}", "too_large")
-            )
-        if any(index >= total for index in params.only_tasks):
-            problems.append(FieldProblem("only_tasks", f"the last task is {total - 1}", "too_large"))
-        if params.sources and not any(path.endswith(_COMPILED) for path in params.sources):
-            problems.append(FieldProblem("sources", "there is no .sv or .v file to compile", "missing"))
+    def parse_tasks(
+        self, workspace: Path, params: RtlRegressionParameters, indices: Collection[int]
+    ) -> Sequence[TaskResult]:
+        """Only these; nothing else is read."""
+        plan = _Asked.of(params).plan
+        known = [index for index in sorted(indices) if index < plan.task_count]
+        return list(read_tasks(workspace, plan, known, waves=params.waves))
+
+    def _refuse_contradictions(self, params: RtlRegressionParameters, asked: "_Asked") -> None:
+        problems = [*_plan_problems(params, asked), *_design_problems(params, asked)]
         if problems:
             raise InvalidParameters(self.name, problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What file and form ask for together."""
+
+    file: RegressionFile | None
+    plan: Plan
+    """With the seeds as they are used."""
+    top: str
+    tool: str
+    coverage: bool
+
+    @classmethod
+    def of(cls, params: RtlRegressionParameters) -> "_Asked":
+        if not params.regression.strip():
+            plan = _plan_of_form(params).shifted(params.seed_offset)
+            return cls(None, plan, params.top, params.tool, params.coverage)
+        file = read_regression(params.regression)
+        plan = expand(file, groups=params.groups).shifted(params.seed_offset)
+        coverage = params.coverage if file.coverage is None else file.coverage
+        return cls(file, plan, file.top or params.top, file.tool or params.tool, coverage)
 
 
 def rerun_failures(params: RtlRegressionParameters, results: Results) -> RtlRegressionParameters:
@@ -233,95 +147,86 @@ def rerun_failures(params: RtlRegressionParameters, results: Results) -> RtlRegr
     return params.model_copy(update={"only_tasks": failed, "waves": True})
 
 
-def _task_indices(params: RtlRegressionParameters) -> Iterable[int]:
-    return sorted(set(params.only_tasks)) or range(len(params.tests) * params.seeds)
+def _plan_of_form(params: RtlRegressionParameters) -> Plan:
+    blocks = (
+        Block(
+            first_task=number * params.seeds,
+            count=params.seeds,
+            test=test,
+            configuration="default",
+            first_seed=params.first_seed,
+            timeout_seconds=params.timeout_seconds or 0,
+            plusargs=(f"n={params.transactions}",),
+        )
+        for number, test in enumerate(params.tests)
+    )
+    return Plan((Configuration("default", tuple(params.defines)),), tuple(blocks))
 
 
-def _test_and_seed(params: RtlRegressionParameters, index: int) -> tuple[str, int]:
-    test, seed = divmod(index, params.seeds)
-    return params.tests[test], params.first_seed + seed
+def _plan_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable[FieldProblem]:
+    total = asked.plan.task_count
+    if asked.file is None:
+        if len(set(params.tests)) != len(params.tests):
+            yield FieldProblem("tests", "each test may be named once", "duplicate")
+        if total > MOST_TASKS:
+            yield FieldProblem("seeds", f"{total} tasks; a regression can have {MOST_TASKS}", "too_large")
+        if params.groups:
+            yield FieldProblem("groups", "only a regression file has groups", "needs_file")
+    else:
+        yield from group_problems(asked.file, params.groups)
+        if not total:
+            yield FieldProblem("regression", "no test runs in any configuration", "empty")
+    if asked.plan.last_seed > LARGEST_SEED:
+        field = "seed_offset" if params.seed_offset else "first_seed"
+        yield FieldProblem(field, f"the last seed would pass {LARGEST_SEED}", "too_large")
+    if any(index >= total for index in params.only_tasks):
+        yield FieldProblem("only_tasks", f"the last task is {total - 1}", "too_large")
+    longest = max((block.timeout_seconds for block in asked.plan.blocks), default=0)
+    if longest > params.resources.walltime_seconds:
+        text = f"a simulation may take {longest} s, but the walltime of its task ends before"
+        yield FieldProblem("resources.walltime_seconds", text, "too_small")
 
 
-def _array_expression(params: RtlRegressionParameters) -> str:
-    ranges: list[list[int]] = []
-    if not params.only_tasks:
-        ranges = [[0, len(params.tests) * params.seeds - 1]]
-    for index in sorted(set(params.only_tasks)):
-        if ranges and ranges[-1][1] == index - 1:
-            ranges[-1][1] = index
-        else:
-            ranges.append([index, index])
-    members = ",".join(str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+def _design_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable[FieldProblem]:
+    if params.sources and not compiled(params.sources):
+        yield FieldProblem("sources", "there is no .sv or .v file to compile", "missing")
+    for path in asked.file.sources if asked.file else ():
+        if path not in params.sources:
+            yield FieldProblem("sources", f"{path}, which the regression file names, is missing", "missing")
+    if asked.coverage and asked.tool != "verilator":
+        yield FieldProblem("coverage", "only Verilator tells coverage", "needs_verilator")
+
+
+def _task_indices(params: RtlRegressionParameters, plan: Plan) -> Sequence[int]:
+    return sorted(set(params.only_tasks)) or range(plan.task_count)
+
+
+def _array_expression(params: RtlRegressionParameters, plan: Plan) -> str:
+    members = compact(_task_indices(params, plan))
     return f"{members}%{params.max_parallel}" if params.max_parallel else members
 
 
-def _inputs(params: RtlRegressionParameters) -> tuple[InputFile, ...]:
-    sources = params.sources or {name: shipped(f"fifo/{name}") for name in ("fifo.sv", "tb.sv")}
-    compile_lines = [
-        "+incdir+design",
-        *(f"+define+{define}" for define in params.defines),
-        *(f"design/{path}" for path in sources if path.endswith(_COMPILED)),
-    ]
+def _inputs(params: RtlRegressionParameters, asked: _Asked) -> tuple[InputFile, ...]:
+    file, plan = asked.file, asked.plan
+    design = design_files(params.sources, _EXAMPLE)
+    ordered = [f"design/{path}" for path in file.sources] if file else []
+    sources = ordered or compiled({one.path: one.content for one in design})
+    several = [lines_file("regression/several", ["yes"])] if len(plan.configurations) > 1 else []
+    main = [InputFile(path="regression/main.cpp", content=shipped("rtl_main.cpp"))]
     return (
-        _lines_file("regression/tests.txt", params.tests),
-        _lines_file("regression/compile.f", compile_lines),
-        _lines_file("regression/pass.txt", params.pass_patterns),
-        _lines_file("regression/fail.txt", params.fail_patterns),
-        *(InputFile(path=f"design/{path}", content=content) for path, content in sources.items()),
+        lines_file("regression/blocks.txt", [block_line(block) for block in plan.blocks]),
+        *(_compile_file(one, sources) for one in plan.configurations),
+        lines_file("regression/pass.txt", (file and file.pass_patterns) or params.pass_patterns),
+        lines_file(
+            "regression/fail.txt",
+            params.fail_patterns if file is None or file.fail_patterns is None else file.fail_patterns,
+        ),
+        *several,
+        *(main if asked.tool == "verilator" else ()),
+        *design,
     )
 
 
-def _lines_file(path: str, lines: Sequence[str]) -> InputFile:
-    return InputFile(path=path, content="".join(f"{line}\n" for line in lines))
-
-
-def _read_facts(workspace: Path, index: int) -> dict[str, str]:
-    """What rtl_task.sh wrote down at the end of a task; {} when it is no such file."""
-    text = read_text(workspace, f"regression/results/{index}", max_bytes=_LARGEST_RESULT_BYTES) or ""
-    facts = dict(line.partition("=")[::2] for line in text.split("\n") if "=" in line)
-    return facts if _COUNT.match(facts.get("exit_code", "")) else {}
-
-
-def _task_result(
-    params: RtlRegressionParameters, index: int, facts: dict[str, str], waveforms: frozenset[str]
-) -> TaskResult:
-    test, seed = _test_and_seed(params, index)
-    built = facts.get("stage") != "build"
-    artefacts = [Artefact(f"logs/{test}-{seed}.log" if built else "build/build.log", "log")]
-    if built and f"{test}-{seed}.vcd" in waveforms:
-        artefacts.append(Artefact(f"waves/{test}-{seed}.vcd", "waveform"))
-    verdict = judge(
-        exit_code=int(facts["exit_code"]),
-        fail_line=facts.get("fail_line"),
-        pass_seen=facts.get("pass_seen") == "yes",
-    )
-    return TaskResult(
-        task_index=index,
-        label=f"{test} seed {seed}",
-        verdict=verdict,
-        metrics=_metrics(facts) if built else (),
-        failure=None if verdict is Verdict.PASS else _failure(facts, artefacts[0].path, verdict),
-        artefacts=tuple(artefacts),
-    )
-
-
-def _failure(facts: dict[str, str], file: str, verdict: Verdict) -> Failure:
-    line = facts.get("fail_line")
-    number = facts.get("fail_line_number", "")
-    if line is not None:
-        prefix = "build failed: " if facts.get("stage") == "build" else ""
-        return Failure(prefix + signature(line), line, file, int(number) if _COUNT.match(number) else 0)
-    if verdict is Verdict.NO_VERDICT:
-        return Failure("no verdict: a pass text is missing", facts.get("last_line", ""), file, 0)
-    return Failure(
-        f"the simulator ended with exit code {facts['exit_code']}", facts.get("last_line", ""), file, 0
-    )
-
-
-def _metrics(facts: dict[str, str]) -> tuple[Metric, ...]:
-    found = _STATISTIC.findall(facts.get("statistics", ""))[:_MOST_STATISTICS]
-    elapsed = facts.get("microseconds", "")
-    return (
-        *(Metric(name, float(value)) for name, value in found),
-        *([Metric("wall_seconds", int(elapsed) / 1e6, "s")] if _COUNT.match(elapsed) else []),
-    )
+def _compile_file(configuration: Configuration, sources: Sequence[str]) -> InputFile:
+    defines = (f"+define+{define}" for define in configuration.defines)
+    return lines_file(f"regression/{configuration.name}.f", ["+incdir+design", *defines, *sources])

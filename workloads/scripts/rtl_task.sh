@@ -1,21 +1,37 @@
 #!/bin/bash
-# One task of an RTL regression: index -> (test, seed); build once for all tasks; simulate; write down the facts.
+# One task of an RTL regression: index -> (test, configuration, seed); build once for all tasks that share a
+# configuration; simulate; write down the facts.
 #
-# This file is the same for every job. What differs comes as numbers in RTL_* variables and as lines of files
-# under regression/, never spliced into shell text.
+# This file is the same for every job. What differs comes as RTL_* variables and as lines of files under
+# regression/, never spliced into shell text.
 #
-# Exit codes: 0 passed, 1 failed, 2 the build failed, 3 ended without saying either, 127 the simulator is missing.
+# Exit codes: 0 passed, 1 failed, 2 the build failed, 3 ended without saying either, 127 a program is missing.
 set -u -o pipefail
 export LC_ALL=C
 
 index=${HPC_ARRAY_TASK_ID:-${SLURM_ARRAY_TASK_ID:?this script runs as a task of an array}}
-mapfile -t tests < regression/tests.txt
-test=${tests[index / RTL_SEEDS]}
-seed=$((RTL_FIRST_SEED + index % RTL_SEEDS))
-log=logs/$test-$seed.log
-result=regression/results/$index
 
-mkdir -p build logs waves regression/results
+# A line of blocks.txt: the first task, how many, test, configuration, the first seed, time limit, plusargs.
+found=
+while read -r first count test configuration first_seed limit plusargs; do
+    if ((index >= first && index < first + count)); then
+        found=yes
+        break
+    fi
+done < regression/blocks.txt
+if [[ -z $found ]]; then
+    echo "regression: there is no task $index" >&2
+    exit 1
+fi
+read -r -a plusargs <<< "$plusargs"
+seed=$((first_seed + index - first))
+row=$test
+[[ -e regression/several ]] && row=$test.$configuration
+log=logs/$row-$seed.log
+result=regression/results/$index
+build=build/$configuration
+
+mkdir -p "$build" logs waves coverage regression/results
 rm -f -- "$result"
 
 # The facts that a verdict is made of, one name=value a line, complete or absent.
@@ -29,70 +45,125 @@ write_result() {
             printf 'fail_line_number=%d\n' "$number"
             printf 'fail_line=%.2000s\n' "$line"
         fi
+        [[ -n ${timed_out:-} ]] && printf 'timed_out_seconds=%d\n' "$limit"
         printf 'pass_seen=%s\n' "${pass_seen:-no}"
         printf 'microseconds=%d\n' "${microseconds:-0}"
         printf 'statistics=%.2000s\n' "${statistics:-}"
+        [[ -n ${points:-} ]] && printf 'coverage_points=%d\n' "$points"
         printf 'last_line=%.2000s\n' "${last_line:-}"
         printf 'tool=%s\n' "${tool:-}"
-        printf 'build=%s\n' "${build:-}"
+        printf 'build=%s\n' "${build_id:-}"
     } > "$result.new" && mv -f -- "$result.new" "$result"
+}
+
+# The design and its bench as one program, $build/simulation.
+compile() {
+    local options
+    if [[ $RTL_TOOL == icarus ]]; then
+        iverilog -g2012 -s "$RTL_TOP" -o "$build/simulation.new" -c "regression/$configuration.f"
+        return
+    fi
+    options=(--cc --exe --build --timing --trace -Wno-fatal --prefix Vsimulation -O3)
+    options+=(-CFLAGS -O0 -MAKEFLAGS 'OPT_FAST=-O0 OPT_GLOBAL=-O0')
+    ((RTL_COVERAGE)) && options+=(--coverage)
+    verilator "${options[@]}" --top-module "$RTL_TOP" --Mdir "$build/obj" -f "regression/$configuration.f" \
+        "$PWD/regression/main.cpp" && cp "$build/obj/Vsimulation" "$build/simulation.new"
+}
+
+version() {
+    if [[ $RTL_TOOL == icarus ]]; then iverilog -V 2> /dev/null | head -n 1; else verilator --version; fi
 }
 
 # The first task builds and the others wait for it; a build that failed once is not tried again.
 build_once() {
-    [[ -s build/id ]] && return 0
-    exec 9> build/lock
+    [[ -s $build/id ]] && return 0
+    exec 9> "$build/lock"
     flock 9
-    if [[ ! -s build/id && ! -e build/failed ]]; then
-        iverilog -g2012 -s "$RTL_TOP" -o build/simulation.new -c regression/compile.f > build/build.log 2>&1 < /dev/null
+    if [[ ! -s $build/id && ! -e $build/failed ]]; then
+        compile > "$build/build.log" 2>&1 < /dev/null
         local code=$?
         if ((code == 0)); then
             # A seed means nothing without the simulator and the build that it was drawn in.
             {
-                iverilog -V 2> /dev/null | head -n 1
+                version
                 {
-                    echo "$RTL_TOP"
-                    find design regression/compile.f -type f -print0 | sort -z | xargs -0 sha256sum
+                    version
+                    echo "$RTL_TOOL $RTL_TOP"
+                    find design "regression/$configuration.f" -type f -print0 | sort -z | xargs -0 sha256sum
                 } | sha256sum | cut -c 1-64
-            } > build/id.new
-            mv -f build/simulation.new build/simulation.vvp && mv -f build/id.new build/id
+            } > "$build/id.new"
+            mv -f "$build/simulation.new" "$build/simulation" && mv -f "$build/id.new" "$build/id"
         elif ((code < 126)); then
-            touch build/failed # killed or not found is no verdict on the sources
+            touch "$build/failed" # killed or not found is no verdict on the sources
         fi
     fi
     exec 9>&-
-    [[ -s build/id ]]
+    [[ -s $build/id ]]
 }
 
-for program in iverilog vvp flock; do
-    if ! command -v "$program" > /dev/null; then
-        echo "regression: $program is missing on $(hostname); install the Debian packages iverilog and util-linux" >&2
-        exit 127
+# What all passing tasks covered together; each adds its own part and keeps only how many points it hit.
+merge_coverage() {
+    local own=coverage/$index.dat merged=coverage/merged.dat
+    [[ -s $own ]] || return 0
+    points=$(grep -a -c "' [0-9]*[1-9][0-9]*\$" "$own")
+    exec 9> coverage/lock
+    flock 9
+    if [[ -s $merged ]]; then
+        verilator_coverage --write "$merged.new" "$merged" "$own" > /dev/null && mv -f "$merged.new" "$merged"
+        rm -f -- "$own"
+    else
+        mv -f "$own" "$merged"
     fi
-done
+    exec 9>&-
+}
+
+# A node without a program says so before anything is computed: need PROGRAM=PACKAGE...
+need() {
+    local entry program
+    for entry in "$@"; do
+        program=${entry%%=*}
+        command -v "$program" > /dev/null && continue
+        echo "tool missing: $program (on $HOSTNAME); it comes with the Debian package ${entry#*=}" >&2
+        printf 'missing_tool=%s\nexit_code=127\n' "$program" > "$result.new" && mv -f -- "$result.new" "$result"
+        exit 127
+    done
+}
+
+need flock=util-linux timeout=coreutils
+if [[ $RTL_TOOL == icarus ]]; then
+    need iverilog=iverilog vvp=iverilog
+else
+    need verilator=verilator g++=g++ make=make verilator_coverage=verilator
+fi
 
 if ! build_once; then
-    echo "regression: the build failed; build/build.log says:" >&2
-    head -n 20 build/build.log >&2
-    first_error=$(grep -a -n -m 1 -i error build/build.log || grep -a -n -m 1 . build/build.log)
+    echo "regression: the build failed; $build/build.log says:" >&2
+    head -n 20 "$build/build.log" >&2
+    first_error=$(grep -a -n -m 1 -i error "$build/build.log" || grep -a -n -m 1 . "$build/build.log")
     write_result build 2 "${first_error:-1:the build was interrupted}"
     exit 2
 fi
 {
     read -r tool
-    read -r build
-} < build/id
+    read -r build_id
+} < "$build/id"
 
+command=("$build/simulation")
+[[ $RTL_TOOL == icarus ]] && command=(vvp -N "$build/simulation")
+((limit)) && command=(timeout --kill-after=10 "$limit" "${command[@]}")
 waves=()
-((RTL_WAVES)) && waves=("+waves=waves/$test-$seed.vcd")
+((RTL_WAVES)) && waves=("+waves=waves/$row-$seed.vcd")
+((RTL_COVERAGE)) && export RTL_COVERAGE_FILE=coverage/$index.dat
 
 started=${EPOCHREALTIME/./}
 {
-    printf 'regression: test=%s seed=%d build=%s tool="%s"\n' "$test" "$seed" "${build:0:12}" "$tool"
-    vvp -N build/simulation.vvp "+test=$test" "+seed=$seed" "+n=$RTL_TRANSACTIONS" "${waves[@]}" < /dev/null 2>&1
+    printf 'regression: test=%s configuration=%s seed=%d build=%s tool="%s"\n' \
+        "$test" "$configuration" "$seed" "${build_id:0:12}" "$tool"
+    "${command[@]}" "+test=$test" "+seed=$seed" "${plusargs[@]/#/+}" "${waves[@]}" < /dev/null 2>&1
 } | tee -- "$log"
 code=${PIPESTATUS[0]}
 microseconds=$((${EPOCHREALTIME/./} - started))
+((limit && (code == 124 || code == 137) && microseconds >= limit * 1000000)) && timed_out=yes
 
 pass_seen=yes
 while IFS= read -r pattern; do
@@ -101,6 +172,9 @@ done < regression/pass.txt
 failing=$(grep -a -n -m 1 -F -f regression/fail.txt -- "$log")
 statistics=$(grep -a TB_STAT -- "$log" | tail -n 1)
 last_line=$(grep -a . -- "$log" | tail -n 1)
+if ((code == 0)) && [[ -z $failing && $pass_seen == yes ]]; then
+    ((RTL_COVERAGE)) && merge_coverage
+fi
 write_result simulation "$code" "$failing"
 
 if ((code != 0)) || [[ -n $failing ]]; then exit 1; fi

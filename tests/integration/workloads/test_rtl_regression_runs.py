@@ -118,20 +118,23 @@ def test_a_failed_build_fails_every_task_with_the_compiler_s_words(tmp_path: Pat
     [bucket] = buckets(results.tasks)
     assert bucket.count == 6
     assert bucket.signature.startswith("build failed: design/tb.sv:")
-    assert bucket.first.artefacts[0].path == "build/build.log"
+    assert bucket.first.artefacts[0].path == "build/default/build.log"
 
 
 def test_a_missing_simulator_is_named_and_says_what_to_install(tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
-    for program in ("bash", "mkdir", "rm", "hostname"):
+    for program in ("bash", "mkdir", "rm", "mv", "flock", "timeout"):
         (tools / program).symlink_to(shutil.which(program) or "")
     spec = TEMPLATE.render(TEMPLATE.validate({}))
     prepare(tmp_path / "workspace", spec)
     ended = run_task(tmp_path / "workspace", spec, 0, str(tools))
     assert ended.exit_code == 127
-    assert "iverilog is missing" in ended.output
-    assert "Debian packages" in ended.output
+    assert "tool missing: iverilog" in ended.output
+    assert "Debian package iverilog" in ended.output
+    [task] = TEMPLATE.parse(tmp_path / "workspace", TEMPLATE.validate({})).tasks
+    assert task.failure
+    assert task.failure.signature == "tool missing: iverilog"
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_a_result_from_before_a_requeue_is_not_taken_for_the_new_one(tmp_path: P
     spec = TEMPLATE.render(TEMPLATE.validate({"tests": ["random"], "seeds": 1}))
     prepare(tmp_path, spec)
     run_task(tmp_path, spec)
-    (tmp_path / "build/simulation.vvp").write_text("#! /no/such/interpreter\n")
+    (tmp_path / "build/default/simulation").write_text("#! /no/such/interpreter\n")
     assert run_task(tmp_path, spec).exit_code != 0
     [task] = TEMPLATE.parse(tmp_path, TEMPLATE.validate({"tests": ["random"], "seeds": 1})).tasks
     assert task.verdict is Verdict.FAIL

@@ -65,7 +65,7 @@ def test_sources_are_compiled_in_their_order_and_headers_are_not() -> None:
     files = inputs(
         sources={"rtl/z.sv": "\n\nmodule z;", "rtl/defs.svh": "`define X", "a.v": ""}, defines=["B=2"]
     )
-    assert files["regression/compile.f"] == "+incdir+design\n+define+B=2\ndesign/rtl/z.sv\ndesign/a.v\n"
+    assert files["regression/default.f"] == "+incdir+design\n+define+B=2\ndesign/rtl/z.sv\ndesign/a.v\n"
     assert files["design/rtl/z.sv"] == "\n\nmodule z;", "line numbers in messages must stay true"
 
 
@@ -138,7 +138,7 @@ def test_a_failing_task_shows_its_line_signature_numbers_and_files(tmp_path: Pat
     )
     (tmp_path / "waves").mkdir()
     (tmp_path / "waves/a-2.vcd").touch()
-    [task] = TEMPLATE.parse(tmp_path, params(tests=["a"], seeds=2)).tasks
+    [task] = TEMPLATE.parse(tmp_path, params(tests=["a"], seeds=2, waves=True)).tasks
     assert task == TaskResult(
         task_index=1,
         label="a seed 2",

@@ -1,0 +1,1 @@
+"""Regression files: what to run, how often and when to stop, kept in TOML beside the design."""
