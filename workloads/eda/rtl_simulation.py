@@ -173,7 +173,10 @@ def _plan_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable[F
         if params.groups:
             yield FieldProblem("groups", "only a regression file has groups", "needs_file")
     else:
-        yield from group_problems(asked.file, params.groups)
+        unknown = list(group_problems(asked.file, params.groups))
+        yield from unknown
+        if unknown:
+            return
         if not total:
             yield FieldProblem("regression", "no test runs in any configuration", "empty")
     if asked.plan.last_seed > LARGEST_SEED:
@@ -212,7 +215,7 @@ def _inputs(params: RtlRegressionParameters, asked: _Asked) -> tuple[InputFile, 
     ordered = [f"design/{path}" for path in file.sources] if file else []
     sources = ordered or compiled({one.path: one.content for one in design})
     several = [lines_file("regression/several", ["yes"])] if len(plan.configurations) > 1 else []
-    main = [InputFile(path="regression/main.cpp", content=shipped("rtl_main.cpp"))]
+    main = [InputFile(path="regression/verilator/main.cpp", content=shipped("rtl_main.cpp"))]
     return (
         lines_file("regression/blocks.txt", [block_line(block) for block in plan.blocks]),
         *(_compile_file(one, sources) for one in plan.configurations),

@@ -11,14 +11,14 @@ _KEY = re.compile(
 
 
 def line_of(text: str, path: Sequence[str]) -> int:
-    """The line, from 1, of the key or table at `path`, or of the innermost part of it that is written.
+    """The line, from 1, where the key or table at `path` is first written, or the innermost part of it that is.
 
     What is missing altogether belongs to the first line.
     """
     best, best_depth = 1, 0
     for number, found in _keys(text):
         depth = _shared(found, path)
-        if depth == len(found) and depth > best_depth:
+        if depth > best_depth:
             best, best_depth = number, depth
     return best
 

@@ -179,3 +179,50 @@ def test_a_result_from_before_a_requeue_is_not_taken_for_the_new_one(tmp_path: P
     assert run_task(tmp_path, spec).exit_code != 0
     [task] = TEMPLATE.parse(tmp_path, TEMPLATE.validate({"tests": ["random"], "seeds": 1})).tasks
     assert task.verdict is Verdict.FAIL
+
+
+CONFIGURED = """\
+plusargs = ["n=300"]
+[tests.random]
+seeds = 2
+[tests.drain]
+seeds = [5]
+configurations = ["level"]
+[configurations.plain]
+[configurations.level]
+defines = ["BUG_LEVEL"]
+"""
+ENDLESS = 'module tb; initial begin $display("starting"); forever #1; end endmodule\n'
+
+
+def test_each_configuration_is_its_own_build_with_its_own_results(tmp_path: Path) -> None:
+    _, _, results = run(tmp_path, regression=CONFIGURED)
+    labels = ["random/plain seed 1", "random/plain seed 2", "random/level seed 1", "random/level seed 2"]
+    assert [task.label for task in results.tasks] == [*labels, "drain/level seed 5"]
+    assert len({task.build for task in results.tasks}) == 2
+    assert all(task.verdict is Verdict.PASS for task in results.tasks[:2])
+    assert {bucket.signature for bucket in buckets(results.tasks)} == {LEVEL}
+    assert (tmp_path / "logs/drain.level-5.log").exists()
+
+
+def test_a_simulation_past_its_own_time_limit_fails_with_its_log(tmp_path: Path) -> None:
+    _, ended, results = run(tmp_path, sources={"tb.sv": ENDLESS}, tests=["t"], seeds=1, timeout_seconds=1)
+    assert ended[0].exit_code == 1
+    failure = results.tasks[0].failure
+    assert failure
+    assert (failure.signature, failure.line) == ("the simulation passed its time limit", "starting")
+
+
+def test_verilator_s_coverage_is_merged_over_passing_tasks_and_is_more_than_any_of_them(
+    tmp_path: Path,
+) -> None:
+    _, ended, results = run(tmp_path, tool="verilator", coverage=True, seeds=1)
+    assert [one.exit_code for one in ended.values()] == [0, 0, 0]
+    metrics = {metric.name: metric.value for metric in results.metrics}
+    single = [
+        metric.value for task in results.tasks for metric in task.metrics if metric.name == "coverage_points"
+    ]
+    assert len(points) == 3
+    assert metrics["coverage_points"] > max(points)
+    assert metrics["coverage_line"] == 100
+    assert 0 < metrics["coverage_toggle"] < 100
