@@ -11,7 +11,7 @@ _KEY = re.compile(
 
 
 def line_of(text: str, path: Sequence[str]) -> int:
-    """The line, from 1, where the key or table at `path` is first written, or the innermost part of it that is.
+    """The line, from 1, where the key or table at `path` is first written, or of the innermost part that is.
 
     What is missing altogether belongs to the first line.
     """
