@@ -10,13 +10,13 @@ from sqlalchemy import Connection, RowMapping, bindparam, select
 
 from quotas.amounts import Asset
 from quotas.coverage import demanded, uncovered
-from quotas.end_states import DEFAULT_POLICY
+from quotas.end_states import DEFAULT_RULES, EndRules
 from quotas.errors import KeyReused, NothingCovers
 from quotas.fold_usage import UsageBatch
-from quotas.journal import move, record_transfer
+from quotas.give_back_lost_time import give_back_lost_time, refunds_due
+from quotas.journal import NewTransfer, record_and_move
 from quotas.money import VND, Vnd
 from quotas.publish_prices import current_price_list, load_price_list
-from quotas.refund import reclaim_excess
 from quotas.refunded import lock_charges
 from quotas.runs import Charge, PricedRun, RunUsage, content_hash, insert_records, price_run, require_sensible
 from quotas.set_subsidy import load_subsidy, subsidy_of
@@ -31,7 +31,6 @@ from quotas.tables import (
     TransferKind,
     table_of,
 )
-from schedulers.jobstate import JobState
 
 _PROJECTS = table_of(Project)
 _ALLOCATIONS = table_of(Allocation)
@@ -105,7 +104,7 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
     run: RunUsage,
     at: datetime,
     allocation_id: UUID | None = None,
-    policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+    rules: EndRules = DEFAULT_RULES,
     usage: UsageBatch | None = None,
 ) -> DirectCharge:
     """Take what a run used from what is available, even below zero, at the prices of when it started.
@@ -124,18 +123,22 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
     require_sensible(run)
     stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
     if stored is not None:
-        return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy, usage=usage)
+        return _correct(conn, stored, run, job_id=job_id, at=at, rules=rules, usage=usage)
     then = run.started_at or run.ended_at
     prices = current_price_list(conn, then)
     subsidy = subsidy_of(conn, project_id, then)
-    priced = price_run(run, partition, prices, subsidy, policy)
+    priced = price_run(run, partition, prices, subsidy, rules)
     lines = _paying_lines(conn, project_id, priced, then, allocation_id)
     payer = _Payer(job_id, project_id, lines[0].allocation_id, prices.id, subsidy.rule_id, partition)
     batch = usage or UsageBatch()
+    if priced.free_seconds_per_job:
+        lock_charges(conn, job_id)
     if not insert_records(conn, [priced], payer, at, usage=batch):
         raise KeyReused(run.run_key)  # by somebody else, in this very moment
     amounts = {line.asset: priced.uses(line.asset) for line in lines}
-    _post(conn, lines, amounts, key=f"charge:{run.run_key}", kind=TransferKind.SETTLE, job_id=job_id, at=at)
+    record_and_move(conn, _moves(lines, amounts, TransferKind.SETTLE, f"charge:{run.run_key}", at, job_id))
+    if priced.free_seconds_per_job:
+        give_back_lost_time(conn, job_id=job_id, key=f"{run.run_key}:0", at=at)
     if usage is None:
         batch.fold(conn)
     charge = Charge(run.run_key, priced.vnd, priced.is_charged, is_new=True)
@@ -148,7 +151,7 @@ def correct_run(  # noqa: PLR0913 - the facts of a correction, by keyword
     job_id: UUID,
     run: RunUsage,
     at: datetime,
-    policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+    rules: EndRules = DEFAULT_RULES,
     usage: UsageBatch | None = None,
 ) -> DirectCharge:
     """Post by how much a settled run differs from what was charged, from and to the allocation that paid.
@@ -165,7 +168,7 @@ def correct_run(  # noqa: PLR0913 - the facts of a correction, by keyword
     stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
     if stored is None:
         raise LookupError(run.run_key)
-    return _correct(conn, stored, run, job_id=job_id, at=at, policy=policy, usage=usage)
+    return _correct(conn, stored, run, job_id=job_id, at=at, rules=rules, usage=usage)
 
 
 def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
@@ -175,7 +178,7 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     *,
     job_id: UUID,
     at: datetime,
-    policy: Mapping[JobState, bool],
+    rules: EndRules,
     usage: UsageBatch | None,
 ) -> DirectCharge:
     """Post the difference to the newest revision, at its prices and from its lines."""
@@ -188,7 +191,7 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     lock_charges(conn, job_id)
     prices = load_price_list(conn, before.price_list_id)
     subsidy = load_subsidy(conn, before.subsidy_rule_id)
-    priced = price_run(run, before.partition, prices, subsidy, _as_decided(stored, run, policy))
+    priced = price_run(run, before.partition, prices, subsidy, _as_decided(stored, run, rules))
     revision = before.revision + 1
     batch = usage or UsageBatch()
     counted = recorded_run(dict(stored))
@@ -196,9 +199,9 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
         raise KeyReused(run.run_key)
     lines = _lines_of(conn, before.allocation_id)
     amounts = {line.asset: priced.uses(line.asset) - before.uses(line.asset) for line in lines}
-    key = f"correct:{run.run_key}:{revision}"
-    reclaim_excess(conn, job_id, key=key, at=at)
-    _post(conn, lines, amounts, key=key, kind=TransferKind.CORRECT, job_id=job_id, at=at)
+    key = f"{run.run_key}:{revision}"
+    difference = _moves(lines, amounts, TransferKind.CORRECT, f"correct:{key}", at, job_id)
+    record_and_move(conn, [*difference, *refunds_due(conn, job_id=job_id, key=key, at=at)])
     if usage is None:
         batch.fold(conn)
     assets = before.tres_seconds.keys() | run.tres_seconds.keys()
@@ -207,12 +210,13 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     return DirectCharge(before.allocation_id, charge, priced.vnd - before.vnd, changed)
 
 
-def _as_decided(
-    stored: RowMapping, run: RunUsage, policy: Mapping[JobState, bool]
-) -> Mapping[JobState, bool]:
+def _as_decided(stored: RowMapping, run: RunUsage, rules: EndRules) -> EndRules:
     """Rules of ends may have changed since: an end that is still the same stays paid for, or free."""
     is_same_end = stored["state"] == run.state and (stored["started_at"] is None) == (run.started_at is None)
-    return {**policy, run.state: stored["is_charged"]} if is_same_end else policy
+    if not is_same_end:
+        return rules
+    free = stored["free_seconds_per_job"]
+    return EndRules({run.state: stored["is_charged"]}, {run.state: free} if free else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,19 +270,15 @@ def _lines_of(conn: Connection, allocation_id: UUID) -> Sequence[_Line]:
     return [_Line(*row, promisable=0) for row in rows]
 
 
-def _post(  # noqa: PLR0913 - one transfer, every fact by keyword
-    conn: Connection,
+def _moves(  # noqa: PLR0913, PLR0917 - the facts of one transfer
     lines: Sequence[_Line],
     amounts: Mapping[Asset, int],
-    *,
-    key: str,
     kind: TransferKind,
-    job_id: UUID,
+    key: str,
     at: datetime,
-) -> None:
-    """Move amounts from available to consumed, or back where they are negative."""
+    job_id: UUID,
+) -> Sequence[NewTransfer]:
+    """From available to consumed, or back where amounts are negative; nothing where all are zero."""
     moved = {line.available_id: -amounts[line.asset] for line in lines}
     moved |= {line.consumed_id: amounts[line.asset] for line in lines}
-    if any(moved.values()):
-        move(conn, moved)
-        record_transfer(conn, kind=kind, key=key, at=at, amounts=moved, job_id=job_id)
+    return [NewTransfer(kind, key, at, moved, job_id)] if any(moved.values()) else []

@@ -42,6 +42,13 @@ class EndRules:
     free_seconds: Mapping[JobState, int] = field(default_factory=dict)
     """Of charged states: so many seconds that runs of one job lost this way are given back at once."""
 
+    def is_charged(self, state: JobState, started_at: datetime | None) -> bool:
+        """Whether a run that ended so is paid for; one that never started is not."""
+        return started_at is not None and self.policy[state]
+
+
+DEFAULT_RULES = EndRules()
+
 
 @dataclass(frozen=True, slots=True)
 class EndRule:
@@ -52,11 +59,6 @@ class EndRule:
     free_seconds_per_job: int | None
     """Only of a charged state: charged, and up to so much of it given back automatically."""
     is_default: bool
-
-
-def is_charged(state: JobState, started_at: datetime | None, policy: Mapping[JobState, bool]) -> bool:
-    """Whether a run that ended so is paid for; one that never started is not."""
-    return started_at is not None and policy[state]
 
 
 def load_end_rules(conn: Connection) -> EndRules:
@@ -102,7 +104,7 @@ def set_end_rule(  # noqa: PLR0913 - the facts of a rule, by keyword
         InvalidAmount: no end of a run, or time that is free in a state that is not charged at all.
     """
     if state not in DEFAULT_POLICY:
-        raise InvalidAmount("state", f"{state} is no end of a run that is charged or not")
+        raise InvalidAmount("state", "%(state)s is no end of a run that is charged or not", state=str(state))
     if free_seconds_per_job is not None:
         require_whole("free_seconds_per_job", free_seconds_per_job, most=_LONGEST_FREE_SECONDS)
         if not is_charged:

@@ -1,81 +1,96 @@
 """Give back at once what a site does not let people pay for, up to its cap for each job."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, exists, select
 
-from quotas.end_states import EndRules
-from quotas.errors import RefundRefused
-from quotas.refund import refund
-from quotas.refunded import charged
-from quotas.runs import RunUsage
-from quotas.tables import AccountingRecord, table_of
+from quotas.journal import NewTransfer, record_and_move
+from quotas.money import VND
+from quotas.refunded import LOST, OfLine, charged, refund_entries, refunded
+from quotas.tables import AccountingRecord, TransferKind, table_of
 from schedulers.jobstate import JobState
 
 _RECORDS = table_of(AccountingRecord)
 _LATER = _RECORDS.alias("later")
 _LOST = (
     select(
-        _RECORDS.c.run_key,
+        _RECORDS.c.allocation_id,
         _RECORDS.c.state,
         _RECORDS.c.elapsed_seconds,
+        _RECORDS.c.free_seconds_per_job,
         _RECORDS.c.vnd,
         _RECORDS.c.tres_seconds,
     )
     .where(
         _RECORDS.c.job_id == bindparam("job"),
-        _RECORDS.c.state.in_(bindparam("states", expanding=True)),
         _RECORDS.c.is_charged,
+        _RECORDS.c.free_seconds_per_job > 0,
         ~exists().where(_LATER.c.run_key == _RECORDS.c.run_key, _LATER.c.revision > _RECORDS.c.revision),
     )
-    .order_by(_RECORDS.c.id)
+    .order_by(_RECORDS.c.started_at, _RECORDS.c.run_key)
 )
 
 
-def give_back_lost_time(
-    conn: Connection, *, job_id: UUID, runs: Sequence[RunUsage], rules: EndRules, at: datetime
-) -> int:
-    """Refund what runs lost in states that are free up to a cap; how many đồng came back.
+def give_back_lost_time(conn: Connection, *, job_id: UUID, key: str, at: datetime) -> None:
+    """Let what was given back be what the newest revisions of a job's runs say; see `refunds_due`.
 
-    Call it after these runs were settled or corrected, in the same transaction. The first runs of a job use
-    up its free time; each run is refunded once, however often it is told. The caller commits.
+    Call it after they were charged. The caller has locked the job's charges, and commits.
     """
-    told = {run.run_key for run in runs if rules.free_seconds.get(run.state)}
-    if not told:
-        return 0
-    left = dict(rules.free_seconds)
-    came_back = 0
-    for row in conn.execute(_LOST, {"job": job_id, "states": list(left)}).all():
-        state = JobState(row.state)
-        free = min(left[state], row.elapsed_seconds)
-        left[state] -= free
-        if free and row.run_key in told:
-            share = _share({"VND": row.vnd, **row.tres_seconds}, free, row.elapsed_seconds)
-            came_back += _refund(conn, job_id, share, row.run_key, at)
-    return came_back
+    record_and_move(conn, refunds_due(conn, job_id=job_id, key=key, at=at))
 
 
-def _share(used: Mapping[str, int], free: int, elapsed: int) -> dict[str, int]:
-    return {asset: amount * free // elapsed for asset, amount in used.items() if amount * free // elapsed}
+def refunds_due(conn: Connection, *, job_id: UUID, key: str, at: datetime) -> Sequence[NewTransfer]:
+    """What is to be given back, or taken back again, so that a job's refunds are what its runs say now.
 
-
-def _refund(conn: Connection, job_id: UUID, share: Mapping[str, int], run_key: str, at: datetime) -> int:
-    paid_for = {asset for _, asset in charged(conn, job_id)}
-    amounts = {asset: amount for asset, amount in share.items() if asset in paid_for}
-    if not amounts:
-        return 0
-    try:
-        given = refund(
-            conn,
-            job_id=job_id,
-            amounts=amounts,
-            actor_id=None,
-            reason="our machines broke the run",
-            key=f"lost:{run_key}",
-            at=at,
+    Of time lost in states that are free up to a cap, the runs that started first use up the cap; whatever
+    the order in which they were told, the sum is the same. What people refunded by hand stays, as far as the
+    job still costs as much. `key` names the revision that brings the change: each is told of once. Write
+    these transfers together with the charge of that revision: neither is right without the other.
+    """
+    cost = charged(conn, job_id)
+    automatic = refunded(conn, job_id, key=LOST)
+    by_hand = {line: amount - automatic.get(line, 0) for line, amount in refunded(conn, job_id).items()}
+    kept = {line: min(amount, cost.get(line, 0)) for line, amount in by_hand.items()}
+    lost = {
+        line: min(amount, cost[line] - kept.get(line, 0))
+        for line, amount in _lost(conn, job_id).items()
+        if line in cost
+    }
+    changes = (
+        (f"{LOST}{key}", "our machines broke the run", _less(lost, automatic)),
+        (f"reclaim:{key}", "the job was corrected to cost less than was refunded", _less(kept, by_hand)),
+    )
+    return [
+        NewTransfer(
+            TransferKind.REFUND,
+            f"refund:{job_id}:{name}",
+            at,
+            refund_entries(conn, given),
+            job_id,
+            reason=reason,
         )
-    except RefundRefused:  # somebody gave it back already
-        return 0
-    return given.by_asset.get("VND", 0)
+        for name, reason, given in changes
+        if given
+    ]
+
+
+def _lost(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
+    """What runs of the job used of each line, in the part of their time that is free."""
+    free: Counter[OfLine] = Counter()
+    used_up: Counter[JobState] = Counter()
+    for row in conn.execute(_LOST, {"job": job_id}):
+        seconds = min(row.elapsed_seconds, max(row.free_seconds_per_job - used_up[row.state], 0))
+        used_up[row.state] += seconds
+        if seconds:
+            for asset, amount in {VND: row.vnd, **row.tres_seconds}.items():
+                free[row.allocation_id, asset] += amount * seconds // row.elapsed_seconds
+    return free
+
+
+def _less(wanted: Mapping[OfLine, int], given: Mapping[OfLine, int]) -> dict[OfLine, int]:
+    lines = wanted.keys() | given.keys()
+    changes = {line: wanted.get(line, 0) - given.get(line, 0) for line in lines}
+    return {line: amount for line, amount in changes.items() if amount}

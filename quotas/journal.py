@@ -4,6 +4,7 @@ Accounts are always changed in the order of their ids, so that two transactions 
 instead of deadlocking. Nothing here commits.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -144,6 +145,18 @@ def record_transfer(  # noqa: PLR0913 - one row, every column by keyword
 ) -> None:
     """Write a transfer and its entries by account; nothing when the key was used before."""
     record_transfers(conn, [NewTransfer(kind, key, at, amounts, job_id, actor_id, reason)])
+
+
+def record_and_move(conn: Connection, transfers: Sequence[NewTransfer]) -> None:
+    """Write transfers whose keys are new, and change the balances by the sum of them all at once.
+
+    What may not go below zero can so be taken by one and given by another.
+    """
+    record_transfers(conn, transfers)
+    total: Counter[int] = Counter()
+    for transfer in transfers:
+        total.update(transfer.amounts)
+    move(conn, total)
 
 
 def open_account(

@@ -7,13 +7,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from quotas.allocation_lines import LockedAllocation, lock_allocations
 from quotas.amounts import Asset
 from quotas.checks import require_positive, require_whole
 from quotas.errors import InvalidAmount, RefundRefused
 from quotas.journal import NewTransfer, is_key_used, move_once
 from quotas.money import VND
-from quotas.refunded import OfLine, charged, lock_charges, refunded
+from quotas.refunded import OfLine, charged, lock_charges, refund_entries, refunded
 from quotas.tables import TransferKind
 
 _ALL = 100
@@ -73,42 +72,9 @@ def refund(  # noqa: PLR0913 - the facts of a deed, all by keyword
     if not given:
         asset = max(cost, key=lambda line: line[1] == VND)[1] if cost else VND
         raise RefundRefused(job_id, asset, 0, max(cost.values(), default=0) * share // _ALL)
-    locked = lock_allocations(conn, {allocation for allocation, _ in given})
-    move_once(
-        conn,
-        NewTransfer(TransferKind.REFUND, key, at, entries(locked, given), job_id, actor_id, reason),
-    )
+    entries = refund_entries(conn, given)
+    move_once(conn, NewTransfer(TransferKind.REFUND, key, at, entries, job_id, actor_id, reason))
     return Refunded(given, is_new=True)
-
-
-def reclaim_excess(conn: Connection, job_id: UUID, *, key: str, at: datetime) -> None:
-    """Take back what was refunded beyond what a job costs now, since a correction made it cheaper.
-
-    Call it when the new revision is written and before its difference is posted: consumed never goes below
-    zero in between. The caller has locked the job's charges.
-    """
-    given = refunded(conn, job_id)
-    if not any(given.values()):
-        return
-    cost = charged(conn, job_id)
-    excess = {
-        line: amount - cost.get(line, 0) for line, amount in given.items() if amount > cost.get(line, 0)
-    }
-    if excess:
-        locked = lock_allocations(conn, {allocation for allocation, _ in excess})
-        back = entries(locked, {line: -amount for line, amount in excess.items()})
-        reason = "the job was corrected to cost less than was refunded"
-        move_once(conn, NewTransfer(TransferKind.REFUND, f"reclaim:{key}", at, back, job_id, reason=reason))
-
-
-def entries(locked: Mapping[UUID, LockedAllocation], given: Mapping[OfLine, int]) -> dict[int, int]:
-    """By account: from consumed to available, for amounts by allocation and asset."""
-    moved: dict[int, int] = {}
-    for (allocation, asset), amount in sorted(given.items()):
-        line = locked[allocation].lines[asset]
-        moved[line.consumed_id] = -amount
-        moved[line.available_id] = amount
-    return moved
 
 
 def _require_one(percent: int | None, amounts: Mapping[Asset, int] | None) -> int:

@@ -24,23 +24,23 @@ _LATEST_OF_JOB = select(_RECORDS.c.allocation_id, _RECORDS.c.vnd, _RECORDS.c.tre
     _RECORDS.c.is_charged,
     ~exists().where(_LATER.c.run_key == _RECORDS.c.run_key, _LATER.c.revision > _RECORDS.c.revision),
 )
-_REFUNDED = (
+_REFUNDS = (
     select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("consumed"))
     .join_from(_TRANSFERS, _ENTRIES, _ENTRIES.c.transfer_id == _TRANSFERS.c.id)
     .join(_LINES, _LINES.c.consumed_id == _ENTRIES.c.account_id)
-    .where(_TRANSFERS.c.job_id == bindparam("job"), _TRANSFERS.c.kind == TransferKind.REFUND)
+    .where(_TRANSFERS.c.kind == TransferKind.REFUND)
     .group_by(_LINES.c.allocation_id, _LINES.c.asset)
 )
-_REFUNDED_BY_LINE = (
-    select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("consumed"))
-    .join_from(_TRANSFERS, _ENTRIES, _ENTRIES.c.transfer_id == _TRANSFERS.c.id)
-    .join(_LINES, _LINES.c.consumed_id == _ENTRIES.c.account_id)
-    .where(_TRANSFERS.c.kind == TransferKind.REFUND, IS_NO_JOB_STEP)
-    .group_by(_LINES.c.allocation_id, _LINES.c.asset)
+_REFUNDED = _REFUNDS.where(
+    _TRANSFERS.c.job_id == bindparam("job"),
+    _TRANSFERS.c.idempotency_key.startswith(bindparam("beginning")),
 )
-_LINES_OF = select(_LINES.c.allocation_id, _LINES.c.asset).where(
+_REFUNDED_BY_LINE = _REFUNDS.where(IS_NO_JOB_STEP)
+_LINES_OF = select(_LINES.c.allocation_id, _LINES.c.asset, _LINES.c.available_id, _LINES.c.consumed_id).where(
     _LINES.c.allocation_id.in_(bindparam("ids", expanding=True))
 )
+LOST = "lost:"
+"""How the keys of refunds begin that nobody decided on."""
 _LOCK_KEYS = 2**63
 
 OfLine = tuple[UUID, Asset]
@@ -67,10 +67,20 @@ def charged(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
     return {(row.allocation_id, row.asset): total[row.allocation_id, row.asset] for row in lines}
 
 
-def refunded(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
-    """What was given back so far, less what a correction took back again."""
-    rows = conn.execute(_REFUNDED, {"job": job_id})
+def refunded(conn: Connection, job_id: UUID, *, key: str = "") -> Mapping[OfLine, int]:
+    """What was given back, less what a correction took back again; of keys that begin so, or of all."""
+    beginning = f"refund:{job_id}:{key}" if key else ""
+    rows = conn.execute(_REFUNDED, {"job": job_id, "beginning": beginning})
     return {(row.allocation_id, row.asset): -int(row.consumed) for row in rows}
+
+
+def refund_entries(conn: Connection, given: Mapping[OfLine, int]) -> dict[int, int]:
+    """By account: from consumed to available, or back where it is negative."""
+    moved: dict[int, int] = {}
+    for row in conn.execute(_LINES_OF, {"ids": list({allocation for allocation, _ in given})}):
+        if amount := given.get((row.allocation_id, row.asset)):
+            moved |= {row.consumed_id: -amount, row.available_id: amount}
+    return moved
 
 
 def refunded_by_line(conn: Connection) -> Mapping[OfLine, int]:

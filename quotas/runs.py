@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from quotas.amounts import Asset
 from quotas.checks import require_amounts, require_whole
-from quotas.end_states import is_charged
+from quotas.end_states import EndRules
 from quotas.errors import InvalidAmount
 from quotas.fold_usage import UsageBatch
 from quotas.journal import insert_once
@@ -113,6 +113,8 @@ class PricedRun:
 
     run: RunUsage
     is_charged: bool
+    free_seconds_per_job: int | None
+    """Of a charged end: up to so many seconds of its job that ended so are given back at once."""
     list_vnd: Vnd
     subsidy_vnd: Vnd
 
@@ -140,24 +142,29 @@ def require_sensible(run: RunUsage) -> None:
         if (amount := getattr(run, name)) is not None:
             require_whole(name, amount)
     if not run.run_key or len(run.run_key) > _LONGEST_RUN_KEY:
-        raise InvalidAmount("run_key", f"must have 1 to {_LONGEST_RUN_KEY} characters: {run.run_key!r}")
+        raise InvalidAmount("run_key", "must have 1 to %(most)s characters", most=_LONGEST_RUN_KEY)
     if not run.state.is_terminal:
-        raise InvalidAmount("state", f"{run.state} is no end")
+        raise InvalidAmount("state", "%(state)s is no end", state=str(run.state))
 
 
 def price_run(
-    run: RunUsage, partition: str, price_list: PriceList, subsidy: Subsidy, policy: Mapping[JobState, bool]
+    run: RunUsage, partition: str, price_list: PriceList, subsidy: Subsidy, rules: EndRules
 ) -> PricedRun:
     """What a run costs, if its end is one that is paid for.
 
     Raises:
         UnpricedResource: it used something that has no price.
     """
-    charged = is_charged(run.state, run.started_at, policy)
-    if not charged:
-        return PricedRun(run, is_charged=False, list_vnd=0, subsidy_vnd=0)
+    if not rules.is_charged(run.state, run.started_at):
+        return PricedRun(run, is_charged=False, free_seconds_per_job=None, list_vnd=0, subsidy_vnd=0)
     bill = price(run.tres_seconds, partition, price_list, subsidy)
-    return PricedRun(run, is_charged=True, list_vnd=bill.list_vnd, subsidy_vnd=bill.subsidy_vnd)
+    return PricedRun(
+        run,
+        is_charged=True,
+        free_seconds_per_job=rules.free_seconds.get(run.state),
+        list_vnd=bill.list_vnd,
+        subsidy_vnd=bill.subsidy_vnd,
+    )
 
 
 def content_hash(run: RunUsage) -> str:
@@ -197,6 +204,7 @@ def insert_records(  # noqa: PLR0913 - the facts of records, by keyword
             "elapsed_seconds": one.run.elapsed_seconds,
             "tres_seconds": dict(one.run.tres_seconds),
             "is_charged": one.is_charged,
+            "free_seconds_per_job": one.free_seconds_per_job,
             "vnd": one.vnd,
             "subsidy_rule_id": payer.subsidy_rule_id,
             "subsidy_vnd": one.subsidy_vnd,

@@ -1,18 +1,20 @@
 """Charge what runs used, once each, and give back what is left of their holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, select
 
-from quotas.end_states import DEFAULT_POLICY
+from quotas.end_states import DEFAULT_RULES, EndRules
 from quotas.errors import KeyReused
 from quotas.fold_usage import UsageBatch
+from quotas.give_back_lost_time import give_back_lost_time
 from quotas.hold_tables import HoldState
 from quotas.holds import HoldLeft, HoldLine, lock_hold, window, write_left
 from quotas.journal import move, move_within_overdraft, record_transfer
 from quotas.publish_prices import load_price_list
+from quotas.refunded import lock_charges
 from quotas.runs import (
     Charge,
     PricedRun,
@@ -25,7 +27,6 @@ from quotas.runs import (
 from quotas.set_subsidy import load_subsidy
 from quotas.tables import AccountingRecord, TransferKind, table_of
 from quotas.top_up import is_payer_usable
-from schedulers.jobstate import JobState
 
 __all__ = ["Charge", "RunUsage", "settle_runs"]
 
@@ -47,14 +48,15 @@ def settle_runs(  # noqa: PLR0913 - the facts of a charge, all by keyword
     job_id: UUID,
     runs: Sequence[RunUsage],
     at: datetime,
-    policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+    rules: EndRules = DEFAULT_RULES,
     usage: UsageBatch | None = None,
 ) -> list[Charge]:
     """Record runs of one job that ended, charge them, and release the rest of the units they close.
 
     One transfer, however many runs. What a run used beyond its unit is taken from what is available, even
     below the overdraft: it was used. A run that closes no unit is charged and its unit topped up again;
-    when the budget does not allow that, the hold stays short (see `quotas.hold.shortfall`).
+    when the budget does not allow that, the hold stays short (see `quotas.hold.shortfall`). Time that the
+    rules let nobody pay for is given back at once.
 
     Runs may come in any order, twice, and after the hold was closed: the sums are the same. There is one
     charge for each distinct run_key, in the order given. Given a batch, the caller folds it into the
@@ -69,18 +71,22 @@ def settle_runs(  # noqa: PLR0913 - the facts of a charge, all by keyword
     distinct = list({run.run_key: run for run in reversed(runs)}.values())[::-1]
     for run in distinct:
         require_sensible(run)
+    if any(rules.free_seconds.get(run.state) for run in distinct):
+        lock_charges(conn, job_id)
     lines = lock_hold(conn, job_id)
     if not distinct:
         return []
     price_list = load_price_list(conn, lines[0].price_list_id)
     subsidy = load_subsidy(conn, lines[0].subsidy_rule_id)
-    priced = [price_run(run, lines[0].partition, price_list, subsidy, policy) for run in distinct]
+    priced = [price_run(run, lines[0].partition, price_list, subsidy, rules) for run in distinct]
     batch = usage or UsageBatch()
     new_keys = insert_records(conn, priced, lines[0], at, usage=batch)
     known = [one for one in priced if one.run.run_key not in new_keys]
     stored = _stored_charges(conn, job_id, known) if known else {}
     if new := [one for one in priced if one.run.run_key in new_keys]:
         _post(conn, lines, new, at)
+        if any(one.free_seconds_per_job for one in new):
+            give_back_lost_time(conn, job_id=job_id, key=f"{min(new_keys)}:0", at=at)
     if usage is None:
         batch.fold(conn)
     return [

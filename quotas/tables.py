@@ -343,6 +343,8 @@ class AccountingRecord(SQLModel, table=True):
     """What it used, charged or not."""
     is_charged: bool
     """Whether the end state is one that is paid for."""
+    free_seconds_per_job: int | None = Field(default=None, sa_type=TresSeconds)
+    """Of a charged end: so many seconds that runs of its job lost so are given back, as decided then."""
     vnd: int = Field(sa_type=Vnd)
     """Net: what was paid. The list price is `vnd + subsidy_vnd`."""
     subsidy_rule_id: int | None = Field(

@@ -19,7 +19,6 @@ from quotas.charge import DirectCharge, charge_run
 from quotas.end_states import load_end_rules
 from quotas.errors import InvalidAmount, NoPriceList, NothingCovers, UnpricedResource
 from quotas.fold_usage import UsageBatch
-from quotas.give_back_lost_time import give_back_lost_time
 from quotas.runs import RunUsage
 from quotas.tables import Allocation, Project
 from schedulers.external import ExternalRun
@@ -68,12 +67,11 @@ def charge_job(
                 at=at,
                 allocation_id=counter.allocation_id if counter else None,
                 usage=usage,
-                policy=rules.policy,
+                rules=rules,
             )
         except _CANNOT_BE_CHARGED as problem:
             unpaid.append((run, str(problem)))
         else:
-            give_back_lost_time(connection, job_id=job.id, runs=[used], rules=rules, at=at)
             _note_settled(connection, job, run, paid.vnd_change, at=at)
             if counter and counter.is_direct:
                 _count(connection, cluster, counter.allocation_id, paid.counted_change)

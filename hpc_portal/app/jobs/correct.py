@@ -35,7 +35,6 @@ from hpc_portal.app.tables import Job, JobTask
 from quotas.charge import correct_run
 from quotas.end_states import load_end_rules
 from quotas.fold_usage import UsageBatch
-from quotas.give_back_lost_time import give_back_lost_time
 from quotas.money import Vnd
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobstate import JobState, StateFlag, TaskSnapshot
@@ -207,9 +206,8 @@ def _post(  # noqa: PLR0913 - what is posted for one job, each by its name
     rules = load_end_rules(connection)
     runs = {key: run_usage(rows[key], usage_of(rows[key], {})) for key in sorted(known)}
     for key, run in runs.items():
-        corrected = correct_run(connection, job_id=job_id, run=run, at=at, usage=usage, policy=rules.policy)
+        corrected = correct_run(connection, job_id=job_id, run=run, at=at, usage=usage, rules=rules)
         changes[key] = corrected.vnd_change
-    give_back_lost_time(connection, job_id=job_id, runs=list(runs.values()), rules=rules, at=at)
     if changes:
         values: list[dict[str, Any]] = [
             {"b_job": job_id, "b_index": index, "b_attempt": attempt, "b_vnd": change}

@@ -21,7 +21,6 @@ from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from quotas.end_states import load_end_rules
 from quotas.fold_usage import UsageBatch
-from quotas.give_back_lost_time import give_back_lost_time
 from quotas.money import Vnd
 from quotas.release import close_hold
 from quotas.runs import RunUsage
@@ -225,8 +224,7 @@ def charge_runs(
     for job_id in sorted(by_job):
         usages = {run_key(row): usage_of(row, known) for row in by_job[job_id]}
         runs = [run_usage(row, usages[run_key(row)]) for row in by_job[job_id]]
-        charges = settle_runs(connection, job_id=job_id, runs=runs, at=at, usage=usage, policy=rules.policy)
-        give_back_lost_time(connection, job_id=job_id, runs=runs, rules=rules, at=at)
+        charges = settle_runs(connection, job_id=job_id, runs=runs, at=at, usage=usage, rules=rules)
         cost = {charge.run_key: charge.vnd for charge in charges if charge.is_charged and charge.is_new}
         settled += [
             {

@@ -5,13 +5,21 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine
 
+from tests.databases import Tables
 from tests.integration.quotas.books import Books, create_tables, open_engine
+
+QUOTA_TABLES = Tables(create_tables)
+
+
+@pytest.fixture
+def tables() -> Tables:
+    """Nothing of the portal's other packages."""
+    return QUOTA_TABLES
 
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
     engine = open_engine(database_url)
-    create_tables(engine)
     yield engine
     engine.dispose()
 

@@ -1,13 +1,12 @@
 """Runs that nothing was held for are charged once, corrected by difference, and never lost in the sums."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 
 from quotas.charge import DirectCharge, charge_run
-from quotas.end_states import DEFAULT_POLICY
+from quotas.end_states import DEFAULT_POLICY, DEFAULT_RULES, EndRules
 from quotas.errors import KeyReused, NothingCovers, UnpricedResource
 from quotas.runs import RunUsage
 from quotas.tables import AccountingRecord, Entry, Transfer
@@ -24,7 +23,7 @@ def charge(
     *,
     job_id: UUID = JOB,
     allocation_id: UUID | None = None,
-    policy: Mapping[JobState, bool] = DEFAULT_POLICY,
+    rules: EndRules = DEFAULT_RULES,
 ) -> DirectCharge:
     with books.engine.begin() as conn:
         return charge_run(
@@ -35,7 +34,7 @@ def charge(
             run=usage,
             at=books.at,
             allocation_id=allocation_id,
-            policy=policy,
+            rules=rules,
         )
 
 
@@ -59,11 +58,11 @@ def test_the_same_facts_again_change_nothing(books: Books) -> None:
 
 def test_new_rules_of_ends_do_not_reach_back_through_a_revision(books: Books) -> None:
     books.grant(VND=1000)
-    now_paid = {**DEFAULT_POLICY, JobState.NODE_FAIL: True}
+    now_paid = EndRules({**DEFAULT_POLICY, JobState.NODE_FAIL: True})
     assert charge(books, run("r1", seconds=100, state=JobState.NODE_FAIL)).charge.vnd == 0
-    longer = charge(books, run("r1", seconds=101, state=JobState.NODE_FAIL), policy=now_paid)
+    longer = charge(books, run("r1", seconds=101, state=JobState.NODE_FAIL), rules=now_paid)
     assert (longer.charge.is_charged, longer.vnd_change) == (False, 0)
-    other_end = charge(books, run("r1", seconds=101, state=JobState.FAILED), policy=now_paid)
+    other_end = charge(books, run("r1", seconds=101, state=JobState.FAILED), rules=now_paid)
     assert (other_end.charge.is_charged, other_end.vnd_change) == (True, 101)
     assert books.discrepancies == []
 
