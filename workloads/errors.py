@@ -2,7 +2,8 @@
 
 WorkloadError
 ├── TemplateNotFound       no template of that name
-└── InvalidParameters      one or more parameters are wrong; `problems` names each field
+├── InvalidParameters      one or more parameters are wrong; `problems` names each field
+└── InvalidSiteTemplate    a document of an administrator is wrong; `problems` names each line and key
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,6 +40,11 @@ class FieldProblem:
     place: str = ""
     """Where in the field's text, in no language: `3: --hint=x`."""
 
+    @property
+    def placed_message(self) -> str:
+        """The message after its place, where it has one."""
+        return f"{self.place}: {self.message}" if self.place else self.message
+
 
 class InvalidParameters(WorkloadError):
     """The parameters do not fit the template's model."""
@@ -47,4 +53,17 @@ class InvalidParameters(WorkloadError):
         listed = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
         super().__init__(f"Template {template}: {listed}")
         self.template = template
+        self.problems = tuple(problems)
+
+
+class InvalidSiteTemplate(WorkloadError):
+    """A site template's document cannot be published; a problem's place is its line, its field the key."""
+
+    def __init__(self, source: str, problems: Sequence[FieldProblem]) -> None:
+        listed = "\n".join(
+            ":".join(filter(None, (source, problem.place))) + f": {problem.field}: {problem.message}"
+            for problem in problems
+        )
+        super().__init__(listed)
+        self.source = source
         self.problems = tuple(problems)

@@ -14,7 +14,7 @@ from hpc_portal.web.say_tenant import say_tenant
 from hpc_portal.web.say_validation import say_sentence, say_validation
 from hpc_portal.web.show_request import REQUEST_STATES
 from quotas import errors as quotas
-from workloads.errors import FieldProblem, InvalidParameters, TemplateNotFound
+from workloads.errors import FieldProblem, InvalidParameters, InvalidSiteTemplate, TemplateNotFound
 from workloads.template import N_
 
 STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
@@ -28,6 +28,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (app.PortalError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (quotas.QuotaError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InvalidParameters, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (InvalidSiteTemplate, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
 
 _ACTIONS = {
@@ -85,7 +86,7 @@ class ShownProblem:
 def problems_of(error: Exception, language: Language) -> list[ShownProblem]:  # noqa: PLR0911 - by kind of error
     """Everything that an error asks the reader to mend."""
     match error:
-        case InvalidParameters():
+        case InvalidParameters() | InvalidSiteTemplate():
             return [
                 ShownProblem(problem.field, _placed_text(problem, language)) for problem in error.problems
             ]
@@ -97,7 +98,7 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:  # 
             return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
         case app.TenantNotActive() | app.NotAllowed():
             return [ShownProblem("project", _text(error, language))]
-    if type(error) is quotas.BudgetExceeded:
+    if isinstance(error, quotas.BudgetExceeded) and not isinstance(error, quotas.NotEnoughFree):
         offer = language.gettext(N_("Ask for what is missing"))
         return [ShownProblem("", _text(error, language), Shortage.of(error).page, offer)]
     return [ShownProblem("", _text(error, language))]

@@ -16,7 +16,7 @@ from hpc_portal.web.say_quotas import say_amount_problem
 from hpc_portal.web.say_validation import say_request_item, say_sentence
 from quotas.errors import InvalidAmount, QuotaError
 from schedulers.errors import InvalidJobSpec, SchedulerError
-from workloads.errors import InvalidParameters, WorkloadError
+from workloads.errors import InvalidParameters, InvalidSiteTemplate, WorkloadError
 from workloads.template import N_
 
 _HTTP = {
@@ -59,7 +59,13 @@ def _messages(error: Exception, language: Language) -> Sequence[str]:
     match error:
         case RequestValidationError():
             return [say_request_item(item, language) for item in error.errors()]
-        case app.InvalidSubmission() | app.InvalidEntry() | app.ChangeImpossible() | InvalidParameters():
+        case (
+            app.InvalidSubmission()
+            | app.InvalidEntry()
+            | app.ChangeImpossible()
+            | InvalidParameters()
+            | InvalidSiteTemplate()
+        ):
             return [problem.text for problem in problems_of(error, language)]
         case InvalidJobSpec():
             return [say_sentence(error.text, error.facts, language)]

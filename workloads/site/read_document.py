@@ -1,0 +1,101 @@
+"""Read a site template's TOML text: a document to publish, or every problem with its line and key."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from workloads.errors import FieldProblem, InvalidSiteTemplate
+from workloads.site.check import check
+from workloads.site.document import Document
+from workloads.site.key_lines import Key, key_lines, line_of
+from workloads.template import N_
+
+LONGEST_DOCUMENT = 256 * 1024
+_PLACE = re.compile(r"\s*\(at line (\d+), column \d+\)$")
+_TYPES = frozenset(
+    {"integer", "number", "boolean", "choice", "word", "path", "text", "list", "files", "file"}
+)
+
+
+def read_document(text: str, *, source: str = "template.toml") -> Document:
+    """The document, wholly checked.
+
+    Args:
+        text: TOML.
+        source: the file's name, for messages.
+
+    Raises:
+        InvalidSiteTemplate: every problem, each with its line and key.
+    """
+    if len(text.encode()) > LONGEST_DOCUMENT:
+        too_long = N_("The document is longer than 256 KiB.")
+        raise InvalidSiteTemplate(source, [FieldProblem("document", too_long, "too_long", too_long)])
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidSiteTemplate(source, [_not_toml(error, text)]) from error
+    lines = key_lines(text)
+    try:
+        document = Document.model_validate(raw)
+    except ValidationError as error:
+        problems = [_problem(item, lines) for item in error.errors(include_url=False)]
+        raise InvalidSiteTemplate(source, problems) from error
+    if problems := [_placed(one, lines) for one in check(document)]:
+        raise InvalidSiteTemplate(source, problems)
+    return document
+
+
+def _not_toml(error: tomllib.TOMLDecodeError, text: str) -> FieldProblem:
+    words = str(error)
+    found = _PLACE.search(words)
+    line = found[1] if found else str(text.count("\n") + 1)
+    sentence = N_("This is not TOML: %(problem)s.")
+    facts = {"problem": _PLACE.sub("", words)}
+    return FieldProblem("document", sentence % facts, "toml", sentence, facts, line)
+
+
+def _problem(item: Any, lines: Mapping[Key, int]) -> FieldProblem:  # noqa: ANN401 - pydantic's own
+    key = _key_of(item["loc"])
+    kind, facts = item["type"], dict(item.get("ctx", {}))
+    message = item["msg"].removeprefix("Value error, ")
+    text = ""
+    if kind == "string_pattern_mismatch":
+        text = N_("%(given)r is not allowed here; it must match %(pattern)s.")
+        facts = {"given": str(item.get("input"))[:60], "pattern": facts.get("pattern", "")}
+        message = text % facts
+    elif kind == "literal_error":
+        text = N_("Choose one of %(expected)s.")
+        message = text % facts
+    elif kind == "union_tag_invalid":
+        text = N_("%(tag)r is no type of parameter. Choose one of %(expected)s.")
+        facts = {"tag": facts.get("tag", ""), "expected": ", ".join(sorted(_TYPES))}
+        message = text % facts
+    elif kind == "extra_forbidden":
+        text = N_("There is no such key here. Look at its spelling and under which table it stands.")
+        message = text
+    elif kind == "missing":
+        text = N_("This key is missing.")
+        message = text
+    return _placed(FieldProblem(_dotted(key), message, kind, text, facts), lines)
+
+
+def _key_of(location: Sequence[str | int]) -> Key:
+    """The key's own parts: pydantic puts a parameter's type between them, and `[key]` after a bad key."""
+    parts = [part for part in location if part != "[key]"]
+    if len(parts) > 2 and parts[0] == "parameters" and parts[2] in _TYPES:  # noqa: PLR2004 - parameters.NAME.TYPE
+        del parts[2]
+    return tuple(parts)
+
+
+def _dotted(key: Key) -> str:
+    return ".".join(map(str, key)) or "document"
+
+
+def _placed(problem: FieldProblem, lines: Mapping[Key, int]) -> FieldProblem:
+    parts = tuple(int(part) if part.isdecimal() else part for part in problem.field.split("."))
+    line = line_of(parts, lines)
+    return replace(problem, place=str(line)) if line else problem
