@@ -91,6 +91,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     quotas.InvalidAmount: ProblemKind(422, "invalid-amount", "An amount makes no sense"),
     workloads.TemplateNotFound: ProblemKind(404, "template-not-found", "Template not found"),
     workloads.InvalidParameters: ProblemKind(422, "invalid-parameters", "Some parameters are wrong"),
+    workloads.InvalidSiteTemplate: ProblemKind(422, "invalid-template", "The template cannot be published"),
     schedulers.InvalidJobSpec: ProblemKind(422, "invalid-job-spec", "The job contradicts itself"),
     schedulers.SchedulerRefused: ProblemKind(409, "scheduler-refused", "The scheduler refused"),
     schedulers.SchedulerUnavailable: ProblemKind(
@@ -192,6 +193,8 @@ def _field_problems(error: Exception) -> Sequence[dict[str, str]]:
             return [_request_problem(item) for item in error.errors()]
         case app.InvalidSubmission() | app.InvalidEntry() | workloads.InvalidParameters():
             return [{"field": problem.field, "message": problem.message} for problem in error.problems]
+        case workloads.InvalidSiteTemplate():
+            return [{"field": one.field, "message": one.placed_message} for one in error.problems]
         case app.ChangeImpossible():
             return [{"field": error.problem.field, "message": error.problem.message}]
         case schedulers.InvalidJobSpec() | quotas.InvalidAmount():
