@@ -17,7 +17,13 @@ slurm_packages=(
     debootstrap=/usr/sbin/debootstrap # the cluster is built from a newer Debian
 )
 test_packages=(
+    # The tools of the chip-design templates: jobs need them on the nodes, the portal itself does not.
     verilator=verilator
+    yosys=yosys
+    opensta=sta
+    "qflow-tech-osu018=/usr/share/qflow/tech/osu018/*.lib"
+    "qflow-tech-osu035=/usr/share/qflow/tech/osu035/*.lib"
+    "qflow-tech-osu050=/usr/share/qflow/tech/osu050/*.lib"
     "postgresql=/usr/lib/postgresql/*/bin/initdb"
     chromium=chromium
     openssl=openssl

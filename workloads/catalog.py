@@ -5,12 +5,13 @@ from typing import Any
 from workloads.ai.training import Training
 from workloads.eda.lint import Lint
 from workloads.eda.rtl_simulation import RtlRegression
+from workloads.eda.synthesis import Synthesis
 from workloads.errors import TemplateNotFound
 from workloads.script import Script
 from workloads.template import Template
 
 CATALOG: dict[str, Template[Any]] = {
-    template.name: template for template in (RtlRegression(), Lint(), Training(), Script())
+    template.name: template for template in (RtlRegression(), Lint(), Synthesis(), Training(), Script())
 }
 """In the order in which people see them."""
 

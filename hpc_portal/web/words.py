@@ -125,6 +125,13 @@ METRICS = {
     "design__lint_error__count": N_("Lint errors"),
     "design__lint_warning__count": N_("Lint warnings"),
     "design__inferred_latch__count": N_("Inferred latches"),
+    "design__instance__area": N_("Area"),
+    "design__instance__count": N_("Cells"),
+    "design__instance__area__class:sequential_cell": N_("Area of registers"),
+    "design__instance__count__class:sequential_cell": N_("Registers"),
+    "timing__setup__ws": N_("Worst slack"),
+    "timing__setup__tns": N_("Total negative slack"),
+    "timing__setup_vio__count": N_("Violated endpoints"),
 }
 """What our templates' numbers are called; others are shown under their own names."""
 
