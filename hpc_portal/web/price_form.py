@@ -57,7 +57,7 @@ def read_items(form: FormData) -> list[PriceItem]:
         except InvalidEntry as error:
             problems += error.problems
         except (InvalidAmount, InvalidJobSpec) as error:
-            problems.append(Problem(name or "tres", str(error)))
+            problems.append(Problem(name or "tres", error.text, error.facts))
     if problems:
         raise InvalidEntry(problems)
     return found

@@ -29,8 +29,10 @@ def change_appearance(
         [
             None
             if locale in {None, *LOCALES}
-            else Problem("locale", f"Choose one of: {', '.join(LOCALES)}."),
-            None if theme in {None, *THEMES} else Problem("theme", f"Choose one of: {', '.join(THEMES)}."),
+            else Problem("locale", "Choose one of: %(known)s.", {"known": ", ".join(LOCALES)}),
+            None
+            if theme in {None, *THEMES}
+            else Problem("theme", "Choose one of: %(known)s.", {"known": ", ".join(THEMES)}),
         ]
     )
     changes = {name: value for name, value in (("locale", locale), ("theme", theme)) if value is not None}

@@ -58,9 +58,9 @@ def title_problem(field: str, text: str) -> Problem | None:
 def password_problem(password: str, *, username: str) -> Problem | None:
     """Long, and not the user name: what NIST SP 800-63B asks for; no rules about kinds of characters."""
     if len(password) < MIN_PASSWORD_LENGTH:
-        return Problem("password", f"Use at least {MIN_PASSWORD_LENGTH} characters.")
+        return Problem("password", "Use at least %(least)s characters.", {"least": MIN_PASSWORD_LENGTH})
     if len(password) > _MAX_PASSWORD_LENGTH:
-        return Problem("password", f"Use at most {_MAX_PASSWORD_LENGTH} characters.")
+        return Problem("password", "Use at most %(most)s characters.", {"most": _MAX_PASSWORD_LENGTH})
     if username and username in password.lower() and len(password) < len(username) + MIN_PASSWORD_LENGTH // 2:
         return Problem("password", "Do not build it from your user name.")
     return None
@@ -81,7 +81,9 @@ def cluster_user_problem(text: str) -> Problem | None:
             "Use up to 32 lower-case letters, digits, hyphens and underscores; begin with a letter.",
         )
     if text in _NEVER_CLUSTER_USERS or _is_system_account(text):
-        return Problem("cluster_user", f"{text} is an account of the system. Jobs must not run as it.")
+        return Problem(
+            "cluster_user", "%(name)s is an account of the system. Jobs must not run as it.", {"name": text}
+        )
     return None
 
 
@@ -89,7 +91,11 @@ def uid_problem(uid: int) -> Problem | None:
     """Of the number of such an account; those below belong to the system, the last two mean nobody."""
     if _FIRST_PERSONAL_UID <= uid < _LAST_UID:
         return None
-    return Problem("uid", f"Use a number from {_FIRST_PERSONAL_UID} to {_LAST_UID - 1}.")
+    return Problem(
+        "uid",
+        "Use a number from %(least)s to %(most)s.",
+        {"least": str(_FIRST_PERSONAL_UID), "most": str(_LAST_UID - 1)},
+    )
 
 
 def _is_system_account(name: str) -> bool:

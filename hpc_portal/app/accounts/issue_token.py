@@ -41,10 +41,10 @@ def issue_token(services: Services, actor: Actor, *, name: str, valid_days: int 
         [
             None
             if name.strip() and len(name) <= _MAX_NAME_LENGTH and name.isprintable()
-            else Problem("name", f"Enter 1 to {_MAX_NAME_LENGTH} characters in one line."),
+            else Problem("name", "Enter 1 to %(most)s characters in one line.", {"most": _MAX_NAME_LENGTH}),
             None
             if valid_days is None or 1 <= valid_days <= _MAX_DAYS
-            else Problem("valid_days", f"Choose 1 to {_MAX_DAYS} days, or no end."),
+            else Problem("valid_days", "Choose 1 to %(most)s days, or no end.", {"most": _MAX_DAYS}),
         ]
     )
     now = services.clock.now()

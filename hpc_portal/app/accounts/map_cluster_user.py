@@ -16,6 +16,7 @@ from hpc_portal.app.errors import InvalidEntry, NameTaken, NotFound, Problem
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import ClusterAccount, Job, User
+from workloads.template import N_
 
 _SET = "user.cluster_account_set"
 
@@ -130,10 +131,11 @@ def _require_cluster(services: Services, cluster: str) -> None:
     if cluster in known:
         return
     if not known:
-        text = "No cluster of this portal gives out accounts of its own."
-    else:
-        text = f"Choose one of: {', '.join(sorted(known))}. Other clusters need no account."
-    raise InvalidEntry([Problem("cluster", text)])
+        raise InvalidEntry([Problem("cluster", "No cluster of this portal gives out accounts of its own.")])
+    facts = {"known": ", ".join(sorted(known))}
+    raise InvalidEntry(
+        [Problem("cluster", "Choose one of: %(known)s. Other clusters need no account.", facts)]
+    )
 
 
 def _require_uid_is_new(connection: Connection, uid: int, *, cluster: str, username: str) -> None:
@@ -148,8 +150,8 @@ def _require_uid_is_new(connection: Connection, uid: int, *, cluster: str, usern
         )
     ).scalar()
     if holder is not None:
-        text = f"On {cluster} it is {holder}'s: with it one could read that person's files."
-        raise InvalidEntry([Problem("uid", text)])
+        text = N_("On %(cluster)s it is %(username)s's: with it one could read that person's files.")
+        raise InvalidEntry([Problem("uid", text, {"cluster": cluster, "username": holder})])
     given = connection.execute(
         select(col(AuditRecord.subject), col(AuditRecord.facts)).where(
             col(AuditRecord.action) == _SET, col(AuditRecord.subject) != username
@@ -167,15 +169,16 @@ def _require_uid_is_new(connection: Connection, uid: int, *, cluster: str, usern
         .limit(1)
     ).scalar()
     if ran is not None:
-        text = (
-            f"On {cluster} it was {ran}'s, whose jobs' files it owns. Give the account a number of its own."
+        text = N_(
+            "On %(cluster)s it was %(username)s's, whose jobs' files it owns. "
+            "Give the account a number of its own."
         )
-        raise InvalidEntry([Problem("uid", text)])
+        raise InvalidEntry([Problem("uid", text, {"cluster": cluster, "username": ran})])
 
 
 def _uid_here(name: str) -> int:
     try:
         return pwd.getpwnam(name).pw_uid
     except KeyError as error:
-        text = "This machine knows no such account. Give its uid on the cluster."
-        raise InvalidEntry([Problem("uid", text)]) from error
+        problem = Problem("uid", "This machine knows no such account. Give its uid on the cluster.")
+        raise InvalidEntry([problem]) from error

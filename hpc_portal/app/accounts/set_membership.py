@@ -108,7 +108,8 @@ def set_project_membership(
             [
                 Problem(
                     "username",
-                    f"{username} is not in the project's organisation. Invite them by e-mail.",
+                    "%(username)s is not in the project's organisation. Invite them by e-mail.",
+                    {"username": username},
                 )
             ]
         )

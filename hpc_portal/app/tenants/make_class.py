@@ -29,6 +29,7 @@ from quotas.amounts import Asset, format_amount
 from quotas.balance import AllocationBalance, balance
 from quotas.tables import AllocationState
 from schedulers.units import CITY_TIME
+from workloads.template import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,9 @@ def _choose_source(
         last = max((one.valid_to for one in found), default=None)
         if last is None:
             raise InvalidEntry([Problem("course", "The course has no budget now. Request one first.")])
-        text = "The course's budget ends at %(end)s. Let the class end by then, or ask to extend the budget."
+        text = N_(
+            "The course's budget ends at %(end)s. Let the class end by then, or ask to extend the budget."
+        )
         raise InvalidEntry([Problem("ends_at", text, {"end": f"{last:%Y-%m-%d %H:%M} UTC"})])
     for allocation in lasting:
         if not _lacking(allocation, _total(_give_lines(allocation, shares, wanted.each))):

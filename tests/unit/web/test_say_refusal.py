@@ -1,8 +1,10 @@
 """Every error that reaches users is said in Vietnamese; what machines read is the same in all languages."""
 
+import ast
 import json
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -21,6 +23,18 @@ from quotas.errors import MonthRefusal
 from quotas.money import VND
 from schedulers import errors as schedulers
 from workloads import errors as workloads
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = ("hpc_portal", "quotas", "schedulers", "workloads")
+TEXTS = {
+    "Problem": 1,
+    "Misfit": 1,
+    "InvalidJobSpec": 1,
+    "InvalidAmount": 1,
+    "AllocationStateRefused": 2,
+    "RefundCaseRefused": 1,
+}
+"""Which of their arguments is a text to translate; the same as in scripts/messages.py."""
 
 VI = load_languages()["vi"]
 ID = UUID(int=7)
@@ -129,6 +143,23 @@ def test_what_machines_read_is_the_same_in_both_languages(error: Exception) -> N
         one.pop("title"), one.pop("detail")
         one["problems"] = [problem["field"] for problem in one.get("problems", ())]
     assert facts[0] == facts[1]
+
+
+def test_no_refusal_is_put_together_before_it_can_be_translated() -> None:
+    built = [
+        f"{path.relative_to(ROOT)}:{call.lineno}"
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(_text_of(call), ast.JoinedStr)
+    ]
+    assert built == [], "give the text with %(name)s, and what goes there as facts"
+
+
+def _text_of(call: ast.Call) -> ast.expr | None:
+    """The argument of an error or a problem that is translated; None for other calls."""
+    place = TEXTS.get(ast.unparse(call.func).rpartition(".")[2])
+    return call.args[place] if place is not None and place < len(call.args) else None
 
 
 @pytest.mark.parametrize(
