@@ -13,6 +13,7 @@ from hpc_portal.api import (
     job_changes,
     job_cost,
     job_doubt,
+    job_efficiency,
     job_files,
     jobs,
     limits,
@@ -29,7 +30,7 @@ from hpc_portal.api import (
 )
 
 _MODULES = (
-    *(jobs, job_changes, job_cost, job_files, scripts, streams, sign_in, projects),
+    *(jobs, job_changes, job_cost, job_efficiency, job_files, scripts, streams, sign_in, projects),
     *(
         administration,
         job_doubt,

@@ -1,6 +1,6 @@
 """See jobs: the list, one job, its tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,7 @@ from hpc_portal.cli.options import JobId, Json
 from hpc_portal.cli.pages import read_pages
 from hpc_portal.cli.render import out, print_json
 from quotas.money import format_vnd
+from schedulers.units import format_memory
 
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, max=100_000, help="At most so many.")]
 
@@ -69,10 +70,11 @@ def show(job_id: JobId, *, as_json: Json = False) -> None:
     with open_portal() as portal:
         path = f"/jobs/{resolve_job(portal, job_id)}"
         job, cost = portal.get(path), portal.get(f"{path}/cost")
+        efficiency = portal.get(f"{path}/efficiency")
     if as_json:
-        print_json({**job, "cost": cost})
+        print_json({**job, "cost": cost, "efficiency": efficiency})
     else:
-        out.print(facts_of(job, cost))
+        out.print(facts_of(job, cost, efficiency))
 
 
 def tasks(
@@ -105,8 +107,12 @@ def tasks(
     out.print(render.table(columns, rows, right=(0, 6)))
 
 
-def facts_of(job: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - for rich
-    """One job as names and values; with its cost, also list price and subsidy."""
+def facts_of(
+    job: Mapping[str, Any],
+    cost: Mapping[str, Any] | None = None,
+    efficiency: Mapping[str, Any] | None = None,
+) -> Any:  # noqa: ANN401 - for rich
+    """One job as names and values; with its cost and its efficiency, where they are given."""
     limit = job.get("waits_for_limit")
     return render.facts(
         [
@@ -131,8 +137,37 @@ def facts_of(job: Mapping[str, Any], cost: Mapping[str, Any] | None = None) -> A
             (_("At most"), format_vnd(job["estimated_vnd"])),
             *(subsidy_of(cost) if cost else ()),
             (_("Cost"), format_vnd(job["charged_vnd"])),
+            *(efficiency_of(efficiency) if efficiency else ()),
         ]
     )
+
+
+def efficiency_of(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was used of what was asked for, and what would have been enough."""
+    used, facts = found["used"], []
+    if used["average_cores"]:
+        busy = _("{used:.1f} of {asked} busy", used=used["average_cores"], asked=found["cpus_asked"])
+        facts.append((_("CPU cores"), busy + _enough(found, "cpus", str)))
+    if used["peak_mib"]:
+        most = _(
+            "at most {used} of {asked}",
+            used=format_memory(used["peak_mib"]),
+            asked=format_memory(found["memory_mib_asked"]),
+        )
+        facts.append((_("Memory"), most + _enough(found, "memory_mib", format_memory)))
+    if found["gpu_busy_share"] is not None:
+        facts.append((_("GPU at work"), f"{found['gpu_busy_share']:.0%}"))
+    if found["saved_vnd"]:
+        saved = _("{share:.0%} of the list price", share=found["saved_vnd"] / found["list_vnd"])
+        facts.append((_("To be saved"), f"{format_vnd(found['saved_vnd'])}, {saved}"))
+    return facts
+
+
+def _enough(found: Mapping[str, Any], name: str, write: Callable[[int], str]) -> str:
+    enough = found[f"{name}_enough"]
+    if enough == found[f"{name}_asked"]:
+        return ""
+    return "; " + _("{enough} would have been enough", enough=write(enough))
 
 
 def subsidy_of(cost: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
+from hpc_portal.app.jobs.efficiency import job_efficiency
 from hpc_portal.app.jobs.journal import job_events, list_changes
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import (
@@ -38,6 +39,7 @@ from hpc_portal.web.refunds import show_refunds
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
+from hpc_portal.web.show_efficiency import show_efficiency
 from hpc_portal.web.show_results import show_curves, show_matrix
 from hpc_portal.web.timeline import Times, timeline
 from hpc_portal.web.words import EVENTS, FACTS, OUTCOMES, STATES, Word, exit_text, reason_text
@@ -115,6 +117,7 @@ def show_overview_of(
         states = task_states(session, actor, job_id) if cells else {}
         changes = list_changes(session, actor, job_id, limit=_CHANGES_SEEN)
         limit = limit_waited_for(session.connection(), job, job.spec)
+        efficiency = job_efficiency(session.connection(), job) if job.is_over else None
     language = pages_of(request).language(request)
     times = Times(job.submitted_at, job.dispatched_at, job.started_at, job.ended_at, job.settled_at)
     failures = campaign.buckets(results.tasks)
@@ -129,6 +132,7 @@ def show_overview_of(
         "curves": show_curves(results.series),
         "asked": _asked(job),
         "used": _used(runs),
+        "efficiency": show_efficiency(efficiency, language) if efficiency else None,
         "changes": show_changes(changes, language, now=services.clock.now()),
         "change_problem": change_problem,
         "limit": problems_of(limit, language)[0].text if limit else "",

@@ -18,12 +18,14 @@ from hpc_portal.app.errors import IdempotencyKeyReused, PortalError
 from hpc_portal.app.jobs.choose_cluster import partition_names
 from hpc_portal.app.jobs.estimate import JobEstimate, estimate_job
 from hpc_portal.app.jobs.queries import get_job
+from hpc_portal.app.jobs.size_from_history import SizeProposal, propose_size
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.language import Language
 from hpc_portal.web.problems import ShownProblem, problems_of, said_of
 from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_efficiency import show_proposal, sized_by
 from hpc_portal.web.show_form import (
     UPLOAD,
     Pairs,
@@ -101,10 +103,16 @@ def show_gallery(request: Request, actor: CurrentActor) -> Response:
 
 
 @router.get("/submit/{name}")
-def show(
-    request: Request, actor: CurrentActor, services: PortalServices, name: str, like: UUID | None = None
+def show(  # noqa: PLR0913 - what the address says
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    name: str,
+    like: UUID | None = None,
+    *,
+    sized: bool = False,
 ) -> Response:
-    """An empty form, or one filled like an earlier job."""
+    """An empty form, or one filled like an earlier job, or as large as the last ones needed."""
     template = catalog.template(name)
     fields = form_fields(template.parameters)
     parameters, project = None, ""
@@ -112,8 +120,15 @@ def show(
         with services.reading() as session:
             job = get_job(session, actor, like)
         parameters, project = job.parameters, job.project
+    if sized and (proposal := _propose(actor, services, name)):
+        parameters = sized_by(parameters, proposal)
     pairs = [("project", project), *default_pairs(fields, parameters)]
     return _form(request, actor, services, _Filled(template, fields, pairs))
+
+
+def _propose(actor: Actor, services: Services, name: str) -> SizeProposal | None:
+    with services.reading() as session:
+        return propose_size(session.connection(), actor, name, now=services.clock.now())
 
 
 @router.post("/submit/{name}")
@@ -204,8 +219,10 @@ def _form(  # noqa: PLR0913 - what a page is made of
     price = (
         _estimate(request, actor, services, filled) if with_price else {"estimate": None, "no_estimate": ""}
     )
+    proposal = _propose(actor, services, filled.template.name)
     facts = {
         "template": filled.template,
+        "proposal": show_proposal(proposal, language) if proposal else None,
         "partitions": partition_names(list_snapshots(services, actor)),
         "groups": show_form(filled.fields, filled.pairs, errors),
         "errors": errors,

@@ -105,6 +105,16 @@ def job_cost(connection: Connection, job: JobDetail) -> JobCost:
     )
 
 
+def price_list_of(connection: Connection, job: JobDetail) -> PriceList:
+    """The prices that are pinned for the job's whole life."""
+    pinned = connection.execute(
+        select(col(QuotaHold.price_list_id)).where(col(QuotaHold.job_id) == job.id).limit(1)
+    ).scalar_one_or_none()
+    if pinned is None:
+        return current_price_list(connection, job.submitted_at)
+    return load_price_list(connection, pinned)
+
+
 @dataclass(slots=True)
 class _Bills:
     """Sums by resource."""

@@ -224,6 +224,14 @@ _JOBS = (
     Facts("axi-formal", JobState.FAILED, Phase.SETTLED, _minutes(300), exit_code=127),
     Facts("sram-refused", JobState.PENDING, Phase.REFUSED, _minutes(240), reason="Invalid account"),
     Facts(
+        "digits-baseline",
+        JobState.COMPLETED,
+        Phase.SETTLED,
+        _minutes(200),
+        template="pytorch-training",
+        parameters={"name": "digits-baseline"},
+    ),
+    Facts(
         "digits-training",
         JobState.COMPLETED,
         Phase.SETTLED,

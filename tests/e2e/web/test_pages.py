@@ -199,6 +199,16 @@ def test_cancelling_records_the_wish_and_the_list_says_so_live(open_page: OpenPa
     expect(row.locator(".state")).to_contain_text("Cancelling")
 
 
+def test_a_job_tells_what_it_used_and_ones_last_jobs_size_the_next(open_page: OpenPage, city: City) -> None:
+    page = open_page(locale="vi")
+    page.goto(f"/jobs/{city.jobs['digits-training']}")
+    card = page.locator(".card", has=page.get_by_role("heading", name="Hiệu quả"))
+    expect(card).to_contain_text("trung bình 3,5 trong")
+    page.goto("/submit/pytorch-training")
+    page.get_by_role("link", name="Xin 5 lõi CPU, 6,2 GiB, 45 ph").click()
+    expect(page.get_by_label("CPU", exact=True)).to_have_value("5")
+
+
 def test_cost_shows_estimate_hold_and_charge(open_page: OpenPage, city: City) -> None:
     page = open_page(locale="en")
     page.goto(f"/jobs/{city.jobs['ocr-vi-finetune']}/cost")
