@@ -7,11 +7,24 @@ from workloads.eda.lint import Lint
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.eda.synthesis import Synthesis
 from workloads.errors import TemplateNotFound
+from workloads.gpu.fault_simulation import FaultSimulation
+from workloads.gpu.node_health import NodeHealth
+from workloads.gpu.statistical_timing import StatisticalTiming
 from workloads.script import Script
 from workloads.template import Template
 
 CATALOG: dict[str, Template[Any]] = {
-    template.name: template for template in (RtlRegression(), Lint(), Synthesis(), Training(), Script())
+    template.name: template
+    for template in (
+        RtlRegression(),
+        Lint(),
+        Synthesis(),
+        StatisticalTiming(),
+        FaultSimulation(),
+        Training(),
+        NodeHealth(),
+        Script(),
+    )
 }
 """In the order in which people see them."""
 

@@ -42,7 +42,7 @@ def main() -> None:
         if not devices:
             devices = [_measure(xp, f"cpu {platform.machine()} x{os.cpu_count()}", given)]
     except NoGpu as missing:
-        fail(EXIT_UNAVAILABLE, str(missing))
+        fail(EXIT_UNAVAILABLE, str(missing), missing="gpu")
     except (KeyError, TypeError) as wrong:
         fail(EXIT_USAGE, f"cannot use the parameters: {wrong!r}")
     judged = [(device, *judge(device, limits)) for device in devices]

@@ -47,7 +47,7 @@ def main() -> None:
             xp, circuit, faults.classes, patterns, memory_bytes=given["memory_mib"] * 2**20
         )
     except NoGpu as missing:
-        fail(EXIT_UNAVAILABLE, str(missing))
+        fail(EXIT_UNAVAILABLE, str(missing), missing="gpu")
     except (KeyError, TypeError) as wrong:
         fail(EXIT_USAGE, f"cannot use the parameters: {wrong!r}")
     seconds = time.perf_counter() - began

@@ -10,8 +10,9 @@ EXIT_DATA = 65
 EXIT_UNAVAILABLE = 69
 
 
-def fail(code: int, message: str) -> NoReturn:
-    """End with a message for the job's log; codes are those of sysexits.h."""
+def fail(code: int, message: str, *, missing: str = "") -> NoReturn:
+    """End with a message, in the job's log and in failure.json; codes are those of sysexits.h."""
+    write_result("failure.json", {"exit_code": code, "line": message, "missing": missing})
     say(f"error: {message}")
     sys.exit(code)
 
@@ -22,6 +23,7 @@ def fail_missing(error: ImportError) -> NoReturn:
         EXIT_UNAVAILABLE,
         f"the Python package {error.name} is missing on this node. Install it for {sys.executable} with: "
         f"pip install {error.name}",
+        missing=str(error.name),
     )
 
 

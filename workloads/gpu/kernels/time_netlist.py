@@ -48,7 +48,7 @@ def main() -> None:
         wanted = Sampling(given["global_sigma"], given["local_sigma"], given["samples"], given["seed"])
         sampled = sample_timing(xp, graph, wanted, memory_bytes=given["memory_mib"] * 2**20)
     except NoGpu as missing:
-        fail(EXIT_UNAVAILABLE, str(missing))
+        fail(EXIT_UNAVAILABLE, str(missing), missing="gpu")
     except (KeyError, TypeError) as wrong:
         fail(EXIT_USAGE, f"cannot use the parameters: {wrong!r}")
     seconds = time.perf_counter() - began

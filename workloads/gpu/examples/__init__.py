@@ -1,0 +1,1 @@
+"""A design and a library to try the GPU templates with."""
