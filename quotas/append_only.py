@@ -9,6 +9,7 @@ APPEND_ONLY_TABLES = (
     "closed_month",
     "closed_statement",
     "allocation_event",
+    "storage_sample",
 )
 """Of the ledger; each migration names those that it protects."""
 

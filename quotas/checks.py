@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.errors import InvalidAmount
 from quotas.money import VND
 from schedulers import tres
@@ -15,13 +15,13 @@ LONGEST_ASSET_NAME = 80
 
 
 def require_amounts(amounts: Mapping[Asset, int], *, allow_vnd: bool) -> None:
-    """Refuse what is no amount of an asset.
+    """Refuse what is no amount of an asset; with `allow_vnd`, also what only grants have: money and storage.
 
     Raises:
         InvalidAmount: an unknown name, a negative or huge amount, or one that is no whole number.
     """
     for asset, amount in amounts.items():
-        if not (_is_tres(asset) or (allow_vnd and asset == VND)):
+        if not (_is_tres(asset) or (allow_vnd and asset in {VND, STORAGE})):
             raise InvalidAmount(asset, "is nothing that can be granted or held")
         require_whole(asset, amount)
 

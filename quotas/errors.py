@@ -2,7 +2,8 @@
 
 QuotaError
 ├── BudgetExceeded          no allocation has enough left
-│   └── NotEnoughFree       an allocation has less free than shall be taken from it
+│   ├── NotEnoughFree       an allocation has less free than shall be taken from it
+│   └── StorageExceeded     as much lies in the project's workspace as was granted, or more
 ├── AllocationNotFound      there is no such allocation
 ├── AllocationStateRefused  its state or period does not allow that
 ├── RefundRefused           more than was charged, or nothing was
@@ -20,11 +21,11 @@ QuotaError
 └── InvalidAmount           a number or name that makes no sense (also a ValueError)
 """
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from quotas.amounts import format_amount
+from quotas.amounts import BYTES_PER_GIB, STORAGE, format_amount, format_gib
 
 
 class QuotaError(Exception):
@@ -58,6 +59,27 @@ class NotEnoughFree(BudgetExceeded):
         )
         self.args = (message,)
         self.allocation_id = allocation_id
+
+
+class StorageExceeded(BudgetExceeded):
+    """As much as was granted lies in a project's workspace, or more: no new job may add to it."""
+
+    def __init__(
+        self, project: str, *, allocated_bytes: int, granted_gib: int, measured_at: datetime
+    ) -> None:
+        wanted = -(-allocated_bytes * 5 // (4 * BYTES_PER_GIB))
+        super().__init__(project, STORAGE, granted_gib, wanted)
+        message = (
+            f"Project {project} has {format_gib(allocated_bytes)} GiB in its workspace, and "
+            f"{granted_gib} GiB of storage are granted (measured at {measured_at:%Y-%m-%d %H:%M} UTC). "
+            "What runs goes on. Delete what nobody needs and have it measured again, or request more."
+        )
+        self.args = (message,)
+        self.allocated_bytes = allocated_bytes
+        self.granted_gib = granted_gib
+        self.measured_at = measured_at
+        self.needed = wanted
+        """With so much of a grant, four fifths of it would be used."""
 
 
 class AllocationNotFound(QuotaError):

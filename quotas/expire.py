@@ -21,7 +21,7 @@ from quotas.allocation_lines import (
     require_not_ended,
 )
 from quotas.allocation_tables import AllocationEventKind, record_event
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.checks import require_positive
 from quotas.errors import AllocationStateRefused, InvalidAmount, KeyReused, NotEnoughFree
 from quotas.journal import NewTransfer, move_once, open_account, recorded_amounts
@@ -129,7 +129,8 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
 ) -> bool:
     """Take what is left of one allocation, expired or not, into the one that renews it.
 
-    Without `lines`, all that is left of the assets that the other has a line for.
+    Without `lines`, all that is left of the assets that the other has a line for. Storage is never carried
+    over: nobody used it up, and what the other one gives of it is all that may lie there then.
 
     False when this key did it before. The caller commits.
 
@@ -143,6 +144,8 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
     """
     if lines is not None:
         require_positive(lines)
+    if STORAGE in (lines or {}):
+        raise InvalidAmount(STORAGE, "is never carried over; ask for as much as the new allocation shall give")
     locked = lock_allocations(conn, [source, target])
     old, new = locked[source], locked[target]
     if source == target or old.project_id != new.project_id:
@@ -157,7 +160,8 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
             raise KeyReused(key)
         return False
     require_not_ended(new)
-    wanted = lines or {asset: amount for asset, amount in left.items() if amount and asset in new.lines}
+    carried = new.lines.keys() - {STORAGE}
+    wanted = lines or {asset: amount for asset, amount in left.items() if amount and asset in carried}
     if not wanted:
         raise AllocationStateRefused(source, old.state, "Nothing is left in it that could be carried over.")
     amounts: dict[int, int] = {}

@@ -5,6 +5,7 @@ from quotas import (
     end_state_tables,
     hold_tables,
     price_tables,
+    storage_tables,
     subsidy_tables,
     tables,
     usage_tables,
@@ -18,4 +19,5 @@ TABLE_MODULES = (
     subsidy_tables,
     hold_tables,
     usage_tables,
+    storage_tables,
 )

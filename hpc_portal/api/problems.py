@@ -50,6 +50,7 @@ class Said(Protocol):
 PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     app.NotFound: ProblemKind(404, "not-found", "Not found"),
     app.JobNotFound: ProblemKind(404, "job-not-found", "Job not found"),
+    app.CampaignNotFound: ProblemKind(404, "campaign-not-found", "Campaign not found"),
     app.ProjectNotFound: ProblemKind(404, "project-not-found", "Project not found"),
     app.FileNotInWorkspace: ProblemKind(404, "file-not-found", "File not found"),
     app.NotAllowed: ProblemKind(403, "not-allowed", "Not allowed"),
@@ -73,6 +74,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     auth.CrossSiteRequest: ProblemKind(403, "cross-site-request", "Not from a page of the portal"),
     auth.TooManyAttempts: ProblemKind(429, "too-many-attempts", "Too many attempts"),
     quotas.BudgetExceeded: ProblemKind(409, "budget-exceeded", "The budget is too small"),
+    quotas.StorageExceeded: ProblemKind(409, "storage-exceeded", "The storage is full"),
     quotas.NotEnoughFree: ProblemKind(409, "not-enough-free", "Less is free than that"),
     quotas.AllocationNotFound: ProblemKind(404, "allocation-not-found", "Allocation not found"),
     quotas.AllocationStateRefused: ProblemKind(409, "allocation-state", "The allocation's state forbids it"),
@@ -139,7 +141,7 @@ def problem_reply(request: Request, error: Exception, said: Said | None = None) 
             {"field": problem["field"], "message": message}
             for problem, message in zip(problems, messages, strict=True)
         ]
-    if type(error) is quotas.BudgetExceeded:
+    if type(error) in {quotas.BudgetExceeded, quotas.StorageExceeded}:
         content["change_request"] = _change_request(error)
     return JSONResponse(
         content,

@@ -5,6 +5,7 @@ Apart from wiring.py, so that web processes and commands start without Dask.
 
 import ssl
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import assert_never
 
@@ -23,6 +24,7 @@ from hpc_portal.app.loops import Loop
 from hpc_portal.app.mirror.reconcile import MirrorStep
 from hpc_portal.app.notices.send_mail import SEND_SECONDS, SendMailStep
 from hpc_portal.app.settings import Settings, SlurmSettings
+from hpc_portal.app.storage.measure_step import STORAGE_REST_SECONDS, STORAGE_SECONDS, MeasureStorageStep
 from hpc_portal.app.wake import SharedWake
 from hpc_portal.app.wiring import build_engine, build_wake
 from schedulers.cluster import Partition
@@ -51,7 +53,7 @@ def build_controllers(settings: Settings, *, clock: Clock | None = None) -> list
     shared = _Shared(settings, engine, clock or SystemClock(), SharedWake(build_wake(settings, engine)))
     found = [_slurm_controller(shared, settings.slurm)] if settings.slurm else []
     found += [_dask_controller(shared)] if settings.dask_enabled else []
-    return [_with_mail(parts, shared) for parts in found]
+    return [_with_mail(parts, shared) for parts in (_measuring_storage(found[0], shared), *found[1:])]
 
 
 def _with_mail(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
@@ -63,6 +65,18 @@ def _with_mail(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
 
     def loops(context: ControllerContext) -> list[Loop]:
         return [*parts.more_loops(context), Loop("mail", step, SEND_SECONDS)]
+
+    return replace(parts, more_loops=loops)
+
+
+def _measuring_storage(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
+    """Workspaces are of all clusters; one controller walks them."""
+    every = timedelta(seconds=shared.settings.storage_interval_seconds)
+
+    def loops(context: ControllerContext) -> list[Loop]:
+        step = MeasureStorageStep(context, every=every)
+        measure = Loop("measure_storage", step, STORAGE_SECONDS, rest_seconds=STORAGE_REST_SECONDS)
+        return [*parts.more_loops(context), measure]
 
     return replace(parts, more_loops=loops)
 

@@ -19,6 +19,7 @@ from quotas.pricing import PriceList
 from quotas.publish_prices import current_price_list
 from quotas.set_limit import limited_owners
 from quotas.set_subsidy import CurrentSubsidies, current_subsidies
+from quotas.storage_standing import StorageStanding, full_storages
 from schedulers.cluster import ClusterSnapshot
 
 
@@ -43,6 +44,8 @@ class Services:
     """The price list in force."""
     subsidies: Cached[CurrentSubsidies] = field(init=False)
     """Who pays how much less."""
+    full_storage: Cached[dict[UUID, StorageStanding]] = field(init=False)
+    """Projects whose workspaces hold as much as was granted, or more."""
 
     def __post_init__(self) -> None:
         engine, clock = self.engine, self.clock
@@ -55,13 +58,18 @@ class Services:
         object.__setattr__(self, "limited", Cached(engine, limited_owners, clock=clock))
         object.__setattr__(self, "price_list", prices)
         object.__setattr__(self, "subsidies", subsidies)
+        full = Cached(engine, lambda conn: full_storages(conn, at=clock.now()), clock=clock)
+        object.__setattr__(self, "full_storage", full)
 
     @property
     def is_warm(self) -> bool:
         """Whether all that is kept in memory is fresh: no read of it would ask the database now."""
         return all(
             kept.is_fresh
-            for kept in (self.clusters, self.projects, self.limited, self.price_list, self.subsidies)
+            for kept in (
+                *(self.clusters, self.projects, self.limited, self.price_list, self.subsidies),
+                self.full_storage,
+            )
         )
 
     def reading(self) -> Session:

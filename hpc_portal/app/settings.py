@@ -194,6 +194,8 @@ class Settings(BaseSettings):
     """How long a controller that died keeps its jobs from another one."""
     track_interval_seconds: float = Field(default=1.0, gt=0)
     """Longest pause between two looks at the scheduler when it pushes no changes."""
+    storage_interval_seconds: float = Field(default=3600.0, gt=0)
+    """How old the figure of a project's storage may grow before its workspace is walked again."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

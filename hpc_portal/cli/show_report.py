@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from hpc_portal.app.reports.document import Document
+from hpc_portal.app.reports.document import Bytes, Document
 from hpc_portal.app.reports.phrases import asset_name, say
 from hpc_portal.app.reports.written import amount_text, number, span, write
 from hpc_portal.cli.errors import CliError
@@ -84,6 +84,8 @@ def _shown(key: str, value: object, row: Mapping[str, Any]) -> str:
             return f"{number(Fraction(round(1000 * value), 10), language, 1)} %"
         case int() if key.endswith("wait_seconds"):
             return span(value, language)
+        case int() if "byte" in key:
+            return write(Bytes(value), language)
         case int() if asset := _asset(key, row):
             return amount_text(asset, value, language)
         case int():

@@ -13,6 +13,7 @@ from babel.dates import format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from quotas.amounts import BYTES_PER_GIB
 from schedulers import tres
 from schedulers.units import CITY_TIME
 from workloads.template import N_
@@ -97,6 +98,12 @@ class Language:
             if bytes_ >= factor:
                 return f"{self.number(bytes_ / factor, 1)} {unit}"
         return f"{bytes_} B"
+
+    def gib(self, allocated_bytes: int) -> str:
+        """`12,4 GiB`: in the unit that storage is granted in, and never nothing where there is something."""
+        if 0 < allocated_bytes < BYTES_PER_GIB // 100:
+            return f"< {self.number(0.01, 2)} GiB"
+        return f"{self._few_digits(allocated_bytes / BYTES_PER_GIB)} GiB"
 
     def metric(self, value: float, name: str = "") -> str:
         """A measured number with as many digits as mean something; a rate as a percentage."""

@@ -98,7 +98,7 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:  # 
             return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
         case app.TenantNotActive() | app.NotAllowed():
             return [ShownProblem("project", _text(error, language))]
-    if isinstance(error, quotas.BudgetExceeded) and not isinstance(error, quotas.NotEnoughFree):
+    if type(error) in {quotas.BudgetExceeded, quotas.StorageExceeded}:
         offer = language.gettext(N_("Ask for what is missing"))
         return [ShownProblem("", _text(error, language), Shortage.of(error).page, offer)]
     return [ShownProblem("", _text(error, language))]

@@ -8,11 +8,13 @@ from uuid import UUID
 from starlette.datastructures import FormData
 
 from hpc_portal.app.errors import InvalidEntry, Problem
-from hpc_portal.app.requests.amounts import STORAGE, as_units, parse_units
+from hpc_portal.app.requests.amounts import as_units, parse_units
 from hpc_portal.app.requests.checks import WantedQuota
 from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.web.language import Language
-from hpc_portal.web.show_request import as_field_day, last_moment, show_label, show_unit
+from hpc_portal.web.show_quota import asset_label
+from hpc_portal.web.show_request import as_field_day, last_moment, show_unit
+from quotas.amounts import STORAGE
 from quotas.money import VND
 from quotas.pricing import PriceList
 from schedulers.units import CITY_TIME
@@ -136,7 +138,7 @@ def form_lines(
     return tuple(
         FormLine(
             asset=asset,
-            label=show_label(asset, language),
+            label=asset_label(asset, language),
             unit=show_unit(asset, language),
             price=f"{language.vnd(rates[asset])}/h" if asset in rates else "",
             value=form.amounts.get(asset, ""),

@@ -8,7 +8,7 @@ from hpc_portal.web.language import Language
 from hpc_portal.web.say_validation import say_sentence
 from hpc_portal.web.show_quota import asset_label
 from quotas import errors as quotas
-from quotas.amounts import Asset
+from quotas.amounts import BYTES_PER_GIB, STORAGE, Asset
 from quotas.errors import MonthRefusal
 from quotas.money import VND
 from quotas.tables import AllocationState
@@ -68,6 +68,18 @@ def say_quotas(error: Exception, language: Language) -> str:  # noqa: C901, PLR0
             )
         case quotas.RefundRefused():
             return say(N_("So much cannot come back: nothing was charged, or it came back already."))
+        case quotas.StorageExceeded():
+            return say(
+                N_(
+                    "%(used)s lie in the workspace of project %(project)s, %(granted)s are granted (measured "
+                    "at %(at)s). What runs goes on. Delete what nobody needs and have it measured again on "
+                    "the project's page, or ask for more storage."
+                ),
+                used=language.gib(error.allocated_bytes),
+                project=error.project,
+                granted=language.gib(error.granted_gib * BYTES_PER_GIB),
+                at=language.instant(error.measured_at),
+            )
         case quotas.BudgetExceeded():
             return say(
                 N_(
@@ -160,7 +172,7 @@ def say_amount_problem(error: quotas.InvalidAmount, language: Language) -> str:
 def _field(name: str, language: Language) -> str:
     if name in _FIELDS:
         return language.gettext(_FIELDS[name])
-    is_asset = name == VND or "/" in name or name in {tres.CPU, tres.MEM, tres.NODE}
+    is_asset = name == VND or "/" in name or name in {STORAGE, tres.CPU, tres.MEM, tres.NODE}
     return asset_label(name, language) if is_asset else name
 
 

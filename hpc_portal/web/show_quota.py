@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hpc_portal.web.language import Language
+from quotas.amounts import STORAGE
 from quotas.balance import AssetBalance, Balance
 from quotas.money import VND
 from schedulers.tres import Tres
+from workloads.template import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,9 @@ class ShownProject:
 
 
 def show_lines(balance: Balance, language: Language) -> tuple[BudgetLine, ...]:
-    """Every asset of a project, đồng first."""
+    """Every asset that jobs use up, đồng first; storage has words of its own, see show_storage.py."""
     assets = sorted(balance.by_asset.items(), key=lambda item: (item[0] != VND, item[0]))
-    return tuple(_line(asset, amounts, language) for asset, amounts in assets)
+    return tuple(_line(asset, amounts, language) for asset, amounts in assets if asset != STORAGE)
 
 
 def last_day(balance: Balance) -> datetime | None:
@@ -45,12 +47,16 @@ def last_day(balance: Balance) -> datetime | None:
 
 
 def show_asset(asset: Tres, amount: int, language: Language) -> str:
-    """An amount of an asset of the ledger: đồng, or hours of a resource."""
+    """An amount of an asset of the ledger: đồng, GiB, or hours of a resource."""
+    if asset == STORAGE:
+        return f"{language.number(amount)} GiB"
     return language.vnd(amount) if asset == VND else language.resource_hours(asset, amount)
 
 
 def asset_label(asset: Tres, language: Language) -> str:
     """What an asset is called."""
+    if asset == STORAGE:
+        return language.gettext(N_("Storage"))
     return "VND" if asset == VND else language.resource(asset)
 
 

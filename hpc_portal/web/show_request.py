@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from hpc_portal.app.reports.budget_forecast import BudgetForecast
-from hpc_portal.app.requests.amounts import STORAGE, as_units
+from hpc_portal.app.requests.amounts import as_units
 from hpc_portal.app.requests.outlook import Outlook
 from hpc_portal.app.requests.past_use import MonthOfUse
 from hpc_portal.app.requests.queries import RequestedLine, RequestSummary
@@ -14,6 +14,7 @@ from hpc_portal.web.language import Language
 from hpc_portal.web.show_cluster import Meter, meters_of
 from hpc_portal.web.show_quota import asset_label, show_asset
 from hpc_portal.web.words import Word
+from quotas.amounts import STORAGE
 from quotas.balance import AssetBalance
 from quotas.money import VND
 from schedulers import tres
@@ -141,18 +142,6 @@ class ShownOutlook:
     list_price: str
 
 
-def show_amount(asset: str, amount: int, language: Language) -> str:
-    """Hours, đồng or GiB."""
-    if asset == STORAGE:
-        return f"{language.number(amount)} GiB"
-    return show_asset(asset, amount, language)
-
-
-def show_label(asset: str, language: Language) -> str:
-    """What it is called."""
-    return language.gettext(N_("Storage")) if asset == STORAGE else asset_label(asset, language)
-
-
 def show_unit(asset: str, language: Language) -> str:
     """What a number in a form counts."""
     if asset == VND:
@@ -167,9 +156,9 @@ def show_lines(lines: tuple[RequestedLine, ...], language: Language) -> tuple[Sh
     return tuple(
         ShownLine(
             asset=line.asset,
-            label=show_label(line.asset, language),
-            asked=show_amount(line.asset, line.asked, language),
-            granted="" if line.granted is None else show_amount(line.asset, line.granted, language),
+            label=asset_label(line.asset, language),
+            asked=show_asset(line.asset, line.asked, language),
+            granted="" if line.granted is None else show_asset(line.asset, line.granted, language),
             reason=line.reason,
             number=as_units(line.asset, line.asked),
             unit=show_unit(line.asset, language),
@@ -181,7 +170,7 @@ def show_lines(lines: tuple[RequestedLine, ...], language: Language) -> tuple[Sh
 def show_summary(request: RequestSummary, language: Language) -> ShownRequest:
     """One row of a list."""
     lines = [
-        f"{show_label(line.asset, language)}: {show_amount(line.asset, line.asked, language)}"
+        f"{asset_label(line.asset, language)}: {show_asset(line.asset, line.asked, language)}"
         for line in request.lines
     ]
     return ShownRequest(
@@ -206,11 +195,11 @@ def show_outlook(outlook: Outlook, language: Language) -> ShownOutlook:
         there = line.promisable
         rows.append(
             OutlookRow(
-                label=show_label(line.asset, language),
-                asked=show_amount(line.asset, line.asked, language),
-                capacity=show_amount(line.asset, there.capacity, language) if there else "–",  # noqa: RUF001 - a dash
-                promised=show_amount(line.asset, there.promised, language) if there else "–",  # noqa: RUF001 - a dash
-                left=show_amount(line.asset, there.left, language) if there else "–",  # noqa: RUF001 - a dash
+                label=asset_label(line.asset, language),
+                asked=show_asset(line.asset, line.asked, language),
+                capacity=show_asset(line.asset, there.capacity, language) if there else "–",  # noqa: RUF001 - a dash
+                promised=show_asset(line.asset, there.promised, language) if there else "–",  # noqa: RUF001 - a dash
+                left=show_asset(line.asset, there.left, language) if there else "–",  # noqa: RUF001 - a dash
                 is_short=there is not None and there.left < line.asked,
             )
         )
@@ -243,13 +232,13 @@ def _holdings(outlook: Outlook, language: Language) -> tuple[HoldingRow, ...]:
         own, whole = outlook.project.get(asset, AssetBalance()), outlook.organisation[asset]
         found.append(
             HoldingRow(
-                label=show_label(asset, language),
-                granted=show_amount(asset, own.granted, language),
-                used=show_amount(asset, own.consumed, language),
-                available=show_amount(asset, own.available, language),
+                label=asset_label(asset, language),
+                granted=show_asset(asset, own.granted, language),
+                used=show_asset(asset, own.consumed, language),
+                available=show_asset(asset, own.available, language),
                 ends=ends.get(asset, ""),
-                whole_used=show_amount(asset, whole.consumed, language),
-                whole_available=show_amount(asset, whole.available, language),
+                whole_used=show_asset(asset, whole.consumed, language),
+                whole_available=show_asset(asset, whole.available, language),
             )
         )
     return tuple(found)

@@ -25,7 +25,13 @@ _FILE_MODE, _PROGRAM_MODE = 0o640, 0o750
 
 def workspace_path(*, organisation: str, account: str, cluster_user: str, job_id: UUID) -> str:
     """Where a job's folder lies, relative to the workspace root."""
-    return f"{organisation}/{account}/{cluster_user}/{job_id}"
+    folder = "/".join(project_folder(organisation=organisation, account=account))
+    return f"{folder}/{cluster_user}/{job_id}"
+
+
+def project_folder(*, organisation: str, account: str) -> tuple[str, str]:
+    """The names that lead from the workspace root to all that a project's jobs have written."""
+    return organisation, account
 
 
 def layout_problems(spec: JobSpec) -> list[Problem]:

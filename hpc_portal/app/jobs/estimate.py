@@ -18,10 +18,11 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.requests.shortage import Shortage
 from hpc_portal.app.services import Services
+from hpc_portal.app.storage.require_room import require_room
 from hpc_portal.app.tables import Job
 from quotas import pricing
 from quotas.balance import balance
-from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError
+from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError, StorageExceeded
 from quotas.hold import hold
 from quotas.money import VND
 from quotas.pricing import Estimate, PricedLine
@@ -165,6 +166,10 @@ def _try(
                 connection, actor=actor, prepared=prepared, limited=services.limited.get()
             )
         except LimitExceeded as error:
+            found.append(error)
+        try:
+            require_room(services, prepared.project_id, prepared.account)
+        except StorageExceeded as error:
             found.append(error)
         try:
             held = hold(

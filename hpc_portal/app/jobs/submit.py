@@ -4,7 +4,7 @@ import asyncio
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import PortalError
-from hpc_portal.app.jobs.prepare import SubmitRequest, prepare_job
+from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.jobs.store_together import (
     KeyTaken,
     Submission,
@@ -13,6 +13,7 @@ from hpc_portal.app.jobs.store_together import (
     store_together,
 )
 from hpc_portal.app.services import Services
+from hpc_portal.app.storage.require_room import require_room
 from quotas import pricing
 from quotas.errors import QuotaError
 from workloads.errors import WorkloadError
@@ -28,7 +29,7 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
 
     Raises:
         IdempotencyKeyReused: the key came before with another request.
-        BudgetExceeded, LimitExceeded, UnpricedResource: from the quotas; nothing was stored.
+        BudgetExceeded, StorageExceeded, LimitExceeded, UnpricedResource: from the quotas; nothing was stored.
         ProjectNotFound, NotAllowed, TenantNotActive, TemplateNotFound, InvalidParameters,
         InvalidSubmission, ClusterNotSeenYet: see `prepare_job`; nothing was stored.
     """
@@ -50,9 +51,9 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
 
 async def _prepare(services: Services, actor: Actor, request: SubmitRequest) -> Submission:
     if services.is_warm and not (request.spec and request.spec.dependencies):
-        prepared = prepare_job(services, actor, request)  # from memory: a thread would cost more
+        prepared = _prepare_job(services, actor, request)  # from memory: a thread would cost more
     else:
-        prepared = await asyncio.to_thread(prepare_job, services, actor, request)
+        prepared = await asyncio.to_thread(_prepare_job, services, actor, request)
     price_list = services.price_list.get()
     subsidy = services.subsidies.get().of(prepared.project_id, services.clock.now())
     estimate = pricing.estimate(
@@ -64,3 +65,9 @@ async def _prepare(services: Services, actor: Actor, request: SubmitRequest) -> 
         subsidy=subsidy,
     )
     return Submission(services, actor, request, prepared, estimate, price_list, subsidy)
+
+
+def _prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> PreparedJob:
+    prepared = prepare_job(services, actor, request)
+    require_room(services, prepared.project_id, prepared.account)
+    return prepared

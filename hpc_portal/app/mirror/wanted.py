@@ -19,6 +19,7 @@ from hpc_portal.app.mirror.budgets import (
 )
 from hpc_portal.app.mirror.rates import highest_subsidies, lowest_rates
 from hpc_portal.app.tables import ClusterAccount, ExternalUsage, ProjectMember, User
+from quotas.amounts import STORAGE
 from quotas.balance import AssetBalance
 from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from quotas.money import VND
@@ -107,7 +108,7 @@ def read_untracked(connection: Connection, *, known: AbstractSet[Tres], at: date
     return [
         Difference("cluster", "AccountingStorageTRES", asset, "not tracked")
         for asset in assets
-        if asset != VND and asset not in known
+        if asset not in known | {VND, STORAGE}
     ]
 
 

@@ -34,8 +34,9 @@ def notify(  # noqa: PLR0913 - the facts of a notice, all by keyword
         connection: the transaction that does what is told.
         to: ids of people; repeated ones are told once.
         kind: what is told; its words are in texts.py.
-        facts: what fills the words: JSON. A name's end says what a value is: `_vnd` whole đồng, `_at` an
-            instant in ISO format, `_on` a day in ISO format, `lines` amounts by asset.
+        facts: what fills the words: JSON. A name's end says what a value is: `_vnd` whole đồng,
+            `_bytes` bytes, `_at` an instant in ISO format, `_on` a day in ISO format, `lines` amounts by
+            asset.
         at: when it was done.
         key: names the deed; the same key never tells a person twice.
     """

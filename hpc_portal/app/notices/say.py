@@ -9,14 +9,13 @@ from typing import Any
 
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.texts import TEXTS
-from quotas.amounts import Asset, format_amount
+from quotas.amounts import BYTES_PER_GIB, STORAGE, Asset, format_amount
 from quotas.money import VND, divide_half_up, format_vnd
 from schedulers import tres
 from schedulers.units import CITY_TIME
 
 _SECONDS_PER_HOUR = 3600
 _MIB_PER_GIB = 1024
-_STORAGE = "storage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,7 @@ def _show(name: str, value: Any, locale: str) -> str:  # noqa: ANN401 - JSON
 
 def say_amount(asset: Asset, amount: int, locale: str) -> str:
     """`500 giờ GPU H100`, `12 giờ CPU`, `1.250.000 ₫`; in English as `quotas.amounts` says it."""
-    if asset == _STORAGE:
+    if asset == STORAGE:
         return f"{_number(Decimal(amount), locale)} GiB" + (" lưu trữ" if locale == "vi" else " of storage")
     if asset == VND or locale != "vi":
         return format_amount(asset, amount)
@@ -91,6 +90,12 @@ def _vnd(value: int, _locale: str) -> str:
     return format_vnd(value)
 
 
+def say_bytes(value: int, locale: str) -> str:
+    """`12,5 GiB`; never nothing where there is something."""
+    hundredths = max(divide_half_up(100 * value, BYTES_PER_GIB), int(value > 0))
+    return f"{_number(Decimal(hundredths) / 100, locale)} GiB"
+
+
 def _instant(value: str, locale: str) -> str:
     return datetime.fromisoformat(value).astimezone(CITY_TIME).strftime(f"{_DAY[locale == 'vi']} %H:%M")
 
@@ -108,6 +113,7 @@ def _last_day(value: str, locale: str) -> str:
 _DAY = {True: "%d/%m/%Y", False: "%d %b %Y"}
 _ENDINGS: Mapping[str, Callable[[Any, str], str]] = {
     "vnd": _vnd,
+    "bytes": say_bytes,
     "at": _instant,
     "on": _day,
     "until": _last_day,

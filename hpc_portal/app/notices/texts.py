@@ -300,5 +300,31 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
         en=Words("%(project)s has used %(percent)s%% of a budget", "Left: %(lines)s, until %(valid_to_at)s."),
         path=_QUOTA,
     ),
+    NoticeKind.STORAGE_USED: NoticeText(
+        vi=Words(
+            "%(project)s đã dùng %(percent)s%% dung lượng lưu trữ",
+            "Đang chiếm %(used_bytes)s trên %(lines)s được cấp (đo lúc %(measured_at)s). Khi dùng hết, dự án "
+            "không gửi được tác vụ mới. Hãy xóa tệp không cần nữa, hoặc đề nghị cấp thêm.",
+        ),
+        en=Words(
+            "%(project)s has used %(percent)s%% of its storage",
+            "%(used_bytes)s of %(lines)s are taken (measured at %(measured_at)s). Once it is full, no new "
+            "job can be submitted. Delete what nobody needs, or ask for more.",
+        ),
+        path="/projects/{project}",
+    ),
+    NoticeKind.STORAGE_FULL: NoticeText(
+        vi=Words(
+            "%(project)s đã dùng hết dung lượng lưu trữ",
+            "Đang chiếm %(used_bytes)s, được cấp %(lines)s (đo lúc %(measured_at)s). Tác vụ đang chạy và "
+            "đang chờ vẫn tiếp tục; phải xóa bớt tệp hoặc được cấp thêm thì mới gửi được tác vụ mới.",
+        ),
+        en=Words(
+            "The storage of %(project)s is full",
+            "%(used_bytes)s are taken, %(lines)s are granted (measured at %(measured_at)s). Jobs that run or "
+            "wait go on; new ones are refused until files are deleted or more is granted.",
+        ),
+        path="/projects/{project}",
+    ),
 }
 """Every kind has its words; a test compares the facts that both languages name."""

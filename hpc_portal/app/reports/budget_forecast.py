@@ -14,7 +14,7 @@ from hpc_portal.app.reports.forecast import Forecast, forecast
 from hpc_portal.app.reports.period import local_day
 from hpc_portal.app.reports.phrases import asset_name, say
 from hpc_portal.app.reports.scope import find_project, visible_tenants
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.balance import balance
 from quotas.money import VND
 from quotas.usage_report import Dimension
@@ -37,7 +37,7 @@ class BudgetForecast:
 def forecast_budget(
     connection: Connection, actor: Actor, account: str, *, at: datetime
 ) -> list[BudgetForecast]:
-    """Every asset of a project, đồng first.
+    """Every asset of a project that jobs use up, đồng first.
 
     Raises:
         ProjectNotFound: there is none, or the actor may not see it.
@@ -51,7 +51,7 @@ def forecast_budget(
         last_day = local_day(allocation.valid_to - timedelta(seconds=1))
         for asset in allocation.by_asset:
             last_days[asset] = max(last_days.get(asset, last_day), last_day)
-    assets = sorted(found.by_asset, key=lambda asset: (asset != VND, asset))
+    assets = sorted(found.by_asset.keys() - {STORAGE}, key=lambda asset: (asset != VND, asset))
     return [
         _forecast_of(
             asset,

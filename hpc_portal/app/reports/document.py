@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TypeAlias
 
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.money import VND
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """So much of an asset: đồng, or TRES-seconds. Exact; only what people read is rounded."""
+    """So much of an asset: đồng, GiB, or TRES-seconds. Exact; only what people read is rounded."""
 
     asset: Asset
     amount: int
@@ -19,9 +19,16 @@ class Amount:
     @property
     def unit(self) -> str:
         """What the whole number counts."""
-        if self.asset == VND:
-            return "VND"
+        if self.asset in {VND, STORAGE}:
+            return "VND" if self.asset == VND else "GiB"
         return "MiB-seconds" if self.asset == "mem" else f"{self.asset}-seconds"
+
+
+@dataclass(frozen=True, slots=True)
+class Bytes:
+    """So many bytes, or bytes x days; people read them in GiB."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Named:
     shown: str
 
 
-Cell: TypeAlias = str | int | Amount | Share | Span | Month | Named | date | datetime | None
+Cell: TypeAlias = str | int | Amount | Bytes | Share | Span | Month | Named | date | datetime | None
 """None: not known, or not to be told."""
 
 

@@ -17,7 +17,7 @@ from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edit
 from hpc_portal.app.reports.forecast import forecast
 from hpc_portal.app.reports.period import local_day
 from hpc_portal.app.reports.phrases import asset_name, say
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.tables import (
     Allocation,
     AllocationLine,
@@ -84,6 +84,7 @@ _LINES_IN_FORCE = (
     .join(_CONSUMED, _CONSUMED.c.id == col(AllocationLine.consumed_id))
     .where(
         col(Allocation.state) == AllocationState.ACTIVE,
+        col(AllocationLine.asset) != STORAGE,
         col(Allocation.valid_from) <= bindparam("at"),
         col(Allocation.valid_to) > bindparam("at"),
     )

@@ -28,6 +28,6 @@ def asset_name(asset: str, language: str) -> str:
             return say("licence", language, feature=feature)
         case ("VND", _, _):
             return say("money", language)
-        case (name, _, _) if name in {"cpu", "mem", "node"}:
+        case (name, _, _) if name in {"cpu", "mem", "node", "storage"}:
             return say(name, language)
     return asset

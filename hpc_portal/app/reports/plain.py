@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from hpc_portal.app.reports.document import Amount, Cell, Month, Named, Share, Span
+from hpc_portal.app.reports.document import Amount, Bytes, Cell, Month, Named, Share, Span
 
 _DIGITS = 6
 """Of a share."""
@@ -17,6 +17,8 @@ def plain(cell: Cell) -> str | int | float | None:  # noqa: PLR0911 - one line f
             return f"{first:%Y-%m}"
         case Amount(_, amount):
             return amount
+        case Bytes(count):
+            return count
         case Share():
             return None if cell.ratio is None else round(cell.ratio, _DIGITS)
         case Span(seconds):

@@ -13,8 +13,11 @@ from hpc_portal.app.permissions import Action
 from hpc_portal.app.reports import written
 from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edition, Named, Table
 from hpc_portal.app.reports.phrases import asset_name, say
+from hpc_portal.app.reports.storage_table import storage_table
 from quotas.money import VND
+from quotas.periods import next_month
 from quotas.statement import Statement, StatementLine, statement
+from quotas.storage_report import StorageUsed, storage_used
 from quotas.tables import Organisation, Project
 
 _COLUMNS = ("opening", "granted", "moved", "charged", "late", "refunded", "expired", "closing")
@@ -38,6 +41,7 @@ def project_statement(
     facts = {"account": account, "name": row.name, "organisation": row.organisation}
     return statement_document(
         statement(connection, month=month, project_id=row.id),
+        storage_used(connection, since=month, until=next_month(month), projects=[row.id]).get(row.id),
         key=f"statement-{account}-{month:%Y-%m}",
         subtitle=say("statement_of_project", edition.language, **facts),
         edition=edition,
@@ -63,14 +67,17 @@ def organisation_statement(
     permissions.require(actor, Action.VIEW, organisation_id=row.id)
     return statement_document(
         statement(connection, month=month, organisation_id=row.id),
+        storage_used(connection, since=month, until=next_month(month), by_organisation=True).get(row.id),
         key=f"statement-{slug}-{month:%Y-%m}",
         subtitle=say("statement_of_organisation", edition.language, organisation=row.name),
         edition=edition,
     )
 
 
-def statement_document(found: Statement, *, key: str, subtitle: str, edition: Edition) -> Document:
-    """Budget by asset, and what the use cost: list price, subsidy, net. Pure."""
+def statement_document(
+    found: Statement, stored: StorageUsed | None, *, key: str, subtitle: str, edition: Edition
+) -> Document:
+    """Budget by asset, what the use cost (list price, subsidy, net), and what was stored. Pure."""
     language = edition.language
     lines = sorted(found.lines, key=lambda line: (line.asset != VND, line.asset))
     facts = [(say("state", language), say("closed" if found.is_closed else "open", language))]
@@ -107,6 +114,7 @@ def statement_document(found: Statement, *, key: str, subtitle: str, edition: Ed
                 ],
                 total=[Named("net", say("net", language)), Amount(VND, found.vnd)],
             ),
+            *([storage_table([((), stored)], (), language)] if stored else ()),
         ],
         warning="" if found.is_closed else say("provisional", language),
     )

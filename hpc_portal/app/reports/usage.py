@@ -20,6 +20,7 @@ from hpc_portal.app.reports.scope import (
     names_of_people,
     visible_tenants,
 )
+from quotas.storage_report import StorageUsed, storage_used
 from quotas.usage_report import Dimension, Usage, usage_totals
 from workloads.template import N_
 
@@ -30,6 +31,7 @@ MOST_ROWS = 20_000
 GROUPS = tuple(one for one in Dimension if one is not Dimension.ALLOCATION)
 """What a report may be cut by; allocations have no name that people know."""
 _AMOUNTS = attrgetter(*(item.name for item in fields(Usage)))
+_TENANTS = {Dimension.ORGANISATION, Dimension.PROJECT}
 _TIMES = {Dimension.DAY, Dimension.MONTH}
 _FILTERS = (
     *(Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER, Dimension.CLUSTER),
@@ -64,6 +66,8 @@ class UsageReport:
     total: Usage
     covers_all: bool
     """Whether the asking person sees the whole city."""
+    stored: Sequence[tuple[Mapping[Dimension, str | date], StorageUsed]] = ()
+    """What lay in workspaces, where the report tells apart nothing but organisations or projects."""
     rest: Usage | None = None
     """What lines that are not told used, where only the dearest were asked for and there are others."""
 
@@ -104,7 +108,33 @@ def report_usage(
     told = add_up(row.usage for row in rows)
     total = add_up(one.usage for one in ask(by=())) if is_cut else told
     rest = None if told == total else subtract(total, told)
-    return UsageReport(query, _in_order(rows, query.by), total, tenants.sees_all, rest)
+    stored = _stored(connection, tenants, query)
+    return UsageReport(query, _in_order(rows, query.by), total, tenants.sees_all, stored, rest)
+
+
+def _stored(
+    connection: Connection, tenants: Tenants, query: UsageQuery
+) -> list[tuple[Mapping[Dimension, str | date], StorageUsed]]:
+    """By name; nothing for a report that asks for anything else of jobs: storage has no user or partition."""
+    asked = {*query.by, *query.where}
+    if query.by not in {(Dimension.ORGANISATION,), (Dimension.PROJECT,)} or asked - _TENANTS:
+        return []
+    (by,) = query.by
+    projects = set(tenants.projects)
+    if account := query.where.get(Dimension.PROJECT):
+        projects &= {find_project(tenants, account)}
+    if slug := query.where.get(Dimension.ORGANISATION):
+        owner = find_organisation(tenants, slug)
+        projects = {one for one in projects if tenants.project_organisations[one] == owner}
+    found = storage_used(
+        connection,
+        since=query.period.since,
+        until=query.period.until,
+        by_organisation=by is Dimension.ORGANISATION,
+        projects=None if tenants.sees_all and not query.where else projects,
+    )
+    lines = [({by: _name(by, one, tenants, {})}, used) for one, used in found.items()]
+    return sorted(lines, key=lambda line: (-line[1].byte_days, str(line[0][by])))
 
 
 def add_up(several: Iterable[Usage]) -> Usage:

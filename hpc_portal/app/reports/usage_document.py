@@ -7,6 +7,7 @@ from hpc_portal.app.reports import written
 from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edition, Month, Named, Span, Table
 from hpc_portal.app.reports.period import Period
 from hpc_portal.app.reports.phrases import say
+from hpc_portal.app.reports.storage_table import storage_table
 from hpc_portal.app.reports.usage import UsageReport
 from quotas.money import VND
 from quotas.usage_report import Dimension, Usage
@@ -48,8 +49,14 @@ def usage_document(report: UsageReport, edition: Edition) -> Document:
         title=say("usage", language),
         subtitle=days_text(query.period, language),
         facts=facts,
-        tables=[table],
+        tables=[table, *([_stored(report, language)] if report.stored else [])],
     )
+
+
+def _stored(report: UsageReport, language: str) -> Table:
+    (by,) = report.query.by
+    lines = [([dimension_cell(by, of[by], language)], used) for of, used in report.stored]
+    return storage_table(lines, [dimension_column(by, language)], language)
 
 
 def days_text(period: Period, language: str) -> str:

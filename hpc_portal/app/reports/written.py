@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from fractions import Fraction
 
-from hpc_portal.app.reports.document import Amount, Cell, Month, Named, Share, Span
+from hpc_portal.app.reports.document import Amount, Bytes, Cell, Month, Named, Share, Span
+from quotas.amounts import BYTES_PER_GIB, STORAGE
 from quotas.money import VND, divide_half_up
 from schedulers import tres
 from schedulers.units import CITY_TIME
@@ -26,7 +27,7 @@ class Style:
 STYLES = {"vi": Style(".", ",", "%d/%m/%Y", "%m/%Y"), "en": Style(",", ".", "%d %b %Y", "%b %Y")}
 
 
-def write(cell: Cell, language: str) -> str:  # noqa: PLR0911 - one line for each kind of value
+def write(cell: Cell, language: str) -> str:  # noqa: C901, PLR0911 - one line for each kind of value
     """The value as people read it; an en dash for what is not known."""
     match cell:
         case None:
@@ -37,6 +38,8 @@ def write(cell: Cell, language: str) -> str:  # noqa: PLR0911 - one line for eac
             return number(Fraction(cell), language)
         case Amount(asset, amount):
             return amount_text(asset, amount, language)
+        case Bytes(count):
+            return number(Fraction(count, BYTES_PER_GIB), language, 2)
         case Share():
             return _UNKNOWN if not cell.whole else percent(cell, language)
         case Span(seconds):
@@ -63,14 +66,16 @@ def number(value: Fraction, language: str, decimals: int = 0) -> str:
 
 
 def amount_text(asset: str, amount: int, language: str) -> str:
-    """`1.250.000 ₫`, or hours of a resource: `1.250,50`."""
+    """`1.250.000 ₫`, GiB of storage, or hours of a resource: `1.250,50`."""
     if asset == VND:
         return f"{number(Fraction(amount), language)}{_NO_BREAK}₫"
-    return number(hours(asset, amount), language, 2)
+    return number(hours(asset, amount), language, 0 if asset == STORAGE else 2)
 
 
 def hours(asset: str, amount: int) -> Fraction:
-    """TRES-seconds as hours, exactly; memory as GiB-hours."""
+    """TRES-seconds as hours, exactly; memory as GiB-hours, storage as GiB."""
+    if asset == STORAGE:
+        return Fraction(amount)
     return Fraction(amount, 3600 * 1024 if asset == tres.MEM else 3600)
 
 

@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal, InvalidOperation
 
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.checks import LARGEST_AMOUNT
 from quotas.money import VND
 from schedulers import tres
-
-STORAGE = "storage"
-"""GiB on the shared file system: asked, decided and recorded here, but no asset of the ledger."""
 
 _SECONDS_PER_HOUR = 3600
 _MIB_PER_GIB = 1024
@@ -53,8 +50,8 @@ def round_up(asset: Asset, amount: int) -> int:
 
 
 def of_ledger(lines: Mapping[Asset, int]) -> dict[Asset, int]:
-    """Those lines that the ledger can book, without what is zero."""
-    return {asset: amount for asset, amount in lines.items() if asset != STORAGE and amount}
+    """Those lines that the ledger can book: what is not zero."""
+    return {asset: amount for asset, amount in lines.items() if amount}
 
 
 def _decimal(text: str, *, may_have_fraction: bool) -> Decimal | None:

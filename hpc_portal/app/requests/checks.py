@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from hpc_portal.app.errors import Problem
-from hpc_portal.app.requests.amounts import STORAGE
 from hpc_portal.app.requests.transitions import RequestKind
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.checks import LARGEST_AMOUNT, LONGEST_ASSET_NAME
 from quotas.money import VND
 from schedulers import tres
@@ -216,7 +215,7 @@ def _increase_problems(wanted: WantedQuota, target: Target | None, now: datetime
             {"asset": asset},
         )
         for asset in wanted.lines
-        if asset not in target.assets | {STORAGE}
+        if asset not in target.assets
     ]
 
 

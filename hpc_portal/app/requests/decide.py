@@ -31,7 +31,7 @@ _LINES = table_of(RequestLine)
 def approve_request(
     services: Services, actor: Actor, request_id: UUID, *, message: str = "", version: int | None = None
 ) -> UUID | None:
-    """Grant all that is asked; returns the allocation's id, or None where only storage was asked.
+    """Grant all that is asked; returns the allocation's id.
 
     Args:
         services: the portal's.

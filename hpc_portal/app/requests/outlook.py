@@ -16,7 +16,7 @@ from hpc_portal.app.requests.past_use import MonthOfUse, past_use
 from hpc_portal.app.requests.promisable import Promisable, load_outstanding, promisable
 from hpc_portal.app.requests.queries import get_request
 from hpc_portal.app.services import Services
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.balance import AssetBalance, balance
 from quotas.errors import InvalidAmount, NoPriceList, UnpricedResource
 from quotas.money import VND
@@ -112,6 +112,7 @@ def price_of(lines: Mapping[Asset, int], prices: PriceList | None) -> int | None
     """What it is worth at list prices, đồng included; None where something has no price."""
     resources = of_ledger(lines)
     money = resources.pop(VND, 0)
+    resources.pop(STORAGE, None)  # has no price
     if not resources:
         return money
     if prices is None:

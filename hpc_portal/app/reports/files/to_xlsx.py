@@ -9,8 +9,20 @@ from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Month, Named, Share, Span, Table
+from hpc_portal.app.reports.document import (
+    Amount,
+    Bytes,
+    Cell,
+    Column,
+    Document,
+    Month,
+    Named,
+    Share,
+    Span,
+    Table,
+)
 from hpc_portal.app.reports.written import hours, write
+from quotas.amounts import BYTES_PER_GIB
 from quotas.money import VND
 from schedulers.units import CITY_TIME
 
@@ -124,6 +136,8 @@ def _write_row(sheet: Worksheet, row: int, cells: Sequence[Cell], formats: dict[
                 sheet.write_number(row, place, amount, formats["vnd"])
             case Amount(asset, amount):
                 sheet.write_number(row, place, float(hours(asset, amount)), formats["hours"])
+            case Bytes(count):
+                sheet.write_number(row, place, count / BYTES_PER_GIB, formats["hours"])
             case Share() if cell.ratio is None:
                 sheet.write_blank(row, place, None, formats["share"])
             case Share():

@@ -1,0 +1,1 @@
+"""Storage: how much lies in the workspaces of projects, and what follows from that."""
