@@ -21,6 +21,7 @@ test_packages=(
     verilator=verilator
     yosys=yosys
     opensta=sta
+    ngspice=ngspice
     "qflow-tech-osu018=/usr/share/qflow/tech/osu018/*.lib"
     "qflow-tech-osu035=/usr/share/qflow/tech/osu035/*.lib"
     "qflow-tech-osu050=/usr/share/qflow/tech/osu050/*.lib"

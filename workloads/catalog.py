@@ -5,6 +5,7 @@ from typing import Any
 from workloads.ai.training import Training
 from workloads.eda.lint import Lint
 from workloads.eda.rtl_simulation import RtlRegression
+from workloads.eda.spice import Spice
 from workloads.eda.synthesis import Synthesis
 from workloads.errors import TemplateNotFound
 from workloads.gpu.fault_simulation import FaultSimulation
@@ -19,6 +20,7 @@ CATALOG: dict[str, Template[Any]] = {
         RtlRegression(),
         Lint(),
         Synthesis(),
+        Spice(),
         StatisticalTiming(),
         FaultSimulation(),
         Training(),

@@ -136,7 +136,13 @@ def anchor(name: str) -> str:
 
 def icon_of(template: Template[Any]) -> str:
     """The icon of a template's domain."""
-    icons = {"verification": "test-pipe", "synthesis": "cpu", "training": "brain", "general": "terminal-2"}
+    icons = {
+        "verification": "test-pipe",
+        "synthesis": "cpu",
+        "analog": "wave-square",
+        "training": "brain",
+        "general": "terminal-2",
+    }
     return icons.get(template.domain, "rocket")
 
 
