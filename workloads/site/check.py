@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pydantic_core
@@ -237,5 +238,5 @@ def _shell(document: Document) -> Iterator[FieldProblem]:
         before = script.count("\n") - document.script.rstrip().count("\n") - 1
         at = int(line) - before if line.isdecimal() else 0
         said = words[0].rpartition(": ")[2]
-        text = N_("Line %(line)s of the script: bash cannot read it: %(problem)s.")
-        yield _problem("script", text, line=max(1, at), problem=said)
+        text = N_("Bash cannot read this: %(problem)s.")
+        yield replace(_problem("script", text, problem=said), place=str(max(1, at)))

@@ -75,25 +75,22 @@ def problems(document: Document) -> Iterator[FieldProblem]:
     for found in _placeholders(document.script):
         if found.name not in known and found.name not in _built_in(document):
             text = N_(
-                "Line %(line)s of the script: there is no parameter %(name)s. Declare it under parameters, "
-                "or use one of: %(known)s."
+                "There is no parameter %(name)s. Declare it under parameters, or use one of: %(known)s."
             )
             names = ", ".join([*known, *_built_in(document)])
             yield _problem(text, line=found.line, name=found.name or "{{}}", known=names)
         elif found.place is Place.HERE_DOCUMENT:
             text = N_(
-                "Line %(line)s of the script: a here-document would paste %(name)s into another language. "
+                "A here-document would paste %(name)s into another language. "
                 "Read the environment there: $::env(%(variable)s) in Tcl."
             )
             yield _problem(text, line=found.line, name=found.name, variable=variable(found.name))
         elif found.place in (Place.SINGLE_QUOTES, Place.DOUBLE_QUOTES):
-            text = N_(
-                "Line %(line)s of the script: write %(name)s without quotes around it; it gets its own."
-            )
+            text = N_("Write %(name)s without quotes around it; it gets its own.")
             yield _problem(text, line=found.line, name=f"{{{{{found.name}}}}}")
         elif found.in_arithmetic and not _is_number(known, found.name):
             text = N_(
-                "Line %(line)s of the script: bash computes what stands there, and %(name)s may be any text. "
+                "Bash computes what stands there, and %(name)s may be any text. "
                 "Compare it with [ ... ] or case."
             )
             yield _problem(text, line=found.line, name=found.name)
@@ -105,15 +102,13 @@ def _shell_problems(script: str) -> Iterator[FieldProblem]:
         for bare in _BARE.finditer(line):
             if where[bare.start()] in (Place.CODE, Place.DOUBLE_QUOTES, Place.HERE_DOCUMENT):
                 text = N_(
-                    "Line %(line)s of the script: values are written as placeholders, {{name}}, which are "
+                    "Values are written as placeholders, {{name}}, which are "
                     "always quoted, and never as $PARAM_NAME."
                 )
                 yield _problem(text, line=number)
         for inner in _SHELL_IN_SHELL.finditer(line):
             if where[inner.start()] is Place.CODE:
-                text = N_(
-                    "Line %(line)s of the script: %(command)s would read values as commands. Leave it out."
-                )
+                text = N_("%(command)s would read values as commands. Leave it out.")
                 yield _problem(text, line=number, command=inner[1])
 
 
@@ -137,5 +132,5 @@ def _is_number(known: Mapping[str, Parameter], name: str) -> bool:
     )
 
 
-def _problem(text: str, **facts: object) -> FieldProblem:
-    return FieldProblem("script", text % facts, "script", text, facts)
+def _problem(text: str, *, line: int, **facts: object) -> FieldProblem:
+    return FieldProblem("script", text % facts if facts else text, "script", text, facts, place=str(line))

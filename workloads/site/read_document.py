@@ -44,7 +44,7 @@ def read_document(text: str, *, source: str = "template.toml") -> Document:
     except ValidationError as error:
         problems = [_problem(item, lines) for item in error.errors(include_url=False)]
         raise InvalidSiteTemplate(source, problems) from error
-    if problems := [_placed(one, lines) for one in check(document)]:
+    if problems := [_in_document(_placed(one, lines), text) for one in check(document)]:
         raise InvalidSiteTemplate(source, problems)
     return document
 
@@ -72,6 +72,7 @@ def _problem(item: Any, lines: Mapping[Key, int]) -> FieldProblem:  # noqa: ANN4
         message = text % facts
     elif kind == "union_tag_invalid":
         text = N_("%(tag)r is no type of parameter. Choose one of %(expected)s.")
+        key = (*key, "type")
         facts = {"tag": facts.get("tag", ""), "expected": ", ".join(sorted(_TYPES))}
         message = text % facts
     elif kind == "extra_forbidden":
@@ -95,7 +96,21 @@ def _dotted(key: Key) -> str:
     return ".".join(map(str, key)) or "document"
 
 
+def _in_document(problem: FieldProblem, text: str) -> FieldProblem:
+    """A line of the script as a line of the document."""
+    if problem.field != "script" or not problem.place:
+        return problem
+    begins = text.splitlines()[_line_of_script(text) - 1].rstrip().endswith(("'''", '"""'))
+    return replace(problem, place=str(_line_of_script(text) + int(problem.place) - (0 if begins else 1)))
+
+
+def _line_of_script(text: str) -> int:
+    return line_of(("script",), key_lines(text)) or 1
+
+
 def _placed(problem: FieldProblem, lines: Mapping[Key, int]) -> FieldProblem:
+    if problem.place:
+        return problem
     parts = tuple(int(part) if part.isdecimal() else part for part in problem.field.split("."))
     line = line_of(parts, lines)
     return replace(problem, place=str(line)) if line else problem
