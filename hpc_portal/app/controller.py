@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 from hpc_portal.app import cluster_views, leases, outages
 from hpc_portal.app.accounting.check_step import CHECK_SECONDS, CheckBooksStep
 from hpc_portal.app.budgets.budget_step import BUDGET_SECONDS, BudgetStep
+from hpc_portal.app.campaigns.collect import CollectStep
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.cancel import CancelStep
@@ -58,6 +59,9 @@ _CORRECT_REST_SECONDS = 1.0
 """Between two batches: corrections are never urgent."""
 _SETTLE_REST_SECONDS = 0.1
 """Money may be a moment late; a hundred runs settled at once cost little more than one."""
+
+_COLLECT_REST_SECONDS = 0.3
+"""Results are read in batches: reading them one by one would cost a transaction and an event each."""
 
 
 def _attach_nothing(_context: ControllerContext) -> None:
@@ -184,13 +188,17 @@ class _Loops:
     change: Loop
     track: Loop
     settle: Loop
+    collect: Loop
     report: Loop
     looked: asyncio.Event
     """Set by each look at the scheduler: it has told all changes up to there."""
 
     @property
     def all(self) -> tuple[Loop, ...]:
-        return self.dispatch, self.cancel, self.change, self.track, self.settle, self.report
+        return (
+            *(self.dispatch, self.cancel, self.change, self.track),
+            *(self.settle, self.collect, self.report),
+        )
 
 
 def _loops(context: ControllerContext, watch: OutageWatch, interval: float, stop: asyncio.Event) -> _Loops:
@@ -213,6 +221,7 @@ def _loops(context: ControllerContext, watch: OutageWatch, interval: float, stop
             loops.looked.set()
         if seen.runs_ended or seen.jobs_ended:
             loops.settle.wake.set()
+            loops.collect.wake.set()
         if seen.jobs_ended:
             loops.dispatch.wake.set()
         return False
@@ -236,6 +245,7 @@ def _loops(context: ControllerContext, watch: OutageWatch, interval: float, stop
         change=Loop("change", watch.endures(ChangeStep(context)), interval),
         track=Loop("track", watch.endures(track), interval, rest_seconds=_TRACK_REST_SECONDS),
         settle=Loop("settle", settle, interval, rest_seconds=_SETTLE_REST_SECONDS),
+        collect=Loop("collect", CollectStep(context), interval, rest_seconds=_COLLECT_REST_SECONDS),
         report=Loop("report", watch.decides(ClusterPart.SCHEDULER, report), report_interval),
         looked=asyncio.Event(),
     )

@@ -3,6 +3,7 @@
     PortalError
     ├── NotFound                   no such thing, or none that this person may see: never told apart
     │   ├── JobNotFound
+    │   ├── CampaignNotFound
     │   ├── ProjectNotFound
     │   └── FileNotInWorkspace
     ├── NotAllowed                 visible, but this person's role may not do that
@@ -51,6 +52,13 @@ class JobNotFound(NotFound):
 
     def __init__(self, job_id: object) -> None:
         super().__init__("job", job_id)
+
+
+class CampaignNotFound(NotFound):
+    """No such campaign, or none that this person may see; or it has no run of that number."""
+
+    def __init__(self, campaign_id: object) -> None:
+        super().__init__("campaign", campaign_id)
 
 
 class ProjectNotFound(NotFound):

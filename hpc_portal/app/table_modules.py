@@ -4,6 +4,7 @@ from hpc_portal.app import tables
 from hpc_portal.app.accounting import tables as accounting
 from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.budgets import tables as budgets
+from hpc_portal.app.campaigns import tables as campaigns
 from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
 from hpc_portal.app.requests import tables as requests
@@ -16,6 +17,7 @@ TABLE_MODULES = (
     accounting,
     audit_log,
     budgets,
+    campaigns,
     notices,
     reports,
     requests,

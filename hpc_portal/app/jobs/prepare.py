@@ -10,6 +10,7 @@ from sqlmodel import col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.campaigns.record import RerunOf
 from hpc_portal.app.clusters import visible_part
 from hpc_portal.app.errors import InvalidSubmission, Problem, ProjectNotFound
 from hpc_portal.app.files.workspace import layout_problems
@@ -22,6 +23,7 @@ from schedulers.cluster import ClusterSnapshot, Partition, check_fits, whole_nod
 from schedulers.jobspec import JobSpec
 from schedulers.units import format_walltime
 from workloads import catalog
+from workloads.template import StopRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class SubmitRequest:
     parameters: Mapping[str, Any] | None = None
     spec: JobSpec | None = None
     idempotency_key: str | None = None
+    rerun_of: RerunOf | None = None
+    """Set by the portal itself, of a rerun in a campaign."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,8 @@ class PreparedJob:
     """What it runs as there."""
     walltime_is_default: bool
     cluster: ClusterSnapshot
+    stop_rule: StopRule | None = None
+    """Of the campaign that it opens or belongs to; None: it is none."""
     notes: tuple[Problem, ...] = ()
     """What will be otherwise than asked, although nothing is wrong with it."""
 
@@ -70,7 +76,7 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         ClusterNotSeenYet: no controller has reported the cluster so far.
     """
     project = _project(services, actor, request.project)
-    spec, parameters = _render(request)
+    spec, parameters, stop_rule = _render(request)
     settings = services.settings
     cluster, named = choose_cluster(services.clusters.get(), settings.cluster_names, spec.partition)
     spec = spec.model_copy(update={"partition": named})
@@ -95,6 +101,7 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         cluster_user=actor.account_on(cluster.name),
         walltime_is_default=partition is not None and spec.resources.walltime_seconds is None,
         cluster=cluster,
+        stop_rule=stop_rule,
         notes=tuple(_notes(spec, complete, pays_by_qos=cluster.name in settings.clusters_with_budgets)),
     )
 
@@ -114,15 +121,16 @@ def _project(services: Services, actor: Actor, account: str) -> PayingProject:
     return project
 
 
-def _render(request: SubmitRequest) -> tuple[JobSpec, dict[str, Any] | None]:
+def _render(request: SubmitRequest) -> tuple[JobSpec, dict[str, Any] | None, StopRule | None]:
     if (request.template is None) == (request.spec is None):
         raise InvalidSubmission([Problem("template", "Give either a template or a job specification.")])
     if request.template is None:
         assert request.spec is not None  # noqa: S101 - the line above
-        return request.spec, None
+        return request.spec, None, None
     template = catalog.template(request.template)
     parameters = template.validate(request.parameters or {})
-    return template.render(parameters), parameters.model_dump(mode="json")
+    spec = template.render(parameters)
+    return spec, parameters.model_dump(mode="json"), template.stop_rule(parameters)
 
 
 def _no_account(cluster: str) -> Problem:

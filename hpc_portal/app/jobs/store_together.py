@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from hpc_portal.app import events, paying_projects
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.campaigns.record import NewRun, record_runs
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.errors import IdempotencyKeyReused
 from hpc_portal.app.events import Event
@@ -128,6 +129,21 @@ class Submission:
             "estimated_vnd": self.estimate.vnd,
         }
 
+    def campaign_run(self) -> NewRun | None:
+        """The run that it is in a campaign; None when it is none."""
+        prepared, template = self.prepared, self.request.template
+        if template is None or prepared.stop_rule is None:
+            return None
+        return NewRun(
+            job_id=self.job_id,
+            project_id=prepared.project_id,
+            user_id=self.actor.user_id,
+            name=prepared.spec.name,
+            template=template,
+            rule=prepared.stop_rule,
+            rerun_of=self.request.rerun_of,
+        )
+
     def event(self) -> Event:
         """What followers are told."""
         facts = {"name": self.prepared.spec.name}
@@ -215,6 +231,7 @@ def _store_active(
         if made == len(held):
             _store_notices(connection, held)
             _store_keys(connection, [one.key_row(now) for one in held if one.key])
+            record_runs(connection, [run for one in held if (run := one.campaign_run())], at=now)
             events.record(connection, [one.event() for one in held], at=now)
         elif len(held) > 1:
             raise _SomeAreThere

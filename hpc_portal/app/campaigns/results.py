@@ -1,0 +1,162 @@
+"""Reads of the results of one run: groups of failures, verdicts of cells, what is new since a page was made.
+
+That the reader may see the run is the caller's to know: see `get_campaign`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, func, select
+from sqlmodel import Session, col
+
+from hpc_portal.app.campaigns.tables import CampaignResult, CampaignTest
+from hpc_portal.app.db import AnyRow
+from hpc_portal.app.tables import JobTask
+from workloads.template import Verdict
+
+_NOT_PASSED = (Verdict.FAIL, Verdict.NO_VERDICT)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One task of a group."""
+
+    task_index: int
+    label: str
+    line: str
+    file: str
+    line_number: int
+    length: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailureGroup:
+    """Tasks that failed for one cause, as far as their masked error line tells."""
+
+    signature: str
+    count: int
+    first: Example
+    """The one with the lowest task index."""
+    shortest: Example
+    """The one that fails soonest: the one to debug."""
+
+
+def failure_groups(session: Session, job_id: UUID, *, limit: int = 100) -> list[FailureGroup]:
+    """The largest groups, largest first."""
+    of_run = (col(CampaignResult.job_id) == job_id, col(CampaignResult.verdict).in_(_NOT_PASSED))
+    counted = session.connection().execute(
+        select(col(CampaignResult.signature), func.count(), func.min(col(CampaignResult.task_index)))
+        .where(*of_run)
+        .group_by(col(CampaignResult.signature))
+        .order_by(func.count().desc(), func.min(col(CampaignResult.task_index)))
+        .limit(limit)
+    )
+    counts = {signature: (count, first) for signature, count, first in counted}
+    if not counts:
+        return []
+    by_length = func.row_number().over(
+        partition_by=col(CampaignResult.signature),
+        order_by=(
+            col(CampaignResult.length).is_(None),
+            col(CampaignResult.length),
+            col(CampaignResult.task_index),
+        ),
+    )
+    ranked = (
+        select(col(CampaignResult.task_index), by_length.label("place"))
+        .where(*of_run, col(CampaignResult.signature).in_(list(counts)))
+        .subquery()
+    )
+    shortest = select(ranked.c.task_index).where(ranked.c.place == 1)
+    wanted = [first for _, first in counts.values()]
+    examples = session.connection().execute(
+        _examples(job_id).where(
+            col(CampaignResult.task_index).in_(wanted) | col(CampaignResult.task_index).in_(shortest)
+        )
+    )
+    of_group: dict[str, list[Example]] = {}
+    for row in examples:
+        of_group.setdefault(row.signature, []).append(_example(row))
+    return [
+        FailureGroup(
+            signature,
+            count,
+            first=min(of_group[signature], key=lambda one: one.task_index),
+            shortest=min(of_group[signature], key=_by_length),
+        )
+        for signature, (count, _) in counts.items()
+    ]
+
+
+def verdicts(session: Session, job_id: UUID) -> tuple[dict[int, Verdict], int]:
+    """The verdict of each task that has one, and the sequence to ask for what comes later."""
+    return verdicts_since(session, job_id, after=0)
+
+
+def verdicts_since(session: Session, job_id: UUID, *, after: int) -> tuple[dict[int, Verdict], int]:
+    """Verdicts that were read after a sequence number, and the newest sequence number."""
+    rows = (
+        session.connection()
+        .execute(
+            select(
+                col(CampaignResult.task_index), col(CampaignResult.verdict), col(CampaignResult.sequence)
+            ).where(col(CampaignResult.job_id) == job_id, col(CampaignResult.sequence) > after)
+        )
+        .all()
+    )
+    return (
+        {row.task_index: row.verdict for row in rows},
+        max((int(row.sequence or 0) for row in rows), default=after),
+    )
+
+
+def running_tasks(session: Session, job_id: UUID) -> frozenset[int]:
+    """Tasks that run now."""
+    running = select(col(JobTask.task_index)).where(
+        col(JobTask.job_id) == job_id, col(JobTask.ended_at).is_(None)
+    )
+    return frozenset(session.connection().execute(running).scalars())
+
+
+def not_passed(session: Session, job_id: UUID) -> list[int]:
+    """Indices of the tasks that a rerun would run again."""
+    wanted = select(col(CampaignResult.task_index)).where(
+        col(CampaignResult.job_id) == job_id, col(CampaignResult.verdict).in_(_NOT_PASSED)
+    )
+    return sorted(session.connection().execute(wanted).scalars())
+
+
+def tests_of(session: Session, job_id: UUID) -> Sequence[AnyRow]:
+    """(row_name, passed, failed, no_verdict, wall_ms) of each test, by name."""
+    return (
+        session.connection()
+        .execute(
+            select(CampaignTest.__table__)  # type: ignore[attr-defined]
+            .where(col(CampaignTest.job_id) == job_id)
+            .order_by(col(CampaignTest.row_name))
+        )
+        .all()
+    )
+
+
+def _examples(job_id: UUID) -> Select[*tuple[Any, ...]]:
+    columns: Select[*tuple[Any, ...]] = select(
+        col(CampaignResult.signature),
+        col(CampaignResult.task_index),
+        col(CampaignResult.label),
+        col(CampaignResult.line),
+        col(CampaignResult.file),
+        col(CampaignResult.line_number),
+        col(CampaignResult.length),
+    ).where(col(CampaignResult.job_id) == job_id)
+    return columns
+
+
+def _example(row: AnyRow) -> Example:
+    return Example(row.task_index, row.label, row.line, row.file, row.line_number, row.length)
+
+
+def _by_length(one: Example) -> tuple[bool, float, int]:
+    return one.length is None, one.length or 0.0, one.task_index
