@@ -42,6 +42,11 @@ def format_gib(allocated_bytes: int) -> str:
     return _decimal(max(hundredths, int(allocated_bytes > 0)))
 
 
+def comfortable_gib(allocated_bytes: int) -> int:
+    """What to grant so that four fifths of it are used: below where people are warned."""
+    return -(-allocated_bytes * 5 // (4 * BYTES_PER_GIB))
+
+
 def _split(asset: Asset) -> tuple[str, str]:
     """`("GPU", "h100")` for gres/gpu:h100, `("licence", "vcs")` for license/vcs."""
     kind, _, detail = asset.replace("gres/gpu:", "GPU/").replace("license/", "licence/").partition("/")

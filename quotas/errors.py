@@ -25,7 +25,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from quotas.amounts import BYTES_PER_GIB, STORAGE, format_amount, format_gib
+from quotas.amounts import STORAGE, comfortable_gib, format_amount, format_gib
 
 
 class QuotaError(Exception):
@@ -67,8 +67,7 @@ class StorageExceeded(BudgetExceeded):
     def __init__(
         self, project: str, *, allocated_bytes: int, granted_gib: int, measured_at: datetime
     ) -> None:
-        wanted = -(-allocated_bytes * 5 // (4 * BYTES_PER_GIB))
-        super().__init__(project, STORAGE, granted_gib, wanted)
+        super().__init__(project, STORAGE, granted_gib, comfortable_gib(allocated_bytes))
         message = (
             f"Project {project} has {format_gib(allocated_bytes)} GiB in its workspace, and "
             f"{granted_gib} GiB of storage are granted (measured at {measured_at:%Y-%m-%d %H:%M} UTC). "
@@ -78,8 +77,6 @@ class StorageExceeded(BudgetExceeded):
         self.allocated_bytes = allocated_bytes
         self.granted_gib = granted_gib
         self.measured_at = measured_at
-        self.needed = wanted
-        """With so much of a grant, four fifths of it would be used."""
 
 
 class AllocationNotFound(QuotaError):

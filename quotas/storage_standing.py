@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, bindparam, case, func, select
 
-from quotas.amounts import BYTES_PER_GIB, STORAGE
+from quotas.amounts import BYTES_PER_GIB, STORAGE, comfortable_gib
 from quotas.storage_tables import StorageUse
 from quotas.tables import Allocation, AllocationLine, AllocationState, LedgerAccount, table_of
 
@@ -44,9 +44,9 @@ class StorageStanding:
         return self.asked_at is not None and (self.measured_at is None or self.measured_at < self.asked_at)
 
     @property
-    def used_gib(self) -> int:
-        """Rounded up: what a grant would have to be."""
-        return -(-self.allocated_bytes // BYTES_PER_GIB)
+    def missing_gib(self) -> int:
+        """So much more, and four fifths of it would be used; at least 1."""
+        return max(comfortable_gib(self.allocated_bytes) - (self.granted_gib or 0), 1)
 
 
 def storage_standings(

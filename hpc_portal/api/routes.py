@@ -25,6 +25,7 @@ from hpc_portal.api import (
     requests,
     scripts,
     sign_in,
+    storage,
     streams,
     tenants,
 )
@@ -44,6 +45,7 @@ _MODULES = (
         prices,
         reports,
         requests,
+        storage,
     ),
     *(tenants, invitations, classes),
 )

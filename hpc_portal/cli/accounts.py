@@ -19,6 +19,7 @@ from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.queries import list_cluster_accounts
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.errors import InvalidEntry, PortalError
+from hpc_portal.app.requests.amounts import unit_of
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole
 from hpc_portal.app.wiring import build_services
@@ -32,12 +33,9 @@ from hpc_portal.cli.request import parse_assignment
 from quotas.errors import QuotaError
 from quotas.money import VND
 from quotas.tables import OrganisationKind
-from schedulers import tres
 
 R = TypeVar("R", bound=StrEnum)
 
-_SECONDS_PER_HOUR = 3600
-_MIB_PER_GIB = 1024
 
 user = typer.Typer(no_args_is_help=True, help="People who sign in.")
 organisation = typer.Typer(no_args_is_help=True, help="Organisations: the tenants.")
@@ -191,7 +189,9 @@ def grant(  # noqa: PLR0913 - one argument for each option
     hours: Annotated[
         list[str] | None,
         typer.Option(
-            "--hours", metavar="TRES=N", help="Such as gres/gpu:h100=500, cpu=10000, license/vcs=80."
+            "--hours",
+            metavar="TRES=N",
+            help="Such as gres/gpu:h100=500, cpu=10000, license/vcs=80; storage=500 are GiB.",
         ),
     ] = None,
     days: Annotated[int, typer.Option("--days", min=1, help="For so long from now on.")] = 365,
@@ -209,7 +209,7 @@ def grant(  # noqa: PLR0913 - one argument for each option
 
 
 def budget_lines(*, vnd: int, hours: Mapping[str, str]) -> dict[str, int]:
-    """Lines as the ledger counts: đồng and TRES-seconds (MiB-seconds for `mem`, given in GiB-hours).
+    """Lines as the ledger counts: đồng, GiB of storage, TRES-seconds (MiB-seconds for `mem`, in GiB-hours).
 
     Raises:
         UsageProblem: an amount is no whole number.
@@ -218,7 +218,7 @@ def budget_lines(*, vnd: int, hours: Mapping[str, str]) -> dict[str, int]:
     for name, amount in hours.items():
         if not amount.isdecimal():
             raise UsageProblem(_("--hours {name}: {amount} is not a whole number.", name=name, amount=amount))
-        lines[name] = int(amount) * _SECONDS_PER_HOUR * (_MIB_PER_GIB if name == tres.MEM else 1)
+        lines[name] = int(amount) * unit_of(name)
     return lines
 
 

@@ -36,7 +36,11 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; told to the project,
 Money = Annotated[int, typer.Option("--vnd", min=0, help="Whole đồng.")]
 Hours = Annotated[
     list[str] | None,
-    typer.Option("--hours", metavar="TRES=N", help="Such as gres/gpu:h100=500, cpu=10000, license/vcs=80."),
+    typer.Option(
+        "--hours",
+        metavar="TRES=N",
+        help="Such as gres/gpu:h100=500, cpu=10000, license/vcs=80; storage=500 are GiB.",
+    ),
 ]
 Key = Annotated[str, typer.Option("--key", help="The same key does it once; default: a new one.")]
 

@@ -33,6 +33,7 @@ from hpc_portal.web import (
     settings,
     sign_in,
     statement,
+    storage,
     submit,
 )
 from hpc_portal.web.assets import Assets
@@ -61,6 +62,7 @@ _ROUTERS = (
     clusters,
     organisation,
     project,
+    storage,
     classes,
     invitation,
     prices,

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from hpc_portal.app.accounts.set_membership import set_project_membership
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.services import Services
+from hpc_portal.app.storage.queries import project_storage
 from hpc_portal.app.tables import ProjectRole
 from hpc_portal.app.tenants.change_state import change_project_state
 from hpc_portal.app.tenants.class_queries import list_classes
@@ -19,6 +20,7 @@ from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_quota import last_day, show_lines
+from hpc_portal.web.show_storage import show_storage
 from hpc_portal.web.tenant_forms import (
     carry_out,
     read_emails,
@@ -53,6 +55,7 @@ class _Page:
             details = get_project_details(session, self.actor, self.account)
             project = details.project
             budget = balance(session.connection(), project.id, now)
+            stored = project_storage(session, self.actor, self.account, at=now)
             classes = list_classes(session, self.actor, self.account)
             invitations = (
                 list_invitations(session, self.actor, project=self.account)
@@ -65,6 +68,7 @@ class _Page:
             "home": f"/projects/{self.account}",
             "lines": show_lines(budget, pages.language(self.request)),
             "until": last_day(budget),
+            "stored": show_storage(self.account, stored, pages.language(self.request)),
             "classes": classes,
             "problems": problems,
             "invited": invited,

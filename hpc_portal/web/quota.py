@@ -5,9 +5,11 @@ from starlette.responses import Response
 
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.permissions import Action, may_somewhere
+from hpc_portal.app.storage.queries import project_storage
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_quota import ShownProject, last_day, show_lines
+from hpc_portal.web.show_storage import show_storage
 from quotas.balance import balance
 
 router = APIRouter(include_in_schema=False)
@@ -26,6 +28,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices, projec
         shown = []
         for record in wanted:
             budget = balance(session.connection(), record.id, now)
+            stored = project_storage(session, actor, record.account, at=now)
             shown.append(
                 ShownProject(
                     record.account,
@@ -33,6 +36,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices, projec
                     record.organisation_name,
                     last_day(budget),
                     show_lines(budget, language),
+                    show_storage(record.account, stored, language),
                 )
             )
     facts = {"projects": shown, "may_ask": may_somewhere(actor, Action.REQUEST)}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hpc_portal.web.language import Language
+from hpc_portal.web.show_storage import ShownStorage
 from quotas.amounts import STORAGE
 from quotas.balance import AssetBalance, Balance
 from quotas.money import VND
@@ -33,6 +34,7 @@ class ShownProject:
     organisation: str
     until: datetime | None
     lines: tuple[BudgetLine, ...]
+    stored: ShownStorage
 
 
 def show_lines(balance: Balance, language: Language) -> tuple[BudgetLine, ...]:

@@ -1,5 +1,7 @@
 """Ask for a project's storage to be measured again: after files were deleted, nobody waits for an hour."""
 
+from uuid import UUID
+
 from sqlalchemy import Connection
 
 from hpc_portal.app import permissions
@@ -25,13 +27,22 @@ def measure_again(services: Services, actor: Actor, account: str) -> None:
 
     def work(connection: Connection) -> None:
         project = find_project(connection, account)
-        permissions.require(
-            actor,
-            Action.SUBMIT if actor.projects.get(project.id) else Action.REQUEST,
-            organisation_id=project.organisation_id,
-            project_id=project.id,
-            hidden_as=ProjectNotFound(account),
-        )
+        if not may_measure(actor, organisation_id=project.organisation_id, project_id=project.id):
+            permissions.require(
+                actor,
+                Action.REQUEST,
+                organisation_id=project.organisation_id,
+                project_id=project.id,
+                hidden_as=ProjectNotFound(account),
+            )
         ask_to_measure(connection, project.id, at=now)
 
     transact(services.engine, work)
+
+
+def may_measure(actor: Actor, *, organisation_id: UUID, project_id: UUID) -> bool:
+    """Whoever submits to the project, or asks for its quota."""
+    return any(
+        permissions.may(actor, action, organisation_id=organisation_id, project_id=project_id)
+        for action in (Action.SUBMIT, Action.REQUEST)
+    )

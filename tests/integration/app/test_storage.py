@@ -145,11 +145,11 @@ def test_a_day_has_one_sample_which_nothing_changes(story: Story) -> None:
         ).scalars()
         assert list(samples) == [GIB, 4 * GIB]
         assert standing(story).allocated_bytes == 4 * GIB
-        whole = {"since": date(2000, 1, 1), "until": date(2100, 1, 1)}
-        by_project = storage_used(connection, **whole)
+        since, until = date(2000, 1, 1), date(2100, 1, 1)
+        by_project = storage_used(connection, since=since, until=until)
         assert by_project == {story.city.chips.project_id: StorageUsed(2, 5 * GIB)}
         assert by_project[story.city.chips.project_id].average_bytes == 5 * GIB // 2
-        by_organisation = storage_used(connection, **whole, by_organisation=True)
+        by_organisation = storage_used(connection, since=since, until=until, by_organisation=True)
         assert by_organisation == {story.city.chips.organisation_id: StorageUsed(2, 5 * GIB)}
     for statement in (update(StorageSample).values(allocated_bytes=0), delete(StorageSample)):
         with pytest.raises(IntegrityError), engine.begin() as connection:
