@@ -1,5 +1,6 @@
 """The web application: routers, headers, errors, and what starts and stops with the process."""
 
+import asyncio
 import contextlib
 import importlib.metadata
 from collections.abc import AsyncIterator
@@ -17,6 +18,9 @@ from hpc_portal.api import routes as api
 from hpc_portal.api.problems import kind_of, problem_reply
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.event_hub import EventHub
+from hpc_portal.app.loops import Loop, run_loop
+from hpc_portal.app.requests import attachment_files
+from hpc_portal.app.requests.attachment_files import KEPT, SWEEP_SECONDS
 from hpc_portal.app.services import Services
 from hpc_portal.auth.csrf import refuse_cross_site
 from hpc_portal.auth.identify import Identities
@@ -72,7 +76,17 @@ def create_app(services: Services) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     log.info("web.started", version=_VERSION)
+    stop = asyncio.Event()
+
+    async def sweep() -> bool:
+        before = services.clock.now() - KEPT
+        await anyio.to_thread.run_sync(lambda: attachment_files.sweep(services, unchanged_since=before))
+        return False
+
+    sweeping = asyncio.create_task(run_loop(Loop("sweep_attachments", sweep, SWEEP_SECONDS), stop))
     yield
+    stop.set()
+    await sweeping
     hub: EventHub = app.state.event_hub
     await hub.close()
     await anyio.to_thread.run_sync(services.commits.close)

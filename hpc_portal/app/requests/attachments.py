@@ -1,12 +1,10 @@
-"""Files that belong to a request: kept under ids of ours, never under a name that somebody chose."""
+"""Files that belong to a request: attach, open and remove them; attachment_files.py keeps their bytes."""
 
-import contextlib
 import hashlib
-import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -15,8 +13,9 @@ from sqlmodel import col
 from hpc_portal.app.accounts.checks import require
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
-from hpc_portal.app.errors import NotFound, Problem
+from hpc_portal.app.errors import NotFound, PortalError, Problem
 from hpc_portal.app.ids import new_id
+from hpc_portal.app.requests import attachment_files
 from hpc_portal.app.requests.move import load_for, move, note
 from hpc_portal.app.requests.queries import ShownAttachment, get_request
 from hpc_portal.app.requests.tables import RequestAttachment
@@ -26,7 +25,6 @@ from hpc_portal.app.services import Services
 MOST_BYTES = 10 * 1024**2
 MOST_FILES = 10
 _LONGEST_NAME = 150
-_PIECE_BYTES = 256 * 1024
 
 TYPES = {
     ".pdf": ("application/pdf", b"%PDF-"),
@@ -55,8 +53,6 @@ class OpenedAttachment:
 def add_attachment(services: Services, actor: Actor, request_id: UUID, *, name: str, content: bytes) -> UUID:
     """Attach a file to a draft, or to a request that was returned; returns its id.
 
-    The file is complete on the disk before its row is committed; one without a row is never sent.
-
     Raises:
         NotFound, NotAllowed, RequestNotOpen: as for every request.
         InvalidEntry: too large, empty, too many, or not of a type that may be attached.
@@ -64,19 +60,13 @@ def add_attachment(services: Services, actor: Actor, request_id: UUID, *, name: 
     now = services.clock.now()
     safe = safe_name(name)
     suffix = PurePosixPath(safe).suffix.lower()
+    digest = hashlib.sha256(content).hexdigest()
     attachment_id = new_id()
 
     def work(connection: Connection) -> None:
         request = load_for(connection, actor, request_id, Deed.ATTACH)
-        require([_content_problem(suffix, content)])
         move(connection, request, Deed.ATTACH, actor, at=now, message=safe)
-        there = select(func.count()).where(
-            col(RequestAttachment.request_id) == request_id, col(RequestAttachment.removed_at).is_(None)
-        )
-        if connection.execute(there).scalar_one() >= MOST_FILES:
-            require([Problem("file", "Attach at most %(most)s files.", {"most": MOST_FILES})])
-        _write(_path(services, request_id, attachment_id), content)
-        digest = hashlib.sha256(content).hexdigest()
+        _require_room(connection, request_id)
         connection.execute(
             insert(RequestAttachment).values(
                 id=attachment_id,
@@ -91,7 +81,16 @@ def add_attachment(services: Services, actor: Actor, request_id: UUID, *, name: 
         )
         note(connection, request, Deed.ATTACH, actor, at=now, facts={"file": safe, "sha256": digest})
 
-    transact(services.engine, work)
+    with services.reading() as session:
+        load_for(session.connection(), actor, request_id, Deed.ATTACH)
+        _require_room(session.connection(), request_id)
+    require([_content_problem(suffix, content)])
+    attachment_files.store(services, request_id, attachment_id, content)
+    try:
+        transact(services.engine, work)
+    except PortalError:  # after any other error it may have been committed: the sweep knows better
+        attachment_files.drop(services, request_id, attachment_id)
+        raise
     return attachment_id
 
 
@@ -122,8 +121,7 @@ def remove_attachment(services: Services, actor: Actor, request_id: UUID, attach
         note(connection, request, Deed.DETACH, actor, at=now, facts={"file": name})
 
     transact(services.engine, work)
-    with contextlib.suppress(FileNotFoundError):
-        _path(services, request_id, attachment_id).unlink()
+    attachment_files.drop(services, request_id, attachment_id)
 
 
 def open_attachment(
@@ -140,12 +138,10 @@ def open_attachment(
     if shown is None:
         raise NotFound("file", attachment_id)
     try:
-        descriptor = os.open(
-            _path(services, request_id, attachment_id), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        )
+        pieces = attachment_files.read(attachment_files.path_of(services, request_id, attachment_id))
     except FileNotFoundError as error:
         raise NotFound("file", attachment_id) from error
-    return OpenedAttachment(shown, _pieces(descriptor))
+    return OpenedAttachment(shown, pieces)
 
 
 def safe_name(name: str) -> str:
@@ -160,6 +156,14 @@ def safe_name(name: str) -> str:
     return f"{stem[:_LONGEST_NAME]}{dot}{suffix[:10]}" if dot and stem else kept[:_LONGEST_NAME] or "file"
 
 
+def _require_room(connection: Connection, request_id: UUID) -> None:
+    there = select(func.count()).where(
+        col(RequestAttachment.request_id) == request_id, col(RequestAttachment.removed_at).is_(None)
+    )
+    if connection.execute(there).scalar_one() >= MOST_FILES:
+        require([Problem("file", "Attach at most %(most)s files.", {"most": MOST_FILES})])
+
+
 def _content_problem(suffix: str, content: bytes) -> Problem | None:
     if suffix not in TYPES:
         return Problem("file", "Attach one of: %(types)s.", {"types": ", ".join(sorted(TYPES))})
@@ -171,22 +175,3 @@ def _content_problem(suffix: str, content: bytes) -> Problem | None:
     if not content.startswith(beginning) or (not beginning and b"\0" in content):
         return Problem("file", "The file is not what its name says (%(suffix)s).", {"suffix": suffix})
     return None
-
-
-def _path(services: Services, request_id: UUID, attachment_id: UUID) -> Path:
-    return services.settings.effective_attachment_root / str(request_id) / str(attachment_id)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _pieces(descriptor: int) -> Iterator[bytes]:
-    with os.fdopen(descriptor, "rb") as file:
-        while piece := file.read(_PIECE_BYTES):
-            yield piece

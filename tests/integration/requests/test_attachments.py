@@ -1,11 +1,14 @@
 """Files of requests: what may be attached, by whom, and what becomes of hostile names."""
 
+import multiprocessing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
 from hpc_portal.app.errors import InvalidEntry, NotAllowed, NotFound, RequestNotOpen
+from hpc_portal.app.requests.attachment_files import sweep
 from hpc_portal.app.requests.attachments import (
     MOST_BYTES,
     add_attachment,
@@ -17,6 +20,7 @@ from hpc_portal.app.requests.draft import draft_request
 from hpc_portal.app.requests.queries import get_request
 from hpc_portal.app.requests.submit import submit_request
 from tests.integration.requests.conftest import Asking
+from tests.integration.requests.die_in_attachments import Doom, die_before_each_line
 
 PDF = b"%PDF-1.7 plan"
 
@@ -116,3 +120,29 @@ def test_a_removed_file_is_gone(asking: Asking, draft: UUID) -> None:
 )
 def test_names_lose_what_could_mislead(given: str, kept: str) -> None:
     assert safe_name(given) == kept
+
+
+def test_whoever_dies_between_two_lines_loses_no_file_and_leaves_no_row_without_one(
+    asking: Asking, draft: UUID
+) -> None:
+    root = asking.services.settings.effective_attachment_root
+    url = asking.services.engine.url.render_as_string(hide_password=False)
+    process = multiprocessing.get_context("spawn").Process(
+        target=die_before_each_line, args=(Doom(url, root, asking.lead, draft, PDF),)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert files_on_disk(asking), "some died between the file and its row"
+    sweep(asking.services, unchanged_since=datetime.now(UTC) + timedelta(minutes=1))
+    assert files_on_disk(asking) == []
+
+
+def test_a_sweep_spares_what_belongs_to_a_request_and_what_is_young(asking: Asking, draft: UUID) -> None:
+    attached = add_attachment(asking.services, asking.lead, draft, name="plan.pdf", content=PDF)
+    folder = asking.services.settings.effective_attachment_root / str(draft)
+    (folder / str(uuid4())).write_bytes(b"without a row")
+    now = datetime.now(UTC)
+    assert sweep(asking.services, unchanged_since=now - timedelta(days=7)) == 0
+    assert sweep(asking.services, unchanged_since=now + timedelta(minutes=1)) == 1
+    assert [path.name for path in files_on_disk(asking)] == [str(attached)]
