@@ -6,7 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import Connection, update
 
-from quotas.allocation_lines import line_for, lock_allocation, require_free, require_lines, require_not_ended
+from quotas.allocation_lines import (
+    line_for,
+    lock_allocation,
+    lock_with_parent,
+    require_free,
+    require_lines,
+    require_not_ended,
+)
 from quotas.allocation_tables import AllocationEventKind, record_event
 from quotas.amounts import Asset
 from quotas.checks import require_positive
@@ -102,14 +109,24 @@ def extend(  # noqa: PLR0913 - the facts of a deed, all by keyword
     """Let an allocation end later; False when it ends then already. The caller commits.
 
     Raises:
-        InvalidAmount: that is earlier than it ends now.
+        InvalidAmount: that is earlier than it ends now, or later than the one ends that it was split from.
         AllocationNotFound: there is no such allocation.
-        AllocationStateRefused: it has ended, and what was left has expired.
+        AllocationStateRefused: it, or the one that it was split from, has ended; what was left has expired.
     """
-    allocation = lock_allocation(conn, allocation_id)
+    allocation, source = lock_with_parent(conn, allocation_id)
     if allocation.valid_to == valid_to:
         return False
     require_not_ended(allocation)
+    if source is not None:
+        require_not_ended(source)
+        if valid_to > source.valid_to:
+            raise InvalidAmount(
+                "valid_to",
+                "must not be after %(day)s, when allocation %(source)s ends, from which this one was split "
+                "off. Extend that one first.",
+                day=source.valid_to.isoformat(),
+                source=str(source.id),
+            )
     if valid_to < allocation.valid_to:
         raise InvalidAmount(
             "valid_to", "must be after %(day)s, when it ends now", day=allocation.valid_to.isoformat()

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, bindparam, select
 
 from quotas.amounts import Asset
+from quotas.standing import stopped_ones
 from quotas.tables import Allocation, AllocationLine, AllocationState, LedgerAccount, table_of
 
 _ALLOCATIONS = table_of(Allocation)
@@ -25,6 +26,7 @@ _BALANCES = (
         _ALLOCATIONS.c.valid_from,
         _ALLOCATIONS.c.valid_to,
         _ALLOCATIONS.c.state,
+        _ALLOCATIONS.c.parent_id,
         _LINES.c.asset,
         _AVAILABLE.c.balance.label("available"),
         _AVAILABLE.c.overdraft,
@@ -99,11 +101,12 @@ class Balance:
 def balance(conn: Connection, project_id: UUID, at: datetime) -> Balance:
     """The project's allocations whose period contains `at`, and what ended ones still hold for jobs."""
     rows = conn.execute(_BALANCES, {"project": project_id, "at": at}).all()
+    stopped = stopped_ones(conn, {row.id: row.parent_id for row in rows})
     allocations = []
     for allocation_id, group in groupby(rows, key=lambda row: row.id):
         lines = list(group)
         _, valid_from, valid_to, state, *_ = lines[0]
-        is_usable = state == AllocationState.ACTIVE and at < valid_to
+        is_usable = state == AllocationState.ACTIVE and at < valid_to and allocation_id not in stopped
         by_asset = {line.asset: _asset_balance(line, is_usable=is_usable) for line in lines}
         allocations.append(AllocationBalance(allocation_id, valid_from, valid_to, state, by_asset))
     return Balance(tuple(allocations))

@@ -3,6 +3,7 @@
 QuotaError
 ├── BudgetExceeded          no allocation has enough left
 │   ├── NotEnoughFree       an allocation has less free than shall be taken from it
+│   ├── AllocationStopped   what would pay is suspended or closed, or was split from what is
 │   └── StorageExceeded     as much lies in the project's workspace as was granted, or more
 ├── AllocationNotFound      there is no such allocation
 ├── AllocationStateRefused  its state or period does not allow that
@@ -12,6 +13,7 @@ QuotaError
 ├── NoPriceList             nothing is priced at that time
 ├── PricesChanged           somebody published other prices in the meantime
 ├── PriceListNotPublished   a price list that is no more, or never was, in force or to come
+│   └── PriceListRetired    a job was priced by one that was retired in the meantime
 ├── DraftNotFound           a price list in the making that was published or discarded
 ├── DraftChanged            somebody edited it in the meantime
 ├── UnpricedResource        the price list has no price for something that is used
@@ -46,6 +48,26 @@ class BudgetExceeded(QuotaError):
         self.available = available
         """The most that one hold may take: the balance and the overdraft, never below zero."""
         self.needed = needed
+
+
+class AllocationStopped(BudgetExceeded):
+    """An allocation would pay, were it not suspended, or split from one that is suspended or has ended."""
+
+    def __init__(  # noqa: PLR0913 - the facts of one refusal
+        self, project: str, asset: str, needed: int, *, allocation_id: UUID, of_project: str, state: str
+    ) -> None:
+        super().__init__(project, asset, 0, needed)
+        advice = "Ask an administrator to resume it." if state == "suspended" else "Request more quota."
+        message = (
+            f"Project {project} is paid for by allocation {allocation_id} of project {of_project}, "
+            f"which is {state}. {advice}"
+        )
+        self.args = (message,)
+        self.allocation_id = allocation_id
+        """What stops it."""
+        self.of_project = of_project
+        """The account name of its project."""
+        self.state = state
 
 
 class NotEnoughFree(BudgetExceeded):
@@ -172,6 +194,13 @@ class PriceListNotPublished(QuotaError):
         super().__init__(f"Price list {version} {problem}.")
         self.version = version
         self.problem = problem
+
+
+class PriceListRetired(PriceListNotPublished):
+    """A price list was retired after a job was priced by it, and before its budget was held."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(version, "was retired a moment ago. Try again, at the prices that are in force now")
 
 
 class DraftNotFound(QuotaError):

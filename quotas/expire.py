@@ -17,7 +17,6 @@ from quotas.allocation_lines import (
     LockedAllocation,
     line_for,
     lock_allocations,
-    lock_with_parent,
     require_not_ended,
 )
 from quotas.allocation_tables import AllocationEventKind, record_event
@@ -39,18 +38,21 @@ from quotas.tables import (
 _ALLOCATIONS = table_of(Allocation)
 _LINES = table_of(AllocationLine)
 _ACCOUNTS = table_of(LedgerAccount)
+_SOURCES = _ALLOCATIONS.alias("source")
 
 _DUE = (
-    select(_ALLOCATIONS.c.id)
+    select(_ALLOCATIONS.c.id, _ALLOCATIONS.c.parent_id)
     .join_from(_ALLOCATIONS, _LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
     .join(_ACCOUNTS, _ACCOUNTS.c.id == _LINES.c.available_id)
+    .outerjoin(_SOURCES, _SOURCES.c.id == _ALLOCATIONS.c.parent_id)
     .where(
         or_(
-            _ALLOCATIONS.c.state.not_in(ENDED) & (_ALLOCATIONS.c.valid_to <= bindparam("at")),
+            _ALLOCATIONS.c.state.not_in(ENDED)
+            & ((_ALLOCATIONS.c.valid_to <= bindparam("at")) | _SOURCES.c.state.in_(ENDED)),
             _ALLOCATIONS.c.state.in_(ENDED) & (_ACCOUNTS.c.balance > 0),
         )
     )
-    .group_by(_ALLOCATIONS.c.id, _ALLOCATIONS.c.valid_to)
+    .group_by(_ALLOCATIONS.c.id, _ALLOCATIONS.c.parent_id, _ALLOCATIONS.c.valid_to)
     .order_by(_ALLOCATIONS.c.valid_to, _ALLOCATIONS.c.id)
     .limit(bindparam("most"))
 )
@@ -83,37 +85,50 @@ class Expired:
 def expire_due(conn: Connection, *, at: datetime, limit: int = 100) -> list[Expired]:
     """End those whose period is over, and expire what ended ones got back; at most `limit` of them.
 
-    Again is fine, and changes nothing. The caller commits, and calls until nothing comes back.
+    What was split off an allocation ends with it, also when that was closed before its time. Again is fine,
+    and changes nothing. The caller commits, and calls until nothing comes back.
     """
-    due = conn.execute(_DUE, {"at": at, "most": limit}).scalars().all()
-    return [_expire(conn, allocation_id, at) for allocation_id in due]
+    due = conn.execute(_DUE, {"at": at, "most": limit}).all()
+    locked = lock_allocations(conn, {one for row in due for one in row if one is not None})
+    found = [(locked[row.id], locked.get(row.parent_id)) for row in due]
+    return [_expire(conn, allocation, parent, at) for allocation, parent in found]
 
 
-def _expire(conn: Connection, allocation_id: UUID, at: datetime) -> Expired:
-    allocation, parent = lock_with_parent(conn, allocation_id)
-    ends_now = not allocation.has_ended and allocation.valid_to <= at
-    if ends_now:
+def _expire(
+    conn: Connection, allocation: LockedAllocation, parent: LockedAllocation | None, at: datetime
+) -> Expired:
+    reason = _why_it_ends(allocation, parent, at)
+    if reason:
         conn.execute(
             update(_ALLOCATIONS)
-            .where(_ALLOCATIONS.c.id == allocation_id)
+            .where(_ALLOCATIONS.c.id == allocation.id)
             .values(state=AllocationState.EXPIRED)
         )
         record_event(
             conn,
-            allocation_id,
+            allocation.id,
             AllocationEventKind.EXPIRED,
             was=allocation.state,
             became=AllocationState.EXPIRED,
             actor_id=None,
-            reason="its period is over",
+            reason=reason,
             at=at,
         )
-    is_over = ends_now or allocation.has_ended  # else somebody extended it since it was found
     amounts: Mapping[Asset, int] = {}
     target = None
-    if is_over:
-        amounts, target = take_rest(conn, allocation, parent, at=at, reason="its period is over")
-    return Expired(allocation_id, allocation.project_id, ends_now, amounts, target)
+    if reason or allocation.has_ended:  # else somebody extended it since it was found
+        amounts, target = take_rest(conn, allocation, parent, at=at, reason=reason or "its period is over")
+    return Expired(allocation.id, allocation.project_id, bool(reason), amounts, target)
+
+
+def _why_it_ends(allocation: LockedAllocation, parent: LockedAllocation | None, at: datetime) -> str:
+    """The empty text when it does not end now."""
+    if allocation.has_ended:
+        return ""
+    if allocation.valid_to <= at:
+        return "its period is over"
+    is_left_alone = parent is not None and parent.has_ended
+    return "what it was split from has ended" if is_left_alone else ""
 
 
 def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
@@ -145,7 +160,9 @@ def carry_over(  # noqa: PLR0913 - the facts of a deed, all by keyword
     if lines is not None:
         require_positive(lines)
     if STORAGE in (lines or {}):
-        raise InvalidAmount(STORAGE, "is never carried over; ask for as much as the new allocation shall give")
+        raise InvalidAmount(
+            STORAGE, "is never carried over; ask for as much as the new allocation shall give"
+        )
     locked = lock_allocations(conn, [source, target])
     old, new = locked[source], locked[target]
     if source == target or old.project_id != new.project_id:

@@ -5,59 +5,36 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
-from itertools import groupby
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, insert, select
 
 from quotas.amounts import Asset
-from quotas.checks import require_amounts, require_whole
-from quotas.coverage import demanded, uncovered
-from quotas.errors import BudgetExceeded, KeyReused, QuotaError
+from quotas.coverage import demanded
+from quotas.errors import (
+    AllocationStopped,
+    BudgetExceeded,
+    KeyReused,
+    PriceListRetired,
+    QuotaError,
+)
 from quotas.hold_tables import HoldState, QuotaHold
 from quotas.holds import window
 from quotas.journal import NewTransfer, move, move_within_overdraft, record_transfers
 from quotas.money import VND, Vnd
-from quotas.pricing import PriceList, price
+from quotas.payers import Payer, PayingLine, read_payers
+from quotas.plan_hold import Grip, HoldRequest, PricedRequest, Refused, plan, price_request
+from quotas.pricing import PriceList
+from quotas.publish_prices import lock_published
 from quotas.subsidies import NO_SUBSIDY, Subsidy
-from quotas.tables import (
-    Allocation,
-    AllocationLine,
-    AllocationState,
-    HoldPolicy,
-    LedgerAccount,
-    Project,
-    TransferKind,
-    table_of,
-)
+from quotas.tables import Project, TransferKind, table_of
 from schedulers.tres import Tres
 
-_MOST_UNITS = 10**6
+__all__ = ["Held", "HoldRequest", "hold", "hold_together", "shortfall"]
+
 _PROJECTS = table_of(Project)
-_ALLOCATIONS = table_of(Allocation)
-_LINES = table_of(AllocationLine)
-_ACCOUNTS = table_of(LedgerAccount)
 _HOLDS = table_of(QuotaHold)
 
-_USABLE_LINES = (
-    select(
-        _LINES.c.allocation_id,
-        _LINES.c.asset,
-        _LINES.c.available_id,
-        _LINES.c.held_id,
-        _ALLOCATIONS.c.hold_policy,
-        (_ACCOUNTS.c.balance + _ACCOUNTS.c.overdraft).label("promisable"),
-    )
-    .join_from(_ALLOCATIONS, _LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
-    .join(_ACCOUNTS, _ACCOUNTS.c.id == _LINES.c.available_id)
-    .where(
-        _ALLOCATIONS.c.project_id == bindparam("project"),
-        _ALLOCATIONS.c.state == AllocationState.ACTIVE,
-        _ALLOCATIONS.c.valid_from <= bindparam("at"),
-        _ALLOCATIONS.c.valid_to > bindparam("at"),
-    )
-    .order_by(_ALLOCATIONS.c.valid_to, _ALLOCATIONS.c.id, _LINES.c.available_id)
-)
 _STORED_HOLD = select(_HOLDS).where(_HOLDS.c.job_id == bindparam("job"))
 _INSERT_HOLD = insert(_HOLDS)
 
@@ -73,87 +50,6 @@ class Held:
     """In every asset of the allocation; VND only where it has a line for it."""
     vnd_total: Vnd
     """The net price of it all, whether or not the allocation has a line for VND."""
-
-
-@dataclass(frozen=True, slots=True)
-class HoldRequest:
-    """What a job may need at most: `units` x `unit`, priced by a list that is pinned for its life."""
-
-    project_id: UUID
-    job_id: UUID
-    unit: Mapping[Tres, int]
-    """TRES x seconds of one array task, or of a job that is no array."""
-    units: int
-    partition: str
-    price_list: PriceList
-    subsidy: Subsidy = NO_SUBSIDY
-    """Pinned, too."""
-    units_at_once: int | None = None
-    """How many of them may be under way at a time: an allocation whose policy is rolling holds no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Request:
-    job_id: UUID
-    project_id: UUID
-    unit: Mapping[Asset, int]
-    """With the price of a unit under VND."""
-    units: int
-    partition: str
-    price_list_id: int
-    subsidy_rule_id: int | None
-    at: datetime
-    units_at_once: int | None
-
-    def needs(self, line: "_Line") -> int:
-        """What is set aside at submit, in one line."""
-        return self.unit.get(line.asset, 0) * min(self.units, self.window(line) or self.units)
-
-    def needs_at_all(self, asset: Asset) -> int:
-        return self.unit.get(asset, 0) * self.units
-
-    def window(self, line: "_Line") -> int | None:
-        return self.units_at_once if line.hold_policy == HoldPolicy.ROLLING else None
-
-
-@dataclass(slots=True)
-class _Line:
-    allocation_id: UUID
-    asset: Asset
-    available_id: int
-    held_id: int
-    hold_policy: HoldPolicy
-    promisable: int
-    """As it was read, less what was planned to be taken since."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shortage:
-    asset: Asset
-    available: int
-    needed: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Grip:
-    """A request, and the lines of the allocation that shall pay for it."""
-
-    request: _Request
-    lines: Sequence[_Line]
-
-    @property
-    def key(self) -> str:
-        return f"hold:{self.request.job_id}"
-
-    @property
-    def taken(self) -> dict[int, int]:
-        """By account: less is available."""
-        return {line.available_id: -self.request.needs(line) for line in self.lines}
-
-    @property
-    def set_aside(self) -> dict[int, int]:
-        """By account: more is held."""
-        return {line.held_id: self.request.needs(line) for line in self.lines}
 
 
 def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
@@ -179,7 +75,9 @@ def hold(  # noqa: PLR0913 - the facts of a hold, all by keyword
     commits.
 
     Raises:
-        BudgetExceeded: no allocation has enough; nothing is changed.
+        BudgetExceeded: no allocation has enough, or (AllocationStopped) the one that has is not active, or
+            was split from one that is not; nothing is changed.
+        PriceListRetired: the price list prices no new job any more; nothing is changed.
         UnpricedResource: something has no price; nothing is changed.
         InvalidAmount: a number that makes no sense; nothing is changed.
         KeyReused: the job has a hold for another project or of another size.
@@ -199,14 +97,17 @@ def hold_together(
     What `hold` would raise for one of them is its outcome, and changes nothing for the others.
     """
     outcomes: dict[int, Held | QuotaError] = {}
-    checked: dict[int, _Request] = {}
+    checked: dict[int, PricedRequest] = {}
     for place, request in enumerate(requests):
         try:
-            checked[place] = _checked(request, at)
+            checked[place] = price_request(request, at)
         except QuotaError as problem:
             outcomes[place] = problem
+    for place in _retired(conn, checked):
+        version = requests[place].price_list.version
+        outcomes[place] = _held_before(conn, checked.pop(place)) or PriceListRetired(version)
     while True:
-        grips, shortages = _plan(conn, checked)
+        grips, refused = plan(checked, _payers(conn, checked, at))
         if _take(conn, grips.values()):
             break  # else somebody was faster since we read
     written = _write(conn, grips.values())
@@ -217,28 +118,22 @@ def hold_together(
         else:
             move(conn, {account: -amount for account, amount in grip.taken.items()})
             outcomes[place] = _held_before(conn, grip.request) or KeyReused(grip.key)
-    for place, short in shortages.items():
-        outcomes[place] = _held_before(conn, checked[place]) or _refusal(conn, short, checked[place])
+    for place, why in refused.items():
+        outcomes[place] = _held_before(conn, checked[place]) or _refusal(conn, why, checked[place])
     return [outcomes[place] for place in range(len(requests))]
 
 
-def _checked(request: HoldRequest, at: datetime) -> _Request:
-    require_amounts(request.unit, allow_vnd=False)
-    require_whole("units", request.units, least=1, most=_MOST_UNITS)
-    if request.units_at_once is not None:
-        require_whole("units_at_once", request.units_at_once, least=1)
-    unit_vnd = price(request.unit, request.partition, request.price_list, request.subsidy).total
-    return _Request(
-        job_id=request.job_id,
-        project_id=request.project_id,
-        unit={**request.unit, VND: unit_vnd},
-        units=request.units,
-        partition=request.partition,
-        price_list_id=request.price_list.id,
-        subsidy_rule_id=request.subsidy.rule_id,
-        at=at,
-        units_at_once=request.units_at_once,
-    )
+def _payers(
+    conn: Connection, requests: Mapping[int, PricedRequest], at: datetime
+) -> Mapping[UUID, Sequence[Payer]]:
+    projects = {request.project_id for request in requests.values()}
+    return read_payers(conn, projects, at) if projects else {}
+
+
+def _retired(conn: Connection, requests: Mapping[int, PricedRequest]) -> list[int]:
+    """Those whose prices are no longer, or were never, for new jobs."""
+    published = lock_published(conn, {request.price_list_id for request in requests.values()})
+    return [place for place, request in requests.items() if request.price_list_id not in published]
 
 
 def shortfall(conn: Connection, job_id: UUID) -> dict[Asset, int]:
@@ -254,52 +149,7 @@ def shortfall(conn: Connection, job_id: UUID) -> dict[Asset, int]:
     return {asset: amount for asset, amount in lacking.items() if amount > 0}
 
 
-def _plan(
-    conn: Connection, requests: Mapping[int, _Request]
-) -> tuple[dict[int, _Grip], dict[int, list[_Shortage]]]:
-    """Who takes from where, as far as what is read now tells; for the others, what every allocation lacks."""
-    known: dict[UUID, Sequence[Sequence[_Line]]] = {}
-    grips: dict[int, _Grip] = {}
-    shortages: dict[int, list[_Shortage]] = {}
-    for place, request in requests.items():
-        if request.project_id not in known:
-            known[request.project_id] = _usable_allocations(conn, request)
-        short: list[_Shortage] = []
-        for lines in known[request.project_id]:
-            shortage = _shortage(lines, request)
-            if not shortage:
-                grips[place] = _Grip(request, lines)
-                for line in lines:
-                    line.promisable -= request.needs(line)
-                break
-            short.append(shortage)
-        else:
-            shortages[place] = short or [_nothing_for(demanded(request.unit)[0], request)]
-    return grips, shortages
-
-
-def _usable_allocations(conn: Connection, request: _Request) -> Sequence[Sequence[_Line]]:
-    rows = conn.execute(_USABLE_LINES, {"project": request.project_id, "at": request.at})
-    grouped = groupby((_Line(*row) for row in rows), key=lambda line: line.allocation_id)
-    return [tuple(lines) for _, lines in grouped]
-
-
-def _shortage(lines: Sequence[_Line], request: _Request) -> _Shortage | None:
-    """Why this allocation cannot pay, as far as what was read tells."""
-    if (name := uncovered(request.unit, {line.asset for line in lines})) is not None:
-        return _nothing_for(name, request)
-    for line in lines:
-        needed = request.needs(line)
-        if needed > max(line.promisable, 0):
-            return _Shortage(line.asset, max(line.promisable, 0), needed)
-    return None
-
-
-def _nothing_for(name: Asset, request: _Request) -> _Shortage:
-    return _Shortage(name, 0, request.needs_at_all(name))
-
-
-def _take(conn: Connection, grips: Iterable[_Grip]) -> bool:
+def _take(conn: Connection, grips: Iterable[Grip]) -> bool:
     """Take all that is needed from what is available, or nothing."""
     needed: Counter[int] = Counter()
     for grip in grips:
@@ -315,9 +165,9 @@ def _take(conn: Connection, grips: Iterable[_Grip]) -> bool:
     return True
 
 
-def _write(conn: Connection, grips: Iterable[_Grip]) -> set[str]:
+def _write(conn: Connection, grips: Iterable[Grip]) -> set[str]:
     """Journal and holds; the keys of those that are new, and only their budget is held."""
-    by_key: dict[str, _Grip] = {}
+    by_key: dict[str, Grip] = {}
     for grip in grips:
         by_key.setdefault(grip.key, grip)
     transfers = [
@@ -341,7 +191,7 @@ def _write(conn: Connection, grips: Iterable[_Grip]) -> set[str]:
     return written
 
 
-def _held(grip: _Grip) -> Held:
+def _held(grip: Grip) -> Held:
     return Held(
         job_id=grip.request.job_id,
         allocation_id=grip.lines[0].allocation_id,
@@ -351,7 +201,7 @@ def _held(grip: _Grip) -> Held:
     )
 
 
-def _hold_row(line: _Line, request: _Request) -> dict[str, object]:
+def _hold_row(line: PayingLine, request: PricedRequest) -> dict[str, object]:
     return {
         "job_id": request.job_id,
         "allocation_id": line.allocation_id,
@@ -371,7 +221,7 @@ def _hold_row(line: _Line, request: _Request) -> dict[str, object]:
     }
 
 
-def _held_before(conn: Connection, request: _Request) -> Held | KeyReused | None:
+def _held_before(conn: Connection, request: PricedRequest) -> Held | KeyReused | None:
     rows = conn.execute(_STORED_HOLD, {"job": request.job_id}).all()
     if not rows:
         return None
@@ -389,10 +239,21 @@ def _held_before(conn: Connection, request: _Request) -> Held | KeyReused | None
     )
 
 
-def _refusal(conn: Connection, shortages: Sequence[_Shortage], request: _Request) -> BudgetExceeded:
-    """About the allocation that comes closest."""
-    closest = max(shortages, key=lambda shortage: Fraction(shortage.available, shortage.needed or 1))
-    account = conn.execute(select(_PROJECTS.c.account).where(_PROJECTS.c.id == request.project_id)).scalar()
-    return BudgetExceeded(
-        str(account or request.project_id), closest.asset, closest.available, closest.needed
-    )
+def _refusal(conn: Connection, refused: Refused, request: PricedRequest) -> BudgetExceeded:
+    """About what stops an allocation that could pay, else about the allocation that comes closest."""
+    ids = [request.project_id, *([refused.stopped_by.project_id] if refused.stopped_by else [])]
+    rows = conn.execute(select(_PROJECTS.c.id, _PROJECTS.c.account).where(_PROJECTS.c.id.in_(ids)))
+    accounts = {row.id: str(row.account) for row in rows}
+    project = accounts.get(request.project_id, str(request.project_id))
+    if (stop := refused.stopped_by) is not None:
+        asset = demanded(request.unit)[0]
+        return AllocationStopped(
+            project,
+            asset,
+            request.needs_at_all(asset),
+            allocation_id=stop.id,
+            of_project=accounts[stop.project_id],
+            state=stop.state,
+        )
+    closest = max(refused.shortages, key=lambda shortage: Fraction(shortage.available, shortage.needed or 1))
+    return BudgetExceeded(project, closest.asset, closest.available, closest.needed)

@@ -20,6 +20,7 @@ from quotas.amounts import Asset
 from quotas.checks import require_positive
 from quotas.errors import AllocationStateRefused, InvalidAmount, KeyReused
 from quotas.journal import NewTransfer, is_key_used, move_once, require_same
+from quotas.standing import load_standings, stopped_by
 from quotas.tables import Allocation, AllocationState, Project, TransferKind, table_of
 
 _ALLOCATIONS = table_of(Allocation)
@@ -58,7 +59,7 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
     require_lines(parent, lines)
     if (before := _moved_before(conn, parent, target_project, lines, key)) is not None:
         return before
-    require_usable(parent, at)
+    require_usable(conn, parent, at)
     _require_same_organisation(conn, parent.project_id, target_project)
     ends_at = parent.valid_to if valid_to is None else valid_to
     if not at < ends_at <= parent.valid_to:
@@ -169,19 +170,22 @@ def _transfer(  # noqa: PLR0913 - one row
     return NewTransfer(TransferKind.MOVE, _grant_key(key), when, amounts, actor_id=actor_id, reason=reason)
 
 
-def require_usable(parent: LockedAllocation, at: datetime) -> None:
+def require_usable(conn: Connection, parent: LockedAllocation, at: datetime) -> None:
     """Refuse to split budget off an allocation that pays for no new job now.
 
     Raises:
-        AllocationStateRefused: it is suspended or has ended, or its period is not now.
+        AllocationStateRefused: it, or what it was split from, is suspended or has ended, or its period is not
+            now.
     """
-    if parent.state != AllocationState.ACTIVE or not parent.valid_from <= at < parent.valid_to:
+    standings = load_standings(conn, [parent.id])
+    one = stopped_by(parent.id, standings) or standings[parent.id]
+    if one.state != AllocationState.ACTIVE or not parent.valid_from <= at < parent.valid_to:
         raise AllocationStateRefused(
-            parent.id,
-            parent.state,
+            one.id,
+            one.state,
             "Budget is split off while it is active, from %(begin)s to %(end)s.",
-            begin=parent.valid_from.isoformat(),
-            end=parent.valid_to.isoformat(),
+            begin=one.valid_from.isoformat(),
+            end=one.valid_to.isoformat(),
         )
 
 

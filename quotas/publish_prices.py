@@ -1,6 +1,6 @@
 """Price lists: publish and retire one, find the one in force, load the one that a hold pinned."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -20,6 +20,12 @@ _IN_FORCE = (
     .where(_LISTS.c.state == PriceListState.PUBLISHED, _LISTS.c.valid_from <= bindparam("at"))
     .order_by(_LISTS.c.valid_from.desc(), _LISTS.c.version.desc())
     .limit(1)
+)
+_LOCK_PUBLISHED = (
+    select(_LISTS.c.id)
+    .where(_LISTS.c.id.in_(bindparam("ids", expanding=True)), _LISTS.c.state == PriceListState.PUBLISHED)
+    .order_by(_LISTS.c.id)
+    .with_for_update(read=True)
 )
 
 
@@ -108,6 +114,11 @@ def retire_price_list(conn: Connection, version: int, *, actor_id: UUID | None, 
 def _lock(conn: Connection) -> None:
     """Two who retire at once wait for each other, so that one list is left; SQLite lets one write anyway."""
     conn.execute(select(_LISTS.c.id).order_by(_LISTS.c.id).with_for_update()).all()
+
+
+def lock_published(conn: Connection, ids: Collection[int]) -> set[int]:
+    """Those of these lists that price new jobs; nobody retires one of them until the transaction ends."""
+    return set(conn.execute(_LOCK_PUBLISHED, {"ids": list(ids)}).scalars()) if ids else set()
 
 
 def latest_version(conn: Connection) -> int:

@@ -101,6 +101,6 @@ def _move(  # noqa: PLR0913 - one transfer
     for allocation in (source, target):
         require_not_ended(allocation)
     if target.parent_id == source.id:
-        require_usable(source, at)
+        require_usable(conn, source, at)
     require_free(source, lines)
     return move_once(conn, transfer)

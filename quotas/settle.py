@@ -25,8 +25,8 @@ from quotas.runs import (
     require_sensible,
 )
 from quotas.set_subsidy import load_subsidy
+from quotas.standing import may_pay
 from quotas.tables import AccountingRecord, TransferKind, table_of
-from quotas.top_up import is_payer_usable
 
 __all__ = ["Charge", "RunUsage", "settle_runs"]
 
@@ -99,7 +99,7 @@ def _post(conn: Connection, lines: Sequence[HoldLine], new: Sequence[PricedRun],
     """Move what the new runs used, and what is left of the units they closed."""
     left = []
     amounts: dict[int, int] = {}
-    rolls = lines[0].units_at_once is not None and is_payer_usable(conn, lines[0].allocation_id, at)
+    rolls = lines[0].units_at_once is not None and may_pay(conn, lines[0].allocation_id, at)
     for line in lines:
         after, from_available = _pay(conn, line, new, rolls=rolls)
         left.append(after)

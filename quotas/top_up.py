@@ -15,15 +15,8 @@ from quotas.money import VND
 from quotas.pricing import price
 from quotas.publish_prices import load_price_list
 from quotas.set_subsidy import load_subsidy
-from quotas.tables import (
-    Allocation,
-    AllocationState,
-    LedgerAccount,
-    Project,
-    Transfer,
-    TransferKind,
-    table_of,
-)
+from quotas.standing import may_pay
+from quotas.tables import Allocation, LedgerAccount, Project, Transfer, TransferKind, table_of
 from schedulers.tres import Tres
 
 _PROJECTS = table_of(Project)
@@ -32,7 +25,7 @@ _ACCOUNTS = table_of(LedgerAccount)
 _TRANSFERS = table_of(Transfer)
 
 _PAYER = (
-    select(_PROJECTS.c.account, _ALLOCATIONS.c.state, _ALLOCATIONS.c.valid_from, _ALLOCATIONS.c.valid_to)
+    select(_PROJECTS.c.account)
     .join_from(_ALLOCATIONS, _PROJECTS, _PROJECTS.c.id == _ALLOCATIONS.c.project_id)
     .where(_ALLOCATIONS.c.id == bindparam("allocation"))
 )
@@ -91,24 +84,18 @@ def _take(conn: Connection, lines: Sequence[HoldLine], lacking: Mapping[Asset, i
     short = next((line for line in lines if lacking[line.asset] > left[line.asset]), None)
     refused = short or take_all(conn, lines, lacking)
     if refused is not None:
-        payer = conn.execute(_PAYER, {"allocation": refused.allocation_id}).one()
-        raise BudgetExceeded(payer.account, refused.asset, left[refused.asset], lacking[refused.asset])
+        payer = conn.execute(_PAYER, {"allocation": refused.allocation_id}).scalar_one()
+        raise BudgetExceeded(payer, refused.asset, left[refused.asset], lacking[refused.asset])
 
 
 def promisable(conn: Connection, lines: Sequence[HoldLine], at: datetime) -> dict[Asset, int]:
     """What each line of a job's allocation can still set aside; nothing when it may not be used now."""
-    if not is_payer_usable(conn, lines[0].allocation_id, at):
+    if not may_pay(conn, lines[0].allocation_id, at):
         return {line.asset: 0 for line in lines}
     return {
         line.asset: max(conn.execute(_PROMISABLE, {"id": line.available_id}).scalar_one(), 0)
         for line in lines
     }
-
-
-def is_payer_usable(conn: Connection, allocation_id: UUID, at: datetime) -> bool:
-    """Whether an allocation may set more aside now: it is active, in its period."""
-    payer = conn.execute(_PAYER, {"allocation": allocation_id}).one()
-    return bool(payer.state == AllocationState.ACTIVE and payer.valid_from <= at < payer.valid_to)
 
 
 def take_all(conn: Connection, lines: Sequence[HoldLine], lacking: Mapping[Asset, int]) -> HoldLine | None:

@@ -45,6 +45,10 @@ class Cached(Generic[T]):
         self._kept = (read_at, now, value)
         return value
 
+    def forget(self) -> None:
+        """Read it anew the next time: somebody knows that it has changed."""
+        self._kept = None
+
     def _is_young(self, kept: tuple[float, datetime, T]) -> bool:
         """A machine that slept, or a test that moved the time, must not go on with yesterday's prices."""
         read_at, at, _ = kept

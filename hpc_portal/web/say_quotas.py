@@ -66,6 +66,17 @@ def say_quotas(error: Exception, language: Language) -> str:  # noqa: C901, PLR0
                 left=_amount(error.asset, error.available, language),
                 asked=_amount(error.asset, error.needed, language),
             )
+        case quotas.AllocationStopped():
+            return say(
+                N_(
+                    "Project %(project)s is paid for by an allocation of project %(of_project)s that is "
+                    "%(state)s (%(allocation)s). Ask an administrator to resume it, or request quota."
+                ),
+                project=error.project,
+                of_project=error.of_project,
+                state=language.text(_ALLOCATION_STATES[AllocationState(error.state)]),
+                allocation=str(error.allocation_id)[:8],
+            )
         case quotas.RefundRefused():
             return say(N_("So much cannot come back: nothing was charged, or it came back already."))
         case quotas.StorageExceeded():
@@ -117,6 +128,8 @@ def say_quotas(error: Exception, language: Language) -> str:  # noqa: C901, PLR0
             )
         case quotas.DraftNotFound():
             return say(N_("This draft is gone: somebody published or discarded it."))
+        case quotas.PriceListRetired():
+            return say(N_("These prices were retired just now. Try again, at those that are in force."))
         case quotas.PriceListNotPublished():
             return say(
                 N_("Version %(version)s cannot be retired: it was before, or it is the only one in force."),

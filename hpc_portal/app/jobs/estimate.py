@@ -22,7 +22,14 @@ from hpc_portal.app.storage.require_room import require_room
 from hpc_portal.app.tables import Job
 from quotas import pricing
 from quotas.balance import balance
-from quotas.errors import BudgetExceeded, LimitExceeded, QuotaError, StorageExceeded
+from quotas.errors import (
+    AllocationStopped,
+    BudgetExceeded,
+    LimitExceeded,
+    PriceListRetired,
+    QuotaError,
+    StorageExceeded,
+)
 from quotas.hold import hold
 from quotas.money import VND
 from quotas.pricing import Estimate, PricedLine
@@ -81,7 +88,11 @@ class JobEstimate:
     @property
     def shortages(self) -> tuple[Shortage, ...]:
         """What is missing of the budget, so that it can be asked for."""
-        return tuple(Shortage.of(error) for error in self.refusals if isinstance(error, BudgetExceeded))
+        return tuple(
+            Shortage.of(error)
+            for error in self.refusals
+            if isinstance(error, BudgetExceeded) and not isinstance(error, AllocationStopped)
+        )
 
     @property
     def available_after(self) -> dict[Tres, int]:
@@ -187,7 +198,7 @@ def _try(
             ends_at = connection.execute(
                 select(col(Allocation.valid_to)).where(col(Allocation.id) == held.allocation_id)
             ).scalar_one()
-        except BudgetExceeded as error:
+        except (BudgetExceeded, PriceListRetired) as error:
             found.append(error)
         connection.rollback()
     return tuple(found), ends_at

@@ -1,6 +1,7 @@
 """Submit: render, check, price, then store; no network, and one transaction that others may share."""
 
 import asyncio
+from dataclasses import replace
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import PortalError
@@ -15,7 +16,7 @@ from hpc_portal.app.jobs.store_together import (
 from hpc_portal.app.services import Services
 from hpc_portal.app.storage.require_room import require_room
 from quotas import pricing
-from quotas.errors import QuotaError
+from quotas.errors import PriceListRetired, QuotaError
 from workloads.errors import WorkloadError
 
 __all__ = ["SubmitRequest", "SubmittedJob", "submit_job"]
@@ -44,6 +45,10 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
         submitted = await services.commits.run_together(store_together, submission)
     except KeyTaken:
         submitted = await services.commits.run_together(store_together, submission)
+    except PriceListRetired:
+        services.price_list.forget()
+        anew = replace(await _prepare(services, actor, request), job_id=submission.job_id)
+        submitted = await services.commits.run_together(store_together, anew)
     if submitted.is_new:
         services.wake.notify()
     return submitted

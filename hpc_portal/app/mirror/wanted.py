@@ -25,6 +25,7 @@ from quotas.limits import EVERYBODY, LimitKind, LimitOwner
 from quotas.money import VND
 from quotas.refunded import refunded_by_line
 from quotas.set_limit import read_all_limits
+from quotas.standing import stopped_ones
 from quotas.tables import (
     AccountingRecord,
     Allocation,
@@ -249,6 +250,7 @@ def _allocations(connection: Connection, cluster: str, at: datetime) -> list[All
             col(Allocation.id),
             col(Allocation.state),
             col(Allocation.valid_to),
+            col(Allocation.parent_id),
             col(Project.account),
             col(AllocationLine.asset),
             _AVAILABLE.c.balance.label("available"),
@@ -270,6 +272,7 @@ def _allocations(connection: Connection, cluster: str, at: datetime) -> list[All
     lines: dict[UUID, list[Any]] = defaultdict(list)
     for row in rows:
         lines[row.id].append(row)
+    stopped = stopped_ones(connection, {row.id: row.parent_id for row in rows})
     uncharged = _uncharged(connection, lines)
     directly = _used_directly(connection, cluster)
     refunded: dict[UUID, dict[str, int]] = defaultdict(dict)
@@ -279,7 +282,11 @@ def _allocations(connection: Connection, cluster: str, at: datetime) -> list[All
         AllocationFacts(
             allocation_id,
             group[0].account,
-            is_usable=group[0].state is AllocationState.ACTIVE and at < group[0].valid_to,
+            is_usable=(
+                group[0].state is AllocationState.ACTIVE
+                and at < group[0].valid_to
+                and allocation_id not in stopped
+            ),
             by_asset={row.asset: AssetBalance(row.available, row.held, row.consumed) for row in group},
             overdraft={row.asset: row.overdraft for row in group},
             uncharged=uncharged[allocation_id],

@@ -99,7 +99,12 @@ class NaiveLedger:
 
     def is_usable(self, allocation: UUID, at: datetime) -> bool:
         one = self.allocations[allocation]
-        return one.state == "active" and at < one.valid_to
+        return at < one.valid_to and self.is_active(allocation)
+
+    def is_active(self, allocation: UUID) -> bool:
+        """And all that it was split from."""
+        one = self.allocations[allocation]
+        return one.state == "active" and (one.parent is None or self.is_active(one.parent))
 
     def balances(self) -> dict[tuple[UUID, str], tuple[int, int, int, int]]:
         """Available, held, consumed and expired of every line."""
@@ -172,5 +177,5 @@ class NaiveLedger:
         for key, one in self.allocations.items():
             if one.state in ENDED:
                 self.end(key, one.state, at)
-            elif one.valid_to <= at:
+            elif one.valid_to <= at or (one.parent and self.allocations[one.parent].state in ENDED):
                 self.end(key, "expired", at)

@@ -21,6 +21,8 @@ PART = 7
 SECONDS = 90
 LATER = START + timedelta(days=2)
 """When the first of the two allocations is over, and the second is not."""
+RING = 8
+"""Allocations that end an hour after each other from a day later on, those with a higher id first."""
 
 
 def hammer(  # noqa: PLR0913, PLR0917 - what the processes share
@@ -29,10 +31,15 @@ def hammer(  # noqa: PLR0913, PLR0917 - what the processes share
     student: UUID,
     ended: UUID,
     lasting: UUID,
+    ring: Sequence[UUID],
     jobs: Sequence[UUID],
     number: int,
 ) -> dict[str, int]:
-    """Every deed with a key that all processes share, and refunds with keys of our own."""
+    """Every deed with a key that all processes share, and refunds with keys of our own.
+
+    Then some let allocations end while others carry over between them: no deadlock, so that nothing is
+    done again.
+    """
     with engine.begin() as conn:
         books = Books(engine, project, current_price_list(conn, START))
     steward = Steward(books)
@@ -59,6 +66,14 @@ def hammer(  # noqa: PLR0913, PLR0917 - what the processes share
         again(done, partial(steward.expire, LATER))
         once(partial(steward.carry, ended, lasting, key=f"{turn}"))
         again(done, partial(steward.give_back, part, key=f"back-{turn}"))
+    for hour in range(RING):
+        try:
+            if number % 2:
+                steward.expire(LATER + timedelta(days=1, hours=hour))
+            else:
+                steward.carry(ring[hour], ring[hour - 1])
+        except AllocationStateRefused:
+            continue  # the other one has ended, or nothing is left
     return done
 
 
@@ -66,7 +81,9 @@ if __name__ == "__main__":
     url, process, *ids = sys.argv[1:]
     first, second, third, fourth, *shared = map(UUID, ids)
     try:
-        outcome = hammer(open_engine(url), first, second, third, fourth, shared, int(process))
+        outcome = hammer(
+            open_engine(url), first, second, third, fourth, shared[:RING], shared[RING:], int(process)
+        )
     except QuotaError as problem:
         sys.exit(f"{type(problem).__name__}: {problem}")
     print(json.dumps(outcome))

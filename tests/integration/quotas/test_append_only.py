@@ -11,7 +11,7 @@ from quotas.allocation_tables import AllocationEvent
 from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl, drop_append_only_ddl
 from quotas.tables import AccountingRecord, Entry, Transfer, table_of
 from quotas.usage_tables import ClosedMonth, ClosedStatement
-from tests.integration.quotas.books import END, START, Books, create_tables, open_engine, run
+from tests.integration.quotas.books import END, START, Books, open_engine, run
 from tests.integration.quotas.steward import Steward
 
 
@@ -71,7 +71,6 @@ def test_no_row_is_deleted(settled: Books, model: type[SQLModel]) -> None:
 
 def test_no_table_is_truncated(postgres_url: str) -> None:
     engine = open_engine(postgres_url)
-    create_tables(engine)
     with pytest.raises(IntegrityError, match="is append-only"), engine.begin() as conn:
         conn.exec_driver_sql("TRUNCATE transfer, entry, accounting_record CASCADE")
     engine.dispose()

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.integration.quotas.books import START, Books
 from tests.integration.quotas.hammer import SHARED_JOBS, TASKS
 from tests.integration.quotas.steward import Steward
-from tests.integration.quotas.steward_hammer import LATER, MORE, ROUNDS, SECONDS
+from tests.integration.quotas.steward_hammer import LATER, MORE, RING, ROUNDS, SECONDS
 
 ROOT = Path(__file__).parents[3]
 PROCESSES = 4
@@ -24,7 +24,11 @@ def test_four_processes_steward_one_budget_and_every_deed_counts_once(
     lasting = books.grant(VND=5000)
     jobs = [books.hold(cpu=100).job_id for _ in range(2 + 2 * ROUNDS)]  # the first two on what ends soon
     student = Steward(books).sibling().project_id
-    ids = [str(one) for one in (books.project_id, student, ended, lasting, *jobs)]
+    other = Steward(books).sibling()
+    ring = sorted(other.grant(VND=100, valid_to=LATER) for _ in range(RING))
+    for place, allocation in enumerate(ring):
+        Steward(other).extend(allocation, LATER + timedelta(days=1, hours=RING - 1 - place))
+    ids = [str(one) for one in (books.project_id, student, ended, lasting, *ring, *jobs)]
     hammers = [
         subprocess.Popen(
             [*(sys.executable, "-m", "tests.integration.quotas.steward_hammer"), database_url, str(n), *ids],
@@ -46,6 +50,7 @@ def test_four_processes_steward_one_budget_and_every_deed_counts_once(
     of_ended, of_lasting = steward.of(ended), steward.of(lasting)
     assert (of_ended[:3], of_lasting[1:]) == ((0, 0, 0), (0, 0, 0))
     assert of_ended[3] + of_lasting[0] == 200 + 5000 + MORE * ROUNDS
+    assert sum(sum(steward.of(allocation)) for allocation in ring) == 100 * RING
     assert books.discrepancies == []
 
 

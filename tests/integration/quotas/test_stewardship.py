@@ -10,6 +10,7 @@ from quotas.allocation_tables import AllocationEvent
 from quotas.errors import (
     AllocationNotFound,
     AllocationStateRefused,
+    AllocationStopped,
     BudgetExceeded,
     InvalidAmount,
     KeyReused,
@@ -220,15 +221,78 @@ def test_a_part_goes_to_another_project_and_what_is_left_comes_back(
     assert books.discrepancies == []
 
 
-def test_a_part_that_outlives_its_source_expires(books: Books, steward: Steward, allocation: UUID) -> None:
+def test_a_part_pays_for_nothing_new_while_what_it_was_split_from_is_suspended(
+    books: Books, steward: Steward, allocation: UUID
+) -> None:
+    course, student = steward.sibling(), steward.sibling()
+    part = steward.move(allocation, course.project_id, VND=300, cpu=300)
+    steward.move(part, student.project_id, VND=200, cpu=200)
+    running = student.hold(cpu=50).job_id
+    assert steward.suspend(allocation)
+    with books.unchanged():
+        for split_off, left in ((course, 50), (student, 10)):
+            with pytest.raises(AllocationStopped, match=f"{allocation} of project vlsi-lab.* suspended"):
+                split_off.hold(cpu=left)
+            assert split_off.balances["VND"].promisable == 0
+        with pytest.raises(BudgetExceeded):
+            student.top_up(running, cpu=60)
+        with pytest.raises(AllocationStateRefused):
+            steward.move(part, student.project_id, VND=1)
+    student.settle(running, run("a", seconds=50))
+    assert steward.resume(allocation)
+    steward.suspend(part)
+    with pytest.raises(AllocationStopped) as refused:
+        student.hold(cpu=10)
+    assert (refused.value.allocation_id, refused.value.state) == (part, "suspended")
+    steward.resume(part)
+    student.hold(cpu=150)
+    assert books.discrepancies == []
+
+
+def test_who_lacks_budget_is_told_so_although_something_is_suspended_besides(
+    books: Books, steward: Steward, allocation: UUID
+) -> None:
     student = steward.sibling()
-    part = steward.move(allocation, student.project_id, VND=300, cpu=100)
+    steward.move(allocation, student.project_id, VND=100, cpu=100)
+    steward.suspend(allocation)
+    student.grant(VND=50)
+    with books.unchanged(), pytest.raises(BudgetExceeded) as refused:
+        student.hold(cpu=101)
+    assert not isinstance(refused.value, AllocationStopped)
+    assert refused.value.available == 50
+    student.hold(cpu=50)
+
+
+def test_what_was_split_off_ends_with_its_source(books: Books, steward: Steward, allocation: UUID) -> None:
+    course, student = steward.sibling(), steward.sibling()
+    part = steward.move(allocation, course.project_id, VND=300, cpu=300)
+    seat = steward.move(part, student.project_id, VND=200, cpu=200)
+    running = student.hold(cpu=100).job_id
     steward.close(allocation)
-    with books.unchanged(), pytest.raises(AllocationStateRefused):
-        steward.give_back(part)
-    student.hold(cpu=100)
-    steward.close(part)
-    assert steward.of(part) == (0, 100, 0, 200)
+    with books.unchanged():
+        with pytest.raises(AllocationStateRefused):
+            steward.give_back(part)
+        with pytest.raises(AllocationStateRefused):
+            steward.extend(part, END - timedelta(days=1))
+        for split_off in (course, student):
+            with pytest.raises(AllocationStopped, match="closed"):
+                split_off.hold(cpu=1)
+    ended = [[one.allocation_id for one in steward.expire(START)] for _ in range(3)]
+    assert ended == [[part], [seat], []]
+    assert (steward.of(part), steward.of(seat)) == ((0, 0, 0, 100), (0, 100, 0, 100))
+    student.settle(running, run("a", seconds=70))
+    assert [one.amounts for one in steward.expire(START)] == [{"VND": 30, "cpu": 30}]
+    assert steward.of(seat) == (0, 0, 70, 130)
+    assert books.discrepancies == []
+
+
+def test_a_part_never_outlives_its_source(books: Books, steward: Steward, allocation: UUID) -> None:
+    part = steward.move(allocation, steward.sibling().project_id, VND=300, valid_to=END - timedelta(days=9))
+    assert steward.extend(part, END)
+    with books.unchanged(), pytest.raises(InvalidAmount, match=f"after 2027-01-01.*{allocation}"):
+        steward.extend(part, LATER)
+    assert steward.extend(allocation, LATER)
+    assert steward.extend(part, LATER)
     assert books.discrepancies == []
 
 
