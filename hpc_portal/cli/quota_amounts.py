@@ -5,11 +5,21 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from hpc_portal.app.notices.say import say_amount
-from hpc_portal.app.requests.amounts import parse_units
+from hpc_portal.app.requests.amounts import AmountFault, NotAnAmount, parse_units
 from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.language import active
 from hpc_portal.cli.language import gettext as _
 from schedulers.units import CITY_TIME
+from workloads.template import N_
+
+_FAULTS = {
+    AmountFault.NO_NUMBER: N_("{text} is no number. Write it as 1500 or 1500.5."),
+    AmountFault.TWO_WAYS: N_("{text} can be read in two ways. Write {whole}, or {fraction}."),
+    AmountFault.WHOLE_ONLY: N_("Give a whole number, such as 20000000."),
+    AmountFault.TOO_FINE: N_("{text} is finer than a second. Use fewer decimals."),
+    AmountFault.NOT_POSITIVE: N_("Give a number above zero."),
+    AmountFault.TOO_LARGE: N_("{text} is too large. Give at most {most}."),
+}
 
 
 def read_amounts(texts: Iterable[str]) -> dict[str, int]:
@@ -21,8 +31,7 @@ def read_amounts(texts: Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for text in texts:
         asset, equals, number = text.partition("=")
-        amount = parse_units(asset.strip(), number) if equals else None
-        if amount is None and number.strip() != "0":
+        if not equals:
             raise UsageProblem(
                 _(
                     "{text} is no amount. Write RESOURCE=HOURS, such as gres/gpu:h100=500, VND=20000000 or "
@@ -30,8 +39,15 @@ def read_amounts(texts: Iterable[str]) -> dict[str, int]:
                     text=text,
                 )
             )
-        found[asset.strip()] = amount or 0
+        found[asset.strip()] = 0 if number.strip() == "0" else _amount(asset.strip(), number)
     return found
+
+
+def _amount(asset: str, number: str) -> int:
+    try:
+        return parse_units(asset, number)
+    except NotAnAmount as error:
+        raise UsageProblem(f"{asset}: {_(_FAULTS[error.fault], **error.facts)}") from None
 
 
 def read_reasons(texts: Iterable[str]) -> dict[str, str]:

@@ -14,7 +14,6 @@ from hpc_portal.app.accounts.queries import get_project
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, Problem
 from hpc_portal.app.permissions import Action
-from hpc_portal.app.requests.amounts import parse_units
 from hpc_portal.app.services import Services
 from hpc_portal.app.tenants.change_class import (
     add_students,
@@ -30,6 +29,7 @@ from hpc_portal.app.tenants.seats import SeatMade, Share
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
+from hpc_portal.web.request_form import read_amounts
 from hpc_portal.web.show_quota import asset_label, show_asset
 from hpc_portal.web.show_request import show_unit
 from hpc_portal.web.tenant_forms import carry_out, read_jobs, text_of
@@ -281,14 +281,10 @@ def _amount_texts(fields: FormData) -> dict[Asset, str]:
 
 
 def _amounts(texts: Mapping[Asset, str]) -> dict[Asset, int]:
-    found: dict[Asset, int] = {}
-    for asset, text in texts.items():
-        amount = parse_units(asset, text)
-        if amount is None:
-            raise InvalidEntry(
-                [Problem(f"amount.{asset}", N_("Enter a number above zero, such as 1500 or 1.500,5."))]
-            )
-        found[asset] = amount
+    problems: list[Problem] = []
+    found = read_amounts(texts, problems, name="amount")
+    if problems:
+        raise InvalidEntry(problems)
     return found
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from starlette.datastructures import FormData
 
 from hpc_portal.app.errors import InvalidEntry, Problem
-from hpc_portal.app.requests.amounts import as_units, parse_units
+from hpc_portal.app.requests.amounts import NotAnAmount, as_units, parse_units, problem_of
 from hpc_portal.app.requests.checks import WantedQuota
 from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.web.language import Language
@@ -110,13 +110,10 @@ def read_amounts(
         if least == 0 and text.strip() in {"", "0"}:
             found[asset] = 0
             continue
-        amount = parse_units(asset, text)
-        if amount is None:
-            problems.append(
-                Problem(f"{name}.{asset}", N_("Enter a number above zero, such as 1500 or 1.500,5."))
-            )
-        else:
-            found[asset] = amount
+        try:
+            found[asset] = parse_units(asset, text)
+        except NotAnAmount as error:
+            problems.append(problem_of(error, f"{name}.{asset}"))
     return found
 
 

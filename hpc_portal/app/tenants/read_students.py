@@ -4,7 +4,7 @@ import csv
 from collections.abc import Mapping, Sequence
 
 from hpc_portal.app.errors import InvalidEntry, Problem
-from hpc_portal.app.requests.amounts import parse_units
+from hpc_portal.app.requests.amounts import NotAnAmount, parse_units
 from quotas.amounts import Asset
 from quotas.money import VND
 
@@ -54,9 +54,17 @@ def _listed(row: Sequence[str], assets: Sequence[Asset], number: int) -> Listed:
     for asset, cell in zip(assets, row[1:], strict=False):
         if not cell:
             continue
-        amount = parse_units(asset, cell)
-        if amount is None:
-            text = "Line %(line)s: %(cell)s is no number above zero."
-            raise InvalidEntry([Problem("students", text, {"line": str(number), "cell": cell[:40]})])
-        lines[asset] = amount
+        try:
+            lines[asset] = parse_units(asset, cell)
+        except NotAnAmount as error:
+            facts = {"line": str(number), "cell": cell[:40]}
+            raise InvalidEntry(
+                [
+                    Problem(
+                        "students",
+                        "Line %(line)s: “%(cell)s” is no amount above zero that can be read in one way only.",
+                        facts,
+                    )
+                ]
+            ) from error
     return row[0], lines

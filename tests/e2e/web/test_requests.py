@@ -116,7 +116,7 @@ def test_what_is_wrong_stands_beside_its_field_and_nothing_is_lost(open_page: Op
     page.get_by_label("Mục đích").fill("Hồi quy")
     page.get_by_label("GPU H100", exact=True).fill("nhiều")
     page.get_by_role("button", name="Gửi đề nghị").click()
-    expect(page.locator("#e-lines\\.gres\\/gpu\\:h100")).to_contain_text("lớn hơn 0")
+    expect(page.locator("#e-lines\\.gres\\/gpu\\:h100")).to_contain_text("“nhiều” không phải là số")
     expect(page.get_by_label("GPU H100", exact=True)).to_have_value("nhiều")
     page.get_by_label("GPU H100", exact=True).fill("20")
     page.get_by_role("button", name="Gửi đề nghị").click()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hpc_portal.app.requests.amounts import as_units, parse_units, round_up
+from hpc_portal.app.requests.amounts import NotAnAmount, as_units, parse_units, problem_of, round_up
 
 HOUR = 3600
 
@@ -32,33 +32,40 @@ def test_numbers_of_both_languages_are_read(asset: str, text: str, amount: int) 
 
 
 @pytest.mark.parametrize(
-    ("asset", "text"),
+    ("asset", "text", "said"),
     [
-        ("cpu", ""),
-        ("cpu", "0"),
-        ("cpu", "-5"),
-        ("cpu", "many"),
-        ("cpu", "1e9"),
-        ("cpu", "١٢"),
-        ("cpu", "1.500"),
-        ("cpu", "1.5.0"),
-        ("cpu", "1,,5"),
-        ("cpu", "0.0001"),
-        ("cpu", "9" * 30),
-        ("VND", "1.5"),
-        ("VND", "1.50"),
-        ("VND", "NaN"),
-        ("storage", "0,5"),
+        ("cpu", "", "“” is no number"),
+        ("cpu", "0", "above zero"),
+        ("cpu", "0,0", "above zero"),
+        ("cpu", "-5", "above zero"),
+        ("VND", "-20.000", "above zero"),
+        ("cpu", "many", "“many” is no number. Write it as 1500 or 1.500,5."),
+        ("cpu", "1e9", "no number"),
+        ("cpu", "١٢", "no number"),
+        ("cpu", "1.500", "“1.500” can be read in two ways. Write 1500, or 1,5."),
+        ("cpu", "2,000", "Write 2000, or 2,0."),
+        ("cpu", "1.5.0", "no number"),
+        ("cpu", "1,,5", "no number"),
+        ("cpu", "1.000.5,5", "no number"),
+        ("cpu", "1,000.", "no number"),
+        ("cpu", "0.0001", "finer than a second"),
+        ("cpu", "9" * 30, f"too large. Enter at most {10**17 // HOUR}."),
+        ("VND", "1" + "0" * 18, f"Enter at most {10**17}."),
+        ("VND", "1.5", "whole number, such as 20000000 or 20.000.000"),
+        ("VND", "1.50", "whole number"),
+        ("VND", "NaN", "no number"),
+        ("storage", "0,5", "whole number"),
     ],
 )
-def test_what_could_be_misread_is_refused(asset: str, text: str) -> None:
-    assert parse_units(asset, text) is None
+def test_what_could_be_misread_is_refused_and_why(asset: str, text: str, said: str) -> None:
+    with pytest.raises(NotAnAmount) as refused:
+        parse_units(asset, text)
+    assert said in problem_of(refused.value, "amount").message
 
 
 @given(st.sampled_from(["cpu", "mem", "VND", "storage"]), st.integers(1, 10**12))
 def test_what_a_form_shows_is_read_back_as_the_same_or_the_next_whole_hour(asset: str, amount: int) -> None:
     read = parse_units(asset, as_units(asset, amount))
-    assert read is not None
     assert amount <= read < amount + HOUR * 1024
 
 
