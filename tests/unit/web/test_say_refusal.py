@@ -46,6 +46,7 @@ EXAMPLES: tuple[Exception, ...] = (
     app.JobNotFound("x"),
     app.ProjectNotFound("x"),
     app.FileNotInWorkspace("x"),
+    app.CampaignNotFound("x"),
     *(app.NotAllowed(action, WHO_MAY[action]) for action in Action),
     app.NotAllowed("stop_projects", "the city's administrators, who suspended it"),
     app.InvalidSubmission([FIELD]),
@@ -74,6 +75,11 @@ EXAMPLES: tuple[Exception, ...] = (
     auth.TooManyAttempts(30),
     quotas.BudgetExceeded("npu", VND, 1, 2),
     quotas.NotEnoughFree(ID, "gres/gpu:h100", 3600, 7200),
+    quotas.StorageExceeded("npu", allocated_bytes=2**31, granted_gib=1, measured_at=AT),
+    *(
+        quotas.AllocationStopped("npu", VND, 1, allocation_id=ID, of_project="chips", state=state)
+        for state in ("suspended", "closed")
+    ),
     quotas.AllocationNotFound(ID),
     quotas.AllocationStateRefused(ID, "closed", "That is for good: grant a new one."),
     quotas.RefundRefused(ID, VND, 1, 2),
@@ -90,6 +96,7 @@ EXAMPLES: tuple[Exception, ...] = (
     quotas.NoPriceList(),
     quotas.PricesChanged(1, 2),
     quotas.PriceListNotPublished(3, "does not exist"),
+    quotas.PriceListRetired(3),
     quotas.DraftNotFound(3),
     quotas.DraftChanged("x", 2),
     quotas.UnpricedResource("cpu", "main", 3),
@@ -98,6 +105,7 @@ EXAMPLES: tuple[Exception, ...] = (
     quotas.KeyReused("k"),
     quotas.InvalidAmount("valid_to", "must be after %(day)s, when it ends now", day=AT.isoformat()),
     workloads.TemplateNotFound("x", ("y",)),
+    workloads.InvalidSiteTemplate("tool.toml", [workloads.FieldProblem("name", "no", "missing", place="3")]),
     workloads.InvalidParameters("script", [workloads.FieldProblem("cpus", "no", "int_parsing")]),
     schedulers.InvalidJobSpec("array", "%0 would never start a task"),
     schedulers.SchedulerRefused("The job had ended before."),
