@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from scripts.slurm_cluster.instance import Instance
+from tests.databases import PORTAL_TABLES, Tables, sqlite_file
 from tests.postgres import PostgresServer, running_server
 from tests.slurm import group_by_module, running_cluster, settle
 
@@ -28,17 +29,26 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
-    """An empty PostgreSQL database of this test's own."""
-    with postgres_server.fresh_database() as url:
+def tables() -> Tables | None:
+    """What `database_url` has from the start; a test that wants others or none has a fixture so named."""
+    return PORTAL_TABLES
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer, tables: Tables | None) -> Iterator[str]:
+    """A PostgreSQL database of this test's own, with `tables` and no row."""
+    with postgres_server.database(tables) as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of this test's own; the test runs once on each kind."""
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, tables: Tables | None) -> str:
+    """A database of this test's own, with `tables` and no row; the test runs once on each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'portal.db'}"
+        file = tmp_path / "portal.db"
+        if tables:
+            file.write_bytes(sqlite_file(tables))
+        return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgres_url")
     return url
 

@@ -7,12 +7,17 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, LiteralString
 from uuid import uuid4
 
 import psycopg
+import sqlalchemy
+
+from tests.databases import Tables
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _UNPRIVILEGED_USER = "postgres"
@@ -25,6 +30,30 @@ _SETTINGS = {
     "deadlock_timeout": "200ms",
     "autovacuum": "off",
 }
+_EMPTY: LiteralString = """
+DO $$ DECLARE name regclass; BEGIN
+    SET LOCAL session_replication_role = replica;  -- neither foreign keys nor append-only triggers
+    FOR name IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE format('DELETE FROM %s', name);
+    END LOOP;
+    PERFORM setval(seqrelid, seqstart, false) FROM pg_sequence;
+END $$
+"""
+_DEFINITIONS: LiteralString = """
+WITH definition (xmin) AS (
+    SELECT xmin FROM pg_class WHERE oid >= 16384
+    UNION ALL SELECT xmin FROM pg_attribute WHERE attrelid >= 16384
+    UNION ALL SELECT xmin FROM pg_attrdef
+    UNION ALL SELECT xmin FROM pg_constraint WHERE oid >= 16384
+    UNION ALL SELECT xmin FROM pg_index WHERE indexrelid >= 16384
+    UNION ALL SELECT xmin FROM pg_trigger
+    UNION ALL SELECT xmin FROM pg_proc WHERE oid >= 16384
+) SELECT count(*), max(xmin::text::bigint) FROM definition
+"""
+"""How many rows of the catalogue are somebody's own, and the youngest transaction that wrote one of them."""
+_SIZE: LiteralString = "SELECT sum(pg_relation_size(oid)) FROM pg_class WHERE oid >= 16384"
+_WORN_BYTES = 16 * 2**20
+"""Deleted rows stay in their files until a vacuum: such a database is thrown away for a new one."""
 
 
 class PostgresMissing(Exception):
@@ -45,20 +74,36 @@ class PostgresServer:
         is_15_or_later = int((folder / "data" / "PG_VERSION").read_text()) >= 15
         # PostgreSQL 15 began to write new databases to the log, which costs five times as much.
         self._copy_files = " STRATEGY file_copy" if is_15_or_later else ""
+        self._idle: defaultdict[Tables, list[tuple[str, object]]] = defaultdict(list)
+        """Databases without rows that nobody uses: name and definitions."""
 
     def url(self, database: str) -> str:
         """SQLAlchemy's URL of a database."""
         return f"postgresql+psycopg://{_UNPRIVILEGED_USER}@/{database}?host={self.folder}"
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """URL of an empty database that is dropped at the end, whoever is still connected."""
-        name = f"test_{uuid4().hex}"
-        self._execute(f"CREATE DATABASE {name}{self._copy_files}")
+    def database(self, tables: Tables | None) -> Iterator[str]:
+        """URL of a database with these tables and no row, under a name that no database ever had.
+
+        Who is still connected at its end is cut off. It is then emptied for the next test that wants the
+        same tables, under another name; but dropped if anybody changed a definition in it.
+        """
+        if tables is None:
+            name = self._create()
+            try:
+                yield self.url(name)
+            finally:
+                self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            return
+        name, definitions = self._idle[tables].pop() if self._idle[tables] else self._create_with(tables)
         try:
             yield self.url(name)
         finally:
-            self._execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            name = self._cut_off(name)
+            if self._is_as_new(name, definitions):
+                self._idle[tables].append((name, definitions))
+            else:
+                self._execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def wait_until_ready(self) -> None:
         """Until it answers; a server that died or is mute for a minute is an error with its log."""
@@ -82,10 +127,49 @@ class PostgresServer:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=_STOP_SECONDS)
 
+    def _create(self) -> str:
+        name = _new_name()
+        self._execute(f"CREATE DATABASE {name}{self._copy_files}")
+        return name
+
+    def _create_with(self, tables: Tables) -> tuple[str, object]:
+        name = self._create()
+        engine = sqlalchemy.create_engine(self.url(name))
+        tables.create(engine)
+        engine.dispose()
+        with self._connect(name) as connection:
+            return name, connection.execute(_DEFINITIONS).fetchone()
+
+    def _cut_off(self, name: str) -> str:
+        """End every session in it, and give it a name under which nobody finds it again."""
+        new_name = _new_name()
+        with self._connect() as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = %s", [name]
+            )
+            connection.execute(f"ALTER DATABASE {name} RENAME TO {new_name}".encode())
+        return new_name
+
+    def _is_as_new(self, name: str, definitions: object) -> bool:
+        """Delete all rows; false if it was no use, because more than rows has changed."""
+        with self._connect(name) as connection:
+            if connection.execute(_DEFINITIONS).fetchone() != definitions:
+                return False
+            connection.execute(_EMPTY)
+            size = connection.execute(_SIZE).fetchone()
+            return size is not None and size[0] < _WORN_BYTES
+
     def _execute(self, statement: str) -> None:
-        where = f"host={self.folder} user={_UNPRIVILEGED_USER} dbname=postgres connect_timeout=5"
-        with psycopg.connect(where, autocommit=True) as connection:
+        with self._connect() as connection:
             connection.execute(statement.encode())
+
+    def _connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
+        where = f"host={self.folder} user={_UNPRIVILEGED_USER} dbname={database} connect_timeout=5"
+        return psycopg.connect(where, autocommit=True)
+
+
+def _new_name() -> str:
+    return f"test_{uuid4().hex}"
 
 
 @contextmanager

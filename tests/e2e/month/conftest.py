@@ -143,6 +143,11 @@ class Month:
 
 
 @pytest.fixture
+def tables() -> None:
+    """The migrations make them."""
+
+
+@pytest.fixture
 def month(database_url: str, tmp_path: Path) -> Iterator[Month]:
     """An empty portal at the first instant of November, behind a real web server."""
     start = local(1).astimezone(UTC)

@@ -16,6 +16,11 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.fixture
+def tables() -> None:
+    """The migrations make them."""
+
+
+@pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(state_dir=tmp_path / "state", database_url=database_url)
 

@@ -10,6 +10,11 @@ from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.group_commit import GroupCommit
 
 
+@pytest.fixture
+def tables() -> None:
+    """Each test makes its own."""
+
+
 def insert(value: int) -> Callable[[Connection], int]:
     def work(connection: Connection) -> int:
         connection.execute(text("INSERT INTO note (value) VALUES (:value)"), {"value": value})

@@ -18,6 +18,11 @@ from tests.small_city import GRANTED_AT
 
 
 @pytest.fixture
+def tables() -> None:
+    """The migrations make them."""
+
+
+@pytest.fixture
 def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(state_dir=tmp_path / "state", database_url=database_url)
 

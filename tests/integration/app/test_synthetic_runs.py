@@ -25,6 +25,11 @@ AFTER = next_month(END_DAY + timedelta(days=31))
 
 
 @pytest.fixture
+def tables() -> None:
+    """The migrations make them."""
+
+
+@pytest.fixture
 def city(database_url: str, tmp_path: Path) -> Engine:
     settings = Settings(state_dir=tmp_path / "state", database_url=database_url)
     upgrade(settings)
