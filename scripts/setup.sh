@@ -22,6 +22,7 @@ test_packages=(
     yosys=yosys
     opensta=sta
     ngspice=ngspice
+    z3=z3
     "qflow-tech-osu018=/usr/share/qflow/tech/osu018/*.lib"
     "qflow-tech-osu035=/usr/share/qflow/tech/osu035/*.lib"
     "qflow-tech-osu050=/usr/share/qflow/tech/osu050/*.lib"

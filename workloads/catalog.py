@@ -3,6 +3,7 @@
 from typing import Any
 
 from workloads.ai.training import Training
+from workloads.eda.formal import Formal
 from workloads.eda.lint import Lint
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.eda.spice import Spice
@@ -19,6 +20,7 @@ CATALOG: dict[str, Template[Any]] = {
     for template in (
         RtlRegression(),
         Lint(),
+        Formal(),
         Synthesis(),
         Spice(),
         StatisticalTiming(),

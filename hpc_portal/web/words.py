@@ -107,6 +107,8 @@ EVENTS = {
     "job.corrected": Word("receipt-2", N_("Charge corrected"), "wait"),
     "job.doubt_decided": Word("help-circle", N_("An administrator decided"), "wait"),
     "job.settled": Word("receipt-2", N_("Charged"), "good"),
+    "campaign.read": Word("grid-dots", N_("Results read"), "run"),
+    "campaign.stopped": Word("flag", N_("Stopped by the campaign's rule"), "wait"),
 }
 
 METRICS = {
@@ -125,6 +127,9 @@ METRICS = {
     "design__lint_error__count": N_("Lint errors"),
     "design__lint_warning__count": N_("Lint warnings"),
     "design__inferred_latch__count": N_("Inferred latches"),
+    "formal__assert__count": N_("Assertions"),
+    "formal__cover__count": N_("Cover points"),
+    "formal__bmc__step": N_("Last step of the bounded check"),
     "invalid__count": N_("Invalid simulations"),
     "yield_rate": N_("Yield"),
     "worst_yield_rate": N_("Yield of the worst corner"),

@@ -62,4 +62,19 @@ module fifo #(
         end
     end
 
+`ifdef FORMAL
+    // Together these are an inductive invariant: level is the distance of the pointers and never passes DEPTH.
+    logic started = 1'b0;
+    always_ff @(posedge clk) started <= 1'b1;
+    always_comb if (!started) assume (!rst_n);
+    always_comb
+        if (started) begin
+            assert (level == write_pointer - read_pointer);
+            assert (level <= DEPTH);
+            assert (full == (level == DEPTH));
+            assert (empty == (level == 0));
+            cover (full);
+        end
+`endif
+
 endmodule
