@@ -7,6 +7,7 @@ import pytest
 
 from tests.integration.workloads.runner import prepare, run_task
 from workloads.catalog import CATALOG
+from workloads.template import Verdict
 
 INJECTIONS = (
     "$(touch INJECTED)",
@@ -54,3 +55,30 @@ def test_a_script_s_variable_arrives_as_it_is(tmp_path: Path, text: str) -> None
     ended = run_task(tmp_path, spec)
     assert (ended.exit_code, ended.output) == (0, text)
     assert not list(tmp_path.rglob("INJECTED*"))
+
+
+HOSTILE_NAMES = r"""module a(input clk, input \[exit] , output reg \$(touch${IFS}INJECTED) ,
+    output reg \";touch${IFS}INJECTED;" , output reg \`touch${IFS}INJECTED` );
+  always @(posedge clk) begin
+    \$(touch${IFS}INJECTED) <= \[exit] ;
+    \";touch${IFS}INJECTED;" <= \$(touch${IFS}INJECTED) ;
+    \`touch${IFS}INJECTED` <= \";touch${IFS}INJECTED;" ;
+  end
+`ifdef FORMAL
+  always @* assert (\[exit] || !\[exit] );
+`endif
+endmodule
+"""
+"""An escaped identifier of Verilog may hold anything but white space; tools print these names to us."""
+
+
+@pytest.mark.parametrize("name", ["lint", "formal", "synthesis"])
+def test_names_of_a_design_are_read_as_names_by_every_tool(tmp_path: Path, name: str) -> None:
+    template = CATALOG[name]
+    params = template.validate({"sources": {"a.sv": HOSTILE_NAMES}, "top": "a"})
+    spec = template.render(params)
+    prepare(tmp_path, spec)
+    ended = run_task(tmp_path, spec)
+    assert not list(tmp_path.rglob("INJECTED*"))
+    assert ended.exit_code == 0
+    assert template.parse(tmp_path, params).tasks[0].verdict is Verdict.PASS
