@@ -6,6 +6,7 @@ import typer
 
 from hpc_portal.cli import (
     ask_quota,
+    campaign,
     cancel,
     change,
     classes,
@@ -61,6 +62,7 @@ app.command()(jobs.jobs)
 app.command()(jobs.show)
 app.command()(jobs.tasks)
 app.command()(results.results)
+app.add_typer(campaign.campaign, name="campaign")
 app.command()(logs.logs)
 app.command()(cancel.cancel)
 app.command("hold")(change.hold)

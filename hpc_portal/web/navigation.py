@@ -43,6 +43,7 @@ ENTRIES = (
     Entry("/", "home", N_("Overview"), Group.WORK, on_phone=True),
     Entry("/submit", "rocket", N_("New job"), Group.WORK, on_phone=True),
     Entry("/jobs", "list-details", N_("Jobs"), Group.WORK, on_phone=True),
+    Entry("/campaigns", "grid-dots", N_("Campaigns"), Group.WORK),
     Entry("/clusters", "server-2", N_("Clusters"), Group.WORK),
     Entry("/quota", "wallet", N_("Quota"), Group.BUDGET, on_phone=True),
     Entry("/requests", "receipt-2", N_("Requests"), Group.BUDGET),

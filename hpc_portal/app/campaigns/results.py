@@ -3,7 +3,6 @@
 That the reader may see the run is the caller's to know: see `get_campaign`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import Select, func, select
 from sqlmodel import Session, col
 
-from hpc_portal.app.campaigns.tables import CampaignResult, CampaignTest
+from hpc_portal.app.campaigns.tables import CampaignResult
 from hpc_portal.app.db import AnyRow
+from hpc_portal.app.jobs.queries import Page
 from hpc_portal.app.tables import JobTask
 from workloads.template import Verdict
 
@@ -128,17 +128,43 @@ def not_passed(session: Session, job_id: UUID) -> list[int]:
     return sorted(session.connection().execute(wanted).scalars())
 
 
-def tests_of(session: Session, job_id: UUID) -> Sequence[AnyRow]:
-    """(row_name, passed, failed, no_verdict, wall_ms) of each test, by name."""
-    return (
-        session.connection()
-        .execute(
-            select(CampaignTest.__table__)  # type: ignore[attr-defined]
-            .where(col(CampaignTest.job_id) == job_id)
-            .order_by(col(CampaignTest.row_name))
+@dataclass(frozen=True, slots=True)
+class TaskRow:
+    """The result of one task."""
+
+    task_index: int
+    row: str
+    column: str
+    label: str
+    verdict: Verdict
+    build: str
+    wall_ms: int
+    signature: str
+    line: str
+    file: str
+    line_number: int
+
+
+def list_results(
+    session: Session, job_id: UUID, *, failing: bool, after: int = -1, limit: int = 1000
+) -> Page[TaskRow]:
+    """Results by task; `after` is the last task of the page before."""
+    wanted = (
+        select(
+            *(col(CampaignResult.task_index), col(CampaignResult.row_name), col(CampaignResult.column_name)),
+            *(col(CampaignResult.label), col(CampaignResult.verdict), col(CampaignResult.build)),
+            *(col(CampaignResult.wall_ms), col(CampaignResult.signature), col(CampaignResult.line)),
+            *(col(CampaignResult.file), col(CampaignResult.line_number)),
         )
-        .all()
+        .where(col(CampaignResult.job_id) == job_id, col(CampaignResult.task_index) > after)
+        .order_by(col(CampaignResult.task_index))
+        .limit(limit + 1)
     )
+    if failing:
+        wanted = wanted.where(col(CampaignResult.verdict).in_(_NOT_PASSED))
+    rows = session.connection().execute(wanted).all()
+    items = tuple(TaskRow(*row) for row in rows[:limit])
+    return Page(items, str(items[-1].task_index) if len(rows) > limit else None)
 
 
 def _examples(job_id: UUID) -> Select[*tuple[Any, ...]]:

@@ -105,6 +105,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/classes/{class_id}/students/{account}/remove": {},
     "/api/v1/classes/{class_id}/end": {"jobs": "cancel_all"},
     "/api/v1/scripts/translate": {"script": "#!/bin/sh\n#SBATCH --account=chips\n"},
+    "/api/v1/campaigns/{campaign_id}/reruns": {"run": 0},
     "/api/v1/requests": {"project": "chips", "lines": {"VND": 1}},
     "/api/v1/requests/from-shortage": {"project": "chips", "asset": "VND", "missing": 1},
     "/api/v1/requests/{request_id}": {"lines": {"VND": 1}},
@@ -197,6 +198,8 @@ def victim(portal: Portal) -> Victim:
     with portal.client(member) as client:
         reply = client.post("/api/v1/jobs", json={"project": "chips", "spec": spec})
         job_id = reply.json()["id"]
+        regression = {"template": "rtl-regression", "parameters": {"name": "skywalker-nightly", "seeds": 2}}
+        campaign_id = client.post("/api/v1/jobs", json={"project": "chips", **regression}).json()["id"]
     with services.reading() as session:
         job = get_job(session, member, UUID(job_id))
     home = prepare_workspace(services.settings.effective_workspace_root, job.workspace, job.spec)
@@ -218,6 +221,7 @@ def victim(portal: Portal) -> Victim:
         "attachment_id": str(attachment_id),
         "allocation_id": str(_allocation_of(portal)),
         "case_id": str(_ask_for_a_refund(portal, UUID(job_id))),
+        "campaign_id": campaign_id,
     }
     return Victim(job_id, parameters)
 

@@ -1,0 +1,153 @@
+"""Campaigns: list, look at, run again what failed, stop, export."""
+
+from http import HTTPStatus
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Response
+
+from hpc_portal.api.campaigns_schemas import (
+    CampaignReply,
+    ComparisonReply,
+    FailureGroupReply,
+    FlakyReply,
+    HistoryReply,
+    RerunBody,
+    ResultReply,
+    RowHistoryReply,
+    StoppedReply,
+)
+from hpc_portal.api.job_schemas import SubmittedReply
+from hpc_portal.api.schemas import ListReply, PageReply
+from hpc_portal.app.campaigns import queries
+from hpc_portal.app.campaigns.export import ENDINGS, MEDIA_TYPES, ExportFormat, export_run
+from hpc_portal.app.campaigns.history import compare_with_last, flaky_cells, history_by_test
+from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
+from hpc_portal.app.campaigns.results import failure_groups, list_results
+from hpc_portal.app.campaigns.stop_campaign import stop_campaign
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+
+router = APIRouter(tags=["campaigns"])
+
+Run = Annotated[int, Query(ge=0, description="0 is the first run; reruns count from 1.")]
+IdempotencyKey = Annotated[str | None, Header(min_length=1, max_length=200)]
+
+
+@router.get("/campaigns")
+def campaigns(  # noqa: PLR0913 - a filter and a page
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    project: str = "",
+    name: str = "",
+    cursor: UUID | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> PageReply[CampaignReply]:
+    """Campaigns of your projects, newest first."""
+    with services.reading() as session:
+        page = queries.list_campaigns(session, actor, project=project, name=name, cursor=cursor, limit=limit)
+    return PageReply(
+        items=[CampaignReply.model_validate(one) for one in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/campaigns/{campaign_id}")
+def campaign(services: PortalServices, actor: CurrentActor, campaign_id: UUID) -> CampaignReply:
+    """One campaign with its runs."""
+    with services.reading() as session:
+        return CampaignReply.model_validate(queries.get_campaign(session, actor, campaign_id))
+
+
+@router.get("/campaigns/{campaign_id}/failures")
+def failures(
+    services: PortalServices, actor: CurrentActor, campaign_id: UUID, run: Run = 0
+) -> ListReply[FailureGroupReply]:
+    """What did not pass, grouped by cause, the largest group first; at most 100 groups."""
+    with services.reading() as session:
+        found = queries.get_campaign(session, actor, campaign_id).run(run)
+        groups = failure_groups(session, found.job_id)
+    return ListReply(items=[FailureGroupReply.model_validate(group) for group in groups])
+
+
+@router.get("/campaigns/{campaign_id}/results")
+def results(  # noqa: PLR0913 - which run, and which part of it
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    campaign_id: UUID,
+    run: Run = 0,
+    failing: bool = False,
+    cursor: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
+    limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
+) -> PageReply[ResultReply]:
+    """Results of tasks by their number; with `failing`, of those that did not pass."""
+    with services.reading() as session:
+        found = queries.get_campaign(session, actor, campaign_id).run(run)
+        page = list_results(session, found.job_id, failing=failing, after=cursor, limit=limit)
+    return PageReply(
+        items=[ResultReply.model_validate(one) for one in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/campaigns/{campaign_id}/history")
+def history(services: PortalServices, actor: CurrentActor, campaign_id: UUID) -> HistoryReply:
+    """Pass rate and runtime of each test over the newest campaigns of the name; which cells are flaky."""
+    with services.reading() as session:
+        found = queries.get_campaign(session, actor, campaign_id)
+        tests, flaky = history_by_test(session, found), flaky_cells(session, found)
+    return HistoryReply(
+        tests=[RowHistoryReply.model_validate(one) for one in tests],
+        flaky=[FlakyReply.model_validate(one) for one in flaky],
+    )
+
+
+@router.get("/campaigns/{campaign_id}/comparison")
+def comparison(services: PortalServices, actor: CurrentActor, campaign_id: UUID) -> ComparisonReply | None:
+    """What is different since the campaign of the name before; null for the first of its name."""
+    with services.reading() as session:
+        found = compare_with_last(session, queries.get_campaign(session, actor, campaign_id))
+    return ComparisonReply.model_validate(found) if found else None
+
+
+@router.get("/campaigns/{campaign_id}/export", response_class=Response)
+def export(
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    campaign_id: UUID,
+    form: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.JUNIT,
+    run: Run = 0,
+) -> Response:
+    """A run as CSV, JSON or JUnit XML, tasks that never ran included."""
+    with services.reading() as session:
+        found = queries.get_campaign(session, actor, campaign_id)
+        content = export_run(session, found, found.run(run), form)
+    name = f"campaign-{campaign_id}-{run}.{ENDINGS[form]}"
+    return Response(
+        content,
+        media_type=MEDIA_TYPES[form],
+        headers={"content-disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.post("/campaigns/{campaign_id}/reruns", status_code=HTTPStatus.CREATED)
+async def rerun(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    services: PortalServices,
+    actor: CurrentActor,
+    campaign_id: UUID,
+    body: RerunBody,
+    response: Response,
+    idempotency_key: IdempotencyKey = None,
+) -> SubmittedReply:
+    """Run again what did not pass, as a new job of the campaign; the same Idempotency-Key makes one."""
+    wish = RerunWish(new_seeds=body.new_seeds, with_waves=body.with_waves, run=body.run)
+    made = await rerun_failed(services, actor, campaign_id, wish, idempotency_key=idempotency_key)
+    if not made.is_new:
+        response.status_code = HTTPStatus.OK
+    return SubmittedReply(id=made.job_id, is_new=made.is_new)
+
+
+@router.post("/campaigns/{campaign_id}/stop")
+def stop(services: PortalServices, actor: CurrentActor, campaign_id: UUID) -> StoppedReply:
+    """Cancel what waits and what runs of every run of it; again changes nothing."""
+    return StoppedReply(job_ids=stop_campaign(services, actor, campaign_id))

@@ -1,0 +1,161 @@
+"""What campaigns look like over HTTP."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import Field
+
+from hpc_portal.api.schemas import Body, Number, Reply
+from hpc_portal.app.campaigns.tables import RunKind, StoppedBy
+from hpc_portal.app.jobs.lifecycle import Phase
+from schedulers.jobstate import JobState
+from workloads.template import Verdict
+
+
+class RunReply(Reply):
+    """One job of a campaign; number 0 is the campaign as it was asked for, the others are reruns."""
+
+    job_id: UUID
+    number: int
+    kind: RunKind
+    with_waves: bool
+    state: JobState
+    state_reason: str
+    phase: Phase
+    submitted_at: datetime
+    ended_at: datetime | None
+    tasks_total: int
+    tasks_running: int
+    tasks_cancelled: int
+    passed: int
+    failed: int
+    no_verdict: int
+    never_ran: int
+    """Ended or taken back without a result; 0 while the run goes on."""
+    pass_rate: float | None
+    charged_vnd: int
+    is_read: bool
+    """It is over, and every result that it left was read."""
+    stopped_by: StoppedBy | None
+    stopped_at: datetime | None
+
+
+class CampaignReply(Reply):
+    """A campaign with its runs."""
+
+    id: UUID
+    name: str
+    template: str
+    project: str
+    user: str
+    created_at: datetime
+    stop_failures: int | None
+    stop_cost_vnd: int | None
+    charged_vnd: int
+    runs: list[RunReply]
+
+
+class ExampleReply(Reply):
+    """One task of a group."""
+
+    task_index: int
+    label: str
+    line: str
+    file: str
+    line_number: int
+    length: Number
+    """How long until it failed: the bench's cycles, else seconds."""
+
+
+class FailureGroupReply(Reply):
+    """Tasks that did not pass for one cause."""
+
+    signature: str
+    count: int
+    first: ExampleReply
+    shortest: ExampleReply
+
+
+class ResultReply(Reply):
+    """The result of one task."""
+
+    task_index: int
+    row: str
+    column: str
+    label: str
+    verdict: Verdict
+    build: str
+    wall_ms: int
+    signature: str
+    line: str
+    file: str
+    line_number: int
+
+
+class HistoryPointReply(Reply):
+    """How one test did in one campaign."""
+
+    campaign_id: UUID
+    created_at: datetime
+    passed: int
+    total: int
+    mean_seconds: float
+
+
+class RowHistoryReply(Reply):
+    """One test over campaigns of the name, the oldest first; null where it did not run."""
+
+    name: str
+    points: list[HistoryPointReply | None]
+
+
+class FlakyReply(Reply):
+    """The same test, seed and build that passed and did not."""
+
+    row: str
+    column: str
+    passed: int
+    total: int
+
+
+class HistoryReply(Reply):
+    """Tests over the newest campaigns of one name."""
+
+    tests: list[RowHistoryReply]
+    flaky: list[FlakyReply]
+
+
+class ChangedReply(Reply):
+    """A cell whose verdict is another one than before."""
+
+    row: str
+    column: str
+    before: Verdict
+    now: Verdict
+    task_index: int
+
+
+class ComparisonReply(Reply):
+    """What is different since the campaign of the name before."""
+
+    before_id: UUID
+    before_at: datetime
+    changed: list[ChangedReply]
+    new_causes: list[str]
+    gone_causes: list[str]
+
+
+class RerunBody(Body):
+    """What to run again, and how."""
+
+    new_seeds: bool = False
+    """Other random sequences; otherwise the same, so that the failure comes again."""
+    with_waves: bool = True
+    run: int | None = Field(default=None, ge=0)
+    """Whose failures; null: those of the last run that has any."""
+
+
+class StoppedReply(Reply):
+    """The jobs for which this call asked to be cancelled."""
+
+    job_ids: list[UUID]

@@ -1,0 +1,286 @@
+"""Campaigns as pages: the list; one with its matrix, failures and history; run again, stop, export."""
+
+import asyncio
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Query, Request
+from sqlmodel import Session
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from hpc_portal.app import permissions
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.campaigns.cells import cells_of
+from hpc_portal.app.campaigns.export import ENDINGS, MEDIA_TYPES, ExportFormat, export_run
+from hpc_portal.app.campaigns.history import compare_with_last, flaky_cells, history_by_test
+from hpc_portal.app.campaigns.queries import CampaignView, RunView, get_campaign, list_campaigns
+from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
+from hpc_portal.app.campaigns.results import (
+    failure_groups,
+    list_results,
+    running_tasks,
+    verdicts,
+    verdicts_since,
+)
+from hpc_portal.app.campaigns.stop_campaign import stop_campaign
+from hpc_portal.app.campaigns.tables import StoppedBy
+from hpc_portal.app.errors import InvalidSubmission, NotAllowed, TenantNotActive
+from hpc_portal.app.permissions import Action
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.web.language import Language
+from hpc_portal.web.problems import ShownProblem, problems_of
+from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_campaign import (
+    KINDS,
+    MARKS,
+    RUNNING,
+    STOPPED,
+    legend,
+    show_cells,
+    show_trends,
+)
+from hpc_portal.web.words import STATES, VERDICTS
+from quotas.errors import QuotaError
+from workloads.errors import WorkloadError
+
+router = APIRouter(include_in_schema=False)
+
+_LISTED = 50
+_ROWS_SHOWN = 500
+_LIVE_WORDS = {**{verdict.value: word for verdict, word in VERDICTS.items()}, "running": RUNNING}
+"""By the name that the page's script is told."""
+
+
+@router.get("/campaigns")
+def show_list(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    project: str = "",
+    name: str = "",
+    cursor: UUID | None = None,
+) -> Response:
+    """Campaigns of the reader's projects, newest first."""
+    with services.reading() as session:
+        page = list_campaigns(session, actor, project=project, name=name, cursor=cursor, limit=_LISTED)
+    chosen = {"project": project, "name": name, "cursor": page.next_cursor}
+    facts = {
+        "campaigns": [(one, legend(one.first), STATES[one.first.state]) for one in page.items],
+        "is_narrowed": bool(project or name),
+        "more": f"/campaigns?{urlencode({k: v for k, v in chosen.items() if v})}" if page.next_cursor else "",
+    }
+    return pages_of(request).render(request, "campaigns/list.html", facts)
+
+
+@router.get("/campaigns/{campaign_id}")
+def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    campaign_id: UUID,
+    run: int = 0,
+    only: str = "",
+    page: int = 0,
+    part: str = "",
+) -> Response:
+    """Its runs, the matrix of one of them and its failures by cause; `part=head` leaves the matrix out."""
+    with services.reading() as session:
+        campaign = get_campaign(session, actor, campaign_id)
+        chosen = campaign.run(run)
+        facts: dict[str, Any] = {"groups": failure_groups(session, chosen.job_id), "matrix": None}
+        if part != "head":
+            facts |= _matrix(session, chosen, only_failing=only == "failing", page=page)
+    return _page(request, actor, campaign, chosen, "matrix", {**facts, "only": only})
+
+
+@router.get("/campaigns/{campaign_id}/results")
+def show_results(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    campaign_id: UUID,
+    run: int = 0,
+    only: str = "failing",
+    after: int = -1,
+) -> Response:
+    """Tasks one by one, those that did not pass unless all are asked for."""
+    with services.reading() as session:
+        campaign = get_campaign(session, actor, campaign_id)
+        chosen = campaign.run(run)
+        failing = only == "failing"
+        found = list_results(session, chosen.job_id, failing=failing, after=after, limit=_ROWS_SHOWN)
+    rows = [(row, VERDICTS[row.verdict]) for row in found.items]
+    facts = {"rows": rows, "next": found.next_cursor, "only": only}
+    return _page(request, actor, campaign, chosen, "results", facts)
+
+
+@router.get("/campaigns/{campaign_id}/history")
+def show_history(
+    request: Request, actor: CurrentActor, services: PortalServices, campaign_id: UUID
+) -> Response:
+    """Against the campaigns of its name before it: changes, flaky cells, each test's rate and runtime."""
+    with services.reading() as session:
+        campaign = get_campaign(session, actor, campaign_id)
+        comparison = compare_with_last(session, campaign)
+        trends = show_trends(history_by_test(session, campaign))
+        flaky = flaky_cells(session, campaign)
+    facts = {"comparison": comparison, "trends": trends, "flaky": flaky, "verdict_words": VERDICTS}
+    return _page(request, actor, campaign, campaign.first, "history", facts)
+
+
+@router.get("/campaigns/{campaign_id}/changes")
+def changes(
+    actor: CurrentActor,
+    services: PortalServices,
+    campaign_id: UUID,
+    run: int = 0,
+    after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
+) -> Response:
+    """Verdicts that were read after `after`, and what runs now: for the script of the page."""
+    with services.reading() as session:
+        chosen = get_campaign(session, actor, campaign_id).run(run)
+        found, sequence = verdicts_since(session, chosen.job_id, after=after)
+        running = running_tasks(session, chosen.job_id)
+    facts = {"after": sequence, "verdicts": found, "running": sorted(running)}
+    return JSONResponse(facts, headers={"cache-control": "no-store"})
+
+
+@router.get("/campaigns/{campaign_id}/task")
+def open_task(
+    actor: CurrentActor, services: PortalServices, campaign_id: UUID, index: int = 0, run: int = 0
+) -> Response:
+    """Where a cell leads: the failing line in its log, else the end of what the task printed."""
+    with services.reading() as session:
+        chosen = get_campaign(session, actor, campaign_id).run(run)
+        found = list_results(session, chosen.job_id, failing=False, after=index - 1, limit=1).items
+    target = f"/jobs/{chosen.job_id}/log?task={index}"
+    if found and found[0].task_index == index and found[0].file and found[0].line_number:
+        line = found[0].line_number
+        target += f"&{urlencode({'file': found[0].file, 'line': line})}#L{line}"
+    return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+
+
+@router.get("/campaigns/{campaign_id}/export")
+def export(
+    actor: CurrentActor,
+    services: PortalServices,
+    campaign_id: UUID,
+    form: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.CSV,
+    run: int = 0,
+) -> Response:
+    """A run as a file."""
+    with services.reading() as session:
+        campaign = get_campaign(session, actor, campaign_id)
+        content = export_run(session, campaign, campaign.run(run), form)
+    name = f"campaign-{campaign_id}-{run}.{ENDINGS[form]}"
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
+
+
+@router.post("/campaigns/{campaign_id}/rerun")
+async def rerun(
+    request: Request, actor: CurrentActor, services: PortalServices, campaign_id: UUID
+) -> Response:
+    """Submit what failed once more and show that run; or show the page with what is in the way."""
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    number = int(form["run"]) if form.get("run", "").isdecimal() else None
+    wish = RerunWish(form.get("seeds") == "new", form.get("waves") == "yes", number)
+    key = form.get("key") or str(uuid4())
+    try:
+        made = await rerun_failed(services, actor, campaign_id, wish, idempotency_key=key)
+    except (InvalidSubmission, NotAllowed, TenantNotActive, QuotaError, WorkloadError) as error:
+        problems = problems_of(error, pages_of(request).language(request))
+        return await asyncio.to_thread(
+            _show_again, request, actor, services, campaign_id, number or 0, problems
+        )
+
+    def numbered() -> int:
+        with services.reading() as session:
+            runs = get_campaign(session, actor, campaign_id).runs
+        return next(one.number for one in runs if one.job_id == made.job_id)
+
+    return RedirectResponse(
+        f"/campaigns/{campaign_id}?run={await asyncio.to_thread(numbered)}", HTTPStatus.SEE_OTHER
+    )
+
+
+@router.post("/campaigns/{campaign_id}/stop")
+def stop(actor: CurrentActor, services: PortalServices, campaign_id: UUID) -> Response:
+    """Cancel what waits and what runs."""
+    stop_campaign(services, actor, campaign_id)
+    return RedirectResponse(f"/campaigns/{campaign_id}", HTTPStatus.SEE_OTHER)
+
+
+def _show_again(  # noqa: PLR0913, PLR0917 - the page of a form that was refused
+    request: Request,
+    actor: Actor,
+    services: PortalServices,
+    campaign_id: UUID,
+    number: int,
+    problems: list[ShownProblem],
+) -> Response:
+    with services.reading() as session:
+        campaign = get_campaign(session, actor, campaign_id)
+        chosen = campaign.run(number)
+        facts = {
+            "groups": failure_groups(session, chosen.job_id),
+            **_matrix(session, chosen, only_failing=False, page=0),
+        }
+    facts |= {"only": "", "problems": problems}
+    return _page(request, actor, campaign, chosen, "matrix", facts)
+
+
+def _matrix(session: Session, run: RunView, *, only_failing: bool, page: int) -> dict[str, Any]:
+    found, sequence = verdicts(session, run.job_id)
+    running = frozenset() if run.is_over else running_tasks(session, run.job_id)
+    cells = cells_of(session, run.job_id)
+    shown = show_cells(cells, found, running, run, only_failing=only_failing, page=page)
+    return {"matrix": shown, "sequence": sequence}
+
+
+def _page(  # noqa: PLR0913, PLR0917 - what every tab shows
+    request: Request,
+    actor: Actor,
+    campaign: CampaignView,
+    run: RunView,
+    tab: str,
+    facts: Mapping[str, Any],
+) -> Response:
+    language = pages_of(request).language(request)
+    scope = {"organisation_id": campaign.organisation_id, "project_id": campaign.project_id}
+    cancel = Action.CANCEL_OWN if campaign.user_id == actor.user_id else Action.CANCEL_ANY
+    head = {
+        "campaign": campaign,
+        "run": run,
+        "tab": tab,
+        "kinds": KINDS,
+        "legend": legend(run),
+        "states": STATES,
+        "stopped": _stopped(campaign, run, language),
+        "words": {
+            name: [word.tone, MARKS[word], language.text(word.text)] for name, word in _LIVE_WORDS.items()
+        },
+        "may_rerun": permissions.may(actor, Action.SUBMIT, **scope),
+        "may_stop": permissions.may(actor, cancel, **scope) and not campaign.is_over,
+        "key": uuid4(),
+        "problems": [],
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if facts.get("problems") else HTTPStatus.OK
+    template = f"campaigns/{tab}.html"
+    return pages_of(request).render(request, template, {**head, **facts}, status=status)
+
+
+def _stopped(campaign: CampaignView, run: RunView, language: Language) -> str:
+    match run.stopped_by:
+        case StoppedBy.FAILURES:
+            return language.gettext(
+                STOPPED[run.stopped_by], limit=language.number(campaign.stop_failures or 0)
+            )
+        case StoppedBy.COST:
+            return language.gettext(STOPPED[run.stopped_by], limit=language.vnd(campaign.stop_cost_vnd or 0))
+        case StoppedBy.PERSON:
+            return language.text(STOPPED[run.stopped_by])
+    return ""
