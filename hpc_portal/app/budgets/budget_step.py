@@ -12,7 +12,7 @@ from sqlmodel import col
 from hpc_portal.app.budgets.allocations import AllocationLineSeen, read_lines
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.notices.kinds import NoticeKind
-from hpc_portal.app.notices.notify import notify
+from hpc_portal.app.notices.notify import notify, who_was_told
 from hpc_portal.app.notices.recipients import leads, managers
 from quotas.expire import Expired, expire_due
 from quotas.tables import Allocation, AllocationState, Project
@@ -86,9 +86,14 @@ def warn(connection: Connection, *, at: datetime) -> None:
     if not rows:
         return
     lines = read_lines(connection, [row.id for row in rows])
-    for row in rows:
-        for kind, key, facts in _warnings(row, lines[row.id], at):
-            notify(connection, to=_people(connection, row), kind=kind, facts=facts, at=at, key=key)
+    due = [
+        (_people(connection, row), warning) for row in rows for warning in _warnings(row, lines[row.id], at)
+    ]
+    everybody = {person for people, _ in due for person in people}
+    told = who_was_told(connection, everybody, [key for _, (_, key, _) in due])
+    for people, (kind, key, facts) in due:
+        news_to = {person for person in people if (person, key) not in told}
+        notify(connection, to=news_to, kind=kind, facts=facts, at=at, key=key)
 
 
 def _warnings(

@@ -1,6 +1,7 @@
 """Tell people, in the transaction of the deed itself: what is rolled back was never told."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -68,6 +69,18 @@ def notify(  # noqa: PLR0913 - the facts of a notice, all by keyword
                 key=f"{user_id}:{key}",
                 user_id=user_id,
             )
+
+
+def who_was_told(
+    connection: Connection, people: Collection[UUID], keys: Collection[str]
+) -> AbstractSet[tuple[UUID, str]]:
+    """Who of these people was told which of these already: who looks again and again then writes nothing."""
+    rows = connection.execute(
+        select(_NOTICES.c.user_id, _NOTICES.c.key).where(
+            _NOTICES.c.user_id.in_(list(people)), _NOTICES.c.key.in_(list(keys))
+        )
+    )
+    return {(row.user_id, row.key) for row in rows}
 
 
 def queue_mail(  # noqa: PLR0913 - the facts of a mail, all by keyword

@@ -7,14 +7,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlmodel import col
 
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.budgets import change_allocation as change
 from hpc_portal.app.budgets.allocations import allocation_events, get_allocation, list_allocations
-from hpc_portal.app.budgets.budget_step import BudgetStep
+from hpc_portal.app.budgets.budget_step import BudgetStep, warn
 from hpc_portal.app.errors import InvalidEntry, NotAllowed
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.prepare import SubmitRequest
@@ -179,6 +179,27 @@ def test_80_and_100_percent_are_told_once(story: Story) -> None:
         story.submit(spec())
         keep_house(story)
     assert told(story) == [("budget.used", 80), ("budget.used", 100)]
+
+
+def test_whoever_looks_again_writes_nothing_when_nothing_changed(story: Story) -> None:
+    tape_out(story, days=90, vnd=5 * HELD_FOR_AN_HOUR // 4)
+    story.submit(spec())
+    story.clock.advance(80 * 86_400)
+    written: list[str] = []
+
+    def note(*facts: Any) -> None:  # noqa: ANN401 - what SQLAlchemy tells
+        statement: str = facts[2]
+        if not statement.startswith("SELECT"):
+            written.append(statement)
+
+    with story.city.services.engine.begin() as connection:
+        event.listen(connection, "before_cursor_execute", note)
+        warn(connection, at=story.clock.now())
+        assert written
+        written.clear()
+        warn(connection, at=story.clock.now())
+        assert written == []
+    assert {kind for kind, _ in told(story)} == {"budget.used", "allocation.ends_soon"}
 
 
 def test_what_is_left_goes_on_into_the_renewed_allocation(story: Story, allocation_id: UUID) -> None:
