@@ -18,12 +18,11 @@ from quotas.allocation_tables import AllocationEventKind, record_event
 from quotas.amounts import Asset
 from quotas.checks import require_positive
 from quotas.errors import InvalidAmount
-from quotas.grant import THE_PROGRAMME
-from quotas.journal import NewTransfer, is_recorded, move_once, open_account
-from quotas.tables import AccountKind, AccountOwner, Allocation, TransferKind, table_of
+from quotas.grant import programme_account
+from quotas.journal import NewTransfer, is_recorded, move_once
+from quotas.tables import Allocation, TransferKind, table_of
 
 _ALLOCATIONS = table_of(Allocation)
-_PROGRAMME = (AccountOwner.PROGRAMME, THE_PROGRAMME)
 
 
 def increase(  # noqa: PLR0913 - the facts of a deed, all by keyword
@@ -51,8 +50,7 @@ def increase(  # noqa: PLR0913 - the facts of a deed, all by keyword
     require_not_ended(allocation)
     amounts: dict[int, int] = {}
     for asset, amount in sorted(lines.items()):
-        source = open_account(conn, owner=_PROGRAMME, kind=AccountKind.PROGRAMME, asset=asset)
-        amounts |= {source: -amount, line_for(allocation, asset).available_id: amount}
+        amounts |= {programme_account(conn, asset): -amount, line_for(allocation, asset).available_id: amount}
     transfer = NewTransfer(
         TransferKind.ADJUST, f"increase:{key}", at, amounts, actor_id=actor_id, reason=reason
     )
@@ -85,8 +83,7 @@ def reduce(  # noqa: PLR0913 - the facts of a deed, all by keyword
     require_lines(allocation, lines)
     amounts: dict[int, int] = {}
     for asset, amount in sorted(lines.items()):
-        target = open_account(conn, owner=_PROGRAMME, kind=AccountKind.PROGRAMME, asset=asset)
-        amounts |= {target: amount, allocation.lines[asset].available_id: -amount}
+        amounts |= {programme_account(conn, asset): amount, allocation.lines[asset].available_id: -amount}
     transfer = NewTransfer(
         TransferKind.ADJUST, f"reduce:{key}", at, amounts, actor_id=actor_id, reason=reason
     )

@@ -150,33 +150,42 @@ def line_for(allocation: LockedAllocation, asset: Asset) -> Line:
 
 
 def open_lines(
-    conn: Connection, allocation: LockedAllocation, assets: Collection[Asset]
+    conn: Connection, allocation_id: UUID, granted: Mapping[Asset, int], overdraft: Mapping[Asset, int]
 ) -> dict[Asset, Line]:
-    """Lines with nothing in them, of an allocation that this transaction makes; see AllocationLine."""
-    owner = (AccountOwner.ALLOCATION, allocation.id)
-    available, held, consumed = (
-        {asset: open_account(conn, owner=owner, kind=kind, asset=asset) for asset in sorted(assets)}
-        for kind in (AccountKind.AVAILABLE, AccountKind.HELD, AccountKind.CONSUMED)
-    )
-    lines = {
-        asset: Line(allocation.id, asset, available[asset], held[asset], consumed[asset], 0)
-        for asset in sorted(assets)
+    """Lines of an allocation that this transaction makes, with nothing in them yet; see AllocationLine.
+
+    Accounts are opened kind by kind, so that their ids rise from all available to held to consumed.
+    """
+    owner = (AccountOwner.ALLOCATION, allocation_id)
+    assets = sorted(granted)
+    available = {
+        asset: open_account(
+            conn, owner=owner, kind=AccountKind.AVAILABLE, asset=asset, overdraft=overdraft.get(asset, 0)
+        )
+        for asset in assets
     }
+    held, consumed = (
+        {asset: open_account(conn, owner=owner, kind=kind, asset=asset) for asset in assets}
+        for kind in (AccountKind.HELD, AccountKind.CONSUMED)
+    )
     conn.execute(
         _INSERT_LINE,
         [
             {
-                "allocation_id": allocation.id,
-                "asset": line.asset,
-                "granted": 0,
-                "available_id": line.available_id,
-                "held_id": line.held_id,
-                "consumed_id": line.consumed_id,
+                "allocation_id": allocation_id,
+                "asset": asset,
+                "granted": granted[asset],
+                "available_id": available[asset],
+                "held_id": held[asset],
+                "consumed_id": consumed[asset],
             }
-            for line in lines.values()
+            for asset in assets
         ],
     )
-    return lines
+    return {
+        asset: Line(allocation_id, asset, available[asset], held[asset], consumed[asset], 0)
+        for asset in assets
+    }
 
 
 def require_lines(allocation: LockedAllocation, lines: Mapping[Asset, int]) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
+from quotas.allocation_lines import open_lines
 from quotas.amounts import Asset
 from quotas.checks import require_amounts
 from quotas.errors import InvalidAmount, KeyReused
-from quotas.journal import insert_once, move, open_account, record_transfer
+from quotas.journal import NewTransfer, insert_once, move_once, open_account
 from quotas.tables import (
     AccountKind,
     AccountOwner,
@@ -67,18 +68,18 @@ def grant(  # noqa: PLR0913 - the facts of a grant, all by keyword
     ).scalar_one_or_none()
     if made is None:
         return _granted_before(conn, idempotency_key, project_id, lines)
-    amounts = _open_lines(conn, allocation_id, lines, allowed)
-    move(conn, amounts)
-    record_transfer(
-        conn,
-        kind=TransferKind.GRANT,
-        key=f"grant:{idempotency_key}",
-        at=at,
-        amounts=amounts,
-        actor_id=actor_id,
-        reason=reason,
-    )
+    amounts = {programme_account(conn, asset): -lines[asset] for asset in sorted(lines)}
+    opened = open_lines(conn, allocation_id, lines, allowed)
+    amounts |= {line.available_id: lines[asset] for asset, line in opened.items()}
+    key = f"grant:{idempotency_key}"
+    move_once(conn, NewTransfer(TransferKind.GRANT, key, at, amounts, actor_id=actor_id, reason=reason))
     return allocation_id
+
+
+def programme_account(conn: Connection, asset: Asset) -> int:
+    """Where all grants of an asset come from."""
+    owner = (AccountOwner.PROGRAMME, THE_PROGRAMME)
+    return open_account(conn, owner=owner, kind=AccountKind.PROGRAMME, asset=asset)
 
 
 def _require_sensible(
@@ -92,37 +93,6 @@ def _require_sensible(
         raise InvalidAmount("overdraft", "%(assets)s has no line", assets=", ".join(sorted(extra)))
     if valid_from >= valid_to:
         raise InvalidAmount("valid_to", "must be after valid_from")
-
-
-def _open_lines(
-    conn: Connection, allocation_id: UUID, lines: Mapping[Asset, int], overdraft: Mapping[Asset, int]
-) -> dict[int, int]:
-    """Open the accounts of all lines, kind by kind (see AllocationLine); what the grant moves, by account."""
-    assets = sorted(lines)
-    programme = (AccountOwner.PROGRAMME, THE_PROGRAMME)
-    owner = (AccountOwner.ALLOCATION, allocation_id)
-    sources = {a: open_account(conn, owner=programme, kind=AccountKind.PROGRAMME, asset=a) for a in assets}
-    available = {
-        a: open_account(conn, owner=owner, kind=AccountKind.AVAILABLE, asset=a, overdraft=overdraft.get(a, 0))
-        for a in assets
-    }
-    held = {a: open_account(conn, owner=owner, kind=AccountKind.HELD, asset=a) for a in assets}
-    consumed = {a: open_account(conn, owner=owner, kind=AccountKind.CONSUMED, asset=a) for a in assets}
-    conn.execute(
-        insert(_LINES),
-        [
-            {
-                "allocation_id": allocation_id,
-                "asset": asset,
-                "granted": lines[asset],
-                "available_id": available[asset],
-                "held_id": held[asset],
-                "consumed_id": consumed[asset],
-            }
-            for asset in assets
-        ],
-    )
-    return {sources[a]: -lines[a] for a in assets} | {available[a]: lines[a] for a in assets}
 
 
 def _granted_before(conn: Connection, key: str, project_id: UUID, lines: Mapping[Asset, int]) -> UUID:

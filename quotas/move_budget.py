@@ -83,7 +83,7 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
         },
     )
     made = lock_allocation(conn, child_id)
-    child = replace(made, lines=open_lines(conn, made, parent.lines.keys()))
+    child = replace(made, lines=open_lines(conn, child_id, dict.fromkeys(parent.lines, 0), {}))
     transfer = _transfer(parent, child, lines, key=key, at=at, actor_id=actor_id, reason=reason)
     move_once(conn, transfer)
     return child_id

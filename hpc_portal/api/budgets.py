@@ -19,11 +19,10 @@ from hpc_portal.api.budgets_schemas import (
     JobRefundsReply,
     RaisedReply,
     RaiseRefundBody,
-    ReasonBody,
     RefundCaseReply,
     RefundedReply,
 )
-from hpc_portal.api.schemas import ListReply
+from hpc_portal.api.schemas import ListReply, ReasonBody
 from hpc_portal.app.budgets import change_allocation as change
 from hpc_portal.app.budgets.allocations import allocation_events, get_allocation, list_allocations
 from hpc_portal.app.budgets.decide_refund_case import decide_refund_case

@@ -6,12 +6,11 @@ from uuid import UUID
 
 from pydantic import Field
 
-from hpc_portal.api.schemas import Body, Reply
+from hpc_portal.api.schemas import ReasonBody, Reply
 from hpc_portal.app.budgets.tables import RefundCaseState
 from quotas.allocation_tables import AllocationEventKind
 from quotas.tables import AllocationState, HoldPolicy
 
-Reason = Annotated[str, Field(min_length=1, max_length=2000)]
 Amount = Annotated[int, Field(ge=1, lt=2**62)]
 Asset = Annotated[str, Field(min_length=1, max_length=80)]
 
@@ -59,12 +58,6 @@ class AllocationDetailReply(AllocationReply):
     """With its history."""
 
     events: list[AllocationEventReply]
-
-
-class ReasonBody(Body):
-    """Why; told to the project and kept for good."""
-
-    reason: Reason
 
 
 class AmountsBody(ReasonBody):

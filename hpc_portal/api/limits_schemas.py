@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from hpc_portal.api.schemas import Body, Reply, Text
+from hpc_portal.app.reason import LONGEST_REASON
 from quotas.limits import LimitKind, LimitOwner
 
 GpuType = Annotated[str, StringConstraints(max_length=64)]
@@ -26,7 +27,7 @@ class LimitBody(Body):
     """For limits on GPUs: one type; "" for all together."""
     value: Annotated[int, Field(ge=0, lt=2**31)] | None
     """null takes the limit away."""
-    reason: Text = ""
+    reason: Annotated[str, StringConstraints(max_length=LONGEST_REASON)] = ""
 
 
 class LimitWasReply(Reply):

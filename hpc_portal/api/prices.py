@@ -11,7 +11,6 @@ from hpc_portal.api.prices_schemas import (
     DraftReviewReply,
     EndSubsidyBody,
     NewDraftBody,
-    PriceDeedBody,
     PriceDraftBody,
     PriceListBody,
     PriceListReply,
@@ -24,7 +23,7 @@ from hpc_portal.api.prices_schemas import (
     SubsidyReply,
     items_of,
 )
-from hpc_portal.api.schemas import ListReply
+from hpc_portal.api.schemas import ListReply, ReasonBody
 from hpc_portal.app.prices import queries
 from hpc_portal.app.prices.draft import change_draft, discard_draft, draft_prices
 from hpc_portal.app.prices.publish import publish_draft, publish_prices, retire_prices
@@ -77,7 +76,7 @@ def published_list(services: PortalServices, actor: CurrentActor, version: Numbe
 
 
 @router.post("/prices/lists/{version}/retire", status_code=HTTPStatus.NO_CONTENT)
-def retire_list(services: PortalServices, actor: CurrentActor, version: Number, body: PriceDeedBody) -> None:
+def retire_list(services: PortalServices, actor: CurrentActor, version: Number, body: ReasonBody) -> None:
     """Let a version price no new job; one that is to come never comes."""
     retire_prices(services, actor, version, reason=body.reason)
 

@@ -5,14 +5,13 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
 
-from hpc_portal.api.schemas import Body, Reply, Text
+from hpc_portal.api.schemas import Body, Reason, ReasonBody, Reply, Text
 from hpc_portal.app.prices.queries import Standing
 from quotas.pricing import PriceItem
 from quotas.tables import OrganisationKind
 
 Amount = Annotated[int, Field(ge=0, lt=2**53)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
-Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class PriceItemModel(Body):
@@ -63,12 +62,6 @@ class PublishedListReply(PriceListReply):
     valid_from: datetime
     published_at: datetime
     retired_at: datetime | None
-
-
-class PriceDeedBody(Body):
-    """Why something is done; it is kept in the audit log."""
-
-    reason: Reason
 
 
 class NewDraftBody(Body):
@@ -182,7 +175,7 @@ class SubsidyReply(Reply):
     reason: str
 
 
-class EndSubsidyBody(PriceDeedBody):
+class EndSubsidyBody(ReasonBody):
     """When a rule ends."""
 
     valid_to: AwareDatetime | None = None

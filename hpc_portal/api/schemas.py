@@ -7,10 +7,15 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
+from hpc_portal.app.reason import LONGEST_REASON
+
 T = TypeVar("T")
 
 Text = Annotated[str, StringConstraints(max_length=1000)]
 """A line or so."""
+
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_REASON)]
+"""For people: some words, not a book."""
 
 Number = Annotated[
     float | None,
@@ -31,6 +36,12 @@ class Body(BaseModel):
                 message = f"{name}: remove the NUL character"
                 raise ValueError(message)
         return self
+
+
+class ReasonBody(Body):
+    """Why something is done; people read it, and it is kept for good."""
+
+    reason: Reason
 
 
 def _has_nul(value: object) -> bool:

@@ -16,13 +16,13 @@ from sqlmodel import col
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts.checks import require
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.budgets.raise_refund_case import reason_problem
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import Problem
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.notices.recipients import leads, managers
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from quotas import adjust_grant, allocation_states, expire
 from quotas.amounts import Asset

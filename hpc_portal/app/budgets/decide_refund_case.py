@@ -8,7 +8,7 @@ from sqlmodel import col
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts.checks import require
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.budgets.raise_refund_case import close_case, find_case, reason_problem
+from hpc_portal.app.budgets.raise_refund_case import close_case, find_case
 from hpc_portal.app.budgets.tables import RefundCaseState
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import Problem, RefundCaseRefused
@@ -16,6 +16,7 @@ from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.notices.recipients import who_still_sees
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from quotas.refund import Refunded, refund
@@ -52,6 +53,8 @@ def decide_refund_case(
             now_is = find_case(connection, case_id)
             if (now_is.state, now_is.granted_percent) == (state, percent):
                 return Refunded({}, is_new=False)
+            if now_is.state is RefundCaseState.WITHDRAWN:
+                raise RefundCaseRefused(case.job_id, "The case was withdrawn already.")
             raise RefundCaseRefused(case.job_id, "The case was decided already.")
         given = Refunded({}, is_new=True)
         if percent:

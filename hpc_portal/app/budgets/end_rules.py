@@ -8,9 +8,9 @@ from sqlmodel import Session
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts.checks import require
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.budgets.raise_refund_case import reason_problem
 from hpc_portal.app.db import transact
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from quotas.end_states import EndRule, list_end_rules, set_end_rule
 from schedulers.jobstate import JobState

@@ -20,12 +20,12 @@ from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.notices.recipients import administrators
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
 from quotas.refunded import charged, refunded
 from quotas.tables import Project, table_of
 
-LONGEST_REASON = 2000
 _ALL = 100
 _CASES = table_of(RefundCase)
 _INSERT_IF_NONE_OPEN = {
@@ -159,13 +159,6 @@ def close_case(  # noqa: PLR0913 - the facts of a decision
         ).rowcount
         == 1
     )
-
-
-def reason_problem(reason: str) -> Problem | None:
-    """A reason is for people: some words, not a book."""
-    if 0 < len(reason.strip()) <= LONGEST_REASON:
-        return None
-    return Problem("reason", "Give a reason of 1 to %(most)s characters.", {"most": LONGEST_REASON})
 
 
 def _percent_problem(percent: int, *, least: int) -> Problem | None:

@@ -9,11 +9,10 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, Problem
 from hpc_portal.app.limits.target import FoundTarget, Target, find_target
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from quotas.limits import EVERYBODY, Limit, LimitKind, LimitOwner, Owner, smallest
 from quotas.set_limit import read_limits, set_limit
-
-_LONGEST_REASON = 1000
 
 
 def change_limit(  # noqa: PLR0913 - whose, which, how much, why
@@ -36,8 +35,7 @@ def change_limit(  # noqa: PLR0913 - whose, which, how much, why
         InvalidEntry: more than the level above allows, or too long a reason.
         InvalidAmount: negative, huge, or a GPU type where it makes no sense.
     """
-    too_long = len(reason) > _LONGEST_REASON
-    require([Problem("reason", "Use at most 1000 characters.") if too_long else None])
+    require([reason_problem(reason, is_optional=True)])
     now = services.clock.now()
 
     def work(connection: Connection) -> int | None:

@@ -17,6 +17,7 @@ from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.prices.checks import require_prices
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole
 from quotas.compare_prices import compare
@@ -108,7 +109,7 @@ def retire_prices(services: Services, actor: Actor, version: int, *, reason: str
         PriceListNotPublished: it cannot be retired, or was before.
     """
     permissions.require(actor, Action.GRANT)
-    require([None if reason.strip() else Problem("reason", "Say why.")])
+    require([reason_problem(reason)])
     now = services.clock.now()
 
     def work(connection: Connection) -> None:

@@ -13,6 +13,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import NameTaken, NotFound, Problem
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from quotas.journal import insert_once
 from quotas.set_subsidy import end_subsidy_rule, make_subsidy_rule
@@ -133,7 +134,7 @@ def make_rule(  # noqa: PLR0913 - one rule, every fact by keyword
     permissions.require(actor, Action.GRANT)
     require(
         [
-            None if reason.strip() else Problem("reason", "Say why."),
+            reason_problem(reason),
             _zone_problem("valid_from", valid_from),
             _zone_problem("valid_to", valid_to),
         ]
@@ -188,7 +189,7 @@ def end_rule(
         InvalidAmount: the end is in the past.
     """
     permissions.require(actor, Action.GRANT)
-    require([None if reason.strip() else Problem("reason", "Say why."), _zone_problem("valid_to", valid_to)])
+    require([reason_problem(reason), _zone_problem("valid_to", valid_to)])
     now = services.clock.now()
 
     def work(connection: Connection) -> None:
