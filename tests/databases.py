@@ -31,7 +31,9 @@ class Tables:
 def create_portal_tables(engine: Engine) -> None:
     """Every table of the portal, and the triggers that protect some of them."""
     dialect = engine.dialect.name
-    protected = append_only_ddl(dialect, (*APPEND_ONLY_TABLES, "audit_record", "request_event"))
+    protected = append_only_ddl(
+        dialect, (*APPEND_ONLY_TABLES, "audit_record", "request_event", "site_template_version")
+    )
     with writing(engine).begin() as connection:
         SQLModel.metadata.create_all(connection)
         for statement in [*protected, *freeze_ddl(dialect)]:

@@ -19,7 +19,8 @@ class TemplateNotFound(WorkloadError):
     """No template has this name; `known` lists those that exist."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
-        super().__init__(f"There is no template {name!r}. Choose one of: {', '.join(known)}.")
+        choice = f" Choose one of: {', '.join(known)}." if known else ""
+        super().__init__(f"There is no template {name!r}.{choice}")
         self.name = name
         self.known = tuple(known)
 

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
+from hpc_portal.api.accepted import accepted_locale
 from hpc_portal.api.catalogue_schemas import (
     LicenseReply,
     NodeReply,
@@ -15,29 +16,34 @@ from hpc_portal.api.cluster_schemas import ClusterReply, GpuCountReply, OutageRe
 from hpc_portal.api.schemas import ListReply
 from hpc_portal.app import clusters
 from hpc_portal.app.clusters import SeenCluster
+from hpc_portal.app.templates.find import find_template, offered
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from workloads import catalog
+from workloads.site.template import SiteTemplate
 
 router = APIRouter(tags=["catalogue"])
 
 
 @router.get("/templates")
-def list_templates(actor: CurrentActor) -> ListReply[TemplateReply]:
-    """The templates, in the order in which people see them."""
-    del actor  # the same for everybody who signs in
-    return ListReply(items=[TemplateReply.model_validate(item) for item in catalog.CATALOG.values()])
+def list_templates(
+    request: Request, services: PortalServices, actor: CurrentActor
+) -> ListReply[TemplateReply]:
+    """What this person can submit, in the order in which people see them."""
+    found = offered(services, actor, accepted_locale(request))
+    return ListReply(items=[TemplateReply.model_validate(item) for item in found])
 
 
 @router.get("/templates/{name}")
-def show_template(actor: CurrentActor, name: str) -> TemplateDetailReply:
-    """One template with the JSON Schema of its parameters."""
-    del actor  # the same for everybody who signs in
-    found = catalog.template(name)
+def show_template(
+    request: Request, services: PortalServices, actor: CurrentActor, name: str
+) -> TemplateDetailReply:
+    """One template with the JSON Schema of its parameters; `name@3` is the third version of a site's own."""
+    found = find_template(services, actor, name, accepted_locale(request))
     return TemplateDetailReply(
         name=found.name,
         title=found.title,
         summary=found.summary,
         domain=found.domain,
+        version=found.version if isinstance(found, SiteTemplate) else None,
         parameters_schema=found.parameters.model_json_schema(),
     )
 

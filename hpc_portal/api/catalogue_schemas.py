@@ -13,6 +13,8 @@ class TemplateReply(Reply):
     title: str
     summary: str
     domain: str
+    version: int | None = None
+    """Of a template that the site has published; null: it comes with the portal."""
 
 
 class TemplateDetailReply(TemplateReply):

@@ -27,6 +27,7 @@ from hpc_portal.api import (
     scripts,
     sign_in,
     storage,
+    site_templates,
     streams,
     tenants,
 )
@@ -49,7 +50,7 @@ _MODULES = (
         requests,
         storage,
     ),
-    *(tenants, invitations, classes),
+    *(site_templates, tenants, invitations, classes),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

@@ -49,6 +49,8 @@ class Action(StrEnum):
     """Make classes: split a project's budget over students, and take it back."""
     GRANT = "grant"
     """Create organisations, projects, users, grants and prices."""
+    PUBLISH_TEMPLATES = "publish_templates"
+    """Publish templates for tools of the site, and retire them."""
     CLOSE_MONTHS = "close_months"
     """Close months of the books, and decide on what does not add up."""
     AUDIT = "audit"
@@ -101,6 +103,7 @@ WHO_MAY: Mapping[Action, str] = {
     Action.REQUEST: "the project's lead or the organisation's manager",
     Action.SET_LIMITS: "the project's lead, the organisation's manager or the city's administrators",
     Action.GRANT: "the city's administrators",
+    Action.PUBLISH_TEMPLATES: "the city's administrators",
     Action.CLOSE_MONTHS: "the city's administrators",
     Action.AUDIT: "the city's administrators",
 }

@@ -1,5 +1,6 @@
 """What every verb of a web process works with; built by wiring.py, passed in, never global."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.outages import Outage
 from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.settings import Settings
+from hpc_portal.app.templates import published
+from hpc_portal.app.templates.published import Published
 from hpc_portal.app.wake import WakeSender
 from quotas.pricing import PriceList
 from quotas.publish_prices import current_price_list
@@ -44,6 +47,8 @@ class Services:
     """The price list in force."""
     subsidies: Cached[CurrentSubsidies] = field(init=False)
     """Who pays how much less."""
+    templates: Cached[Mapping[str, Published]] = field(init=False)
+    """The templates that the site has published and offers, by name."""
     full_storage: Cached[dict[UUID, StorageStanding]] = field(init=False)
     """Projects whose workspaces hold as much as was granted, or more."""
 
@@ -58,6 +63,7 @@ class Services:
         object.__setattr__(self, "limited", Cached(engine, limited_owners, clock=clock))
         object.__setattr__(self, "price_list", prices)
         object.__setattr__(self, "subsidies", subsidies)
+        object.__setattr__(self, "templates", Cached(engine, published.load, clock=clock))
         full = Cached(engine, lambda conn: full_storages(conn, at=clock.now()), clock=clock)
         object.__setattr__(self, "full_storage", full)
 
@@ -68,7 +74,7 @@ class Services:
             kept.is_fresh
             for kept in (
                 *(self.clusters, self.projects, self.limited, self.price_list, self.subsidies),
-                self.full_storage,
+                *(self.full_storage, self.templates),
             )
         )
 

@@ -161,6 +161,9 @@ class Settings(BaseSettings):
     """Takes the jobs that name neither cluster nor partition; default: Slurm where there is one."""
     dask_scheduler: str = ""
     """Address of a Dask scheduler (tcp:// or tls://); empty: one is embedded in the controller."""
+    site_templates: Path | None = None
+    """Folder of site templates (*.toml) that controllers publish: each document once, within a minute."""
+
     dask_tls_ca: Path | None = None
     """Certificate of the authority that signed those of scheduler and workers (PEM)."""
     dask_tls_cert: Path | None = None

@@ -9,6 +9,7 @@ from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
 from hpc_portal.app.requests import tables as requests
 from hpc_portal.app.tenants import tables as tenants
+from hpc_portal.app.templates import tables as templates
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
 
 TABLE_MODULES = (
@@ -23,3 +24,4 @@ TABLE_MODULES = (
     requests,
     tenants,
 )
+    templates,

@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 from quotas.amounts import BYTES_PER_GIB
 from schedulers import tres
 from schedulers.units import CITY_TIME
+from workloads.site.words import Locale as TemplateLocale
 from workloads.template import N_
 
 LOCALES_FOLDER = Path(__file__).parent / "locales"
@@ -34,6 +35,11 @@ class Language:
     group: str
     decimal: str
     date_format: str
+
+    @property
+    def template_locale(self) -> TemplateLocale:
+        """Which of the two languages of a site template to show."""
+        return "vi" if self.code == "vi" else "en"
 
     def gettext(self, message: str, **facts: object) -> str:
         """The text in this language, with its facts filled in."""

@@ -34,6 +34,7 @@ from hpc_portal.web import (
     settings,
     sign_in,
     statement,
+    site_templates,
     storage,
     submit,
 )
@@ -77,6 +78,7 @@ _ROUTERS = (
     settings,
 )
 """In the order in which their paths are tried."""
+    site_templates,
 
 
 def install(app: FastAPI) -> None:

@@ -139,7 +139,10 @@ def icon_of(template: Template[Any]) -> str:
     icons = {
         "verification": "test-pipe",
         "synthesis": "cpu",
+        "timing": "timeline",
+        "layout": "grid-dots",
         "analog": "wave-square",
+        "signoff": "shield-check",
         "training": "brain",
         "general": "terminal-2",
     }

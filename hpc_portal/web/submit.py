@@ -21,6 +21,7 @@ from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.jobs.size_from_history import SizeProposal, propose_size
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.services import Services
+from hpc_portal.app.templates.find import find_template, offered, reference_of
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.language import Language
 from hpc_portal.web.problems import ShownProblem, problems_of, said_of
@@ -42,7 +43,7 @@ from hpc_portal.web.show_quota import asset_label, show_asset
 from quotas.errors import QuotaError
 from quotas.tables import TenantState
 from schedulers.directives.translation import TranslatedOption
-from workloads import catalog, script
+from workloads import script
 from workloads.errors import WorkloadError
 from workloads.forms import FormField, form_fields
 from workloads.script import Script
@@ -95,10 +96,11 @@ class LinkedProblem:
 
 
 @router.get("/submit")
-def show_gallery(request: Request, actor: CurrentActor) -> Response:
+def show_gallery(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """What can be run."""
-    del actor  # everybody who is signed in may look
-    gallery = [GalleryItem(t.name, t.title, t.summary, icon_of(t)) for t in catalog.CATALOG.values()]
+    locale = pages_of(request).language(request).template_locale
+    found = offered(services, actor, locale)
+    gallery = [GalleryItem(t.name, t.title, t.summary, icon_of(t)) for t in found]
     return pages_of(request).render(request, "submit/gallery.html", {"gallery": gallery})
 
 
@@ -113,17 +115,17 @@ def show(  # noqa: PLR0913 - what the address says
     sized: bool = False,
 ) -> Response:
     """An empty form, or one filled like an earlier job, or as large as the last ones needed."""
-    template = catalog.template(name)
+    template = _template(request, actor, services, name)
     fields = form_fields(template.parameters)
     parameters, project = None, ""
     if like:
         with services.reading() as session:
             job = get_job(session, actor, like)
         parameters, project = job.parameters, job.project
-    if sized and (proposal := _propose(actor, services, name)):
+    if sized and (proposal := _propose(actor, services, reference_of(template))):
         parameters = sized_by(parameters, proposal)
     pairs = [("project", project), *default_pairs(fields, parameters)]
-    return _form(request, actor, services, _Filled(template, fields, pairs))
+    return _form(request, actor, services, _Filled(template, name, fields, pairs))
 
 
 def _propose(actor: Actor, services: Services, name: str) -> SizeProposal | None:
@@ -134,7 +136,7 @@ def _propose(actor: Actor, services: Services, name: str) -> SizeProposal | None
 @router.post("/submit/{name}")
 async def submit(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
     """Submit, or show the form again with what to mend."""
-    filled = await _read(request, name)
+    filled = await _read(request, actor, services, name)
     wanted = filled.request(key=filled.value("submission") or None)
     try:
         try:
@@ -149,7 +151,7 @@ async def submit(request: Request, actor: CurrentActor, services: PortalServices
 @router.post("/submit/{name}/estimate")
 async def estimate(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
     """The price of what the form says now, as a fragment."""
-    filled = await _read(request, name)
+    filled = await _read(request, actor, services, name)
     facts = await asyncio.to_thread(_estimate, request, actor, services, filled)
     return pages_of(request).render(request, "submit/estimate.html", facts)
 
@@ -157,7 +159,7 @@ async def estimate(request: Request, actor: CurrentActor, services: PortalServic
 @router.post("/submit/{name}/price")
 async def show_price(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
     """The whole page with the price, for browsers without scripts."""
-    filled = await _read(request, name)
+    filled = await _read(request, actor, services, name)
     return await asyncio.to_thread(_form, request, actor, services, filled, None, with_price=True)
 
 
@@ -166,6 +168,8 @@ class _Filled:
     """A form as it was filled in."""
 
     template: Template[Any]
+    reference: str
+    """How the address names it: perhaps with a version."""
     fields: Sequence[FormField]
     pairs: Pairs
 
@@ -175,15 +179,19 @@ class _Filled:
     def request(self, *, key: str | None) -> SubmitRequest:
         return SubmitRequest(
             project=self.value("project"),
-            template=self.template.name,
+            template=self.reference,
             parameters=read_parameters(self.fields, self.pairs),
             idempotency_key=key,
         )
 
 
-async def _read(request: Request, name: str) -> _Filled:
-    template = catalog.template(name)
-    return _Filled(template, form_fields(template.parameters), await _pairs(await request.form()))
+async def _read(request: Request, actor: Actor, services: Services, name: str) -> _Filled:
+    template = await asyncio.to_thread(_template, request, actor, services, name)
+    return _Filled(template, name, form_fields(template.parameters), await _pairs(await request.form()))
+
+
+def _template(request: Request, actor: Actor, services: Services, name: str) -> Template[Any]:
+    return find_template(services, actor, name, pages_of(request).language(request).template_locale)
 
 
 async def _pairs(form: FormData) -> Pairs:
@@ -222,6 +230,7 @@ def _form(  # noqa: PLR0913 - what a page is made of
     proposal = _propose(actor, services, filled.template.name)
     facts = {
         "template": filled.template,
+        "reference": filled.reference,
         "proposal": show_proposal(proposal, language) if proposal else None,
         "partitions": partition_names(list_snapshots(services, actor)),
         "groups": show_form(filled.fields, filled.pairs, errors),

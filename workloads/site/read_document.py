@@ -49,6 +49,11 @@ def read_document(text: str, *, source: str = "template.toml") -> Document:
     return document
 
 
+def placed(problem: FieldProblem, text: str) -> FieldProblem:
+    """A problem with the line of its key in the document."""
+    return _placed(problem, key_lines(text))
+
+
 def _not_toml(error: tomllib.TOMLDecodeError, text: str) -> FieldProblem:
     words = str(error)
     found = _PLACE.search(words)

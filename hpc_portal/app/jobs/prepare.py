@@ -19,10 +19,10 @@ from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job
+from hpc_portal.app.templates.find import template_to_run
 from schedulers.cluster import ClusterSnapshot, Partition, check_fits, whole_node_of
 from schedulers.jobspec import JobSpec
 from schedulers.units import format_walltime
-from workloads import catalog
 from workloads.template import StopRule
 
 
@@ -51,6 +51,8 @@ class PreparedJob:
     """The organisation's slug."""
     spec: JobSpec
     """Complete: partition, walltime and account are filled in."""
+    template: str | None
+    """What the job keeps: the template's name, with the version of one that the site has published."""
     parameters: dict[str, Any] | None
     """The template's parameters with defaults filled in."""
     cluster_user: str
@@ -70,13 +72,15 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         ProjectNotFound: no such project, or none that the actor may see.
         NotAllowed: the actor sees the project but may not submit to it.
         TenantNotActive: the project or its organisation is suspended or closed.
-        TemplateNotFound, InvalidParameters: from the template.
+        TemplateNotFound: there is no such template, or none for this person.
+        InvalidParameters: from the template.
         InvalidSubmission: the cluster could never run it, the person has no account there, or a dependency
             is wrong; every reason is listed.
         ClusterNotSeenYet: no controller has reported the cluster so far.
     """
     project = _project(services, actor, request.project)
-    spec, parameters, stop_rule = _render(request)
+    rendered = _render(services, actor, request, project)
+    spec = rendered.spec
     settings = services.settings
     cluster, named = choose_cluster(services.clusters.get(), settings.cluster_names, spec.partition)
     spec = spec.model_copy(update={"partition": named})
@@ -97,11 +101,12 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         organisation_id=project.organisation_id,
         organisation=project.organisation,
         spec=complete,
-        parameters=parameters,
+        template=rendered.template,
+        parameters=rendered.parameters,
         cluster_user=actor.account_on(cluster.name),
         walltime_is_default=partition is not None and spec.resources.walltime_seconds is None,
         cluster=cluster,
-        stop_rule=stop_rule,
+        stop_rule=rendered.stop_rule,
         notes=tuple(_notes(spec, complete, pays_by_qos=cluster.name in settings.clusters_with_budgets)),
     )
 
@@ -121,16 +126,30 @@ def _project(services: Services, actor: Actor, account: str) -> PayingProject:
     return project
 
 
-def _render(request: SubmitRequest) -> tuple[JobSpec, dict[str, Any] | None, StopRule | None]:
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """What a template makes of parameters; a job without a template is its specification alone."""
+
+    spec: JobSpec
+    template: str | None = None
+    parameters: dict[str, Any] | None = None
+    stop_rule: StopRule | None = None
+
+
+def _render(services: Services, actor: Actor, request: SubmitRequest, project: PayingProject) -> _Rendered:
     if (request.template is None) == (request.spec is None):
         raise InvalidSubmission([Problem("template", "Give either a template or a job specification.")])
     if request.template is None:
         assert request.spec is not None  # noqa: S101 - the line above
-        return request.spec, None, None
-    template = catalog.template(request.template)
+        return _Rendered(request.spec)
+    template, reference = template_to_run(services, actor, request.template, project)
     parameters = template.validate(request.parameters or {})
-    spec = template.render(parameters)
-    return spec, parameters.model_dump(mode="json"), template.stop_rule(parameters)
+    return _Rendered(
+        template.render(parameters),
+        reference,
+        parameters.model_dump(mode="json"),
+        template.stop_rule(parameters),
+    )
 
 
 def _no_account(cluster: str) -> Problem:

@@ -11,7 +11,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.jobs import queries
 from hpc_portal.app.jobs.queries import JobDetail
 from hpc_portal.app.services import Services
-from workloads import catalog
+from hpc_portal.app.templates.find import template_of_job
 from workloads.errors import InvalidParameters, TemplateNotFound
 from workloads.template import CampaignCell, Results
 
@@ -72,7 +72,8 @@ def _read(services: Services, job: JobDetail) -> JobResults:
     if job.template is None:
         return JobResults(Results(), ())
     try:
-        template = catalog.template(job.template)
+        with services.engine.connect() as connection:
+            template = template_of_job(connection, job.template)
         parameters = template.validate(job.parameters or {})
     except (TemplateNotFound, InvalidParameters):  # the job is older than this version of the template
         return JobResults(Results(), ())

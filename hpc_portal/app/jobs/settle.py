@@ -284,7 +284,7 @@ def run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
         tres_seconds=times(usage.allocated_tres, usage.elapsed_seconds),
         closes_unit=not row.is_requeued,
         cluster=row.scheduler,
-        workload=row.template or "",
+        workload=(row.template or "").partition("@")[0],
         used_cpu_seconds=round(usage.cpu_seconds) if usage.cpu_seconds else None,
         gpu_busy_seconds=None if usage.gpu_busy_seconds is None else round(usage.gpu_busy_seconds),
         waited_seconds=_waited_seconds(row, usage),

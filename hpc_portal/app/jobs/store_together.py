@@ -108,7 +108,7 @@ class Submission:
             "project_id": prepared.project_id,
             "user_id": actor.user_id,
             "name": spec.name,
-            "template": self.request.template,
+            "template": self.prepared.template,
             "parameters": prepared.parameters,
             "spec": spec.model_dump(mode="json", exclude_defaults=True),
             "workspace": workspace_path(
@@ -131,7 +131,7 @@ class Submission:
 
     def campaign_run(self) -> NewRun | None:
         """The run that it is in a campaign; None when it is none."""
-        prepared, template = self.prepared, self.request.template
+        prepared, template = self.prepared, self.prepared.template
         if template is None or prepared.stop_rule is None:
             return None
         return NewRun(

@@ -55,7 +55,8 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
 
 
 async def _prepare(services: Services, actor: Actor, request: SubmitRequest) -> Submission:
-    if services.is_warm and not (request.spec and request.spec.dependencies):
+    asks_the_database = (request.spec and request.spec.dependencies) or "@" in (request.template or "")
+    if services.is_warm and not asks_the_database:
         prepared = _prepare_job(services, actor, request)  # from memory: a thread would cost more
     else:
         prepared = await asyncio.to_thread(_prepare_job, services, actor, request)

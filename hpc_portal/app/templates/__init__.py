@@ -1,0 +1,1 @@
+"""Site templates in the portal: who published which version of what, and who may use it."""
