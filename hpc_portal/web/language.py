@@ -109,7 +109,8 @@ class Language:
         """`12,4 GiB`: in the unit that storage is granted in, and never nothing where there is something."""
         if 0 < allocated_bytes < BYTES_PER_GIB // 100:
             return f"< {self.number(0.01, 2)} GiB"
-        return f"{self._few_digits(allocated_bytes / BYTES_PER_GIB)} GiB"
+        gib, rest = divmod(allocated_bytes, BYTES_PER_GIB)
+        return f"{self._few_digits(allocated_bytes / BYTES_PER_GIB) if rest else self.number(gib)} GiB"
 
     def metric(self, value: float, name: str = "") -> str:
         """A measured number with as many digits as mean something; a rate as a percentage."""

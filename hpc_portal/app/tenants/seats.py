@@ -21,7 +21,7 @@ from hpc_portal.app.tables import OrganisationMember, ProjectMember, ProjectRole
 from hpc_portal.app.tenants.invite import send_invitation
 from hpc_portal.app.tenants.place import Place
 from hpc_portal.app.tenants.tables import ClassSeat
-from quotas.amounts import Asset
+from quotas.amounts import STORAGE, Asset
 from quotas.money import VND
 from quotas.move_budget import move_budget
 from quotas.tables import AllocationLine, Project
@@ -30,7 +30,7 @@ from schedulers import tres
 MOST_STUDENTS = 300
 _LONGEST_ACCOUNT = 40
 _LONGEST_COURSE_PART = 22
-_EVERY_JOB_NEEDS = frozenset({VND, tres.CPU, tres.MEM})
+_EVERY_JOB_NEEDS = frozenset({VND, STORAGE, tres.CPU, tres.MEM})
 
 
 @dataclass(frozen=True, slots=True)

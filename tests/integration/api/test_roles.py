@@ -28,6 +28,8 @@ DEEDS: dict[str, Deed] = {
     "see a job": lambda client, job: client.get(f"/api/v1/jobs/{job}"),
     "read a log": lambda client, job: client.get(f"/api/v1/jobs/{job}/log"),
     "see a balance": lambda client, _: client.get("/api/v1/projects/chips/balance"),
+    "see storage": lambda client, _: client.get("/api/v1/projects/chips/storage"),
+    "have storage measured": lambda client, _: client.post("/api/v1/projects/chips/storage/measurements"),
     "submit": lambda client, _: submit(client),
     "cancel another's job": lambda client, job: client.post(f"/api/v1/jobs/{job}/cancel"),
     "hold another's job": lambda client, job: client.post(
@@ -60,6 +62,8 @@ EXPECTED = {
     "see a job":                      (200,  200,   200,   200,   200,   404),
     "read a log":                     (200,  200,   200,   200,   200,   404),
     "see a balance":                  (200,  200,   200,   200,   200,   404),
+    "see storage":                    (200,  200,   200,   200,   200,   404),
+    "have storage measured":          (202,  403,   202,   202,   202,   404),
     "submit":                         (201,  403,   403,   201,   201,   404),
     "cancel another's job":           (200,  403,   200,   200,   403,   404),
     "hold another's job":             (202,  403,   202,   202,   403,   404),
