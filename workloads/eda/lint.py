@@ -16,6 +16,7 @@ from workloads.eda.sources import (
     compiled,
     design_files,
     lines_file,
+    written_as,
 )
 from workloads.eda.task_facts import count, failure, missing_tool, present, read_facts, task_script
 from workloads.errors import FieldProblem, InvalidParameters
@@ -36,8 +37,10 @@ from workloads.workspace import read_text
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]*$", max_length=40)]
 Waiver = Annotated[
     str,
-    StringConstraints(
-        pattern=r"^[A-Z][A-Z0-9_]* [A-Za-z0-9_][A-Za-z0-9_./+-]*(:[0-9]{1,7}(-[0-9]{1,7})?)?$", max_length=320
+    StringConstraints(max_length=320),
+    written_as(
+        r"[A-Z][A-Z0-9_]* [A-Za-z0-9_][A-Za-z0-9_./+-]*(:[0-9]{1,7}(-[0-9]{1,7})?)?",
+        N_("a waiver is CODE file, CODE file:line or CODE file:first-last"),
     ),
 ]
 

@@ -26,6 +26,18 @@ def _source_path(path: str) -> str:
     return path
 
 
+def written_as(pattern: str, sentence: str) -> AfterValidator:
+    """Refuse a text that does not match the whole pattern, in a sentence that is marked for translation."""
+    compiled_pattern = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not compiled_pattern.fullmatch(text):
+            raise ValueError(sentence)
+        return text
+
+    return AfterValidator(check)
+
+
 SourcePath = Annotated[str, AfterValidator(_source_path)]
 SourceText = Annotated[str, StringConstraints(strip_whitespace=False, max_length=1024 * 1024)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]

@@ -104,7 +104,7 @@ def _problems_of_samples(params: SpiceParameters) -> list[FieldProblem]:
     if not params.sources and (unknown := set(names) - _EXAMPLE_VARIATIONS):
         text = f"the example has no parameter {min(unknown)}; it has dn1 to dn5"
         problems.append(FieldProblem("variations", text, "missing"))
-    if any(float(variation.rpartition(",")[2]) < 0 for variation in params.variations):
+    if any(float(variation.rpartition(":")[2]) < 0 for variation in params.variations):
         problems.append(FieldProblem("variations", "a standard deviation is not negative", "too_small"))
     values = params.samples * max(len(names), 1)
     if values > MOST_RANDOM_VALUES:

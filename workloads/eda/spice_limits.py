@@ -6,12 +6,20 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from workloads.eda.sources import written_as
+from workloads.template import N_
+
 _NUMBER = r"[+-]?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
-_PATTERN = rf"^{_NAME}( ({_NUMBER})?\.\.({_NUMBER})?)?( [A-Za-z%][A-Za-z0-9/%]{{0,15}})?$"
-_PARTS = re.compile(rf"(?P<name>{_NAME})( (?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?)?( (?P<unit>\S+))?")
+_UNIT = r"[A-Za-z%][A-Za-z0-9/%]{0,15}"
+_PATTERN = rf"(?P<name>{_NAME})( (?P<low>{_NUMBER})?\.\.(?P<high>{_NUMBER})?)?( (?P<unit>{_UNIT}))?"
+_PARTS = re.compile(_PATTERN)
 
-Limit = Annotated[str, StringConstraints(pattern=_PATTERN, max_length=200)]
+Limit = Annotated[
+    str,
+    StringConstraints(max_length=200),
+    written_as(_PATTERN, N_("a measure is NAME LOW..HIGH UNIT, such as period 1e-10..3e-10 s")),
+]
 """`NAME`, `NAME LOW..HIGH`, `NAME ..HIGH UNIT`: either bound may be left out, and so may the unit."""
 
 

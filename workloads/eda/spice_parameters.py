@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from workloads.eda.sources import SourceText, Word
+from workloads.eda.sources import SourceText, Word, written_as
 from workloads.eda.spice_limits import Limit
 from workloads.resources import JobName, Resources
 from workloads.template import N_, Parameters
@@ -34,9 +34,13 @@ def _deck_path(path: str) -> str:
 
 DeckPath = Annotated[str, AfterValidator(_deck_path)]
 Variation = Annotated[
-    str, StringConstraints(pattern=rf"^[A-Za-z_][A-Za-z0-9_]{{0,63}}={_NUMBER},{_NUMBER}$", max_length=150)
+    str,
+    StringConstraints(max_length=150),
+    written_as(
+        rf"[A-Za-z_][A-Za-z0-9_]{{0,63}}={_NUMBER}:{_NUMBER}",
+        N_("a variation is NAME=MEAN:SIGMA, such as dvt=0:0.02"),
+    ),
 ]
-"""`NAME=MEAN,SIGMA`"""
 _Volts = Annotated[float, Field(ge=-1e4, le=1e4, allow_inf_nan=False)]
 _Celsius = Annotated[float, Field(ge=-273, le=1000, allow_inf_nan=False)]
 
@@ -102,7 +106,7 @@ class SpiceParameters(Parameters):
         default_factory=list,
         max_length=200,
         title=N_("Random variations"),
-        description=N_("NAME=MEAN,SIGMA of a .param, one a line; normal and independent of each other."),
+        description=N_("NAME=MEAN:SIGMA of a .param, one a line; normal and independent of each other."),
         json_schema_extra={"group": N_("Monte-Carlo")},
     )
     samples: int = Field(

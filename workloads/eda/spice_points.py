@@ -73,7 +73,7 @@ def _draw(params: SpiceParameters, sample: int) -> Sequence[tuple[str, float]]:
     drawn = []
     for variation in params.variations:
         name, _, rest = variation.partition("=")
-        mean, _, sigma = rest.partition(",")
+        mean, _, sigma = rest.partition(":")
         stream = random.Random(f"{params.seed} {sample} {name}")  # noqa: S311 - statistics, no secret
         drawn.append((name, stream.gauss(float(mean), float(sigma))))
     return drawn

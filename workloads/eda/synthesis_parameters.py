@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from workloads.eda.sources import Define, SourcePath, SourceText, Word
+from workloads.eda.sources import Define, SourcePath, SourceText, Word, written_as
 from workloads.resources import JobName, Resources
 from workloads.template import N_, Parameters
 
@@ -23,8 +23,10 @@ def _library_name(name: str) -> str:
 
 ParameterSet = Annotated[
     str,
-    StringConstraints(
-        pattern=rf"^[A-Za-z_][A-Za-z0-9_]*={_VALUE}( [A-Za-z_][A-Za-z0-9_]*={_VALUE})*$", max_length=400
+    StringConstraints(max_length=400),
+    written_as(
+        rf"[A-Za-z_][A-Za-z0-9_]*={_VALUE}( [A-Za-z_][A-Za-z0-9_]*={_VALUE})*",
+        N_("a variant is NAME=value NAME=value, with whole numbers or constants such as 4'hF"),
     ),
 ]
 Nanoseconds = Annotated[float, Field(ge=0.001, le=1e6, allow_inf_nan=False)]

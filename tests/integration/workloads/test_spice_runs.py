@@ -63,7 +63,7 @@ def test_all_corners_are_valid_and_ordered_as_physics_has_them(tmp_path: Path) -
 def test_a_corner_with_a_sample_equals_ngspice_run_by_hand(tmp_path: Path) -> None:
     """Tolerance: none; the printed digits are equal."""
     raw = {"corners": ["ss"], "voltages": [1.1], "temperatures": [85], "samples": 2}
-    _, results, _ = simulate(tmp_path / "job", **raw, variations=["dn1=0,0.02", "dn4=0,0.02"])
+    _, results, _ = simulate(tmp_path / "job", **raw, variations=["dn1=0:0.02", "dn4=0:0.02"])
     values = (tmp_path / "job/spice/samples.txt").read_text().splitlines()[1].split()[1:]
     lines = ['.lib "devices.lib" ss', ".temp 85", ".param vdd=1.1", *(f".param {one}" for one in values)]
     expected = by_hand(tmp_path, *lines)
@@ -88,7 +88,7 @@ def test_resistors_that_vary_give_the_yield_that_can_be_worked_out(tmp_path: Pat
     """The level is 3 * 2k / (top + 2k), below 2 V where top is above 1k: half of the samples."""
     raw = {**CIRCUIT, "voltages": [3], "temperatures": [25], "measures": ["level 2.. V"]}
     _, results, params = simulate(
-        tmp_path, **raw, variations=["top=1000,50"], samples=24, samples_per_task=12, target_yield=0.99
+        tmp_path, **raw, variations=["top=1000:50"], samples=24, samples_per_task=12, target_yield=0.99
     )
     drawn = [
         float(line.rpartition("=")[2]) for line in (tmp_path / "spice/samples.txt").read_text().splitlines()

@@ -70,18 +70,18 @@ def test_corners_voltages_temperatures_and_parts_of_the_samples_are_tasks() -> N
 
 
 def test_a_sample_is_the_same_however_many_there_are_and_whatever_else_varies() -> None:
-    few = TEMPLATE.validate({"samples": 3, "variations": ["dn1=0,0.02"]})
-    many = TEMPLATE.validate({"samples": 200, "variations": ["dn2=0,1", "dn1=0,0.02"]})
+    few = TEMPLATE.validate({"samples": 3, "variations": ["dn1=0:0.02"]})
+    many = TEMPLATE.validate({"samples": 200, "variations": ["dn2=0:1", "dn1=0:0.02"]})
     assert [line.split()[1] for line in sample_lines(few)] == [
         line.split()[2] for line in list(sample_lines(many))[:3]
     ]
-    other = TEMPLATE.validate({"samples": 3, "variations": ["dn1=0,0.02"], "seed": 2})
+    other = TEMPLATE.validate({"samples": 3, "variations": ["dn1=0:0.02"], "seed": 2})
     assert list(sample_lines(few)) != list(sample_lines(other))
 
 
 def test_samples_are_normal_with_the_mean_and_sigma_that_were_given() -> None:
     """Of 4,000 samples: mean and deviation within four standard errors, 4/sqrt(n) and 4/sqrt(2n)."""
-    params = TEMPLATE.validate({"samples": 4000, "variations": ["dn1=0.5,0.02"]})
+    params = TEMPLATE.validate({"samples": 4000, "variations": ["dn1=0.5:0.02"]})
     values = [float(line.rpartition("=")[2]) for line in sample_lines(params)]
     assert abs(statistics.fmean(values) - 0.5) < 0.02 * 4 / 4000**0.5
     assert abs(statistics.stdev(values) / 0.02 - 1) < 4 / 8000**0.5
@@ -100,12 +100,12 @@ def test_samples_are_normal_with_the_mean_and_sigma_that_were_given() -> None:
         ({"models": "missing.lib"}, "models"),
         ({"sources": {"x.sh": ""}}, "sources.x.sh.[key]"),
         ({"supply": "vdd=1 .control"}, "supply"),
-        ({"variations": ["dn1=0,{shell touch x}"]}, "variations.0"),
-        ({"variations": ["dn1=0,-1"]}, "variations"),
-        ({"variations": ["dn1=0,1", "DN1=0,2"]}, "variations"),
-        ({"variations": ["vdd=1.2,0.1"]}, "variations"),
-        ({"variations": ["other=1,1"]}, "variations"),
-        ({"samples": 20_000, "variations": ["dn1=0,1", "dn2=0,1"]}, "samples"),
+        ({"variations": ["dn1=0:{shell touch x}"]}, "variations.0"),
+        ({"variations": ["dn1=0:-1"]}, "variations"),
+        ({"variations": ["dn1=0:1", "DN1=0:2"]}, "variations"),
+        ({"variations": ["vdd=1.2:0.1"]}, "variations"),
+        ({"variations": ["other=1:1"]}, "variations"),
+        ({"samples": 20_000, "variations": ["dn1=0:1", "dn2=0:1"]}, "samples"),
         ({"samples": 20_000, "samples_per_task": 1}, "samples_per_task"),
         ({"measures": ["period 3..1"]}, "measures.0"),
         ({"measures": ["swing"]}, "measures"),
@@ -155,7 +155,7 @@ def test_an_invalid_point_has_no_verdict_and_is_never_a_number(
 def test_yield_counts_invalid_samples_as_not_good_and_statistics_leave_them_out(tmp_path: Path) -> None:
     lines = [f"{sample} swing {1 if sample < 10 else 0}" for sample in range(1, 11)]
     lines += [f"{sample} period {1 + sample / 4}" for sample in range(1, 11)]
-    results = measured(tmp_path, *lines, samples=10, variations=["dn1=0,0.1"], target_yield=0.7)
+    results = measured(tmp_path, *lines, samples=10, variations=["dn1=0:0.1"], target_yield=0.7)
     yields, spread = results.tables
     assert yields.rows == (("tt 1.2 V, 25 °C", 10, 1, 8, 0.8, *wilson_interval(8, 10)),)
     [(place, name, *numbers, unit)] = spread.rows
