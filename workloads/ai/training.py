@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from schedulers.jobspec import InputFile, JobSpec, RequeuePolicy, WarningSignal
+from workloads.ai.launch import EXIT_RUN_AGAIN, launch_script, launch_variables
 from workloads.resources import JobName, Resources
 from workloads.scripts import shipped
 from workloads.template import (
@@ -26,13 +27,6 @@ from workloads.template import (
 )
 from workloads.workspace import list_files, read_text
 
-EXIT_RUN_AGAIN = 75
-"""EX_TEMPFAIL of sysexits.h: saved, run me again."""
-
-_SCRIPT = """#!/bin/bash
-# exec, so that the signals that ask for a checkpoint reach Python and not this shell.
-exec python -u training/train_digits.py training/parameters.json
-"""
 _LONGEST_WARNING_SECONDS = 60
 _LARGEST_METRICS_BYTES = 16 * 1024 * 1024
 _LARGEST_NUMBER = 1e300
@@ -100,7 +94,27 @@ class TrainingParameters(Parameters):
         description=N_("Besides the one that is written when the job is asked to stop."),
         json_schema_extra={"unit": N_("epochs"), "group": N_("Training")},
     )
-    gpus: int = Field(default=0, ge=0, le=8, title=N_("GPUs"), json_schema_extra={"group": N_("Resources")})
+    nodes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        title=N_("Nodes"),
+        description=N_("They must share the workspace's folder; each has the CPUs, memory and GPUs below."),
+        json_schema_extra={"group": N_("Resources")},
+    )
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        title=N_("Processes on each node"),
+        description=N_(
+            "They share each batch out. With GPUs there is one for each GPU, whatever stands here."
+        ),
+        json_schema_extra={"group": N_("Resources")},
+    )
+    gpus: int = Field(
+        default=0, ge=0, le=8, title=N_("GPUs on each node"), json_schema_extra={"group": N_("Resources")}
+    )
     gpu_type: str | None = Field(
         default=None,
         max_length=64,
@@ -125,15 +139,19 @@ class Training(Template[TrainingParameters]):
 
     def render(self, params: TrainingParameters) -> JobSpec:
         """A job that carries its own program and asks for a signal in time to save."""
-        request = params.resources.request()
+        asked: dict[str, Any] = {"nodes": params.nodes, "ntasks": params.nodes}
         if params.gpus:
-            request = request.model_copy(update={"gpus_per_node": {params.gpu_type or "": params.gpus}})
+            asked["gpus_per_node"] = {params.gpu_type or "": params.gpus}
+        request = params.resources.request().model_copy(update=asked)
         with self._refusing():
             return JobSpec(
                 name=params.name,
-                script=_SCRIPT,
+                script=launch_script("training/train_digits.py training/parameters.json"),
                 # cuBLAS is deterministic only with this; CPUs do not read it.
-                environment={"CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
+                environment={
+                    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+                    **launch_variables(_processes_on_a_node(params)),
+                },
                 partition=params.resources.partition,
                 resources=request,
                 requeue=RequeuePolicy(on_exit_codes=(EXIT_RUN_AGAIN,), max_requeues=100),
@@ -181,7 +199,12 @@ def _program_parameters(params: TrainingParameters) -> str:
     given = params.model_dump(
         include={"epochs", "learning_rate", "batch_size", "hidden_units", "seed", "gpus", "checkpoint_epochs"}
     )
-    return json.dumps(given | {"cpus": params.resources.cpus}, indent=2, sort_keys=True) + "\n"
+    given |= {"cpus": params.resources.cpus, "processes": params.nodes * _processes_on_a_node(params)}
+    return json.dumps(given, indent=2, sort_keys=True) + "\n"
+
+
+def _processes_on_a_node(params: TrainingParameters) -> int:
+    return params.gpus or params.processes
 
 
 def _read_events(workspace: Path) -> Iterator[dict[str, Any]]:

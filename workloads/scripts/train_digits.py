@@ -3,6 +3,7 @@
 Writes metrics.jsonl (one object an epoch), checkpoint.pt, and at the end model.pt and result.json into the
 current folder. At SIGTERM or SIGUSR1 it saves and exits with 75, "run me again"; run again it goes on at the
 very batch where it stopped, so that on CPUs the curve is bit for bit the one of a run that was never stopped.
+Under torchrun the processes share each batch out and stop together; the first one writes the files.
 
 Exit codes: 0 trained, 1 the loss was no longer finite, 64 wrong parameters or a checkpoint of other ones,
 69 PyTorch, scikit-learn or a GPU is missing, 75 saved and not finished.
@@ -43,7 +44,19 @@ class Parameters:
     seed: int
     cpus: int
     gpus: int
+    """Of each node."""
+    processes: int
+    """Over all nodes: sums depend on how a batch is shared out."""
     checkpoint_epochs: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of the processes this is, as torchrun says."""
+
+    rank: int
+    processes: int
+    local_rank: int
 
 
 @dataclass
@@ -75,6 +88,13 @@ class Stop:
         self.name = signal.Signals(number).name
 
 
+PLACE = Place(
+    *(
+        int(os.environ.get(name, alone))
+        for name, alone in zip(("RANK", "WORLD_SIZE", "LOCAL_RANK"), "010", strict=True)
+    )
+)
+
 # Before the imports: they take seconds, and a signal must not end the run while they last.
 STOP = Stop()
 
@@ -96,8 +116,6 @@ class Run:
     parameters: Parameters
     model: torch.nn.Module
     optimizer: torch.optim.Optimizer
-    forward: Callable[[torch.Tensor], torch.Tensor]
-    """The model, spread over the GPUs where there are several."""
     data: tuple[torch.Tensor, ...]
     """Training inputs and targets, validation inputs and targets."""
     progress: Progress
@@ -119,23 +137,25 @@ def prepare(parameters: Parameters) -> Run:
     """Everything in place to train the first batch, or the one after the checkpoint."""
     device = choose_device(parameters)
     prepare_torch(parameters)
+    join_processes(parameters)
     model = build_model(parameters).to(device)
     run = Run(
         parameters=parameters,
         model=model,
         optimizer=torch.optim.Adam(model.parameters(), lr=parameters.learning_rate),
-        forward=torch.nn.DataParallel(model, list(range(parameters.gpus))) if parameters.gpus > 1 else model,
         data=load_data(parameters, device),
         progress=Progress(),
     )
     if CHECKPOINT.exists():
         resume(run, device)
     else:
-        METRICS.write_text("", encoding="utf-8")
+        if PLACE.rank == 0:
+            METRICS.write_text("", encoding="utf-8")
         record(
             event="start",
             device=device.type,
             gpus=parameters.gpus,
+            processes=parameters.processes,
             torch=torch.__version__,
             epochs=parameters.epochs,
         )
@@ -150,13 +170,12 @@ def train_epoch(run: Run) -> None:
     began = time.perf_counter()
     starts = range(progress.batch * size, len(inputs), size)
     for start in starts:
-        if STOP.name:
-            save_checkpoint(run)
-            record(event="preempted", epoch=progress.epoch, batch=progress.batch, signal=STOP.name)
-            sys.exit(EXIT_RUN_AGAIN)
         chosen = order[start : start + size]
-        progress.loss_sum += train_batch(run, inputs[chosen], targets[chosen])
+        loss_sum, is_stopped = train_batch(run, inputs[chosen], targets[chosen])
+        progress.loss_sum += loss_sum
         progress.batch += 1
+        if is_stopped:
+            stop(run)
     loss = progress.loss_sum / len(inputs)
     if not math.isfinite(loss):
         record(event="diverged", epoch=progress.epoch)
@@ -165,9 +184,9 @@ def train_epoch(run: Run) -> None:
         event="epoch",
         epoch=progress.epoch,
         train_loss=loss,
-        val_acc=measure_accuracy(run, validation_inputs, validation_targets),
+        val_acc=measure_accuracy(run.model, validation_inputs, validation_targets),
         lr=run.parameters.learning_rate,
-        samples_per_s=round((len(inputs) - starts.start) / (time.perf_counter() - began), 1),
+        samples_per_s=round(max(0, len(inputs) - starts.start) / (time.perf_counter() - began), 1),
     )
 
 
@@ -190,14 +209,26 @@ def choose_device(parameters: Parameters) -> torch.device:
             f"{parameters.gpus} GPU(s) were asked for and PyTorch {torch.__version__} sees {found}; "
             "ask for fewer, or install a PyTorch build for this node's driver",
         )
-    return torch.device("cuda")
+    return torch.device("cuda", PLACE.local_rank)
 
 
 def prepare_torch(parameters: Parameters) -> None:
     """The same arithmetic in the same order in every run; sums depend on the number of threads."""
-    torch.set_num_threads(parameters.cpus)
+    on_this_node = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    torch.set_num_threads(max(1, parameters.cpus // on_this_node))
     torch.use_deterministic_algorithms(mode=True)
     torch.manual_seed(parameters.seed)
+
+
+def join_processes(parameters: Parameters) -> None:
+    """Meet the others where torchrun said: MASTER_ADDR and MASTER_PORT."""
+    if PLACE.processes != parameters.processes:
+        fail(
+            EXIT_USAGE,
+            f"{PLACE.processes} process(es) were started, the parameters say {parameters.processes}",
+        )
+    if PLACE.processes > 1:
+        torch.distributed.init_process_group("nccl" if parameters.gpus else "gloo")
 
 
 def load_data(parameters: Parameters, device: torch.device) -> tuple[torch.Tensor, ...]:
@@ -232,19 +263,55 @@ def build_model(parameters: Parameters) -> torch.nn.Module:
     )
 
 
-def train_batch(run: Run, inputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """One step; the summed loss of the batch."""
+def train_batch(run: Run, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[float, bool]:
+    """One step on this process's share; the whole batch's summed loss, and whether to stop now."""
+    share = slice(PLACE.rank, None, PLACE.processes)
     run.optimizer.zero_grad()
-    loss = torch.nn.functional.cross_entropy(run.forward(inputs), targets)
-    torch.autograd.backward(loss)
+    loss = torch.nn.functional.cross_entropy(run.model(inputs[share]), targets[share], reduction="sum")
+    torch.autograd.backward(loss / len(inputs))
+    loss_sum, is_stopped = add_up(run.model, float(loss.item()))
     run.optimizer.step()
-    return float(loss.item()) * len(inputs)
+    return loss_sum, is_stopped
 
 
-def measure_accuracy(run: Run, inputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """The share of images that are named right."""
+def add_up(model: torch.nn.Module, loss: float) -> tuple[float, bool]:
+    """Sum gradients, loss and wishes to stop over the processes, in one message that never changes its shape.
+
+    A sum's last bits depend on how it is cut into messages; PyTorch's DistributedDataParallel cuts the first
+    one of a run differently, and a resumed run has a first one too.
+    """
+    if PLACE.processes == 1:
+        return loss, bool(STOP.name)
+    gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+    own = torch.tensor([loss, float(bool(STOP.name))], device=gradients[0].device)
+    message = torch.cat([*(gradient.reshape(-1) for gradient in gradients), own])
+    torch.distributed.all_reduce(message)
+    parts = torch.split(message[:-2], [gradient.numel() for gradient in gradients])
+    for gradient, part in zip(gradients, parts, strict=True):
+        gradient.copy_(part.view_as(gradient))
+    return float(message[-2].item()), bool(message[-1].item())
+
+
+def measure_accuracy(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> float:
+    """The share of images that are named right; all processes have equal weights."""
     with torch.no_grad():
-        return float((run.forward(inputs).argmax(1) == targets).float().mean().item())
+        return float((model(inputs).argmax(1) == targets).float().mean().item())
+
+
+def stop(run: Run) -> NoReturn:
+    """Save, let the others see that it is saved, and end."""
+    save_checkpoint(run)
+    at = run.progress
+    record(event="preempted", epoch=at.epoch, batch=at.batch, signal=STOP.name or "sent to another process")
+    leave_processes()
+    sys.exit(EXIT_RUN_AGAIN)
+
+
+def leave_processes() -> None:
+    """Wait for the first process, which writes the files."""
+    if PLACE.processes > 1:
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
 
 
 def resume(run: Run, device: torch.device) -> None:
@@ -258,6 +325,8 @@ def resume(run: Run, device: torch.device) -> None:
     run.model.load_state_dict(saved["model"])
     run.optimizer.load_state_dict(saved["optimizer"])
     run.progress = Progress(**saved["progress"])
+    if PLACE.rank:
+        return
     recorded = METRICS.read_text(encoding="utf-8").splitlines()
     kept = "".join(f"{line}\n" for line in recorded if belongs_before(line, run.progress.epoch))
     replace(METRICS, lambda path: path.write_text(kept, encoding="utf-8"))
@@ -275,6 +344,8 @@ def belongs_before(line: str, epoch: int) -> bool:
 
 def save_checkpoint(run: Run) -> None:
     """Whole or not at all, whenever we are killed."""
+    if PLACE.rank:
+        return
     state = {
         "parameters": asdict(run.parameters),
         "progress": asdict(run.progress),
@@ -286,6 +357,13 @@ def save_checkpoint(run: Run) -> None:
 
 def finish(run: Run) -> None:
     """Write the model and the result, which says that training is complete."""
+    if PLACE.rank == 0:
+        write_result(run)
+    leave_processes()
+
+
+def write_result(run: Run) -> None:
+    """The model, the last epoch's numbers, and the word that all is done."""
     events = map(json.loads, METRICS.read_text(encoding="utf-8").splitlines())
     last = [event for event in events if event["event"] == "epoch"][-1]
     replace(MODEL, lambda path: torch.save(run.model.state_dict(), path))
@@ -296,6 +374,8 @@ def finish(run: Run) -> None:
 
 def record(**facts: Any) -> None:  # noqa: ANN401 - JSON values
     """Append one object to the metrics, visible to readers at once, and say it in the log."""
+    if PLACE.rank:
+        return
     line = json.dumps(facts)
     with METRICS.open("a", encoding="utf-8") as file:
         file.write(line + "\n")

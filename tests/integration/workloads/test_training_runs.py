@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -83,24 +84,60 @@ def test_a_training_learns_and_leaves_model_checkpoint_and_result(uninterrupted:
     )
 
 
-def test_stopped_warned_killed_and_resumed_the_curve_is_bit_for_bit_the_same(
+def test_killed_ten_times_at_random_a_training_ends_as_one_that_ran_through(tmp_path: Path) -> None:
+    params = TEMPLATE.validate({"epochs": 90, "hidden_units": 32, "batch_size": 128, "checkpoint_epochs": 3})
+    through, killed = tmp_path / "through", tmp_path / "killed"
+    for workspace in (through, killed):
+        prepare(workspace, TEMPLATE.render(params))
+    program = Path(__file__).with_name("forked_trainings.py")
+    printed = subprocess.check_output(
+        [sys.executable, program, through, "0", "0", killed, "10", "20261126"], text=True
+    )
+    ends = [json.loads(line) for line in printed.splitlines()]
+    assert ends[0] == [0]
+    assert ends[1][-1] == 0
+    assert len(ends[1]) == 11
+    assert set(ends[1][:-1]) <= {75, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGUSR1}, (
+        "none had ended before"
+    )
+    assert -signal.SIGKILL in ends[1]
+    assert TEMPLATE.parse(killed, params).series == TEMPLATE.parse(through, params).series
+    assert (killed / "result.json").read_bytes() == (through / "result.json").read_bytes()
+
+
+def test_a_job_that_was_stopped_goes_on_bit_for_bit_and_shows_where(
     tmp_path: Path, uninterrupted: Path
 ) -> None:
     spec = TEMPLATE.render(PARAMS)
     prepare(tmp_path, spec)
 
-    def has_epochs(least: int) -> Callable[[int], bool]:
-        return lambda _: any(len(series.points) >= least for series in curve(tmp_path))
+    def has_epochs(_: int) -> bool:
+        return any(len(series.points) >= 5 for series in curve(tmp_path))
 
-    assert run_until(tmp_path, spec, signal.SIGTERM, has_epochs(5)) == 75
-    assert run_until(tmp_path, spec, signal.SIGUSR1, has_epochs(20)) == 75
-    assert run_until(tmp_path, spec, signal.SIGKILL, has_epochs(45)) == -signal.SIGKILL
+    assert run_until(tmp_path, spec, signal.SIGUSR1, has_epochs) == 75
     assert run_task(tmp_path, spec, path=PATH).exit_code == 0
     assert curve(tmp_path) == curve(uninterrupted)
-    assert (tmp_path / "result.json").read_bytes() == (uninterrupted / "result.json").read_bytes()
     results = TEMPLATE.parse(tmp_path, PARAMS)
-    assert [marker.kind for marker in results.markers] == ["preempted", "resumed"] * 2 + ["resumed"]
+    assert [marker.kind for marker in results.markers] == ["preempted", "resumed"]
     assert results.tasks[0].verdict is Verdict.PASS
+
+
+def test_two_processes_are_stopped_together_and_go_on_bit_for_bit(tmp_path: Path) -> None:
+    params = TEMPLATE.validate({"epochs": 12, "hidden_units": 64, "processes": 2, "resources": {"cpus": 2}})
+    through, stopped = tmp_path / "through", tmp_path / "stopped"
+    code, output = run(through, params)
+    assert code == 0, output
+    spec = TEMPLATE.render(params)
+    prepare(stopped, spec)
+
+    def has_epochs(_: int) -> bool:
+        return any(series.points for series in TEMPLATE.parse(stopped, params).series)
+
+    assert run_until(stopped, spec, signal.SIGTERM, has_epochs) == 75
+    assert run_task(stopped, spec, path=PATH).exit_code == 0
+    found = TEMPLATE.parse(stopped, params)
+    assert found.series == TEMPLATE.parse(through, params).series
+    assert [marker.kind for marker in found.markers] == ["preempted", "resumed"]
 
 
 def test_a_signal_while_pytorch_is_being_imported_is_saved_too(tmp_path: Path) -> None:
@@ -131,7 +168,7 @@ def test_a_training_that_misses_its_target_ended_well_and_fails(tmp_path: Path) 
     [
         pytest.param('exec "$PYTHON" -S "$@"', {}, "the Python package torch is missing", id="no PyTorch"),
         pytest.param(
-            'CUDA_VISIBLE_DEVICES= exec "$PYTHON" "$@"', {"gpus": 2}, "2 GPU(s) were asked for", id="no GPU"
+            'CUDA_VISIBLE_DEVICES= exec "$PYTHON" "$@"', {"gpus": 1}, "1 GPU(s) were asked for", id="no GPU"
         ),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from schedulers.jobspec import WarningSignal
+from schedulers.jobspec import Launch, WarningSignal
 from workloads.ai.training import Training
 from workloads.errors import InvalidParameters
 from workloads.template import Marker, Results, Verdict
@@ -53,6 +53,26 @@ def test_resources_that_are_given_in_part_keep_the_template_s_other_defaults() -
 )
 def test_gpus_are_asked_for_by_type_or_any(raw: dict[str, Any], gpus: dict[str, int]) -> None:
     assert TEMPLATE.render(TEMPLATE.validate(raw)).resources.gpus_per_node == gpus
+
+
+@pytest.mark.parametrize(
+    ("raw", "on_a_node", "in_all"),
+    [
+        ({}, "1", 1),
+        ({"processes": 4}, "4", 4),
+        ({"nodes": 3, "processes": 2}, "2", 6),
+        ({"nodes": 2, "gpus": 8, "processes": 3}, "8", 16),
+    ],
+)
+def test_every_node_starts_its_processes_and_the_program_knows_them_all(
+    raw: dict[str, Any], on_a_node: str, in_all: int
+) -> None:
+    spec = TEMPLATE.render(TEMPLATE.validate(raw))
+    assert spec.environment["TRAINING_PROCESSES"] == on_a_node
+    [given] = [json.loads(one.content) for one in spec.inputs if one.path.endswith(".json")]
+    assert given["processes"] == in_all
+    assert (spec.resources.nodes, spec.resources.ntasks) == (raw.get("nodes", 1), raw.get("nodes", 1))
+    assert spec.launch is Launch.EVERY_NODE
 
 
 @pytest.mark.parametrize("rate", [0, -1, "nan", "inf", 11])

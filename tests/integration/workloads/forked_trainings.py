@@ -1,0 +1,81 @@
+"""Runs the shipped training again and again, killed at random moments, with PyTorch imported only once.
+
+`python forked_trainings.py WORKSPACE KILLS SEED ...` forks a process for each run in a workspace; each three
+arguments are one training. A run is killed by SIGKILL, SIGTERM or SIGUSR1, some epochs and up to 40 ms after
+it started, between whatever two instructions that hits; after the last kill it may go on to its end. Prints
+one JSON list for each training: how its runs ended.
+"""
+
+import functools
+import json
+import os
+import random
+import runpy
+import signal
+import sys
+import time
+from pathlib import Path
+
+import sklearn.datasets
+import torch
+
+PROGRAM = "training/train_digits.py"
+SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGUSR1)
+
+
+def main() -> None:
+    # What every run would do first, and would take most of its time: done once, here.
+    torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+    sklearn.datasets.load_digits = functools.cache(sklearn.datasets.load_digits)
+    sklearn.datasets.load_digits()
+    for workspace, kills, seed in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True):
+        os.chdir(workspace)
+        print(json.dumps(train(int(kills), random.Random(int(seed)))))  # noqa: S311 - no secret
+
+
+def train(kills: int, chance: random.Random) -> list[int]:
+    """How the runs of one training ended; the last of them ended by itself."""
+    ends: list[int] = []
+    while len(ends) < kills:
+        epochs = recorded_epochs() + chance.randint(0, 4)
+        ends.append(killed(chance.choice(SIGNALS), epochs, chance.uniform(0, 0.04)))
+    return [*ends, wait_for(start())]
+
+
+def killed(number: signal.Signals, epochs: int, seconds: float) -> int:
+    """Start a run, let it record so many epochs and work a little on; how it ended."""
+    process = start()
+    still_runs = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    while recorded_epochs() < epochs and os.waitid(os.P_PID, process, still_runs) is None:
+        time.sleep(0.001)
+    time.sleep(seconds)
+    os.kill(process, number)
+    return wait_for(process)
+
+
+def recorded_epochs() -> int:
+    metrics = Path("metrics.jsonl")
+    return metrics.read_text().count('"event": "epoch"') if metrics.exists() else 0
+
+
+def start() -> int:
+    process = os.fork()
+    if process:
+        return process
+    sys.argv = [PROGRAM, "training/parameters.json"]
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    try:
+        runpy.run_path(PROGRAM, run_name="__main__")
+    except SystemExit as ended:
+        os._exit(ended.code if isinstance(ended.code, int) else 1)
+    except BaseException:  # noqa: BLE001 - the parent must see a number
+        os._exit(70)
+    os._exit(0)
+
+
+def wait_for(process: int) -> int:
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+if __name__ == "__main__":
+    main()
