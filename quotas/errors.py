@@ -23,6 +23,8 @@ QuotaError
 └── InvalidAmount           a number or name that makes no sense (also a ValueError)
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -34,13 +36,32 @@ class QuotaError(Exception):
     """Base of everything the quotas raise on purpose. Nothing was changed when it is raised."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """What an allocation lacks of one asset."""
+
+    asset: str
+    available: int
+    needed: int
+
+    @property
+    def missing(self) -> int:
+        """So much more, and it would be enough."""
+        return max(1, self.needed - self.available)
+
+
 class BudgetExceeded(QuotaError):
     """No allocation of the project covers what a job needs; the facts are of the one that comes closest."""
 
-    def __init__(self, project: str, asset: str, available: int, needed: int) -> None:
+    def __init__(
+        self, project: str, asset: str, available: int, needed: int, *, also: Sequence[Shortage] = ()
+    ) -> None:
+        more = ", ".join(format_amount(short.asset, short.missing) for short in also)
+        beside = f" It also lacks {more}." if more else ""
         super().__init__(
             f"Project {project} has {format_amount(asset, available)} left; "
-            f"this job needs {format_amount(asset, needed)}. Shorten the walltime or request more quota."
+            f"this job needs {format_amount(asset, needed)}.{beside} "
+            "Shorten the walltime or request more quota."
         )
         self.project = project
         """The project's account name."""
@@ -48,6 +69,14 @@ class BudgetExceeded(QuotaError):
         self.available = available
         """The most that one hold may take: the balance and the overdraft, never below zero."""
         self.needed = needed
+        self.also = tuple(also)
+        """What else is short in the same allocation."""
+
+    @property
+    def missing(self) -> dict[str, int]:
+        """So much more of each asset, and it would have gone through."""
+        worst = Shortage(self.asset, self.available, self.needed)
+        return {short.asset: short.missing for short in (worst, *self.also)}
 
 
 class AllocationStopped(BudgetExceeded):

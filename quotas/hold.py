@@ -17,6 +17,7 @@ from quotas.errors import (
     KeyReused,
     PriceListRetired,
     QuotaError,
+    Shortage,
 )
 from quotas.hold_tables import HoldState, QuotaHold
 from quotas.holds import window
@@ -255,5 +256,12 @@ def _refusal(conn: Connection, refused: Refused, request: PricedRequest) -> Budg
             of_project=accounts[stop.project_id],
             state=stop.state,
         )
-    closest = max(refused.shortages, key=lambda shortage: Fraction(shortage.available, shortage.needed or 1))
-    return BudgetExceeded(project, closest.asset, closest.available, closest.needed)
+    closest = max(refused.shortages, key=lambda shortages: min(map(_covered, shortages)))
+    worst = min(closest, key=_covered)
+    also = [shortage for shortage in closest if shortage is not worst]
+    return BudgetExceeded(project, worst.asset, worst.available, worst.needed, also=also)
+
+
+def _covered(shortage: Shortage) -> Fraction:
+    """The share of what is needed that is there."""
+    return Fraction(shortage.available, shortage.needed or 1)

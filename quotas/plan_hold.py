@@ -8,6 +8,7 @@ from uuid import UUID
 from quotas.amounts import Asset
 from quotas.checks import require_amounts, require_whole
 from quotas.coverage import demanded, uncovered
+from quotas.errors import Shortage
 from quotas.money import VND
 from quotas.payers import Payer, PayingLine
 from quotas.pricing import PriceList, price
@@ -65,20 +66,11 @@ class PricedRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Shortage:
-    """What one allocation lacks."""
-
-    asset: Asset
-    available: int
-    needed: int
-
-
-@dataclass(frozen=True, slots=True)
 class Refused:
     """Why no allocation pays for a request."""
 
-    shortages: Sequence[Shortage]
-    """What each of those that may lacks."""
+    shortages: Sequence[Sequence[Shortage]]
+    """What each of those that may lacks, of every asset."""
     stopped_by: Standing | None
     """Or one could, if this one were active."""
 
@@ -153,29 +145,34 @@ def plan(
 
 
 def _choose(payers: Sequence[Payer], request: PricedRequest) -> Grip | Refused:
-    short: list[Shortage] = []
+    short: list[Sequence[Shortage]] = []
     stopped: Standing | None = None
     for payer in payers:
-        shortage = _shortage(payer.lines, request)
-        if shortage is None and payer.stopped_by is None:
+        lacking = _shortages(payer.lines, request)
+        if not lacking and payer.stopped_by is None:
             return Grip(request, payer.lines)
-        if shortage is None:
+        if not lacking:
             stopped = stopped or payer.stopped_by
         elif payer.stopped_by is None:
-            short.append(shortage)
-    return Refused(short or [_nothing_for(demanded(request.unit)[0], request)], stopped)
+            short.append(lacking)
+    return Refused(short or [_all_of(request, demanded(request.unit)[0])], stopped)
 
 
-def _shortage(lines: Sequence[PayingLine], request: PricedRequest) -> Shortage | None:
-    """Why this allocation cannot pay, as far as what was read tells."""
+def _shortages(lines: Sequence[PayingLine], request: PricedRequest) -> Sequence[Shortage]:
+    """What keeps this allocation from paying, as far as what was read tells.
+
+    One without a line for something can never pay, so that all that is needed must come from another.
+    """
     if (name := uncovered(request.unit, {line.asset for line in lines})) is not None:
-        return _nothing_for(name, request)
-    for line in lines:
-        needed = request.needs(line)
-        if needed > max(line.promisable, 0):
-            return Shortage(line.asset, max(line.promisable, 0), needed)
-    return None
+        return _all_of(request, name)
+    return [
+        Shortage(line.asset, max(line.promisable, 0), needed)
+        for line in lines
+        if (needed := request.needs(line)) > max(line.promisable, 0)
+    ]
 
 
-def _nothing_for(name: Asset, request: PricedRequest) -> Shortage:
-    return Shortage(name, 0, request.needs_at_all(name))
+def _all_of(request: PricedRequest, first: Asset) -> Sequence[Shortage]:
+    """All that an allocation must have lines for."""
+    names = [first, *(name for name in demanded(request.unit) if name != first)]
+    return [Shortage(name, 0, request.needs_at_all(name)) for name in names]

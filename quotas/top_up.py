@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from quotas.amounts import Asset
 from quotas.checks import require_amounts
-from quotas.errors import BudgetExceeded
+from quotas.errors import BudgetExceeded, Shortage
 from quotas.holds import HoldLine, lock_hold, write_size
 from quotas.journal import move, move_within_overdraft, record_transfer
 from quotas.money import VND
@@ -81,11 +81,13 @@ def _raised_units(
 def _take(conn: Connection, lines: Sequence[HoldLine], lacking: Mapping[Asset, int], at: datetime) -> None:
     """Take all of it from what is available, or nothing."""
     left = promisable(conn, lines, at)
-    short = next((line for line in lines if lacking[line.asset] > left[line.asset]), None)
-    refused = short or take_all(conn, lines, lacking)
-    if refused is not None:
-        payer = conn.execute(_PAYER, {"allocation": refused.allocation_id}).scalar_one()
-        raise BudgetExceeded(payer, refused.asset, left[refused.asset], lacking[refused.asset])
+    refused = [line for line in lines if lacking[line.asset] > left[line.asset]]
+    if not refused and (line := take_all(conn, lines, lacking)) is not None:
+        refused = [line]
+    if refused:
+        payer = conn.execute(_PAYER, {"allocation": refused[0].allocation_id}).scalar_one()
+        worst, *also = (Shortage(line.asset, left[line.asset], lacking[line.asset]) for line in refused)
+        raise BudgetExceeded(payer, worst.asset, worst.available, worst.needed, also=also)
 
 
 def promisable(conn: Connection, lines: Sequence[HoldLine], at: datetime) -> dict[Asset, int]:

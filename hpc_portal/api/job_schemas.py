@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pydantic import Field
+
 from hpc_portal.api.schemas import Body, Reply, Text
 from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
 from hpc_portal.app.jobs.wish import HeldBy
@@ -93,11 +95,26 @@ class WaitedForLimitReply(Reply):
     raised_by: str
 
 
+class WaitedForLicenseReply(Reply):
+    """A licence feature that keeps a job from starting now; who has it is at /licenses."""
+
+    feature: str
+    asked: int
+    free: int
+    total: int
+    outside: int
+    """In use by people and machines that are not the clusters'."""
+    others: int
+    """Held by running jobs that you may not see."""
+
+
 class JobDetailReply(JobReply):
     """One job with what was asked."""
 
     waits_for_limit: WaitedForLimitReply | None = None
     """Null when it waits for no limit, or for one of the cluster's own."""
+    waits_for_licenses: list[WaitedForLicenseReply] = Field(default_factory=list)
+    """Empty when it waits for no licence."""
 
     spec: JobSpec
     parameters: dict[str, Any] | None
@@ -171,9 +188,8 @@ class ShortageReply(Reply):
     """What is missing of a budget: the body that `POST /requests/from-shortage` takes."""
 
     project: str
-    asset: str
-    missing: int
-    """TRES-seconds, or đồng."""
+    missing: dict[str, int]
+    """By asset: TRES-seconds, đồng, or GiB of storage."""
 
 
 class EstimateReply(Reply):

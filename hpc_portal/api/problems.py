@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from hpc_portal.app import errors as app
-from hpc_portal.app.requests.shortage import Shortage
+from hpc_portal.app.requests.shortage import Shortage, may_be_asked_for
 from hpc_portal.auth import errors as auth
 from quotas import errors as quotas
 from schedulers import errors as schedulers
@@ -143,7 +143,7 @@ def problem_reply(request: Request, error: Exception, said: Said | None = None) 
             {"field": problem["field"], "message": message}
             for problem, message in zip(problems, messages, strict=True)
         ]
-    if type(error) in {quotas.BudgetExceeded, quotas.StorageExceeded}:
+    if isinstance(error, quotas.BudgetExceeded) and may_be_asked_for(error):
         content["change_request"] = _change_request(error)
     return JSONResponse(
         content,
@@ -172,7 +172,7 @@ def _change_request(error: quotas.BudgetExceeded) -> dict[str, Any]:
     short = Shortage.of(error)
     return {
         "href": "/api/v1/requests/from-shortage",
-        "body": {"project": short.project, "asset": short.asset, "missing": short.missing},
+        "body": {"project": short.project, "missing": dict(short.missing)},
         "page": short.page,
     }
 

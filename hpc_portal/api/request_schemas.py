@@ -40,8 +40,9 @@ class ShortageBody(Body):
     """What a refused submission lacked, as its problem's `change_request` says it."""
 
     project: Asset
-    asset: Asset
-    missing: Annotated[int, Field(gt=0, le=10**17)]
+    missing: Annotated[
+        dict[Asset, Annotated[int, Field(gt=0, le=10**17)]], Field(min_length=1, max_length=40)
+    ]
 
 
 class EditBody(RequestBody):

@@ -91,7 +91,7 @@ def draft_from_shortage(
     services: PortalServices, actor: CurrentActor, body: ShortageBody, idempotency_key: Key = None
 ) -> RequestReply:
     """Draft the request that would have let a refused job through: what was missing, rounded up."""
-    wanted = wanted_for_shortage(services, actor, body.project, asset=body.asset, missing=body.missing)
+    wanted = wanted_for_shortage(services, actor, body.project, body.missing)
     created = draft_request(services, actor, body.project, wanted, key=idempotency_key)
     return _reply(services, actor, created)
 

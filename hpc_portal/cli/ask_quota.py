@@ -17,6 +17,7 @@ from hpc_portal.cli.quota_amounts import (
     end_instant,
     first_instant,
     read_amounts,
+    read_missing,
     read_reasons,
     show_amounts,
     show_day,
@@ -140,17 +141,19 @@ def draft(  # noqa: PLR0913 - one argument for each option
 
 
 @request.command("for-shortage")
-def for_shortage(  # noqa: PLR0913 - one argument for each option
+def for_shortage(
     project: Annotated[str, typer.Option("--project", envvar="HPC_PROJECT", help="For which project.")],
-    asset: Annotated[str, typer.Option("--asset", metavar="RESOURCE", help="What was missing.")],
-    missing: Annotated[int, typer.Option("--missing", help="How much, as the refusal said.")],
+    missing: Annotated[
+        list[str],
+        typer.Option("--missing", metavar="RESOURCE=AMOUNT", help="As the refusal said; may be repeated."),
+    ],
     purpose: _Purpose = "",
     *,
     submit: _Submit = False,
     as_json: Json = False,
 ) -> None:
     """Draft the request for what a refused submission lacked."""
-    body = {"project": project, "asset": asset, "missing": missing}
+    body = {"project": project, "missing": read_missing(missing)}
     with open_portal() as portal:
         made = portal.post("/requests/from-shortage", body, idempotency_key=str(uuid.uuid4()))
         if purpose:

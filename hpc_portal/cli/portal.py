@@ -216,7 +216,13 @@ def problem_of(reply: httpx.Response) -> CliError:
 
 def offer_request(missing: Mapping[str, Any]) -> str:
     """The command that asks for what was missing, from the body that the API takes for it."""
-    command = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in missing.items())
+    amounts = (f"{asset}={amount}" for asset, amount in missing["missing"].items())
+    words = [
+        "--project",
+        str(missing["project"]),
+        *(word for text in amounts for word in ("--missing", text)),
+    ]
+    command = shlex.join(words)
     return _("Ask for what is missing: hpc request for-shortage {options}", options=command)
 
 

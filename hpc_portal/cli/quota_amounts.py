@@ -43,6 +43,21 @@ def read_amounts(texts: Iterable[str]) -> dict[str, int]:
     return found
 
 
+def read_missing(texts: Iterable[str]) -> dict[str, int]:
+    """From `gres/gpu:h100=6400 VND=5000`, in seconds and đồng as refusals say them.
+
+    Raises:
+        UsageProblem: one of them is no resource with a whole number.
+    """
+    parts = [text.partition("=") for text in texts]
+    for asset, equals, amount in parts:
+        if not (asset and equals and amount.isdecimal()):
+            raise UsageProblem(
+                _("{text} is no amount that is missing. Copy it from the refusal.", text=f"{asset}={amount}")
+            )
+    return {asset: int(amount) for asset, _equals, amount in parts}
+
+
 def _amount(asset: str, number: str) -> int:
     try:
         return parse_units(asset, number)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from hpc_portal.app import errors as app
-from hpc_portal.app.requests.shortage import Shortage
+from hpc_portal.app.requests.shortage import Shortage, may_be_asked_for
 from hpc_portal.app.requests.transitions import RequestState
 from hpc_portal.web.language import Language
 from hpc_portal.web.say_outside import say_outside
@@ -98,7 +98,7 @@ def problems_of(error: Exception, language: Language) -> list[ShownProblem]:  # 
             return [ShownProblem("project", language.gettext(N_("Choose one of your projects.")))]
         case app.TenantNotActive() | app.NotAllowed():
             return [ShownProblem("project", _text(error, language))]
-    if type(error) in {quotas.BudgetExceeded, quotas.StorageExceeded}:
+    if isinstance(error, quotas.BudgetExceeded) and may_be_asked_for(error):
         offer = language.gettext(N_("Ask for what is missing"))
         return [ShownProblem("", _text(error, language), Shortage.of(error).page, offer)]
     return [ShownProblem("", _text(error, language))]

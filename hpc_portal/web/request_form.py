@@ -1,20 +1,22 @@
 """The form of a request for quota: what it shows, and what is read from it."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, QueryParams
 
 from hpc_portal.app.errors import InvalidEntry, Problem
 from hpc_portal.app.requests.amounts import NotAnAmount, as_units, parse_units, problem_of
-from hpc_portal.app.requests.checks import WantedQuota
+from hpc_portal.app.requests.checks import MOST_LINES, WantedQuota
 from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.web.language import Language
 from hpc_portal.web.show_quota import asset_label
 from hpc_portal.web.show_request import as_field_day, last_moment, show_unit
-from quotas.amounts import STORAGE
+from quotas.amounts import STORAGE, Asset
+from quotas.checks import LARGEST_AMOUNT, LONGEST_ASSET_NAME
 from quotas.money import VND
 from quotas.pricing import PriceList
 from schedulers.units import CITY_TIME
@@ -115,6 +117,20 @@ def read_amounts(
         except NotAnAmount as error:
             problems.append(problem_of(error, f"{name}.{asset}"))
     return found
+
+
+def read_missing(parameters: QueryParams) -> dict[Asset, int]:
+    """What a refused job lacked, from the address that the refusal led to, without what makes no sense."""
+    given = (
+        (name.removeprefix("missing."), text)
+        for name, text in parameters.items()
+        if name.startswith("missing.")
+    )
+    return {
+        asset: min(int(text), LARGEST_AMOUNT)
+        for asset, text in itertools.islice(given, MOST_LINES)
+        if text.isdecimal() and len(text) <= len(str(LARGEST_AMOUNT)) and len(asset) <= LONGEST_ASSET_NAME
+    }
 
 
 def read_last_day(text: str, problems: list[Problem]) -> datetime | None:

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Annotated
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app import permissions
@@ -36,6 +35,7 @@ from hpc_portal.web.request_form import (
     form_lines,
     form_of,
     read_form,
+    read_missing,
     wanted_by,
 )
 from hpc_portal.web.show_request import (
@@ -97,8 +97,6 @@ def show_new(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     services: PortalServices,
     project: str = "",
     kind: RequestKind = RequestKind.NEW,
-    asset: Annotated[str, Query(max_length=80)] = "",
-    missing: Annotated[int, Query(ge=0, le=10**17)] = 0,
     like: UUID | None = None,
 ) -> Response:
     """An empty form; or one for what a refused job lacked; or one like an earlier request."""
@@ -106,8 +104,8 @@ def show_new(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         with services.reading() as session:
             earlier = get_request(session, actor, like)
         form = form_of(earlier.summary.account, earlier.wanted)
-    elif project and asset and missing:
-        form = form_of(project, wanted_for_shortage(services, actor, project, asset=asset, missing=missing))
+    elif project and (missing := read_missing(request.query_params)):
+        form = form_of(project, wanted_for_shortage(services, actor, project, missing))
     else:
         form = RequestForm(project=project, kind=kind, from_day=as_field_day(services.clock.now()))
     return _form(request, actor, services, form)

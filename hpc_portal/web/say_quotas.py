@@ -92,15 +92,7 @@ def say_quotas(error: Exception, language: Language) -> str:  # noqa: C901, PLR0
                 at=language.instant(error.measured_at),
             )
         case quotas.BudgetExceeded():
-            return say(
-                N_(
-                    "Project %(project)s has %(left)s left; this job needs %(needed)s. Shorten the time "
-                    "limit, ask for less, or request more quota."
-                ),
-                project=error.project,
-                left=_amount(error.asset, error.available, language),
-                needed=_amount(error.asset, error.needed, language),
-            )
+            return _over_budget(error, language)
         case quotas.LimitExceeded():
             return say(
                 N_(
@@ -175,6 +167,23 @@ def say_quotas(error: Exception, language: Language) -> str:  # noqa: C901, PLR0
         case quotas.InvalidAmount():
             return f"{_field(error.field, language)}: {say_amount_problem(error, language)}"
     return ""
+
+
+def _over_budget(error: quotas.BudgetExceeded, language: Language) -> str:
+    text = language.gettext(
+        N_(
+            "Project %(project)s has %(left)s left; this job needs %(needed)s. Shorten the time "
+            "limit, ask for less, or request more quota."
+        ),
+        project=error.project,
+        left=_amount(error.asset, error.available, language),
+        needed=_amount(error.asset, error.needed, language),
+    )
+    if not error.also:
+        return text
+    more = ", ".join(_amount(short.asset, short.missing, language) for short in error.also)
+    beside = language.gettext(N_("It also lacks %(more)s."), more=more)
+    return f"{text} {beside}"
 
 
 def say_amount_problem(error: quotas.InvalidAmount, language: Language) -> str:

@@ -16,14 +16,13 @@ from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.expected_start import ExpectedStart, WorkAhead, expected_start
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
-from hpc_portal.app.requests.shortage import Shortage
+from hpc_portal.app.requests.shortage import Shortage, may_be_asked_for
 from hpc_portal.app.services import Services
 from hpc_portal.app.storage.require_room import require_room
 from hpc_portal.app.tables import Job
 from quotas import pricing
 from quotas.balance import balance
 from quotas.errors import (
-    AllocationStopped,
     BudgetExceeded,
     LimitExceeded,
     PriceListRetired,
@@ -91,7 +90,7 @@ class JobEstimate:
         return tuple(
             Shortage.of(error)
             for error in self.refusals
-            if isinstance(error, BudgetExceeded) and not isinstance(error, AllocationStopped)
+            if isinstance(error, BudgetExceeded) and may_be_asked_for(error)
         )
 
     @property

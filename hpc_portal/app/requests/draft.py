@@ -1,6 +1,6 @@
 """Draft a request and change it; nobody is told of it before it is submitted."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -154,11 +154,12 @@ def edit_request(
 
 
 def wanted_for_shortage(
-    services: Services, actor: Actor, account: str, *, asset: Asset, missing: int
+    services: Services, actor: Actor, account: str, missing: Mapping[Asset, int]
 ) -> WantedQuota:
-    """The request that would have let a refused job through: the missing amount, rounded up to whole hours.
+    """The request that would have let a refused job through: what was missing, rounded up to whole hours.
 
-    It increases the project's allocation that ends last; a project that has none asks for its first one.
+    It increases the allocation that ends last among those that have lines for all of it; a project that has
+    none asks for a new one.
 
     Raises:
         ProjectNotFound, NotAllowed: as in `draft_request`.
@@ -167,8 +168,8 @@ def wanted_for_shortage(
     with services.reading() as session:
         connection = session.connection()
         project = find_asking_project(connection, actor, account)
-        target = find_target(connection, project.id, None, now, with_asset=asset)
-    lines = {asset: round_up(asset, missing)}
+        target = find_target(connection, project.id, None, now, with_assets=missing.keys())
+    lines = {asset: round_up(asset, amount) for asset, amount in missing.items()}
     if target is not None:
         return WantedQuota(
             RequestKind.INCREASE,
@@ -205,7 +206,7 @@ def find_target(
     allocation_id: UUID | None,
     now: datetime,
     *,
-    with_asset: Asset | None = None,
+    with_assets: Collection[Asset] = (),
 ) -> Target | None:
     """The allocation that a request is about: the one it names, or the project's that ends last."""
     statement = select(col(Allocation.id), col(Allocation.valid_from), col(Allocation.valid_to)).where(
@@ -220,10 +221,9 @@ def find_target(
             col(Allocation.id) == allocation_id,
             col(Allocation.state).not_in([AllocationState.CLOSED]),
         )
-    if with_asset is not None:
-        statement = statement.join(
-            AllocationLine, col(AllocationLine.allocation_id) == col(Allocation.id)
-        ).where(col(AllocationLine.asset) == with_asset)
+    for asset in with_assets:
+        lines = select(col(AllocationLine.allocation_id)).where(col(AllocationLine.asset) == asset)
+        statement = statement.where(col(Allocation.id).in_(lines))
     row = connection.execute(
         statement.order_by(col(Allocation.valid_to).desc(), col(Allocation.id)).limit(1)
     ).first()

@@ -96,12 +96,13 @@ def test_a_refused_submission_carries_the_request_that_it_lacks(portal: Portal) 
             refused.text
         )
         offer = refused.json()["change_request"]
-        assert offer["page"].startswith("/requests/new?project=chips&asset=VND&missing=")
+        assert offer["page"].startswith("/requests/new?project=chips&missing.VND=")
         made = lead.post(offer["href"], json=offer["body"])
         assert made.status_code == 201, made.text
         assert (made.json()["kind"], made.json()["state"]) == ("increase", "draft")
         [line] = made.json()["lines"]
-        assert offer["body"]["missing"] <= line["asked"] < offer["body"]["missing"] + 1000
+        missing = offer["body"]["missing"]["VND"]
+        assert missing <= line["asked"] < missing + 1000
         estimate = lead.post("/api/v1/jobs/estimate", json={"project": "chips", "spec": spec}).json()
         assert estimate["shortages"] == [offer["body"]]
 

@@ -107,7 +107,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/scripts/translate": {"script": "#!/bin/sh\n#SBATCH --account=chips\n"},
     "/api/v1/campaigns/{campaign_id}/reruns": {"run": 0},
     "/api/v1/requests": {"project": "chips", "lines": {"VND": 1}},
-    "/api/v1/requests/from-shortage": {"project": "chips", "asset": "VND", "missing": 1},
+    "/api/v1/requests/from-shortage": {"project": "chips", "missing": {"VND": 1}},
     "/api/v1/requests/{request_id}": {"lines": {"VND": 1}},
     "/api/v1/requests/{request_id}/submit": {"message": "mine"},
     "/api/v1/requests/{request_id}/withdraw": {"message": "mine"},
@@ -422,7 +422,10 @@ def test_what_was_refused_to_others_is_there_for_an_administrator(portal: Portal
         for route in routes_of(portal.app):
             if route.method == "GET" and names_the_victim(route, victim):
                 answer = call(client if route.is_api else pages, route, victim)
-                assert answer.status == 200, f"{route} answered {answer.status}: {answer.text[:500]}"
+                leads_on = answer.status == 303 and answer.location.startswith("/jobs/")
+                assert answer.status == 200 or leads_on, (
+                    f"{route} answered {answer.status}: {answer.text[:500]}"
+                )
 
 
 def test_the_owner_sees_the_names_that_others_do_not(portal: Portal, victim: Victim) -> None:

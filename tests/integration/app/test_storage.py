@@ -13,10 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.budgets.change_allocation import resume_allocation, suspend_allocation
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import NotAllowed, ProjectNotFound
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.submit import SubmitRequest
+from hpc_portal.app.mirror.wanted import read_untracked
 from hpc_portal.app.notices.tables import Notice
 from hpc_portal.app.requests.decide import approve_request
 from hpc_portal.app.requests.draft import draft_request, wanted_for_shortage
@@ -174,7 +176,7 @@ def test_a_full_project_submits_nothing_and_what_runs_goes_on(story: Story) -> N
         story.city.services, story.city.chips.member, SubmitRequest(project="chips", spec=spec())
     )
     assert estimate.obstacles == (str(refusal.value),)
-    assert [short.missing for short in estimate.shortages] == [25]
+    assert [short.missing for short in estimate.shortages] == [{"storage": 25}]
     story.scheduler.finish(running)
     story.step()
     assert story.job(running).state == "COMPLETED"
@@ -190,7 +192,7 @@ def test_the_refusal_leads_to_a_request_that_makes_room(story: Story) -> None:
         story.submit(spec())
     short = Shortage.of(refusal.value)
     services, lead = story.city.services, story.city.chips.lead
-    wanted = wanted_for_shortage(services, lead, "chips", asset=short.asset, missing=short.missing)
+    wanted = wanted_for_shortage(services, lead, "chips", short.missing)
     assert (wanted.kind, wanted.lines) == (RequestKind.INCREASE, {"storage": 50})
     request = draft_request(services, lead, "chips", replace(wanted, purpose="wave files of the NPU"))
     submit_request(services, lead, request)
@@ -228,6 +230,25 @@ def test_an_ended_grant_gives_nothing_any_more(story: Story) -> None:
     lies_there(story, 0)
     story.submit(spec())
     story.require_exact_ledger()
+
+
+def test_a_suspended_grant_gives_nothing_until_it_is_resumed(story: Story) -> None:
+    allocation = give(story, 100)
+    lies_there(story, 60 * GIB)
+    admin = administrator(story)
+    suspend_allocation(story.city.services, admin, allocation, reason="an audit")
+    story.clock.advance(2)
+    with pytest.raises(StorageExceeded):
+        story.submit(spec())
+    resume_allocation(story.city.services, admin, allocation, reason="it is over")
+    story.clock.advance(2)
+    story.submit(spec())
+
+
+def test_no_cluster_is_asked_to_count_storage(story: Story) -> None:
+    give(story, 100)
+    with story.city.services.engine.connect() as connection:
+        assert read_untracked(connection, known=frozenset(), at=story.clock.now()) == []
 
 
 def test_storage_is_not_carried_over(story: Story) -> None:

@@ -47,6 +47,22 @@ def test_a_refusal_says_what_is_left_and_what_to_do(books: Books) -> None:
     )
 
 
+def test_a_refusal_names_all_that_is_short_the_scarcest_first(books: Books) -> None:
+    books.grant({"gres/gpu": 40 * 3600, "license/vcs": 3600, "cpu": 10**9, "VND": 10**9})
+    with books.unchanged(), pytest.raises(BudgetExceeded) as refused:
+        books.hold(unit={"gres/gpu": 96 * 3600, "license/vcs": 4 * 3600, "cpu": 96 * 3600})
+    assert refused.value.asset == "license/vcs"
+    assert refused.value.missing == {"license/vcs": 3 * 3600, "gres/gpu": 56 * 3600}
+    assert "It also lacks 56 GPU-hours." in str(refused.value)
+
+
+def test_where_nothing_covers_a_resource_another_allocation_must_give_all(books: Books) -> None:
+    books.grant({"cpu": 10**9})
+    with books.unchanged(), pytest.raises(BudgetExceeded) as refused:
+        books.hold(unit={"gres/gpu": 7200, "gres/gpu:h100": 7200, "cpu": 3600, "mem": 4096})
+    assert refused.value.missing == {"gres/gpu:h100": 7200, "cpu": 3600}
+
+
 def test_when_the_second_line_is_short_the_first_is_untouched(books: Books) -> None:
     books.grant(VND=1000, cpu=50)
     with books.unchanged(), pytest.raises(BudgetExceeded) as refused:

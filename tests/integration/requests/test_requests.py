@@ -480,22 +480,27 @@ def test_the_history_cannot_be_rewritten(asking: Asking) -> None:
         )
 
 
-def test_storage_is_decided_and_recorded_without_the_ledger(asking: Asking) -> None:
+def test_storage_is_granted_as_a_line_of_an_allocation(asking: Asking) -> None:
     request_id = submitted(asking, asking.wanted(lines={"storage": 2048}))
     transfers = count(asking, Transfer)
-    assert approve_request(asking.services, asking.chief, request_id) is None
+    approve_request(asking.services, asking.chief, request_id)
     assert state_of(asking, request_id) is RequestState.APPROVED
-    assert count(asking, Transfer) == transfers
+    assert count(asking, Transfer) == transfers + 1
+    with asking.services.engine.connect() as connection:
+        found = balance(connection, asking.city.chips.project_id, asking.clock.now()).by_asset
+    assert (found["storage"].available, found["storage"].held, found["storage"].consumed) == (2048, 0, 0)
 
 
 def test_a_shortage_becomes_the_request_that_mends_it(asking: Asking) -> None:
     services = asking.services
-    wanted = wanted_for_shortage(services, asking.lead, "chips", asset="VND", missing=1_234_567)
+    wanted = wanted_for_shortage(services, asking.lead, "chips", {"VND": 1_234_567})
     assert (wanted.kind, wanted.lines) == (RequestKind.INCREASE, {"VND": 1_235_000})
     assert wanted.allocation_id == current_allocation(asking)
-    first = wanted_for_shortage(services, asking.lead, "chips", asset=H100, missing=HOUR + 1)
+    first = wanted_for_shortage(services, asking.lead, "chips", {H100: HOUR + 1})
     assert (first.kind, first.lines, first.allocation_id) == (RequestKind.NEW, {H100: 2 * HOUR}, None)
-    draft_request(services, asking.lead, "chips", wanted)
-    draft_request(services, asking.lead, "chips", first)
+    both = wanted_for_shortage(services, asking.lead, "chips", {"VND": 1, H100: 1})
+    assert (both.kind, both.lines) == (RequestKind.NEW, {"VND": 1000, H100: HOUR}), "no allocation has both"
+    for one in (wanted, first, both):
+        draft_request(services, asking.lead, "chips", one)
     with pytest.raises(ProjectNotFound):
-        wanted_for_shortage(services, asking.city.rivals.lead, "chips", asset="VND", missing=1)
+        wanted_for_shortage(services, asking.city.rivals.lead, "chips", {"VND": 1})

@@ -20,6 +20,7 @@ from quotas.errors import (
     NotEnoughFree,
     NothingCovers,
     QuotaError,
+    Shortage,
     UnpricedResource,
 )
 from quotas.money import VND
@@ -55,8 +56,15 @@ def test_a_budget_is_said_in_the_readers_language() -> None:
 
 def test_a_budget_that_is_too_small_leads_to_the_request_that_it_lacks() -> None:
     [problem] = problems_of(BudgetExceeded("npu", "gres/gpu:h100", 3600, 10_000), VI)
-    assert problem.href == "/requests/new?project=npu&asset=gres%2Fgpu%3Ah100&missing=6400"
+    assert problem.href == "/requests/new?project=npu&missing.gres%2Fgpu%3Ah100=6400"
     assert problem.link == "Đề nghị cấp phần còn thiếu"
+
+
+def test_several_shortages_are_all_named_and_all_asked_for() -> None:
+    also = [Shortage("license/vcs", 0, 7200)]
+    [problem] = problems_of(BudgetExceeded("npu", "cpu", 0, 3600, also=also), VI)
+    assert problem.text.endswith("Còn thiếu cả 2,00 h Giấy phép vcs.")
+    assert problem.href == "/requests/new?project=npu&missing.cpu=3600&missing.license%2Fvcs=7200"
 
 
 def test_less_that_is_free_in_an_allocation_is_no_reason_to_ask_for_more() -> None:
