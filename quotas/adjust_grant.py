@@ -16,7 +16,7 @@ from quotas.allocation_lines import (
 )
 from quotas.allocation_tables import AllocationEventKind, record_event
 from quotas.amounts import Asset
-from quotas.checks import require_positive
+from quotas.checks import require_instant, require_positive
 from quotas.errors import InvalidAmount
 from quotas.grant import programme_account
 from quotas.journal import NewTransfer, is_recorded, move_once
@@ -110,6 +110,7 @@ def extend(  # noqa: PLR0913 - the facts of a deed, all by keyword
         AllocationNotFound: there is no such allocation.
         AllocationStateRefused: it, or the one that it was split from, has ended; what was left has expired.
     """
+    require_instant("valid_to", valid_to)
     allocation, source = lock_with_parent(conn, allocation_id)
     if allocation.valid_to == valid_to:
         return False

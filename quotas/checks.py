@@ -1,6 +1,7 @@
 """Which amounts make sense at the door of the ledger; what is refused here changes nothing."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from quotas.amounts import STORAGE, Asset
 from quotas.errors import InvalidAmount
@@ -12,6 +13,8 @@ LARGEST_AMOUNT = 10**17
 """Far beyond any cluster's century; sums of a few dozen still fit into 64 bits."""
 
 LONGEST_ASSET_NAME = 80
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def require_amounts(amounts: Mapping[Asset, int], *, allow_vnd: bool) -> None:
@@ -55,6 +58,25 @@ def require_whole(field: str, amount: int, *, least: int = 0, most: int = LARGES
             least=least,
             most=most,
             value=amount,
+        )
+
+
+def require_instant(field: str, instant: datetime) -> None:
+    """Refuse an instant that nobody means: without a time zone, or centuries away.
+
+    (A calendar ends in the year 9999: what is near it cannot be told in local time.)
+
+    Raises:
+        InvalidAmount: it is.
+    """
+    if instant.tzinfo is None:
+        raise InvalidAmount(field, "give the time zone, too")
+    if not _EARLIEST <= instant < _LATEST:
+        raise InvalidAmount(
+            field,
+            "must be from %(least)s on and before %(most)s",
+            least=_EARLIEST.year,
+            most=_LATEST.year,
         )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select
 
 from quotas.allocation_lines import open_lines
 from quotas.amounts import Asset
-from quotas.checks import require_amounts
+from quotas.checks import require_amounts, require_instant
 from quotas.errors import InvalidAmount, KeyReused
 from quotas.journal import NewTransfer, insert_once, move_once, open_account
 from quotas.tables import (
@@ -48,7 +48,8 @@ def grant(  # noqa: PLR0913 - the facts of a grant, all by keyword
     The caller commits.
 
     Raises:
-        InvalidAmount: no line, an unknown asset, a negative amount, or an empty period.
+        InvalidAmount: no line, an unknown asset, a negative or huge amount, an empty period, or one centuries
+            away.
         KeyReused: the key came before with another project or other lines.
     """
     allowed = overdraft or {}
@@ -91,6 +92,8 @@ def _require_sensible(
         raise InvalidAmount("lines", "a grant needs at least one line")
     if extra := overdraft.keys() - lines.keys():
         raise InvalidAmount("overdraft", "%(assets)s has no line", assets=", ".join(sorted(extra)))
+    require_instant("valid_from", valid_from)
+    require_instant("valid_to", valid_to)
     if valid_from >= valid_to:
         raise InvalidAmount("valid_to", "must be after valid_from")
 

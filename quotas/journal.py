@@ -13,8 +13,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 
-from quotas.errors import KeyReused
+from quotas.errors import InvalidAmount, KeyReused
 from quotas.tables import AccountKind, AccountOwner, Entry, LedgerAccount, Transfer, TransferKind, table_of
 
 InsertOnce = postgresql.Insert | sqlite.Insert
@@ -64,12 +65,22 @@ def move_within_overdraft(conn: Connection, account: int, amount: int) -> bool:
 
 
 def move(conn: Connection, amounts: Mapping[int, int]) -> None:
-    """Change cached balances by account, whatever they are; zero amounts touch nothing."""
+    """Change cached balances by account, whatever they are; zero amounts touch nothing.
+
+    Raises:
+        InvalidAmount: a sum would be beyond what can be counted; the caller rolls back.
+    """
     changes = [
         {"account": account, "amount": amount} for account, amount in sorted(amounts.items()) if amount
     ]
-    if changes:
+    if not changes:
+        return
+    try:
         conn.execute(_MOVE, changes)
+    except IntegrityError as error:
+        if "balance_in_range" not in str(error.orig):
+            raise
+        raise InvalidAmount("lines", "would make a sum that is too large to be counted") from error
 
 
 @dataclass(frozen=True, slots=True)

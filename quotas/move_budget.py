@@ -17,7 +17,7 @@ from quotas.allocation_lines import (
     require_lines,
 )
 from quotas.amounts import Asset
-from quotas.checks import require_positive
+from quotas.checks import require_instant, require_positive
 from quotas.errors import AllocationStateRefused, InvalidAmount, KeyReused
 from quotas.journal import NewTransfer, is_key_used, move_once, require_same
 from quotas.standing import load_standings, stopped_by
@@ -55,6 +55,8 @@ def move_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
         KeyReused: the key came before for another source, project or amounts.
     """
     require_positive(lines)
+    if valid_to is not None:
+        require_instant("valid_to", valid_to)
     parent = lock_allocation(conn, source)
     require_lines(parent, lines)
     if (before := _moved_before(conn, parent, target_project, lines, key)) is not None:

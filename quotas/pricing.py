@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from quotas.checks import require_whole
 from quotas.errors import InvalidAmount, UnpricedResource
 from quotas.money import Vnd, divide_half_up, split
 from quotas.subsidies import NO_SUBSIDY, Subsidy
 from schedulers import tres
 from schedulers.tres import Tres, TresAmounts, require_tres, times
 
+DEAREST_VND_PER_HOUR = 10**12
+"""A million millions for an hour of anything is a slip of the pen."""
 _SECONDS_PER_HOUR = 3600
 _MIB_PER_GIB = 1024
 _UNPRICED = frozenset({tres.NODE, "billing"})
@@ -29,10 +32,7 @@ class PriceItem:
         require_tres(self.tres)
         if self.tres in _UNPRICED:
             raise InvalidAmount(self.tres, "is not priced: its CPUs, memory, GPUs and licences are")
-        if self.rate_vnd_per_hour < 0:
-            raise InvalidAmount(
-                self.tres, "a price must not be negative: %(price)s", price=self.rate_vnd_per_hour
-            )
+        require_whole(self.tres, self.rate_vnd_per_hour, most=DEAREST_VND_PER_HOUR)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from quotas.checks import require_instant
 from quotas.errors import NoPriceList, PriceListNotPublished, PricesChanged
 from quotas.journal import insert_once
 from quotas.pricing import PriceItem, PriceList
@@ -57,10 +58,11 @@ def publish_price_list(  # noqa: PLR0913 - the facts of a publication, by keywor
     the unique version lets one through. Without it, it is the next one after whatever there is.
 
     Raises:
-        InvalidAmount: a resource has two prices in one partition.
+        InvalidAmount: a resource has two prices in one partition, or the instant makes no sense.
         PricesChanged: another version was published since `seen`; nothing is changed.
     """
     PriceList(id=0, version=0, items=tuple(items))
+    require_instant("valid_from", valid_from)
     latest = latest_version(conn)
     if seen is not None and seen != latest:
         raise PricesChanged(seen, latest)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
-from quotas.checks import require_whole
+from quotas.checks import require_instant, require_whole
 from quotas.errors import InvalidAmount
 from quotas.money import Vnd
 from quotas.subsidies import NO_SUBSIDY, WHOLE, Beneficiary, Subsidy, SubsidyRule, choose
@@ -48,6 +48,9 @@ def make_subsidy_rule(  # noqa: PLR0913 - one row, every column by keyword
     require_whole("basis_points", basis_points, most=WHOLE)
     if cap_vnd is not None:
         require_whole("cap_vnd", cap_vnd)
+    for field, instant in (("valid_from", valid_from), ("valid_to", valid_to)):
+        if instant is not None:
+            require_instant(field, instant)
     if valid_from < at:
         raise InvalidAmount("valid_from", "must not be in the past: what was charged then stays as it is")
     if valid_to is not None and valid_to <= valid_from:
@@ -77,6 +80,7 @@ def end_subsidy_rule(
     Raises:
         InvalidAmount: the end is in the past.
     """
+    require_instant("valid_to", valid_to)
     if valid_to < at:
         raise InvalidAmount("valid_to", "must not be in the past: what was charged then stays as it is")
     ends = update(_RULES).where(

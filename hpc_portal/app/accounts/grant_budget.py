@@ -15,6 +15,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import Problem
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.services import Services
 from quotas.grant import grant
 from quotas.tables import Allocation
@@ -47,7 +48,7 @@ def grant_budget(services: Services, actor: Actor, account: str, wanted: BudgetG
         [
             _zone_problem("valid_from", wanted.valid_from),
             _zone_problem("valid_to", wanted.valid_to),
-            None if wanted.reason.strip() else Problem("reason", "Say what the budget is for."),
+            reason_problem(wanted.reason),
         ]
     )
     now = services.clock.now()

@@ -187,14 +187,14 @@ def test_only_administrators_touch_prices_and_nothing_wrong_gets_in(city: City) 
             deed()
     with pytest.raises(InvalidEntry):
         publish_prices(services, OPERATOR, PRICES, valid_from=now(city) - timedelta(seconds=1))
-    with pytest.raises(InvalidEntry):
-        publish_prices(services, OPERATOR, [PriceItem("cpu", 10**12 + 1)])
-    with pytest.raises(InvalidEntry):
-        publish_prices(services, OPERATOR, [])
+    for wrong in ([], [PriceItem("cpu", 1, "x" * 65)]):
+        with pytest.raises(InvalidEntry):
+            publish_prices(services, OPERATOR, wrong)
     with pytest.raises(InvalidAmount):
         publish_prices(services, OPERATOR, [*PRICES, PRICES[0]])
-    with pytest.raises(InvalidAmount):
-        PriceItem("cpu", -1)
+    for rate in (-1, 10**12 + 1):
+        with pytest.raises(InvalidAmount):
+            PriceItem("cpu", rate)
     with pytest.raises(InvalidJobSpec):
         PriceItem("gold", 1)
     assert standings(city) == [(1, Standing.IN_FORCE)]

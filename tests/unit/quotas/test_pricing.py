@@ -118,7 +118,7 @@ def test_one_resource_has_one_price_in_a_partition() -> None:
 
 
 def test_a_negative_price_is_refused() -> None:
-    with pytest.raises(InvalidAmount, match="must not be negative"):
+    with pytest.raises(InvalidAmount, match="must be between 0"):
         PriceItem("cpu", -1)
 
 
