@@ -1,14 +1,16 @@
 """How a project stands with storage: what it may have at once, and what was measured of it."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, bindparam, case, func, select
+from sqlalchemy import Connection, Select, bindparam, select
 
 from quotas.amounts import BYTES_PER_GIB, STORAGE, comfortable_gib
+from quotas.standing import stopped_ones
 from quotas.storage_tables import StorageUse
 from quotas.tables import Allocation, AllocationLine, AllocationState, LedgerAccount, table_of
 
@@ -53,8 +55,7 @@ def storage_standings(
     conn: Connection, *, at: datetime, projects: Collection[UUID] | None = None
 ) -> dict[UUID, StorageStanding]:
     """Of these projects, or of all that have a grant of storage or were measured."""
-    granted = conn.execute(_narrowed(_GRANTED, _ALLOCATIONS.c.project_id, projects), {"at": at})
-    grants: Mapping[UUID, int] = {row.project_id: int(row.granted) for row in granted}
+    grants = _granted(conn, at, projects)
     found = {
         row.project_id: StorageStanding(
             grants.get(row.project_id),
@@ -77,6 +78,17 @@ def full_storages(conn: Connection, *, at: datetime) -> dict[UUID, StorageStandi
     return {project: standing for project, standing in standings.items() if standing.is_full}
 
 
+def _granted(conn: Connection, at: datetime, projects: Collection[UUID] | None) -> Mapping[UUID, int]:
+    """GiB by project, of those that have begun to have a line for storage: 0 once none is in force."""
+    rows = conn.execute(_narrowed(_BEGUN, _ALLOCATIONS.c.project_id, projects), {"at": at}).all()
+    stopped = stopped_ones(conn, {row.id: row.parent_id for row in rows})
+    found: Counter[UUID] = Counter()
+    for row in rows:
+        is_in_force = row.state == AllocationState.ACTIVE and at < row.valid_to and row.id not in stopped
+        found[row.project_id] += row.balance if is_in_force else 0
+    return found
+
+
 def _narrowed(
     statement: Select[*tuple[Any, ...]],
     column: Any,  # noqa: ANN401 - of any table
@@ -88,15 +100,17 @@ def _narrowed(
 _USES = table_of(StorageUse)
 _ALLOCATIONS, _LINES, _ACCOUNTS = table_of(Allocation), table_of(AllocationLine), table_of(LedgerAccount)
 _MEASURED = select(_USES)
-_IN_FORCE = (_ALLOCATIONS.c.state == AllocationState.ACTIVE) & (_ALLOCATIONS.c.valid_to > bindparam("at"))
-_GRANTED = (
+_BEGUN = (
     select(
+        _ALLOCATIONS.c.id,
+        _ALLOCATIONS.c.parent_id,
         _ALLOCATIONS.c.project_id,
-        func.sum(case((_IN_FORCE, _ACCOUNTS.c.balance), else_=0)).label("granted"),
+        _ALLOCATIONS.c.state,
+        _ALLOCATIONS.c.valid_to,
+        _ACCOUNTS.c.balance,
     )
     .join_from(_LINES, _ALLOCATIONS, _ALLOCATIONS.c.id == _LINES.c.allocation_id)
     .join(_ACCOUNTS, _ACCOUNTS.c.id == _LINES.c.available_id)
     .where(_LINES.c.asset == STORAGE, _ALLOCATIONS.c.valid_from <= bindparam("at"))
-    .group_by(_ALLOCATIONS.c.project_id)
 )
 """Jobs hold and use nothing of it, so that what is available of a line is all of it."""

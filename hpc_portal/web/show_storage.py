@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
 
+from hpc_portal.app.requests.shortage import Shortage
 from hpc_portal.app.storage.queries import ProjectStorage
 from hpc_portal.web.language import Language
 from quotas.amounts import BYTES_PER_GIB, STORAGE
@@ -33,7 +33,7 @@ def show_storage(account: str, found: ProjectStorage, language: Language) -> Sho
     now = found.standing
     granted_bytes = (now.granted_gib or 0) * BYTES_PER_GIB
     is_short = now.percent >= 80  # noqa: PLR2004 - per cent, as notices have it
-    wanted = {"project": account, "asset": STORAGE, "missing": now.missing_gib}
+    shortage = Shortage(account, {STORAGE: now.missing_gib})
     return ShownStorage(
         used=language.gib(now.allocated_bytes),
         granted="" if now.granted_gib is None else language.gib(granted_bytes),
@@ -45,5 +45,5 @@ def show_storage(account: str, found: ProjectStorage, language: Language) -> Sho
         measured_at=now.measured_at,
         is_waiting=now.is_waiting,
         may_measure=found.may_measure,
-        ask_page=f"/requests/new?{urlencode(wanted)}" if is_short and found.may_ask else "",
+        ask_page=shortage.page if is_short and found.may_ask else "",
     )

@@ -1,19 +1,21 @@
 """A small city in late November 2026, with runs whose sums can be done by hand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.tables import GlobalRole
+from quotas.amounts import BYTES_PER_GIB
 from quotas.charge import charge_run
 from quotas.close_month import close_month
+from quotas.measured_storage import Measured, record_storage
 from quotas.periods import next_month
 from quotas.runs import RunUsage
 from quotas.tables import Organisation, OrganisationKind, Project, TenantState
@@ -91,6 +93,18 @@ class Books:
 
         transact(self.city.services.engine, create)
         return replace(self.city.chips, organisation_id=organisation_id, project_id=project_id, account=slug)
+
+    def store(self, tenant: Tenant, gib_by_day: Mapping[int, int]) -> None:
+        """What lay in a project's workspace on days of November."""
+
+        def work(connection: Connection) -> None:
+            for day, gib in gib_by_day.items():
+                measured = Measured(gib * BYTES_PER_GIB, entries=1)
+                record_storage(
+                    connection, tenant.project_id, measured, at=datetime(2026, 11, day, 3, tzinfo=UTC)
+                )
+
+        transact(self.city.services.engine, work)
 
     def close_through(self, month: date) -> None:
         """Close every month from the first grant on, up to and including this one."""

@@ -14,6 +14,7 @@ from hpc_portal.app.reports.files.to_csv import write_csv
 from hpc_portal.app.reports.files.to_pdf import write_pdf
 from hpc_portal.app.reports.files.to_xlsx import write_xlsx
 from hpc_portal.app.reports.statement_document import organisation_statement, project_statement
+from hpc_portal.app.reports.written import write
 from tests.integration.reports.conftest import NOW, Books
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
@@ -48,6 +49,17 @@ def test_a_month_closes_where_the_next_one_opens(november: Books) -> None:
     assert after["closing"] == GRANTED - 180 - 73_620
     for line in (october, after):
         assert sum(amount for key, amount in line.items() if key != "closing") == line["closing"]
+
+
+def test_a_statement_says_what_was_stored_on_the_days_that_were_measured(november: Books) -> None:
+    assert [table.key for table in of_chips(november, NOVEMBER).tables] == ["budget", "cost"]
+    november.store(november.city.chips, {1: 10, 2: 20, 26: 60})
+    stored = of_chips(november, NOVEMBER, VI).tables[2]
+    assert [column.key for column in stored.columns] == ["days", "average_bytes", "byte_days"]
+    assert [[write(cell, "vi") for cell in row] for row in stored.rows] == [["3", "30,00", "90,00"]]
+    assert len(of_chips(november, OCTOBER).tables) == 2
+    for make in (write_pdf, write_xlsx):
+        assert make(of_chips(november, NOVEMBER))
 
 
 def test_an_open_month_says_that_it_is_provisional_and_a_closed_one_carries_its_fingerprint(

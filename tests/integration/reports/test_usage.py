@@ -10,6 +10,7 @@ from hpc_portal.app.reports.document import Edition
 from hpc_portal.app.reports.period import Period
 from hpc_portal.app.reports.usage import UsageQuery, UsageReport, report_usage
 from hpc_portal.app.reports.usage_document import usage_document
+from quotas.amounts import BYTES_PER_GIB
 from quotas.usage_report import Dimension, Usage
 from tests.integration.reports.conftest import NOW, Books
 
@@ -117,6 +118,26 @@ def test_days_and_months_are_told_one_by_one(november: Books) -> None:
     with november.city.services.reading() as session:
         page = report_usage(session.connection(), november.auditor, query, most=1)
     assert (len(page.rows), page.rest) == (3, None)
+
+
+def test_a_report_by_organisation_says_what_was_stored(november: Books) -> None:
+    november.store(november.city.chips, {1: 10, 2: 20})
+    november.store(november.city.rivals, {2: 5})
+
+    def stored(actor: Actor, *by: Dimension, **where: str) -> list[tuple[object, ...]]:
+        report = ask(november, actor, *by, period=NOVEMBER, **where)
+        return [(*of.values(), used.days, used.byte_days // BYTES_PER_GIB) for of, used in report.stored]
+
+    chief, lead = november.auditor, november.city.chips.lead
+    assert stored(chief, Dimension.ORGANISATION) == [("chips-org", 2, 30), ("rivals-org", 1, 5)]
+    assert stored(chief, Dimension.PROJECT, organisation="rivals-org") == [("rivals", 1, 5)]
+    assert stored(lead, Dimension.ORGANISATION) == [("chips-org", 2, 30)]
+    assert stored(lead, Dimension.PROJECT, project="chips") == [("chips", 2, 30)]
+    assert stored(chief, Dimension.USER) == stored(chief, Dimension.PROJECT, state="FAILED") == []
+    document = usage_document(
+        ask(november, chief, Dimension.ORGANISATION, period=NOVEMBER), Edition("vi", NOW)
+    )
+    assert [table.key for table in document.tables] == ["usage", "storage"]
 
 
 def test_an_empty_city_uses_nothing(books: Books) -> None:
