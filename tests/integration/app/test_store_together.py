@@ -8,20 +8,24 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col
 
+from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import IdempotencyKeyReused, TenantNotActive
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import prepare_job
 from hpc_portal.app.jobs.store_together import Submission, SubmittedJob, store_together
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.app.prices.publish import publish_prices, retire_prices
 from quotas import pricing
-from quotas.errors import BudgetExceeded, LimitExceeded
+from quotas.errors import BudgetExceeded, LimitExceeded, PriceListRetired
 from quotas.limits import LimitKind, LimitOwner
+from quotas.pricing import PriceItem
 from quotas.set_limit import set_limit
 from quotas.tables import Project, TenantState
 from schedulers.jobspec import ArraySpec, JobSpec
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import HELD_FOR_AN_HOUR, spec, stored_jobs
+from tests.small_city import PRICES
 
 GRANTED = 100_000_000
 TOO_DEAR = spec("dear", array=ArraySpec(expression="0-299999"))
@@ -125,3 +129,18 @@ def test_a_key_gives_its_job_also_when_by_now_it_would_be_refused(story: Story) 
         with pytest.raises(TenantNotActive):
             asyncio.run(submit_job(services, actor, refused))
     assert story.job(made).phase is Phase.ACCEPTED
+
+
+def test_a_job_priced_by_a_list_that_was_just_retired_is_priced_anew(story: Story) -> None:
+    services = story.city.services
+    dearer = [PriceItem(item.tres, 3 * item.rate_vnd_per_hour, item.partition) for item in PRICES]
+    publish_prices(services, OPERATOR, dearer)
+    services.price_list.forget()
+    stale = submission(story, spec("stale"))
+    retire_prices(services, OPERATOR, 2, reason="a slip of the pen")
+    outcomes = store(story, [stale, stale])
+    assert [type(outcome) for outcome in outcomes] == [PriceListRetired] * 2
+    job_id = story.submit(spec("fresh"))
+    assert story.vnd() == (GRANTED - HELD_FOR_AN_HOUR, HELD_FOR_AN_HOUR, 0)
+    assert story.job(job_id).estimated_vnd == HELD_FOR_AN_HOUR
+    story.require_exact_ledger()
