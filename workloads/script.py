@@ -13,6 +13,7 @@ from schedulers.directives.script import dialect_of, translate_script
 from schedulers.directives.translation import Dialect, Translation
 from schedulers.jobspec import ArraySpec, JobSpec, RequeuePolicy, ResourceRequest
 from schedulers.units import CITY_TIME, format_walltime
+from workloads.curves import read_curves
 from workloads.errors import FieldProblem, InvalidParameters
 from workloads.resources import JobName, Resources
 from workloads.template import N_, Artefact, Parameters, Results, TaskResult, Template, Verdict
@@ -146,14 +147,15 @@ class Script(Template[ScriptParameters]):
             )
 
     def parse(self, workspace: Path, params: ScriptParameters) -> Results:
-        """The job's own output files as artefacts; what they mean only the user knows."""
+        """Its output files as artefacts, and its curves; what they mean only the user knows."""
         del params
         logs = tuple(
             Artefact(name, "log") for name in list_files(workspace) if fnmatchcase(name, "slurm-*.out")
         )
+        curves = read_curves(workspace)
         if not logs:
-            return Results()
-        return Results(tasks=(TaskResult(0, self.name, Verdict.NO_VERDICT, artefacts=logs),))
+            return Results(series=curves)
+        return Results(series=curves, tasks=(TaskResult(0, self.name, Verdict.NO_VERDICT, artefacts=logs),))
 
 
 def header_of(params: ScriptParameters) -> Translation | None:

@@ -18,6 +18,12 @@ def read_text(workspace: Path, relative: str, *, max_bytes: int) -> str | None:
 
     Bytes that are no UTF-8 become U+FFFD.
     """
+    content = read_bytes(workspace, relative, max_bytes=max_bytes)
+    return None if content is None else content.decode("utf-8", errors="replace")
+
+
+def read_bytes(workspace: Path, relative: str, *, max_bytes: int) -> bytes | None:
+    """At most the first `max_bytes` of a regular file; None when there is no such file."""
     parts = PurePosixPath(relative).parts
     try:
         with _directory(workspace, parts[:-1]) as folder:
@@ -25,7 +31,7 @@ def read_text(workspace: Path, relative: str, *, max_bytes: int) -> str | None:
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                     return None
-                return file.read(max_bytes).decode("utf-8", errors="replace")
+                return file.read(max_bytes)
     except OSError:
         return None
 
@@ -57,6 +63,15 @@ def list_files(workspace: Path, directory: str = ".") -> list[str]:
     try:
         with _directory(workspace, PurePosixPath(directory).parts) as folder, os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+    except OSError:
+        return []
+
+
+def list_folders(workspace: Path, directory: str = ".") -> list[str]:
+    """Names of the folders directly in a directory, sorted; [] when there is no such directory."""
+    try:
+        with _directory(workspace, PurePosixPath(directory).parts) as folder, os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
     except OSError:
         return []
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from schedulers.jobspec import InputFile, JobSpec, RequeuePolicy, WarningSignal
 from workloads.ai.launch import EXIT_RUN_AGAIN, launch_script, launch_variables
+from workloads.curves import is_number, read_metrics
 from workloads.resources import JobName, Resources
 from workloads.scripts import shipped
 from workloads.template import (
@@ -25,12 +26,9 @@ from workloads.template import (
     Template,
     Verdict,
 )
-from workloads.workspace import list_files, read_text
+from workloads.workspace import list_files
 
 _LONGEST_WARNING_SECONDS = 60
-_LARGEST_METRICS_BYTES = 16 * 1024 * 1024
-_LARGEST_NUMBER = 1e300
-"""Below infinity; NaN is below nothing."""
 _ARTEFACTS = {
     "metrics.jsonl": "curve",
     "model.pt": "model",
@@ -183,7 +181,7 @@ class Training(Template[TrainingParameters]):
             markers=tuple(
                 Marker(event["event"], event["epoch"])
                 for event in events
-                if event["event"] in ("preempted", "resumed") and _is_number(event.get("epoch"))
+                if event["event"] in ("preempted", "resumed") and is_number(event.get("epoch"))
             ),
         )
 
@@ -208,23 +206,14 @@ def _processes_on_a_node(params: TrainingParameters) -> int:
 
 
 def _read_events(workspace: Path) -> Iterator[dict[str, Any]]:
-    """The objects of metrics.jsonl; a line that is not one (half-written, edited) is left out."""
-    text = read_text(workspace, "metrics.jsonl", max_bytes=_LARGEST_METRICS_BYTES) or ""
-    for line in text.split("\n"):
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+    """The events of metrics.jsonl; an epoch without its numbers is left out."""
+    for event in read_metrics(workspace):
+        if not isinstance(event.get("event"), str):
             continue
         if event["event"] != "epoch" or all(
-            _is_number(event.get(field)) for field in ("epoch", "train_loss", "val_acc")
+            is_number(event.get(field)) for field in ("epoch", "train_loss", "val_acc")
         ):
             yield event
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER
 
 
 def _judge(
@@ -258,7 +247,7 @@ def _task_metrics(curve: list[dict[str, Any]], events: list[dict[str, Any]]) -> 
         Metric("train_loss", last["train_loss"]),
         Metric("val_acc", last["val_acc"]),
         Metric("best_val_acc", max(point["val_acc"] for point in curve)),
-        *([Metric("samples_per_second", speed, "1/s")] if _is_number(speed) else []),
+        *([Metric("samples_per_second", speed, "1/s")] if is_number(speed) else []),
         Metric("preemptions", names.count("preempted")),
         Metric("resumes", names.count("resumed")),
     )
