@@ -207,6 +207,11 @@ class Template(ABC, Generic[P]):
         wanted = frozenset(indices)
         return [task for task in self.parse(workspace, params).tasks if task.task_index in wanted]
 
+    def parse_run(self, workspace: Path, params: P) -> Sequence[Metric]:
+        """Numbers of an ended array as a whole, beside those of its tasks; () when there are none."""
+        del workspace, params
+        return ()
+
     def rerun(self, params: P, indices: Sequence[int], *, new_seeds: int, waves: bool) -> P:
         """The parameters of a job that runs these tasks again.
 

@@ -34,6 +34,8 @@ class RunReply(Reply):
     """Ended or taken back without a result; 0 while the run goes on."""
     pass_rate: float | None
     charged_vnd: int
+    metrics: dict[str, tuple[Number, str]]
+    """Of the run as a whole, such as merged coverage: value and unit by name."""
     is_read: bool
     """It is over, and every result that it left was read."""
     stopped_by: StoppedBy | None

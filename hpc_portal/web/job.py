@@ -27,7 +27,7 @@ from hpc_portal.app.jobs.queries import (
     list_tasks,
     task_states,
 )
-from hpc_portal.app.jobs.results import results_of
+from hpc_portal.app.jobs.results import NO_RESULTS, results_of
 from hpc_portal.app.jobs.wish import ChangeKind
 from hpc_portal.app.limits.in_use import limit_waited_for
 from hpc_portal.app.services import Services
@@ -41,6 +41,7 @@ from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
 from hpc_portal.web.show_efficiency import show_efficiency
 from hpc_portal.web.show_results import show_curves, show_matrix
+from hpc_portal.web.show_run import run_of_job
 from hpc_portal.web.timeline import Times, timeline
 from hpc_portal.web.words import EVENTS, FACTS, OUTCOMES, STATES, Word, exit_text, reason_text
 from schedulers import tres
@@ -112,7 +113,8 @@ def show_overview_of(
     with services.reading() as session:
         job = get_job(session, actor, job_id)
         runs = list_tasks(session, actor, job_id, limit=_RUNS_SHOWN).items
-        found = results_of(services, job)
+        in_campaign = run_of_job(session, actor, job_id)
+        found = NO_RESULTS if in_campaign else results_of(services, job)
         results, cells = found.results, found.campaign
         states = task_states(session, actor, job_id) if cells else {}
         changes = list_changes(session, actor, job_id, limit=_CHANGES_SEEN)
@@ -127,6 +129,7 @@ def show_overview_of(
         "first_failure": failures[0].first.failure if failures else None,
         "timeline": timeline(times, job.phase),
         "failures": failures if job.is_array else [],
+        "in_campaign": in_campaign,
         "matrix": show_matrix(cells, results, states),
         "results": results,
         "curves": show_curves(results.series),

@@ -29,6 +29,7 @@ from workloads.scripts import shipped
 from workloads.template import (
     N_,
     CampaignCell,
+    Metric,
     Results,
     StopRule,
     TaskResult,
@@ -112,6 +113,10 @@ class RtlRegression(Template[RtlRegressionParameters]):
         plan = _Asked.of(params).plan
         known = [index for index in sorted(indices) if index < plan.task_count]
         return list(read_tasks(workspace, plan, known, waves=params.waves))
+
+    def parse_run(self, workspace: Path, params: RtlRegressionParameters) -> Sequence[Metric]:
+        """Coverage merged over all passing tasks."""
+        return read_coverage(workspace) if _Asked.of(params).coverage else ()
 
     def _refuse_contradictions(self, params: RtlRegressionParameters, asked: "_Asked") -> None:
         problems = [*_plan_problems(params, asked), *_design_problems(params, asked)]

@@ -1,7 +1,7 @@
 """Collect: read the results of ended tasks once, keep them, and stop runs whose rule says so."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -78,8 +78,12 @@ class CollectStep:
         is_due = row.has_rule and await context.read(
             lambda connection: rule_says_stop(connection, row.job_id)
         )
-        if rows or is_read or is_due:
-            await context.write(lambda connection: self._write(connection, row, rows, is_read=is_read))
+        if not (rows or is_read or is_due):
+            return False
+        values: dict[str, Any] = {"results": col(CampaignRun.results) + len(rows), "is_read": is_read}
+        if is_read and (reader := await self._reader(row.job_id)):
+            values["metrics"] = await asyncio.to_thread(reader.metrics)
+        await context.write(lambda connection: self._write(connection, row, rows, values))
         return len(ended) == _BATCH and bool(rows)
 
     async def _reader(self, job_id: UUID) -> RunReader | None:
@@ -128,21 +132,21 @@ class CollectStep:
         ).all()
 
     def _write(
-        self, connection: Connection, row: AnyRow, rows: Sequence[dict[str, Any]], *, is_read: bool
+        self,
+        connection: Connection,
+        row: AnyRow,
+        rows: Sequence[dict[str, Any]],
+        values: Mapping[str, Any],
     ) -> None:
         events.take_turns(connection)
         now = self._context.clock.now()
         if rows:
             connection.execute(insert(CampaignResult), list(rows))
             connection.execute(_ADD_SUMS[connection.dialect.name], sums_by_test(rows))
-        connection.execute(
-            update(CampaignRun)
-            .where(col(CampaignRun.job_id) == row.job_id)
-            .values(results=col(CampaignRun.results) + len(rows), is_read=is_read)
-        )
+        connection.execute(update(CampaignRun).where(col(CampaignRun.job_id) == row.job_id).values(**values))
         if row.has_rule:
             stop_by_rule(connection, row.job_id, at=now)
-        if rows or is_read:
+        if rows or values["is_read"]:
             read = Event(row.job_id, row.project_id, "campaign.read", {"results": len(rows)})
             events.record(connection, [read], at=now)
 

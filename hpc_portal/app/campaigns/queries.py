@@ -45,6 +45,8 @@ class RunView:
     wall_ms: int
     """Of all its tasks together."""
     is_read: bool
+    metrics: dict[str, Any]
+    """Of the run as a whole, such as merged coverage: (value, unit) by name."""
     stopped_by: StoppedBy | None
     stopped_at: datetime | None
 
@@ -226,6 +228,7 @@ def _runs(session: Session, campaign_ids: Sequence[UUID]) -> Mapping[UUID, list[
                 for name in ("passed", "failed", "no_verdict", "wall_ms")
             ),
             col(CampaignRun.is_read),
+            col(CampaignRun.metrics),
             col(CampaignRun.stopped_by),
             col(CampaignRun.stopped_at),
         )

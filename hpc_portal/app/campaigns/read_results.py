@@ -65,6 +65,11 @@ class RunReader:
             found.append(_row(self.job_id, cell, result or _no_result(task, cell)))
         return found
 
+    def metrics(self) -> dict[str, Any]:
+        """Numbers of the run as a whole: (value, unit) by name."""
+        found = self.template.parse_run(self.workspace, self.parameters)
+        return {metric.name: [metric.value, metric.unit] for metric in found if math.isfinite(metric.value)}
+
 
 def sums_by_test(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """What the rows add to the sums of their tests."""

@@ -76,6 +76,10 @@ class CampaignRun(SQLModel, table=True):
     with_waves: bool = False
     results: int = 0
     """How many tasks have a result here."""
+    metrics: dict[str, Any] = Field(
+        default_factory=dict, sa_column=Column(JSON, nullable=False, server_default="{}")
+    )
+    """Of the run as a whole, such as merged coverage; known once it is read."""
     is_read: bool = False
     """The job is over and every result that it left was read."""
     stopped_by: StoppedBy | None = Field(

@@ -28,6 +28,9 @@ class JobResults:
     campaign: Sequence[CampaignCell]
 
 
+NO_RESULTS = JobResults(Results(), ())
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     until: float
