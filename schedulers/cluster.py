@@ -67,6 +67,9 @@ class License:
     feature: str
     total: int
     used: int = 0
+    """Those in use outside among them."""
+    outside: int = 0
+    """In use by people and machines that are not the cluster's."""
 
 
 @dataclass(frozen=True, slots=True)

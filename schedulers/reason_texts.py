@@ -25,6 +25,13 @@ TEXTS: dict[str, Meaning] = {
         Text("Waiting for a free licence.", "Đang chờ giấy phép phần mềm trống."),
         "wait",
     ),
+    "LicensesReserved": (
+        Text(
+            "The licences that are free are kept for other projects.",
+            "Các giấy phép còn trống được dành cho dự án khác.",
+        ),
+        "wait",
+    ),
     "None": (
         Text("The scheduler has not looked at it yet.", "Bộ lập lịch chưa xét tới tác vụ này."),
         "wait",

@@ -38,6 +38,7 @@ _SOURCES = (
     ("schedulers/directives", "*.py", "python"),
     ("hpc_portal/app/accounting", "*.py", "python"),
     ("hpc_portal/app/jobs", "*.py", "python"),
+    ("hpc_portal/app/licenses", "*.py", "python"),
     ("hpc_portal/app/limits", "*.py", "python"),
     ("hpc_portal/app/prices", "*.py", "python"),
     ("hpc_portal/app/external", "*.py", "python"),

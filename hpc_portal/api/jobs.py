@@ -17,6 +17,7 @@ from hpc_portal.api.job_schemas import (
     SubmitBody,
     SubmittedReply,
     TaskReply,
+    WaitedForLicenseReply,
     WaitedForLimitReply,
 )
 from hpc_portal.api.schemas import PageReply
@@ -26,6 +27,7 @@ from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.lifecycle import JobOrigin
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.waiting import why_waiting
+from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.limits.in_use import limit_waited_for
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from schedulers.jobstate import JobState
@@ -120,6 +122,8 @@ def show(
         reply = _job_reply(JobDetailReply, job, accept_language)
         if limit := limit_waited_for(session.connection(), job, job.spec):
             reply.waits_for_limit = WaitedForLimitReply.model_validate(limit)
+        waits = licenses_waited_for(session.connection(), actor, job)
+        reply.waits_for_licenses = [WaitedForLicenseReply.model_validate(wait) for wait in waits]
         return reply
 
 

@@ -20,11 +20,13 @@ from hpc_portal.app.controller import ControllerParts
 from hpc_portal.app.external.find import FindExternalStep
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
+from hpc_portal.app.licenses.poll import PollLicensesStep
 from hpc_portal.app.loops import Loop
 from hpc_portal.app.mirror.reconcile import MirrorStep
 from hpc_portal.app.notices.send_mail import SEND_SECONDS, SendMailStep
 from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.storage.measure_step import STORAGE_REST_SECONDS, STORAGE_SECONDS, MeasureStorageStep
+from hpc_portal.app.templates.publish_step import PUBLISH_SECONDS, PublishFolderStep
 from hpc_portal.app.wake import SharedWake
 from hpc_portal.app.wiring import build_engine, build_wake
 from schedulers.cluster import Partition
@@ -53,7 +55,9 @@ def build_controllers(settings: Settings, *, clock: Clock | None = None) -> list
     shared = _Shared(settings, engine, clock or SystemClock(), SharedWake(build_wake(settings, engine)))
     found = [_slurm_controller(shared, settings.slurm)] if settings.slurm else []
     found += [_dask_controller(shared)] if settings.dask_enabled else []
-    return [_with_mail(parts, shared) for parts in (_measuring_storage(found[0], shared), *found[1:])]
+    first = _polling_licenses(_measuring_storage(found[0], shared), shared)
+    first = _publishing_templates(first, shared)
+    return [_with_mail(parts, shared) for parts in (first, *found[1:])]
 
 
 def _with_mail(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
@@ -77,6 +81,33 @@ def _measuring_storage(parts: ControllerParts, shared: "_Shared") -> ControllerP
         step = MeasureStorageStep(context, every=every)
         measure = Loop("measure_storage", step, STORAGE_SECONDS, rest_seconds=STORAGE_REST_SECONDS)
         return [*parts.more_loops(context), measure]
+
+    return replace(parts, more_loops=loops)
+
+
+def _polling_licenses(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
+    """Licence servers are of all clusters; one controller asks them."""
+    servers = shared.settings.license_servers
+    if not servers:
+        return parts
+    step = PollLicensesStep(shared.engine, shared.clock, servers)
+
+    def loops(context: ControllerContext) -> list[Loop]:
+        poll = Loop("licenses", step, shared.settings.license_interval_seconds)
+        return [*parts.more_loops(context), poll]
+
+    return replace(parts, more_loops=loops)
+
+
+def _publishing_templates(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
+    """The site's folder is one; one controller looks into it."""
+    folder = shared.settings.site_templates
+    if folder is None:
+        return parts
+    step = PublishFolderStep(shared.engine, shared.clock, folder)
+
+    def loops(context: ControllerContext) -> list[Loop]:
+        return [*parts.more_loops(context), Loop("templates", step, PUBLISH_SECONDS)]
 
     return replace(parts, more_loops=loops)
 
@@ -174,7 +205,7 @@ def _given(path: Path | None) -> Path:
 
 
 def _dask_controller(shared: _Shared) -> ControllerParts:
-    store = DatabasePlacementStore()
+    store = DatabasePlacementStore(shared.settings.licenses)
     return ControllerParts(
         cluster=shared.settings.cluster_name,
         settings=shared.settings,

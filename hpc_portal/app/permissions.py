@@ -186,13 +186,14 @@ def _managed(actor: Actor) -> list[UUID]:
     ]
 
 
-def _sees_all(actor: Actor) -> bool:
+def sees_all(actor: Actor) -> bool:
+    """Whether the actor sees every project of every organisation."""
     return may(actor, Action.VIEW)
 
 
 def visible_jobs(actor: Actor) -> ColumnElement[bool]:
     """A WHERE clause: the jobs that the actor may see."""
-    if _sees_all(actor):
+    if sees_all(actor):
         return true()
     return or_(
         false(), col(Job.project_id).in_(list(actor.projects)), col(Job.organisation_id).in_(_managed(actor))
@@ -201,7 +202,7 @@ def visible_jobs(actor: Actor) -> ColumnElement[bool]:
 
 def job_scopes(actor: Actor) -> list[ColumnElement[bool]] | None:
     """The same as `visible_jobs` in disjoint parts that an index serves each; None for those who see all."""
-    if _sees_all(actor):
+    if sees_all(actor):
         return None
     managed = _managed(actor)
     own = [key for key in actor.projects if actor.project_organisations.get(key) not in managed]
@@ -213,7 +214,7 @@ def job_scopes(actor: Actor) -> list[ColumnElement[bool]] | None:
 
 def visible_projects(actor: Actor) -> ColumnElement[bool]:
     """A WHERE clause: the projects that the actor may see."""
-    if _sees_all(actor):
+    if sees_all(actor):
         return true()
     return or_(
         false(), col(Project.id).in_(list(actor.projects)), col(Project.organisation_id).in_(_managed(actor))
@@ -222,7 +223,7 @@ def visible_projects(actor: Actor) -> ColumnElement[bool]:
 
 def visible_organisations(actor: Actor) -> ColumnElement[bool]:
     """A WHERE clause: the organisations that the actor belongs to, or all for those who see all."""
-    if _sees_all(actor):
+    if sees_all(actor):
         return true()
     own = {*actor.organisations, *actor.project_organisations.values()}
     return col(Organisation.id).in_(own)

@@ -117,6 +117,19 @@ class SmtpSettings(BaseModel):
         return self
 
 
+class LicenseServerSettings(BaseModel):
+    """One FlexNet licence server, asked by running its own `lmstat`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    address: str = Field(pattern=r"^[^\s-][^\s]*$", max_length=255)
+    """`27020@lic01`; a redundant server's three with commas."""
+    command: list[str] = Field(default=["lmutil", "lmstat"], min_length=1)
+    """How lmstat is called on the portal's machine."""
+    timeout_seconds: float = Field(default=20, gt=0)
+    """It hangs while a server's host is gone."""
+
+
 class Settings(BaseSettings):
     """The portal's configuration; `hpc-portal settings` prints it with secrets masked."""
 
@@ -148,6 +161,9 @@ class Settings(BaseSettings):
     open_data: bool = False
     """Show everybody, without signing in, what closed months were used for; never by under five tenants."""
 
+    site_templates: Path | None = None
+    """Folder of site templates (*.toml) that controllers publish: each document once, within a minute."""
+
     smtp: SmtpSettings | None = None
     """Sends notices by mail; its own settings are below."""
 
@@ -161,9 +177,6 @@ class Settings(BaseSettings):
     """Takes the jobs that name neither cluster nor partition; default: Slurm where there is one."""
     dask_scheduler: str = ""
     """Address of a Dask scheduler (tcp:// or tls://); empty: one is embedded in the controller."""
-    site_templates: Path | None = None
-    """Folder of site templates (*.toml) that controllers publish: each document once, within a minute."""
-
     dask_tls_ca: Path | None = None
     """Certificate of the authority that signed those of scheduler and workers (PEM)."""
     dask_tls_cert: Path | None = None
@@ -187,7 +200,11 @@ class Settings(BaseSettings):
     )
     """The partitions of the Dask cluster, in the order in which people see them."""
     licenses: dict[str, int] = Field(default_factory=dict)
-    """Licence features counted over the cluster, such as `{"vcs": 4}`."""
+    """Licence features counted over the cluster, such as `{"vcs": 4}`; at most so many of a server's."""
+    license_servers: list[LicenseServerSettings] = Field(default_factory=list)
+    """FlexNet servers whose features jobs may ask for; what others use of them is left to them."""
+    license_interval_seconds: float = Field(default=60, gt=0)
+    """Pause between two looks at the licence servers, which lmstat keeps busy for a moment."""
     node_fail_after_seconds: float = Field(default=120, gt=0)
     """A node unheard of for so long is down, and its jobs end as NODE_FAIL."""
     cluster_uid_base: int = Field(default=0, ge=0)

@@ -5,11 +5,12 @@ from hpc_portal.app.accounting import tables as accounting
 from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.budgets import tables as budgets
 from hpc_portal.app.campaigns import tables as campaigns
+from hpc_portal.app.licenses import tables as licenses
 from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
 from hpc_portal.app.requests import tables as requests
-from hpc_portal.app.tenants import tables as tenants
 from hpc_portal.app.templates import tables as templates
+from hpc_portal.app.tenants import tables as tenants
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
 
 TABLE_MODULES = (
@@ -19,9 +20,10 @@ TABLE_MODULES = (
     audit_log,
     budgets,
     campaigns,
+    licenses,
     notices,
     reports,
     requests,
+    templates,
     tenants,
 )
-    templates,

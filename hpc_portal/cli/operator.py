@@ -22,9 +22,11 @@ from hpc_portal.cli import (
     end_rules,
     ledger,
     mirror,
+    operator_licenses,
     operator_limits,
     operator_prices,
     report,
+    site_templates,
     tenants,
 )
 from hpc_portal.cli.command_line import run
@@ -56,6 +58,8 @@ app.add_typer(ledger.ledger, name="ledger")
 app.add_typer(end_rules.end_rules, name="end-rules")
 app.add_typer(operator_prices.prices, name="prices")
 app.add_typer(operator_limits.limit, name="limit")
+app.add_typer(operator_licenses.licenses, name="license")
+app.add_typer(site_templates.template, name="template")
 app.command("demo")(demo.demo)
 app.command("mirror")(mirror.mirror)
 

@@ -12,6 +12,7 @@ from hpc_portal.cli import (
     classes,
     clusters,
     jobs,
+    licenses,
     limits,
     login,
     logs,
@@ -80,6 +81,7 @@ app.command()(notices.notices)
 app.command()(usage.usage)
 app.command()(usage.statement)
 app.command()(clusters.clusters)
+app.command()(licenses.licenses)
 app.add_typer(members.members, name="members")
 app.command()(members.invite)
 app.add_typer(members.invitations, name="invitations")

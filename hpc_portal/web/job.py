@@ -29,6 +29,7 @@ from hpc_portal.app.jobs.queries import (
 )
 from hpc_portal.app.jobs.results import NO_RESULTS, results_of
 from hpc_portal.app.jobs.wish import ChangeKind
+from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.limits.in_use import limit_waited_for
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
@@ -40,6 +41,8 @@ from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
 from hpc_portal.web.show_efficiency import show_efficiency
+from hpc_portal.web.show_license_wait import show_license_waits
+from hpc_portal.web.show_parameters import show_parameters
 from hpc_portal.web.show_results import show_curves, show_matrix
 from hpc_portal.web.show_run import run_of_job
 from hpc_portal.web.timeline import Times, timeline
@@ -47,8 +50,7 @@ from hpc_portal.web.words import EVENTS, FACTS, OUTCOMES, STATES, Word, exit_tex
 from schedulers import tres
 from schedulers.jobstate import JobState
 from schedulers.tres import Tres
-from workloads import campaign, catalog
-from workloads.errors import WorkloadError
+from workloads import campaign
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
@@ -120,6 +122,7 @@ def show_overview_of(
         changes = list_changes(session, actor, job_id, limit=_CHANGES_SEEN)
         limit = limit_waited_for(session.connection(), job, job.spec)
         efficiency = job_efficiency(session.connection(), job) if job.is_over else None
+        license_waits = licenses_waited_for(session.connection(), actor, job)
     language = pages_of(request).language(request)
     times = Times(job.submitted_at, job.dispatched_at, job.started_at, job.ended_at, job.settled_at)
     failures = campaign.buckets(results.tasks)
@@ -135,6 +138,7 @@ def show_overview_of(
         "curves": show_curves(results.series),
         "asked": _asked(job),
         "used": _used(runs),
+        "license_waits": show_license_waits(license_waits, language),
         "efficiency": show_efficiency(efficiency, language) if efficiency else None,
         "changes": show_changes(changes, language, now=services.clock.now()),
         "change_problem": change_problem,
@@ -163,6 +167,7 @@ def show_spec(request: Request, actor: CurrentActor, services: PortalServices, j
     """The script and the whole specification."""
     with services.reading() as session:
         job = get_job(session, actor, job_id)
+        parameters = show_parameters(session, job, pages_of(request).language(request))
     spec = job.spec.model_dump(mode="json", exclude_defaults=True)
     script = spec.pop("script", None) or " ".join(job.spec.argv or ())
     for item in spec.get("inputs", ()):
@@ -170,7 +175,7 @@ def show_spec(request: Request, actor: CurrentActor, services: PortalServices, j
     facts = {
         "script": script,
         "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
-        "parameters": _parameters(job, pages_of(request).language(request)),
+        "parameters": parameters,
     }
     return show_tab(request, job, "spec", facts)
 
@@ -285,35 +290,3 @@ def _used(runs: Sequence[TaskRun]) -> Used:
         max_rss_mib=max((run.max_rss_mib for run in runs), default=0),
         energy_joules=sum(run.energy_joules or 0 for run in runs),
     )
-
-
-def _parameters(job: JobDetail, language: Language) -> list[tuple[str, str]]:
-    """The template's parameters under their titles, nested ones flat; long texts are left to the script.
-
-    The name is the job's own: the header of a script may give another one than the form did.
-    """
-    if job.template is None or job.parameters is None:
-        return []
-    try:
-        fields = catalog.template(job.template).parameters.model_fields
-    except WorkloadError:
-        return []
-    found = []
-    for name, asked in job.parameters.items():
-        value = job.name if name == "name" else asked
-        field = fields.get(name)
-        if isinstance(value, dict) or value in (None, "", [], {}):
-            continue
-        text = _shown(value, language)
-        if "\n" not in text:
-            found.append(((field.title if field else None) or name, text))
-    return found
-
-
-def _shown(value: object, language: Language) -> str:
-    match value:
-        case bool():
-            return language.gettext(N_("Yes") if value else N_("No"))
-        case list():
-            return ", ".join(map(str, value))
-    return str(value)

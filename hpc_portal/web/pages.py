@@ -12,11 +12,13 @@ from hpc_portal.web import (
     classes,
     clusters,
     doubt,
+    end_rules,
     files,
     home,
     invitation,
     job,
     jobs,
+    licenses,
     limits,
     log,
     menu,
@@ -33,8 +35,8 @@ from hpc_portal.web import (
     requests,
     settings,
     sign_in,
-    statement,
     site_templates,
+    statement,
     storage,
     submit,
 )
@@ -56,6 +58,8 @@ _ROUTERS = (
     quota,
     allocations,
     refunds,
+    end_rules,
+    licenses,
     limits,
     request_deeds,
     requests,
@@ -76,9 +80,9 @@ _ROUTERS = (
     menu,
     notices,
     settings,
+    site_templates,
 )
 """In the order in which their paths are tried."""
-    site_templates,
 
 
 def install(app: FastAPI) -> None:

@@ -39,7 +39,7 @@ def refusal(spec: JobSpec, pool: Pool) -> str:
     if partition.max_nodes_per_job and spec.resources.nodes > partition.max_nodes_per_job:
         return f"Partition {partition.name} gives a job at most {partition.max_nodes_per_job} nodes."
     for feature, count in spec.resources.licenses.items():
-        total = pool.licenses.get(feature, 0)
+        total = pool.licenses[feature].total if feature in pool.licenses else 0
         if count > total:
             return f"The cluster has {total} licences of {feature}, not {count}."
     return ""

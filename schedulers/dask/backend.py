@@ -18,7 +18,7 @@ from schedulers.dask.link import EmbeddedCluster, ExternalCluster, Link
 from schedulers.dask.messages import NodeEvent, NodeHello
 from schedulers.dask.outbox import Outbox
 from schedulers.dask.placement import ConcurrentLimits
-from schedulers.dask.pool import PoolNode
+from schedulers.dask.pool import LicenseSupply, PoolNode
 from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, PlacementStore
 from schedulers.dask.tasks import end_task
@@ -234,8 +234,8 @@ class DaskScheduler:
             partitions=tuple(_expanded(partition, pool.nodes) for partition in self._partitions),
             nodes=tuple(_node(node) for node in sorted(pool.nodes.values(), key=lambda node: node.name)),
             licenses=tuple(
-                License(feature, total, total - pool.free_licenses[feature])
-                for feature, total in sorted(self._licenses.items())
+                License(feature, supply.total, supply.total - pool.free_licenses[feature], supply.outside)
+                for feature, supply in sorted(pool.licenses.items())
             ),
         )
 
@@ -258,6 +258,10 @@ class DaskScheduler:
     async def _read_limits(self) -> None:
         if time.monotonic() - self._limits_read_at >= _LIMITS_SECONDS:
             self._limits = await self._store.limits()
+            known = await self._store.licenses()
+            supplies = {name: LicenseSupply(total) for name, total in self._licenses.items()} | {**known}
+            if supplies != self._foreman.pool.licenses:
+                self._foreman.pool.supply(supplies)
             self._limits_read_at = time.monotonic()
 
     async def _plan_once(self) -> None:

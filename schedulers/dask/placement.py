@@ -25,6 +25,7 @@ BUDGET = "AssocGrpBillingMinutes"
 JOBS_LIMIT = "AssocGrpJobsLimit"
 RESOURCES = "Resources"
 LICENSES = "Licenses"
+LICENSES_KEPT = "LicensesReserved"
 PRIORITY = "Priority"
 JOB_ARRAY_TASK_LIMIT = "JobArrayTaskLimit"
 PARTITION_DOWN = "PartitionDown"
@@ -165,6 +166,13 @@ class _Cycle:
         for limits, holding in self._limits_of(entry):
             if limits.max_running_tasks is not None and holding.tasks >= limits.max_running_tasks:
                 return JOBS_LIMIT
+        if any(
+            self._pool.free_licenses.get(feature, 0) - self._pool.kept_for_others(feature, entry.project)
+            < count
+            <= self._pool.free_licenses.get(feature, 0)
+            for feature, count in entry.demand.licenses
+        ):
+            return LICENSES_KEPT
         return self._over_limit(entry, entry.demand.tres()) if self._limits else ""
 
     def _limits_of(self, entry: Entry) -> Iterator[tuple[ConcurrentLimits, Holding]]:

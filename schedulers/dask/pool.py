@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from schedulers import tres
 from schedulers.cluster import NodeState, Partition
 from schedulers.dask.queue import Demand, LimitGroup, limit_groups
-from schedulers.tres import Tres
+from schedulers.tres import Tres, license_tres
 
 
 @dataclass(slots=True)
@@ -160,6 +160,18 @@ class Holding:
     tres: dict[Tres, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LicenseSupply:
+    """What the cluster has of one licence feature."""
+
+    total: int
+    """So many its jobs may hold when nobody else has any."""
+    outside: int = 0
+    """Of these, in use now by people and machines that are not the cluster's."""
+    kept: Mapping[str, int] = field(default_factory=dict)
+    """By project (its account): so many only its jobs may hold."""
+
+
 class Pool:
     """The one place that accounts for what is held; every change goes through `take` and `release`."""
 
@@ -167,11 +179,32 @@ class Pool:
         self.partitions = {partition.name: partition for partition in partitions}
         self.nodes: dict[str, PoolNode] = {}
         self.slots: dict[str, Slot] = {}
-        self.licenses = dict(licenses)
-        self.free_licenses = dict(licenses)
+        self.licenses: dict[str, LicenseSupply] = {}
+        self.free_licenses: dict[str, int] = {}
         self.holdings: dict[LimitGroup, Holding] = {}
         self._members: dict[str, list[PoolNode]] = {}
         self._capable: dict[tuple[str, Demand], bool] = {}
+        self.supply({feature: LicenseSupply(total) for feature, total in licenses.items()})
+
+    def supply(self, licenses: Mapping[str, LicenseSupply]) -> None:
+        """From now on there are so many licences; below 0 are free while more are held than there are."""
+        self.licenses = dict(licenses)
+        self.free_licenses = {name: found.total - found.outside for name, found in licenses.items()}
+        for slot in self.slots.values():
+            for feature, count in slot.demand.licenses:
+                self.free_licenses[feature] = self.free_licenses.get(feature, 0) - count
+
+    def kept_for_others(self, feature: str, project: str) -> int:
+        """Licences that are free, but kept for projects other than this one that do not hold theirs yet."""
+        supply = self.licenses.get(feature)
+        if supply is None:
+            return 0
+        name = license_tres(feature)
+        return sum(
+            max(0, count - self.holdings.get(("project", owner), Holding()).tres.get(name, 0))
+            for owner, count in supply.kept.items()
+            if owner != project
+        )
 
     def put_node(self, node: PoolNode) -> None:
         """Add a node or replace what is known of it; what slots hold there stays held."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from schedulers import tres
 from schedulers.dask.placement import ConcurrentLimits
+from schedulers.dask.pool import LicenseSupply
 from schedulers.dask.queue import LimitGroup
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState
@@ -172,6 +173,10 @@ class PlacementStore(Protocol):
         """Who may hold how much at once, see `limit_groups`; whoever is missing has no limit."""
         ...
 
+    async def licenses(self) -> Mapping[str, LicenseSupply]:
+        """Supplies by feature that are known better than from the cluster's own settings."""
+        ...
+
 
 class MemoryPlacementStore:
     """A store that outlives the backends of one test; `submissions` and `runs` may be looked into."""
@@ -180,6 +185,7 @@ class MemoryPlacementStore:
         self.jobs: dict[UUID, StoredJob] = {}
         self.runs: dict[tuple[UUID, int, int], StoredRun] = {}
         self.concurrent_limits: dict[LimitGroup, ConcurrentLimits] = {}
+        self.license_supplies: dict[str, LicenseSupply] = {}
         self.unfunded: dict[UUID, str] = {}
         """Jobs whose tasks must not start again, and why."""
         self.is_active = True
@@ -239,3 +245,7 @@ class MemoryPlacementStore:
     async def limits(self) -> Mapping[LimitGroup, ConcurrentLimits]:
         """Whatever `concurrent_limits` holds."""
         return self.concurrent_limits
+
+    async def licenses(self) -> Mapping[str, LicenseSupply]:
+        """Whatever `license_supplies` holds."""
+        return self.license_supplies

@@ -25,11 +25,13 @@ from hpc_portal.app.jobs.pay_ahead import pay_ahead
 from hpc_portal.app.jobs.submissions import SUBMISSIONS, submission_of
 from hpc_portal.app.jobs.wish import ChangeKind, ChangeState
 from hpc_portal.app.leases import LeaseLost
+from hpc_portal.app.licenses.supply import license_supplies
 from hpc_portal.app.tables import Job, JobChange, JobTask
 from quotas.errors import QuotaError
 from quotas.roll_hold import rolling_jobs
 from quotas.top_up import top_up_hold
 from schedulers.dask.placement import BUDGET, ConcurrentLimits
+from schedulers.dask.pool import LicenseSupply
 from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, StoredJob, StoredRun
 from schedulers.jobspec import ArraySpec
@@ -39,10 +41,14 @@ log = structlog.get_logger()
 
 
 class DatabasePlacementStore:
-    """The `PlacementStore` of one cluster; `attach` gives it the context that the controller won later."""
+    """The `PlacementStore` of one cluster; `attach` gives it the context that the controller won later.
 
-    def __init__(self) -> None:
+    `license_shares` are the most of each licence feature that the cluster may use; see `license_supplies`.
+    """
+
+    def __init__(self, license_shares: Mapping[str, int] | None = None) -> None:
         self._context: ControllerContext | None = None
+        self._shares = license_shares or {}
 
     def attach(self, context: ControllerContext) -> None:
         """Say whose jobs these are and under which lease placements are written."""
@@ -82,6 +88,10 @@ class DatabasePlacementStore:
     async def limits(self) -> Mapping[LimitGroup, ConcurrentLimits]:
         """What organisations, projects and people may hold at once."""
         return await self._attached.read(limits_at_start)
+
+    async def licenses(self) -> Mapping[str, LicenseSupply]:
+        """What the licence servers leave to the cluster, and what of it is kept for projects."""
+        return await self._attached.read(lambda connection: license_supplies(connection, self._shares))
 
 
 def _load(connection: Connection, context: ControllerContext) -> list[StoredJob]:

@@ -12,14 +12,14 @@ from hpc_portal.app.tables import Job
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-pages")
 """One server, one city and one browser for all of them."""
 
 EVERY_PAGE = (
     *("/", "/jobs", "/submit", "/submit/script", "/quota", "/clusters", "/settings"),
     *("/reports", "/reports?by=day&by=user", "/reports/waste", "/reports/utilisation"),
     *("/reports/forecast", "/reports/statement"),
-    *("/requests", "/requests/new", "/notices", "/menu", "/prices", "/limits"),
+    *("/requests", "/requests/new", "/notices", "/menu", "/prices", "/limits", "/licenses"),
 )
 
 

@@ -104,8 +104,16 @@ def features() -> frozenset[Feature]:
 
 
 @pytest.fixture
-def story(database_url: str, tmp_path: Path, features: frozenset[Feature]) -> Iterator[Story]:
-    scheduler = MemoryScheduler(features=features)
+def licenses() -> dict[str, int]:
+    """What the cluster has; tests that need some have a fixture of this name of their own."""
+    return {}
+
+
+@pytest.fixture
+def story(
+    database_url: str, tmp_path: Path, features: frozenset[Feature], licenses: dict[str, int]
+) -> Iterator[Story]:
+    scheduler = MemoryScheduler(features=features, licenses=licenses)
     city = build_city(database_url, tmp_path, clock=scheduler.clock)
     services = city.services
     lease = transact(

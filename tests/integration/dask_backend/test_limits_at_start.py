@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from schedulers.dask.placement import ConcurrentLimits
+from schedulers.dask.pool import LicenseSupply
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.jobspec import ArraySpec, ResourceRequest
 from schedulers.jobstate import JobSnapshot
@@ -95,5 +96,25 @@ async def test_gpus_of_one_type_are_limited_for_an_organisation_across_its_peopl
         await scheduler.cancel([on_dask(an.job_id)])
         await bench.running(on_dask(binh.job_id))
         await bench.clear()
+    finally:
+        await scheduler.close()
+
+
+async def test_a_licence_used_outside_is_waited_for_and_taken_when_it_comes_back(folder: Path) -> None:
+    store = MemoryPlacementStore()
+    store.license_supplies = {"vcs": LicenseSupply(1, outside=1)}
+    scheduler = embedded_scheduler(folder, store)
+    await scheduler.start()
+    bench = Bench(scheduler, folder / "workspaces")
+    asked = ResourceRequest(walltime_seconds=60, memory_mib_per_node=64, licenses={"vcs": 1})
+    try:
+        submission = bench.submission(Behaviour.SUCCEEDS, resources=asked)
+        await scheduler.submit([submission])
+        job = on_dask(submission.job_id)
+        await until_waiting(bench, job, "Licenses")
+        (licence,) = (await scheduler.cluster()).licenses
+        assert (licence.total, licence.used, licence.outside) == (1, 1, 1)
+        store.license_supplies = {}
+        assert (await bench.ended(job)).tasks[0].state == "COMPLETED"
     finally:
         await scheduler.close()

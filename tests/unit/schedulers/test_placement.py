@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schedulers.cluster import NodeState, Partition
 from schedulers.dask.placement import ConcurrentLimits, Plan, plan
-from schedulers.dask.pool import Pool, PoolNode
+from schedulers.dask.pool import LicenseSupply, Pool, PoolNode
 from schedulers.dask.queue import Demand, Entry, LimitGroup, PendingQueue
 
 MAIN = Partition("main", ("*",), 10**6, 3600, is_default=True)
@@ -176,6 +176,29 @@ def test_the_licence_a_head_waits_for_is_not_taken_by_a_long_job_behind_it() -> 
         job("short", demand(1, licenses={"vcs": 1}, walltime=HOUR)),
     )
     assert place.started() == ["short"]
+
+
+def test_what_others_use_of_a_feature_is_left_to_them_until_they_return_it() -> None:
+    place = world({"n1": (4, {})}, licenses={"vcs": 2})
+    add(place, job("user", demand(1, licenses={"vcs": 1})))
+    assert place.started() == ["user"]
+    place.pool.supply({"vcs": LicenseSupply(2, outside=2)})
+    assert place.pool.free_licenses == {"vcs": -1}
+    add(place, job("next", demand(1, licenses={"vcs": 1})))
+    assert place.plan().reasons == {"next": "Licenses"}
+    place.pool.supply({"vcs": LicenseSupply(2)})
+    assert place.started() == ["next"]
+
+
+def test_licences_kept_for_a_project_are_its_own_and_no_more_than_that() -> None:
+    place = world({"n1": (8, {})}, licenses={"vcs": 3})
+    place.pool.supply({"vcs": LicenseSupply(3, kept={"tape-out": 2})})
+    wanted = demand(1, licenses={"vcs": 1})
+    add(place, *(job(f"lab{n}", wanted) for n in range(2)))
+    add(place, *(job(f"own{n}", wanted, project="tape-out") for n in range(3)))
+    done = place.plan()
+    assert [start.entry.job_id for start in done.starts] == ["lab0", "own0", "own1"]
+    assert done.reasons == {"lab1": "LicensesReserved", "own2": "Licenses"}
 
 
 def test_a_project_at_its_limit_stands_in_nobodys_way() -> None:

@@ -1,0 +1,1 @@
+"""FlexNet licence servers: what `lmstat -a` says of them."""
