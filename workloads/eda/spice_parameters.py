@@ -133,6 +133,14 @@ class SpiceParameters(Parameters):
         description=N_("Fewer run side by side, more save starting tasks."),
         json_schema_extra={"group": N_("Monte-Carlo")},
     )
+    max_parallel: int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_TASKS,
+        title=N_("At most at once"),
+        description=N_("Tasks that may run at the same time; empty sets no limit."),
+        json_schema_extra={"group": N_("Monte-Carlo")},
+    )
     measures: list[Limit] = Field(
         default=["period 0.8e-10..5e-10 s", "power ..1e-3 W"],
         min_length=1,
@@ -160,14 +168,6 @@ class SpiceParameters(Parameters):
         title=N_("Target yield"),
         description=N_("The part of the samples that must be within all limits."),
         json_schema_extra={"group": N_("Verdict")},
-    )
-    max_parallel: int | None = Field(
-        default=None,
-        ge=1,
-        le=MOST_TASKS,
-        title=N_("At most at once"),
-        description=N_("Tasks that may run at the same time; empty sets no limit."),
-        json_schema_extra={"group": N_("Monte-Carlo")},
     )
     resources: Resources = Field(
         default=Resources(cpus=1, memory_mib=512, walltime_seconds=1800),

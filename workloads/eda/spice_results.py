@@ -214,19 +214,24 @@ def _corners(measures: Sequence[Measure], corners: Corners) -> tuple[Table, ...]
 
 def _statistics(measures: Sequence[Measure], corners: Corners) -> tuple[Table, ...]:
     yields = tuple(
-        (place, total, sum(bool(sample.invalid) for sample in samples), good, good / total, *interval)
+        (
+            place,
+            total,
+            sum(bool(sample.invalid) for sample in samples),
+            good,
+            *(100 * rate for rate in (good / total, *wilson_interval(good, total))),
+        )
         for place, samples in corners.items()
         for good, total in [_good_of(samples)]
-        for interval in [wilson_interval(good, total)]
     )
     columns = (
         Column(N_("Corner")),
         Column(N_("Samples")),
         Column(N_("Invalid")),
         Column(N_("Within limits")),
-        Column(N_("Yield")),
-        Column(N_("Yield, 95 % from")),
-        Column(N_("Yield, 95 % to")),
+        Column(N_("Yield"), "%"),
+        Column(N_("Yield, 95 % from"), "%"),
+        Column(N_("Yield, 95 % to"), "%"),
     )
     spread = (
         Column(N_("Corner")),
@@ -261,10 +266,9 @@ def _table(
 
 
 def _curves(measures: Sequence[Measure], corners: Corners) -> Iterator[Series]:
-    """Cumulative distributions: which part of the valid samples is at or below a value."""
+    """Quantiles: below which value which part of the valid samples lies."""
     curves = [(place, samples, measure) for place, samples in corners.items() for measure in measures]
     for place, samples, measure in curves[:_MOST_CURVES]:
         values = sorted(sample.values[measure.name] for sample in samples if not sample.invalid)
-        heights = ((rank + 1) / len(values) for rank in range(len(values)))
-        label = f"{measure.name} ({measure.unit})" if measure.unit else measure.name
-        yield Series(f"{measure.name}: {place}", label, "", tuple(zip(values, heights, strict=True)))
+        points = tuple(((rank + 1) / len(values), value) for rank, value in enumerate(values))
+        yield Series(f"{measure.name}: {place}", "quantile", measure.unit, points)

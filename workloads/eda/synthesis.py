@@ -37,6 +37,7 @@ from workloads.template import (
 _EXAMPLE = {"fifo.sv": "fifo/fifo.sv"}
 _MOST_ROWS = 1000
 _MOST_PATHS = 10
+_MOST_PATHS_OF_MANY = 3
 _MOST_PATHS_READ = 50
 
 
@@ -269,10 +270,11 @@ def _table_of_points(tasks: Sequence[TaskResult]) -> tuple[Table, ...]:
 
 def _table_of_paths(found: Sequence[tuple[Point, Mapping[str, str]]]) -> tuple[Table, ...]:
     """The worst paths of each run, the worst first."""
+    most = _MOST_PATHS if len(found) == 1 else _MOST_PATHS_OF_MANY
     rows = [
         (f"{point.row}, {point.column}", slack, start, end)
         for point, facts in found
-        for slack, start, end in _paths(facts)
+        for slack, start, end in _paths(facts)[:most]
     ]
     if not rows:
         return ()

@@ -157,13 +157,15 @@ def test_yield_counts_invalid_samples_as_not_good_and_statistics_leave_them_out(
     lines += [f"{sample} period {1 + sample / 4}" for sample in range(1, 11)]
     results = measured(tmp_path, *lines, samples=10, variations=["dn1=0:0.1"], target_yield=0.7)
     yields, spread = results.tables
-    assert yields.rows == (("tt 1.2 V, 25 °C", 10, 1, 8, 0.8, *wilson_interval(8, 10)),)
+    assert yields.rows == (
+        ("tt 1.2 V, 25 °C", 10, 1, 8, 80, *(100 * bound for bound in wilson_interval(8, 10))),
+    )
     [(place, name, *numbers, unit)] = spread.rows
     assert (place, name, unit) == ("tt 1.2 V, 25 °C", "period", "s")
     assert numbers == pytest.approx([2.25, statistics.stdev(n / 4 for n in range(9)), 1.25, 3.25])
     assert results.tasks[0].verdict is Verdict.PASS
     [curve] = results.series
-    assert curve.points[-1] == (3.25, 1.0)
+    assert curve.points[-1] == (1.0, 3.25)
 
 
 @pytest.mark.parametrize(
