@@ -45,6 +45,7 @@ _SOURCES = (
     ("hpc_portal/app/files", "*.py", "python"),
     ("hpc_portal/app/reports", "*.py", "python"),
     ("hpc_portal/app/requests", "*.py", "python"),
+    ("hpc_portal/app/templates", "*.py", "python"),
     ("hpc_portal/app/tenants", "*.py", "python"),
     ("hpc_portal/app/accounts", "*.py", "python"),
     ("hpc_portal/app/budgets", "*.py", "python"),
