@@ -213,17 +213,7 @@ def _corners(measures: Sequence[Measure], corners: Corners) -> tuple[Table, ...]
 
 
 def _statistics(measures: Sequence[Measure], corners: Corners) -> tuple[Table, ...]:
-    yields = tuple(
-        (
-            place,
-            total,
-            sum(bool(sample.invalid) for sample in samples),
-            good,
-            *(100 * rate for rate in (good / total, *wilson_interval(good, total))),
-        )
-        for place, samples in corners.items()
-        for good, total in [_good_of(samples)]
-    )
+    yields = tuple(_yield_row(place, samples) for place, samples in corners.items())
     columns = (
         Column(N_("Corner")),
         Column(N_("Samples")),
@@ -248,6 +238,13 @@ def _statistics(measures: Sequence[Measure], corners: Corners) -> tuple[Table, .
         for measure in measures
     )
     return (*_table(N_("Yield by corner"), columns, yields), *_table(N_("Spread by corner"), spread, rows))
+
+
+def _yield_row(place: str, samples: Sequence[Sample]) -> tuple[str | float | None, ...]:
+    good, total = _good_of(samples)
+    invalid = sum(bool(sample.invalid) for sample in samples)
+    low, high = wilson_interval(good, total)
+    return place, total, invalid, good, 100 * good / total, 100 * low, 100 * high
 
 
 def _spread(samples: Sequence[Sample], measure: Measure) -> tuple[float | None, ...]:
