@@ -73,6 +73,18 @@ class License:
 
 
 @dataclass(frozen=True, slots=True)
+class LicenseSupply:
+    """How many licences of a feature a cluster's jobs may hold now, and for whom some are kept."""
+
+    total: int
+    """So many its jobs may hold when nobody else has any."""
+    outside: int = 0
+    """Of these, in use now by people and machines that are not the cluster's."""
+    kept: Mapping[str, int] = field(default_factory=dict)
+    """By project (its account): so many only its jobs may hold."""
+
+
+@dataclass(frozen=True, slots=True)
 class Reservation:
     """Nodes kept for some users or accounts for a while (scontrol show reservation)."""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import structlog
 
-from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partition
+from schedulers.cluster import ClusterSnapshot, License, LicenseSupply, Node, NodeState, Partition
 from schedulers.dask import plugin
 from schedulers.dask.change import change_job
 from schedulers.dask.foreman import MOMENT_SECONDS, Foreman
@@ -18,7 +18,7 @@ from schedulers.dask.link import EmbeddedCluster, ExternalCluster, Link
 from schedulers.dask.messages import NodeEvent, NodeHello
 from schedulers.dask.outbox import Outbox
 from schedulers.dask.placement import ConcurrentLimits
-from schedulers.dask.pool import LicenseSupply, PoolNode
+from schedulers.dask.pool import PoolNode
 from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, PlacementStore
 from schedulers.dask.tasks import end_task

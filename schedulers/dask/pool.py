@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from schedulers import tres
-from schedulers.cluster import NodeState, Partition
+from schedulers.cluster import LicenseSupply, NodeState, Partition
 from schedulers.dask.queue import Demand, LimitGroup, limit_groups
 from schedulers.tres import Tres, license_tres
 
@@ -158,18 +158,6 @@ class Holding:
 
     tasks: int = 0
     tres: dict[Tres, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class LicenseSupply:
-    """What the cluster has of one licence feature."""
-
-    total: int
-    """So many its jobs may hold when nobody else has any."""
-    outside: int = 0
-    """Of these, in use now by people and machines that are not the cluster's."""
-    kept: Mapping[str, int] = field(default_factory=dict)
-    """By project (its account): so many only its jobs may hold."""
 
 
 class Pool:

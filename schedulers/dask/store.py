@@ -10,8 +10,8 @@ from typing import Any, Protocol, Self
 from uuid import UUID
 
 from schedulers import tres
+from schedulers.cluster import LicenseSupply
 from schedulers.dask.placement import ConcurrentLimits
-from schedulers.dask.pool import LicenseSupply
 from schedulers.dask.queue import LimitGroup
 from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState

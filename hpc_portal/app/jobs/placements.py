@@ -30,8 +30,8 @@ from hpc_portal.app.tables import Job, JobChange, JobTask
 from quotas.errors import QuotaError
 from quotas.roll_hold import rolling_jobs
 from quotas.top_up import top_up_hold
+from schedulers.cluster import LicenseSupply
 from schedulers.dask.placement import BUDGET, ConcurrentLimits
-from schedulers.dask.pool import LicenseSupply
 from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, StoredJob, StoredRun
 from schedulers.jobspec import ArraySpec

@@ -11,7 +11,7 @@ from hpc_portal.app import cluster_views
 from hpc_portal.app.licenses.poll import load_reports
 from hpc_portal.app.licenses.tables import LicenseReservation
 from quotas.tables import Project
-from schedulers.dask.pool import LicenseSupply
+from schedulers.cluster import LicenseSupply
 from schedulers.flexnet.lmstat import Checkout, Feature
 
 

@@ -22,8 +22,7 @@ from hpc_portal.app.licenses.reserve import reserve_licenses
 from hpc_portal.app.licenses.supply import license_supplies
 from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.settings import LicenseServerSettings
-from schedulers.cluster import License
-from schedulers.dask.pool import LicenseSupply
+from schedulers.cluster import License, LicenseSupply
 from schedulers.jobspec import JobSpec, ResourceRequest
 from tests.integration.app.conftest import Story
 from tests.small_city import cluster

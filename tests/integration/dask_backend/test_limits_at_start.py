@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from schedulers.cluster import LicenseSupply
 from schedulers.dask.placement import ConcurrentLimits
-from schedulers.dask.pool import LicenseSupply
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.jobspec import ArraySpec, ResourceRequest
 from schedulers.jobstate import JobSnapshot

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schedulers.cluster import NodeState, Partition
+from schedulers.cluster import LicenseSupply, NodeState, Partition
 from schedulers.dask.placement import ConcurrentLimits, Plan, plan
-from schedulers.dask.pool import LicenseSupply, Pool, PoolNode
+from schedulers.dask.pool import Pool, PoolNode
 from schedulers.dask.queue import Demand, Entry, LimitGroup, PendingQueue
 
 MAIN = Partition("main", ("*",), 10**6, 3600, is_default=True)
