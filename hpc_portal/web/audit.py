@@ -1,37 +1,21 @@
 """The audit log as a page, for administrators and auditors: filtered by address, newest first."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from hpc_portal.app.audit_log.read import OPERATOR_NAME, AuditEntry, AuditFilter, list_audit
+from hpc_portal.app.audit_log.read import AuditFilter, list_audit
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.web.audit_words import DEEDS
+from hpc_portal.web.language import Language
 from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_deed import show_deed
 
 router = APIRouter(include_in_schema=False)
 
 _AT_ONCE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class ShownDeed:
-    """One row."""
-
-    sequence: int
-    at: datetime
-    who: str
-    address: str
-    action: str
-    subject: str
-    before: str
-    after: str
-    hash: str
 
 
 @router.get("/admin/audit")
@@ -52,8 +36,10 @@ def show(  # noqa: PLR0913 - one parameter for each filter
     asked = {"username": wanted.username, "action": wanted.action, "subject": wanted.subject}
     filters = {name: value for name, value in asked.items() if value}
     older = urlencode({**filters, "before": page.next_cursor}) if page.next_cursor else ""
+    language = pages_of(request).language(request)
     facts = {
-        "deeds": [_shown(entry) for entry in page.items],
+        "deeds": [show_deed(entry, language) for entry in page.items],
+        "kinds": _kinds(language, wanted.action),
         "filters": asked,
         "is_filtered": bool(filters),
         "export": urlencode({**filters, "format": "csv"}),
@@ -62,25 +48,9 @@ def show(  # noqa: PLR0913 - one parameter for each filter
     return pages_of(request).render(request, "admin/audit.html", facts)
 
 
-def _shown(entry: AuditEntry) -> ShownDeed:
-    was = entry.facts.get("was")
-    now = {name: value for name, value in entry.facts.items() if name != "was"}
-    return ShownDeed(
-        sequence=entry.sequence,
-        at=entry.at,
-        who=entry.username or OPERATOR_NAME,
-        address=entry.address,
-        action=entry.action,
-        subject=entry.subject,
-        before="" if was is None else _said(was),
-        after=_said(now),
-        hash=entry.hash,
-    )
-
-
-def _said(facts: Any) -> str:  # noqa: ANN401 - JSON
-    """`role: lead, reason: thesis`; JSON inside."""
-    if not isinstance(facts, Mapping):
-        return facts if isinstance(facts, str) else json.dumps(facts, ensure_ascii=False)
-    said = ((name, value) for name, value in facts.items() if value not in (None, ""))
-    return ", ".join(f"{name}: {_said(value)}" for name, value in said)
+def _kinds(language: Language, chosen: str) -> list[tuple[str, str]]:
+    """Every deed with its words, in their order; and what was chosen by address, such as `prices`."""
+    found = [(action, language.text(text)) for action, text in DEEDS.items()]
+    if chosen and chosen not in DEEDS:
+        found.append((chosen, chosen))
+    return sorted(found, key=lambda kind: kind[1])

@@ -1,0 +1,74 @@
+"""The audit log in words: every deed has one, and facts are said with their units, before beside after."""
+
+import ast
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+import hpc_portal
+from hpc_portal.app.audit_log.read import AuditEntry
+from hpc_portal.app.budgets.tables import RefundCaseState
+from hpc_portal.app.requests.move import _PAST
+from hpc_portal.web.audit_words import DEEDS
+from hpc_portal.web.language import load_languages
+from hpc_portal.web.show_deed import show_deed
+from quotas.usage_tables import DiscrepancyState
+
+VI, EN = (load_languages()[code] for code in ("vi", "en"))
+APP = Path(hpc_portal.__file__).parent / "app"
+
+
+def recorded() -> set[str]:
+    """Every `action=` of the application that is written as it is."""
+    return {
+        str(keyword.value.value)
+        for path in APP.rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call)
+        for keyword in call.keywords
+        if keyword.arg == "action"
+        and isinstance(keyword.value, ast.Constant)
+        and "." in str(keyword.value.value)
+    }
+
+
+def test_every_deed_that_is_recorded_has_words() -> None:
+    composed = {f"request.{past}" for past in _PAST.values()}
+    composed |= {f"refund_case.{state}" for state in RefundCaseState if state is not RefundCaseState.OPEN}
+    composed |= {f"discrepancy.{state}" for state in DiscrepancyState if state is not DiscrepancyState.OPEN}
+    assert recorded() | composed <= DEEDS.keys()
+    assert all(VI.text(text) != text for text in DEEDS.values())
+
+
+def said(action: str, language: str = "vi", **facts: object) -> list[str]:
+    entry = AuditEntry(1, datetime(2026, 3, 2, tzinfo=UTC), None, "", action, "npu", facts, "", "")
+    shown = show_deed(entry, VI if language == "vi" else EN)
+    return [f"{fact.name}: {f'{fact.before} → ' if fact.before else ''}{fact.after}" for fact in shown.facts]
+
+
+@pytest.mark.parametrize(
+    ("facts", "lines"),
+    [
+        ({"lines": {"VND": 1_250_000, "gres/gpu:h100": 3600}}, ["Mức cấp: 1.250.000\xa0₫, 1,00 h GPU H100"]),
+        ({"was": "active", "state": "closed"}, ["Trạng thái: Hoạt động → Đã đóng"]),
+        (
+            {"is_charged": True, "free_seconds_per_job": 7200, "was": {"is_charged": False}},
+            ["Đã tính phí: không → có", "Trả lại cho mỗi tác vụ: 2 giờ"],
+        ),
+        (
+            {"kind": "walltime_seconds", "value": 7200, "was": {"value": 3600}},
+            ["Loại: thời gian chạy tối đa của một tác vụ", "Giới hạn thời gian: 1 giờ → 2 giờ"],
+        ),
+        ({"prices": {"cpu": 1300}, "was": {"cpu": 1200}}, ["Bảng giá: cpu 1.200\xa0₫/h → cpu 1.300\xa0₫/h"]),
+        ({"valid_to": "2026-03-31T17:00:00+00:00"}, ["Kết thúc: 01/04/2026 00:00:00"]),
+        ({"reason": "", "something_new": [1, "x"]}, ["something_new: 1, x"]),
+    ],
+)
+def test_facts_are_said_in_words_with_units(facts: dict[str, object], lines: list[str]) -> None:
+    assert said("limit.set", **facts) == lines
+
+
+def test_a_deed_of_another_version_is_shown_as_it_is() -> None:
+    entry = AuditEntry(1, datetime(2026, 3, 2, tzinfo=UTC), "ha", "::1", "moon.landed", "npu", {}, "", "")
+    assert (show_deed(entry, EN).text, show_deed(entry, EN).who) == ("moon.landed", "ha")
