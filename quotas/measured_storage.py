@@ -14,6 +14,9 @@ from schedulers.units import CITY_TIME
 
 _USES, _SAMPLES, _PROJECTS = table_of(StorageUse), table_of(StorageSample), table_of(Project)
 
+_SMALL_ENTRIES = 10_000
+_SMALL_SOONER = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -53,9 +56,11 @@ def tell_threshold(conn: Connection, project_id: UUID, percent: int) -> int:
 def next_to_measure(conn: Connection, *, at: datetime, every: timedelta) -> UUID | None:
     """The project with the oldest figure among those asked for, never measured, or measured so long ago.
 
+    What takes a moment to walk is walked ten times as often: so most figures are minutes old, not hours.
     Asking puts nobody in front of a project with an older figure, so that nobody can keep others waiting.
     """
-    found: UUID | None = conn.execute(_NEXT, {"before": at - every}).scalar()
+    before = {"before": at - every, "before_if_small": at - every / _SMALL_SOONER}
+    found: UUID | None = conn.execute(_NEXT, before).scalar()
     return found
 
 
@@ -78,7 +83,14 @@ _IS_ASKED = and_(
 _NEXT = (
     select(_PROJECTS.c.id)
     .outerjoin(_USES, _USES.c.project_id == _PROJECTS.c.id)
-    .where(or_(_IS_ASKED, _USES.c.measured_at.is_(None), _USES.c.measured_at <= bindparam("before")))
+    .where(
+        or_(
+            _IS_ASKED,
+            _USES.c.measured_at.is_(None),
+            _USES.c.measured_at <= bindparam("before"),
+            (_USES.c.entries < _SMALL_ENTRIES) & (_USES.c.measured_at <= bindparam("before_if_small")),
+        )
+    )
     .order_by(_USES.c.measured_at.is_not(None), _USES.c.measured_at, _PROJECTS.c.id)
     .limit(1)
 )

@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     track_interval_seconds: float = Field(default=1.0, gt=0)
     """Longest pause between two looks at the scheduler when it pushes no changes."""
     storage_interval_seconds: float = Field(default=3600.0, gt=0)
-    """How old the figure of a project's storage may grow before its workspace is walked again."""
+    """How old the figure of a project's storage may grow; a tenth of it where fewer than 10,000 files lie."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -64,13 +64,17 @@ def give(story: Story, gib: int, *, key: str = "storage", days: int = 30) -> UUI
     )
 
 
-def lies_there(story: Story, allocated_bytes: int) -> None:
+def lies_there(story: Story, allocated_bytes: int, *, entries: int = 1) -> None:
     """As if a walk had found that."""
     step = MeasureStorageStep(story.context, every=HOUR)
     transact(
         story.city.services.engine,
         lambda connection: step.record(
-            connection, story.city.chips.project_id, "chips", Measured(allocated_bytes, 1), story.clock.now()
+            connection,
+            story.city.chips.project_id,
+            "chips",
+            Measured(allocated_bytes, entries),
+            story.clock.now(),
         ),
     )
     story.clock.advance(2)  # what web processes remember is a second old at most
@@ -121,9 +125,21 @@ def test_the_controller_measures_what_jobs_have_written(story: Story) -> None:
     assert (found.granted_gib, found.is_full, found.measured_at) == (None, False, story.clock.now())
     assert measure_all(story) == 0, "the figures are young"
     (folder / "big").unlink()
-    story.clock.advance(3601)
-    assert measure_all(story) > 0
+    story.clock.advance(361)
+    assert measure_all(story) > 0, "it takes a moment, so that it is done every six minutes"
     assert standing(story).allocated_bytes < GIB // 64
+
+
+def test_a_large_workspace_is_walked_once_an_hour(story: Story) -> None:
+    lies_there(story, GIB, entries=1_000_000)
+    measure_all(story)
+    assert standing(story).entries == 1_000_000
+    story.clock.advance(3500)
+    measure_all(story)
+    assert standing(story).entries == 1_000_000
+    story.clock.advance(100)
+    measure_all(story)
+    assert standing(story).entries == 0
 
 
 def test_a_walk_goes_on_over_many_steps(story: Story, tmp_path: Path) -> None:
