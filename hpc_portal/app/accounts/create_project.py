@@ -3,8 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select
-from sqlmodel import col
+from sqlalchemy import Connection
 
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts import checks
@@ -15,7 +14,10 @@ from hpc_portal.app.errors import NameTaken
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
-from quotas.tables import Project, TenantState
+from quotas.journal import insert_once
+from quotas.tables import Project, TenantState, table_of
+
+_PROJECTS = table_of(Project)
 
 
 def create_project(services: Services, actor: Actor, *, organisation: str, account: str, name: str) -> UUID:
@@ -35,8 +37,6 @@ def create_project(services: Services, actor: Actor, *, organisation: str, accou
 
     def work(connection: Connection) -> UUID:
         organisation_id = find_organisation(connection, organisation)
-        if connection.execute(select(col(Project.id)).where(col(Project.account) == account)).first():
-            raise NameTaken("project", account)
         project_id = insert_project(connection, organisation_id, account=account, name=name, at=now)
         audit.record(
             connection,
@@ -54,16 +54,21 @@ def create_project(services: Services, actor: Actor, *, organisation: str, accou
 def insert_project(
     connection: Connection, organisation_id: UUID, *, account: str, name: str, at: datetime
 ) -> UUID:
-    """Store a project whose names make sense and whose account is free; returns its id."""
-    project_id = new_id()
-    connection.execute(
-        insert(Project).values(
-            id=project_id,
-            organisation_id=organisation_id,
-            account=account,
-            name=name.strip(),
-            state=TenantState.ACTIVE,
-            created_at=at,
-        )
-    )
-    return project_id
+    """Store a project whose names make sense; returns its id.
+
+    Raises:
+        NameTaken: the account name is in use, also by a project that somebody else is making right now.
+    """
+    row = {
+        "id": new_id(),
+        "organisation_id": organisation_id,
+        "account": account,
+        "name": name.strip(),
+        "state": TenantState.ACTIVE,
+        "created_at": at,
+    }
+    insert = insert_once(_PROJECTS)[connection.dialect.name].returning(_PROJECTS.c.id)
+    made: UUID | None = connection.execute(insert, row).scalar()
+    if made is None:
+        raise NameTaken("project", account)
+    return made

@@ -1,5 +1,7 @@
 """Seats of a class: who gets which part of the course's budget, and the small project that each one is."""
 
+import contextlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +14,7 @@ from sqlmodel import col
 from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.create_project import insert_project
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.errors import InvalidEntry, NameTaken, Problem
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.notices.recipients import leads
@@ -149,12 +151,13 @@ def make_seats(  # noqa: PLR0913 - what every seat of a class needs
     members = find_members(connection, room.course.organisation_id, shares)
     assert room.course.project_id  # noqa: S101 - a course is a project
     teachers = leads(connection, room.course.project_id)
-    accounts = _accounts(connection, room.course.account, [share.student for share in shares])
+    start = room.course.account[:_LONGEST_COURSE_PART].rstrip("-")
+    taken = _accounts_like(connection, start)
     made = []
-    for share, account in zip(shares, accounts, strict=True):
-        name = f"{room.name[:120]}: {share.student[:70]}"
-        project_id = insert_project(
-            connection, room.course.organisation_id, account=account, name=name, at=at
+    for share in shares:
+        own = re.sub(r"[^a-z0-9]+", "-", share.student.partition("@")[0]).strip("-") or "student"
+        project_id, account = _make_project(
+            connection, room, f"{start}-{own}", share.student, at, taken=taken
         )
         allocation_id = move_budget(
             connection,
@@ -217,25 +220,26 @@ def _require_runnable(connection: Connection, source: UUID, shares: Sequence[Sha
     )
 
 
-def _accounts(connection: Connection, course: str, students: Sequence[str]) -> list[str]:
-    """Account names that nobody has: `course-student`, with a number where that is taken."""
-    start = course[:_LONGEST_COURSE_PART].rstrip("-")
-    taken = set(
-        connection.scalars(select(col(Project.account)).where(col(Project.account).like(f"{start}-%")))
-    )
-    chosen = []
-    for student in students:
-        own = re.sub(r"[^a-z0-9]+", "-", student.partition("@")[0]).strip("-") or "student"
-        number = 1
-        while True:
-            end = "" if number == 1 else f"-{number}"
-            account = f"{f'{start}-{own}'[: _LONGEST_ACCOUNT - len(end)].rstrip('-')}{end}"
-            if account not in taken:
-                break
-            number += 1
-        taken.add(account)
-        chosen.append(account)
-    return chosen
+def _accounts_like(connection: Connection, start: str) -> set[str]:
+    found = select(col(Project.account)).where(col(Project.account).like(f"{start}-%"))
+    return set(connection.scalars(found))
+
+
+def _make_project(  # noqa: PLR0913 - the facts of one project
+    connection: Connection, room: Room, account: str, student: str, at: datetime, *, taken: set[str]
+) -> tuple[UUID, str]:
+    """Its id and its account, with a number behind it where somebody has that name."""
+    name = f"{room.name[:120]}: {student[:70]}"
+    for number in itertools.count(1):
+        end = "" if number == 1 else f"-{number}"
+        free = f"{account[: _LONGEST_ACCOUNT - len(end)].rstrip('-')}{end}"
+        if free in taken:
+            continue
+        taken.add(free)
+        with contextlib.suppress(NameTaken):  # by a class that is being made right now
+            made = insert_project(connection, room.course.organisation_id, account=free, name=name, at=at)
+            return made, free
+    raise AssertionError
 
 
 def _add(connection: Connection, project_id: UUID, user_id: UUID, role: ProjectRole) -> None:

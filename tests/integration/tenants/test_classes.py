@@ -1,6 +1,7 @@
 """Classes: a course's budget is split over students, never grows by it, and comes back at term end."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -120,6 +121,26 @@ def test_without_amounts_everything_that_is_free_is_split_equally(story: Story) 
     assert [free(story, seat.account) for seat in made.seats] == [part] * 7 + [10]
     assert free(story, "chips") == WHOLE - 10 - 7 * part
     story.require_exact_ledger()
+
+
+def test_courses_whose_names_begin_alike_give_their_students_different_accounts(story: Story) -> None:
+    services, now = story.city.services, story.clock.now()
+    courses = [f"introduction-to-chip-design-{name}" for name in ("lab", "lecture")]
+    for course, organisation in zip(courses, ("chips-org", "rivals-org"), strict=True):
+        create_project(services, OPERATOR, organisation=organisation, account=course, name="Course")
+        grant_budget(
+            services, OPERATOR, course, BudgetGrant({"VND": 10**9}, now, now + 2 * TERM, "x"), key=course
+        )
+
+    def make_one(course: str) -> list[str]:
+        made = make(story, key=course, actor=OPERATOR, course=course, students=STUDENTS[:3])
+        return [seat.account for seat in made.seats]
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(make_one, courses)
+    accounts = [*first, *second]
+    assert len(set(accounts)) == 6
+    assert all(re.fullmatch(r"introduction-to-chip-d-sv[0-2](-2)?", account) for account in accounts)
 
 
 def test_parts_that_could_pay_for_no_job_are_refused(story: Story) -> None:
