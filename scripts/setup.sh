@@ -20,6 +20,7 @@ test_packages=(
     # The tools of the chip-design templates: jobs need them on the nodes, the portal itself does not.
     verilator=verilator
     yosys=yosys
+    tcl=tclsh # the scripts of commercial tools' templates run in it, with every command of the tool as a stub
     opensta=sta
     ngspice=ngspice
     z3=z3

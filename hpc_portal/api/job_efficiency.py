@@ -8,8 +8,8 @@ from hpc_portal.api.schemas import Reply
 from hpc_portal.app.jobs.efficiency import job_efficiency
 from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.jobs.size_from_history import propose_size
+from hpc_portal.app.templates.find import find_template, reference_of
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from workloads import catalog
 
 router = APIRouter(tags=["jobs"])
 
@@ -61,7 +61,7 @@ def show_efficiency(services: PortalServices, actor: CurrentActor, job_id: UUID)
 @router.get("/templates/{name}/size")
 def show_size(services: PortalServices, actor: CurrentActor, name: str) -> SizeProposalReply | None:
     """What was enough for your last jobs of this template; null where there are too few to tell."""
-    template = catalog.template(name)
+    template = find_template(services, actor, name)
     with services.reading() as session:
-        found = propose_size(session.connection(), actor, template.name, now=services.clock.now())
+        found = propose_size(session.connection(), actor, reference_of(template), now=services.clock.now())
     return SizeProposalReply.model_validate(found) if found else None

@@ -4,12 +4,13 @@ import asyncio
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
@@ -159,7 +160,8 @@ def test_nobody_else_sees_or_uses_a_template_of_one_project(story: Story) -> Non
 
 
 @pytest.mark.parametrize(
-    "who", ['organisations = ["chips-org"]', 'organisation_kinds = ["startup"]', 'projects = ["chips", "rivals"]']
+    "who",
+    ['organisations = ["chips-org"]', 'organisation_kinds = ["startup"]', 'projects = ["chips", "rivals"]'],
 )
 def test_a_template_is_for_organisations_their_kinds_or_projects(story: Story, who: str) -> None:
     publish_template(story.city.services, OPERATOR, f"{DOCUMENT}\n[who_may_use]\n{who}\n")
@@ -234,7 +236,7 @@ def test_the_database_itself_keeps_a_version_as_it_was_published(story: Story) -
         "DELETE FROM site_template_version",
     ):
         with pytest.raises(DBAPIError, match="append-only"):
-            transact(story.city.services.engine, lambda c, sql=statement: c.execute(text(sql)))
+            transact(story.city.services.engine, partial(Connection.execute, statement=text(statement)))
 
 
 def test_two_who_publish_at_once_make_two_versions(story: Story) -> None:
