@@ -106,6 +106,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/classes/{class_id}/end": {"jobs": "cancel_all"},
     "/api/v1/scripts/translate": {"script": "#!/bin/sh\n#SBATCH --account=chips\n"},
     "/api/v1/campaigns/{campaign_id}/reruns": {"run": 0},
+    "/api/v1/site-templates": {"document": "name = 3"},
+    "/api/v1/site-templates/check": {"document": "name = 3"},
     "/api/v1/requests": {"project": "chips", "lines": {"VND": 1}},
     "/api/v1/requests/from-shortage": {"project": "chips", "missing": {"VND": 1}},
     "/api/v1/requests/{request_id}": {"lines": {"VND": 1}},
