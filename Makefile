@@ -40,7 +40,7 @@ slurm-down: ## Stop the Slurm cluster; nothing of it is left
 
 .PHONY: test
 test: setup-test ## Run all tests (JOBS=4: processes, SEED=1: fixed order, TESTS="tests/unit -k money": some)
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --durations 10 \
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder --durations 10 \
 		$(if $(SEED),--randomly-seed $(SEED) --hypothesis-seed $(SEED)) $(TESTS)
 
 .PHONY: check

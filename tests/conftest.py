@@ -8,6 +8,7 @@ from hypothesis import settings
 
 from scripts.slurm_cluster.instance import Instance
 from tests.databases import PORTAL_TABLES, Tables, sqlite_file
+from tests.order import spread_groups
 from tests.postgres import PostgresServer, running_server
 from tests.slurm import group_by_module, running_cluster, settle
 
@@ -16,9 +17,11 @@ settings.load_profile("portal")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Before xdist, which reads the marks in this same hook."""
     group_by_module(items)
+    if hasattr(config, "workerinput"):
+        spread_groups(items)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from quotas.usage_tables import DiscrepancyKind
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-books")
 
 FOUND = (
     Finding(

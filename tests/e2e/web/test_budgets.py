@@ -13,7 +13,7 @@ from quotas.money import VND
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-budgets")
 
 SUSPENDED_FOR = "The audit of May."
 

@@ -12,7 +12,7 @@ from hpc_portal.app.tables import Job, JobChange
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-changes")
 
 
 def submit(page: Page, name: str) -> None:

@@ -7,6 +7,9 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.web.browser import OpenPage
 
+pytestmark = pytest.mark.xdist_group("browser-classes")
+"""One server, one city and one browser for all of them."""
+
 STUDENTS = [f"sv{number:02}@dut.example.vn" for number in range(1, 31)]
 PASSWORD = "correct horse battery staple"
 PHONE = 390

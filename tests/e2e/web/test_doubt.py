@@ -13,7 +13,7 @@ from hpc_portal.app.tables import Job
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-doubt")
 
 
 def doubtful_job(page: Page, city: City, name: str) -> str:

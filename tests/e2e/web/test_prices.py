@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.web.browser import OpenPage
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-prices")
 
 PHONE = 390
 

@@ -8,7 +8,7 @@ from pypdf import PdfReader
 
 from tests.e2e.web.browser import OpenPage
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-reports")
 
 
 def test_a_report_keeps_its_filter_in_the_address_and_in_its_files(

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.web.browser import OpenPage
 
-pytestmark = pytest.mark.xdist_group("browser")
+pytestmark = pytest.mark.xdist_group("browser-scripts")
 
 SCRIPT = "#!/bin/bash\n#SBATCH --job-name=sim --time=30\n#SBATCH --mail-type=END --mail-user=me@home.vn --mem=2G\n./simv\n"
 
