@@ -15,7 +15,7 @@ _STORIES = Path(__file__).parent / "e2e"
 
 
 def spread_groups(items: list[pytest.Item]) -> None:
-    """Stories come first, then the largest groups. Short tests keep their order, and those of a group theirs."""
+    """Stories first, then the largest groups; the short tests and those of a group stay in their order."""
     short: list[pytest.Item] = []
     groups: defaultdict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
