@@ -121,9 +121,8 @@ def charge_run(  # noqa: PLR0913 - the facts of a charge, all by keyword
         KeyReused: the run_key belongs to another job.
     """
     require_sensible(run)
-    stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
-    if stored is not None:
-        return _correct(conn, stored, run, job_id=job_id, at=at, rules=rules, usage=usage)
+    if conn.execute(_LATEST, {"key": run.run_key}).first() is not None:
+        return _correct(conn, run, job_id=job_id, at=at, rules=rules, usage=usage)
     then = run.started_at or run.ended_at
     prices = current_price_list(conn, then)
     subsidy = subsidy_of(conn, project_id, then)
@@ -165,15 +164,13 @@ def correct_run(  # noqa: PLR0913 - the facts of a correction, by keyword
         KeyReused: the run_key belongs to another job.
     """
     require_sensible(run)
-    stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().first()
-    if stored is None:
+    if conn.execute(_LATEST, {"key": run.run_key}).first() is None:
         raise LookupError(run.run_key)
-    return _correct(conn, stored, run, job_id=job_id, at=at, rules=rules, usage=usage)
+    return _correct(conn, run, job_id=job_id, at=at, rules=rules, usage=usage)
 
 
 def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     conn: Connection,
-    stored: RowMapping,
     run: RunUsage,
     *,
     job_id: UUID,
@@ -181,14 +178,18 @@ def _correct(  # noqa: PLR0913 - the facts of a correction, by keyword
     rules: EndRules,
     usage: UsageBatch | None,
 ) -> DirectCharge:
-    """Post the difference to the newest revision, at its prices and from its lines."""
+    """Post the difference to the newest revision, at its prices and from its lines.
+
+    Of two who tell of one run at the same instant, the second waits, and sees what the first wrote.
+    """
+    lock_charges(conn, job_id)
+    stored = conn.execute(_LATEST, {"key": run.run_key}).mappings().one()
     before = _Stored(**{name: stored[name] for name in _Stored.__slots__})
     if before.job_id != job_id:
         raise KeyReused(run.run_key)
     if before.content_hash == content_hash(run):
         charge = Charge(run.run_key, before.vnd, before.is_charged, is_new=False)
         return DirectCharge(before.allocation_id, charge, 0, {})
-    lock_charges(conn, job_id)
     prices = load_price_list(conn, before.price_list_id)
     subsidy = load_subsidy(conn, before.subsidy_rule_id)
     priced = price_run(run, before.partition, prices, subsidy, _as_decided(stored, run, rules))

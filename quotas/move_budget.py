@@ -114,7 +114,7 @@ def return_budget(  # noqa: PLR0913 - the facts of a deed, all by keyword
     child, parent = lock_with_parent(conn, allocation_id)
     if parent is None:
         raise InvalidAmount("allocation_id", "was not split off another allocation")
-    transfer_key = f"return:{key}"
+    transfer_key = f"return:{allocation_id}:{key}"
     if is_key_used(conn, transfer_key):
         return {}
     if parent.has_ended:

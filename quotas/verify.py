@@ -225,7 +225,10 @@ def _all_is_zero(conn: Connection) -> Iterator[Discrepancy]:
 
 
 def _children_within_parents(conn: Connection) -> Iterator[Discrepancy]:
-    """What parts of a grant used and hold, against that grant and what they got besides; overruns apart."""
+    """What parts of a grant, and parts of those, used and hold, against it and what they got besides.
+
+    Overruns are left out.
+    """
     inflow = (
         select(_LINES.c.allocation_id, _LINES.c.asset, func.sum(_ENTRIES.c.amount).label("amount"))
         .join_from(_LINES, _ENTRIES, _ENTRIES.c.account_id == _LINES.c.available_id)
@@ -234,28 +237,36 @@ def _children_within_parents(conn: Connection) -> Iterator[Discrepancy]:
         .group_by(_LINES.c.allocation_id, _LINES.c.asset)
         .subquery()
     )
-    parent = _ALLOCATIONS.alias("parent")
+    top = _ALLOCATIONS.alias("top")
+    parts = (
+        select(_ALLOCATIONS.c.id, top.c.id.label("whole"))
+        .join(top, (top.c.id == _ALLOCATIONS.c.parent_id) & top.c.parent_id.is_(None))
+        .cte("parts", recursive=True)
+    )
+    above = parts.alias("above")
+    parts = parts.union_all(
+        select(_ALLOCATIONS.c.id, above.c.whole).join(above, above.c.id == _ALLOCATIONS.c.parent_id)
+    )
     available, held, consumed = (_ACCOUNTS.alias(name) for name in ("available", "held", "consumed"))
     overrun = case((available.c.balance < 0, available.c.balance), else_=0)
     used = func.sum(held.c.balance + consumed.c.balance + overrun)
     own = inflow.alias("own")
     granted = func.coalesce(inflow.c.amount, 0) + func.sum(func.coalesce(own.c.amount, 0))
     over = (
-        select(_ALLOCATIONS.c.parent_id, _LINES.c.asset, used.label("used"), granted.label("granted"))
-        .join_from(_ALLOCATIONS, _LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
+        select(parts.c.whole, _LINES.c.asset, used.label("used"), granted.label("granted"))
+        .join_from(parts, _LINES, _LINES.c.allocation_id == parts.c.id)
         .join(available, available.c.id == _LINES.c.available_id)
         .join(held, held.c.id == _LINES.c.held_id)
         .join(consumed, consumed.c.id == _LINES.c.consumed_id)
-        .join(parent, (parent.c.id == _ALLOCATIONS.c.parent_id) & parent.c.parent_id.is_(None))
-        .outerjoin(inflow, (inflow.c.allocation_id == parent.c.id) & (inflow.c.asset == _LINES.c.asset))
-        .outerjoin(own, (own.c.allocation_id == _ALLOCATIONS.c.id) & (own.c.asset == _LINES.c.asset))
-        .group_by(_ALLOCATIONS.c.parent_id, _LINES.c.asset, inflow.c.amount)
+        .outerjoin(inflow, (inflow.c.allocation_id == parts.c.whole) & (inflow.c.asset == _LINES.c.asset))
+        .outerjoin(own, (own.c.allocation_id == parts.c.id) & (own.c.asset == _LINES.c.asset))
+        .group_by(parts.c.whole, _LINES.c.asset, inflow.c.amount)
         .having(used > granted)
     )
     for row in conn.execute(over):
         yield Discrepancy(
             Rule.CHILDREN_WITHIN_PARENT,
-            f"allocation {row.parent_id}",
+            f"allocation {row.whole}",
             row.asset,
             int(row.granted),
             int(row.used),

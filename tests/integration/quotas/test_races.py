@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, text
 
 from quotas.allocation_lines import lock_allocation
 from quotas.allocation_states import suspend
+from quotas.charge import correct_run
 from quotas.errors import AllocationStopped, PriceListRetired, QuotaError
 from quotas.hold import Held
 from quotas.publish_prices import retire_price_list
@@ -100,4 +101,18 @@ def test_allocations_that_end_are_locked_in_the_order_in_which_everybody_locks(b
             lock_allocation(conn, upper)
         ended = waiting.result(timeout=PATIENCE_SECONDS)
     assert [one.allocation_id for one in ended] == [upper, lower]
+    assert books.discrepancies == []
+
+
+def test_two_who_correct_one_run_at_the_same_instant_post_one_after_the_other(books: Books) -> None:
+    books.grant(VND=1000)
+    job = books.hold(cpu=100).job_id
+    books.settle(job, run("a", seconds=50))
+    with ThreadPoolExecutor(1) as pool:
+        with books.engine.begin() as conn:
+            correct_run(conn, job_id=job, run=run("a", seconds=60), at=START)
+            waiting = pool.submit(Steward(books).correct, job, run("a", seconds=70))
+            until_it_waits(books.engine, waiting)
+        waiting.result(timeout=PATIENCE_SECONDS)
+    assert books.state() == (930, 0, 70)
     assert books.discrepancies == []
