@@ -46,6 +46,8 @@ class Node:
     """When a node that is down was last heard of; None when that is not known, or now."""
     features: frozenset[str] = frozenset()
     """What a job's constraint may name."""
+    missing_programs: frozenset[str] = frozenset()
+    """Commands that were looked for and that its jobs would not find; of all others nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
     nodes = eligible_nodes(spec, members)
     found += _named_node_misfits(spec, partition, members)
     if members and not nodes:
-        return [*found, *_no_node_left(spec, partition)]
+        return [*found, *_no_node_left(spec, partition, members)]
     most = min(len(nodes), partition.max_nodes_per_job or len(nodes))
     if asked.nodes > most:
         found.append(
@@ -198,11 +200,12 @@ def check_fits(spec: JobSpec, cluster: ClusterSnapshot) -> list[Misfit]:
 
 
 def eligible_nodes(spec: JobSpec, nodes: Iterable[Node]) -> list[Node]:
-    """Those nodes that the job does not exclude and whose features meet its constraint."""
+    """Those nodes that the job does not exclude, whose features meet its constraint, that lack no program."""
     return [
         node
         for node in nodes
         if node.name not in spec.exclude_nodes
+        and node.missing_programs.isdisjoint(spec.programs)
         and (spec.constraint is None or constraint.is_met(spec.constraint, node.features))
     ]
 
@@ -265,7 +268,17 @@ def _named_node_misfits(spec: JobSpec, partition: Partition, members: list[Node]
     ]
 
 
-def _no_node_left(spec: JobSpec, partition: Partition) -> list[Misfit]:
+def _no_node_left(spec: JobSpec, partition: Partition, members: list[Node]) -> list[Misfit]:
+    missing = [node.missing_programs.intersection(spec.programs) for node in members]
+    if all(missing):
+        return [
+            Misfit(
+                "partition",
+                "No node of %(partition)s has all of %(programs)s. Choose another partition, or ask an "
+                "administrator to install what is missing.",
+                {"partition": partition.name, "programs": ", ".join(sorted(frozenset().union(*missing)))},
+            )
+        ]
     if spec.constraint is None:
         facts = {"partition": partition.name}
         return [Misfit("exclude_nodes", "The job excludes every node of %(partition)s.", facts)]

@@ -39,6 +39,10 @@ Word = Annotated[str, Field(max_length=255, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@+
 """A name that goes to the scheduler as it is."""
 
 
+Program = Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$")]
+"""A command as PATH finds it."""
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -274,6 +278,8 @@ class JobSpec(_Frozen):
     nodelist: tuple[NodeName, ...] = ()
     """The job gets all of these nodes, perhaps among others."""
     exclude_nodes: tuple[NodeName, ...] = ()
+    programs: Annotated[tuple[Program, ...], AfterValidator(lambda given: tuple(sorted(set(given))))] = ()
+    """What its script calls. Sorted, each once. A node that is known to lack one of them is not used."""
     begin_at: AwareDatetime | None = None
     """It does not start before."""
     hold: bool = False

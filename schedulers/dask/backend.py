@@ -447,4 +447,5 @@ def _node(node: PoolNode) -> Node:
         allocated_memory_mib=node.memory_mib - node.free.memory_mib,
         allocated_gpus={gpu_type: count for gpu_type, count in held.items() if count},
         reason="Not responding" if node.state is NodeState.DOWN else "",
+        missing_programs=node.missing_programs,
     )

@@ -214,10 +214,7 @@ class Foreman:
         state = NodeState.DRAINING if hello.draining else NodeState.UP
         if known is None or before is None or _offer(before) != _offer(hello):
             organisation = known.organisation if known else None
-            is_shared = hello.serves_several_organisations
-            self.pool.put_node(
-                PoolNode(hello.node, hello.cpus, hello.memory_mib, hello.gpus, state, is_shared, organisation)
-            )
+            self.pool.put_node(_pool_node(hello, state, organisation))
         else:
             self.pool.set_state(hello.node, state)
 
@@ -512,8 +509,22 @@ def _verdict(run: Run, rank: int, state: JobState, reason: str, now: float) -> R
     )
 
 
+def _pool_node(hello: NodeHello, state: NodeState, organisation: str | None) -> PoolNode:
+    return PoolNode(
+        name=hello.node,
+        cpus=hello.cpus,
+        memory_mib=hello.memory_mib,
+        gpus=hello.gpus,
+        state=state,
+        is_shared=hello.serves_several_organisations,
+        organisation=organisation,
+        missing_programs=frozenset(hello.missing_programs),
+    )
+
+
 def _offer(hello: NodeHello) -> tuple[object, ...]:
-    return hello.cpus, hello.memory_mib, hello.gpus, hello.serves_several_organisations
+    is_shared = hello.serves_several_organisations
+    return hello.cpus, hello.memory_mib, hello.gpus, is_shared, hello.missing_programs
 
 
 def _host(hello: NodeHello) -> str:

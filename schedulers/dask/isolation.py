@@ -134,6 +134,11 @@ def inherited(isolation: Isolation, cell: Cell) -> tuple[int, ...]:
     return (*source, cell.cgroup.descriptor) if cell.cgroup else source
 
 
+def job_path(config: NodeConfig) -> str:
+    """PATH of every job on the node."""
+    return ":".join([*(f"{path}/bin" for path in config.runtime_paths), _SANDBOX_PATH])
+
+
 @functools.cache
 def _source_archive() -> int:
     """A file in memory with the source of this package, for Python to import from.
@@ -164,7 +169,7 @@ def _setup(isolation: Isolation, cell: Cell, config: NodeConfig) -> Setup:
     visible = tuple(range(len(indices))) if renumbered else indices
     return Setup(
         user=cell.account.name,
-        path=":".join([*(f"{path}/bin" for path in config.runtime_paths), _SANDBOX_PATH]),
+        path=job_path(config),
         temporary="/tmp" if isolation == "sandbox" else "",  # noqa: S108 - private to the sandbox
         visible_gpus=",".join(map(str, visible)),
         gpu_indices=indices,

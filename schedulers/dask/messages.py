@@ -175,6 +175,8 @@ class NodeHello:
     """`sandbox`, `user` or `none`: how tenants are kept apart here."""
     serves_several_organisations: bool = True
     draining: bool = False
+    missing_programs: tuple[str, ...] = ()
+    """Commands that were looked for and that jobs would not find."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain dict for json.dumps."""
@@ -184,7 +186,8 @@ class NodeHello:
     def from_json(cls, json: dict[str, Any]) -> Self:
         """The inverse of `to_json`, also after a trip through JSON."""
         gpus = {kind: tuple(indices) for kind, indices in json["gpus"].items()}
-        return cls(**{**json, "gpus": gpus})
+        missing = tuple(json.get("missing_programs", ()))
+        return cls(**{**json, "gpus": gpus, "missing_programs": missing})
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from distributed import Status, Worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from schedulers.dask.gpus import find_gpus
+from schedulers.dask.isolation import job_path
 from schedulers.dask.messages import NodeEvent, NodeHello, RunReport
 from schedulers.dask.node import (
     IsolationWish,
@@ -47,6 +48,7 @@ from schedulers.dask.node import (
     machine_cpus,
     machine_memory_mib,
 )
+from schedulers.dask.programs import missing_programs
 from schedulers.dask.start_supervisor import SupervisorUnavailable, ensure_supervisor
 from schedulers.dask.supervisor_client import SupervisorClient
 
@@ -168,6 +170,7 @@ class NodePlugin(WorkerPlugin):
             gpus=self.config.gpus_by_type,
             isolation=self._status["isolation"],
             serves_several_organisations=self._status["serves_several_organisations"],
+            missing_programs=missing_programs(job_path(self.config)),
         )
 
     def _take_push(self, push: dict[str, Any]) -> None:

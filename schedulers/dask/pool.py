@@ -83,6 +83,7 @@ class PoolNode:
     """Whether jobs of several organisations may be here. When not, the first one keeps the node."""
     organisation: str | None = None
     """Who has a node that is not shared."""
+    missing_programs: frozenset[str] = frozenset()
     free: Room = field(default_factory=lambda: Room(0, 0, {}))
     free_gpus: dict[str, list[int]] = field(default_factory=dict)
     """Free indices by type, rising."""
@@ -99,7 +100,7 @@ class PoolNode:
 
         An exclusive one gets every GPU, and needs all of the node's CPUs and GPUs.
         """
-        if self.name in demand.excluded_nodes:
+        if self.name in demand.excluded_nodes or not self.missing_programs.isdisjoint(demand.programs):
             return None
         gpus = room.fit(demand, allowed)
         if gpus is None or not demand.is_exclusive:

@@ -47,6 +47,7 @@ class Demand:
     """Whole nodes: every CPU and GPU of them, whatever the numbers above; memory as above."""
     required_nodes: frozenset[str] = frozenset()
     excluded_nodes: frozenset[str] = frozenset()
+    programs: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, spec: JobSpec, *, walltime_seconds: int) -> "Demand":
@@ -62,6 +63,7 @@ class Demand:
             is_exclusive=spec.exclusive,
             required_nodes=frozenset(spec.nodelist),
             excluded_nodes=frozenset(spec.exclude_nodes),
+            programs=frozenset(spec.programs),
         )
 
     def tres(self, gpu_types: Mapping[str, int] | None = None, cpus: int | None = None) -> dict[Tres, int]:

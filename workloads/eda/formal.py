@@ -122,6 +122,7 @@ class Formal(Template[FormalParameters]):
                 },
                 partition=params.resources.partition,
                 resources=params.resources.request(),
+                programs=("yosys", "yosys-smtbmc", params.solver),
                 inputs=_inputs(params),
             )
 

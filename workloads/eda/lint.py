@@ -148,6 +148,7 @@ class Lint(Template[LintParameters]):
                 environment={"LINT_TOP": params.top},
                 partition=params.resources.partition,
                 resources=params.resources.request(),
+                programs=("verilator",),
                 inputs=_inputs(params),
             )
 

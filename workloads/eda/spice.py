@@ -46,6 +46,7 @@ class Spice(Template[SpiceParameters]):
                 },
                 partition=params.resources.partition,
                 resources=params.resources.request(),
+                programs=("ngspice",),
                 array=ArraySpec(expression=f"0-{len(tasks) - 1}{throttle}"),
                 stdout_path="logs/task-%a.out",
                 inputs=_inputs(params, tasks),

@@ -91,6 +91,7 @@ class Synthesis(Template[SynthesisParameters]):
                 },
                 partition=params.resources.partition,
                 resources=params.resources.request(),
+                programs=("yosys", "yosys-abc", "sta"),
                 array=ArraySpec(expression=f"0-{len(points) - 1}{throttle}"),
                 stdout_path="logs/task-%a.out",
                 inputs=_inputs(params, points),

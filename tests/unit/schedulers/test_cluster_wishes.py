@@ -88,6 +88,21 @@ def test_what_only_slurm_can_do_fits_there(facts: dict[str, Any]) -> None:
     assert check_fits(job(**facts), SLURM) == []
 
 
+def test_a_tool_that_no_node_has_is_told_before_anything_is_paid() -> None:
+    lacks = [{"sta"}, {"sta", "yosys"}, {"yosys"}]
+    nodes = [
+        replace(node, missing_programs=frozenset(names)) for node, names in zip(NODES, lacks, strict=True)
+    ]
+    cluster = replace(CLUSTER, nodes=tuple(nodes))
+    assert check_fits(job(programs=["yosys"]), cluster) == []
+    assert check_fits(job(programs=["vcs"]), cluster) == [], "what nobody looked for may be there"
+    (misfit,) = check_fits(job(programs=["yosys", "sta"]), cluster)
+    assert misfit.field == "partition"
+    assert misfit.message.startswith("No node of main has all of sta, yosys.")
+    (misfit,) = check_fits(job(programs=["yosys"], resources={"nodes": 2, "ntasks": 2}), cluster)
+    assert misfit.field == "nodes"
+
+
 def test_whole_nodes_are_known_by_the_largest_that_the_job_may_get() -> None:
     assert whole_node_of(job(), CLUSTER) is None
     assert whole_node_of(job(exclusive=True), CLUSTER) == WholeNode(cpus=16, gpus={"h100": 2})

@@ -95,6 +95,21 @@ def test_whoever_waits_is_told_why() -> None:
     assert place.plan().reasons == {"next": "Resources"}
 
 
+def test_a_job_goes_only_where_its_programs_are_and_waits_for_such_a_node() -> None:
+    place = world({"n1": (2, {}), "n2": (2, {})})
+    place.pool.put_node(PoolNode("n1", 2, 2000, {}, missing_programs=frozenset({"yosys"})))
+    needs = replace(demand(2), programs=frozenset({"yosys"}))
+    add(place, job("first", needs), job("second", needs), job("other", demand(2)))
+    found = place.plan()
+    assert [(start.entry.job_id, list(start.slot.gpus)) for start in found.starts] == [
+        ("first", ["n2"]),
+        ("other", ["n1"]),
+    ]
+    assert found.reasons == {"second": "Resources"}
+    place.pool.put_node(PoolNode("n2", 2, 2000, {}, missing_programs=frozenset({"yosys"})))
+    assert place.plan().reasons == {"second": "ReqNodeNotAvail"}
+
+
 def test_typed_gpus_are_given_by_index_and_never_twice() -> None:
     place = world({"n1": (8, {"a100": 1, "h100": 2})})
     add(place, *(job(f"g{n}", demand(gpus={"h100": 1})) for n in range(3)))

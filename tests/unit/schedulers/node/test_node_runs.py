@@ -110,7 +110,7 @@ def test_a_lane_does_not_stand_in_its_own_way(runs: NodeRuns) -> None:
 
 def test_messages_survive_json() -> None:
     report = RunReport("j/0/0/0", "lane", "FAILED", "x", 1.0, 2.0, 0, None, 0.5, 12, 1.5, (1, 2))
-    hello = NodeHello("n", "tcp://a", "id", 1, 2, {"h100": (0, 1)})
+    hello = NodeHello("n", "tcp://a", "id", 1, 2, {"h100": (0, 1)}, missing_programs=("yosys",))
     event = NodeEvent("n", "id", hello, (report,), ("lane",))
     assert NodeEvent.from_json(event.to_json()) == event
     assert Lane.from_json(LANE.to_json()) == LANE

@@ -132,11 +132,13 @@ def test_each_field_of_a_jobspec_makes_a_difference() -> None:
     written_elsewhere = {"script", "inputs"}  # into the workspace
     known_elsewhere = {"dependencies", "hold"}  # Submission.dependencies and is_held
     done_by_the_portal = {"mail_on"}
+    told_by_no_node = {"programs"}
     assert set(JobSpec.model_fields) == {
         *examples,
         *written_elsewhere,
         *known_elsewhere,
         *done_by_the_portal,
+        *told_by_no_node,
     }
     two_nodes: dict[str, Any] = {"resources": {"nodes": 2, "ntasks": 2}}
     for name, value in examples.items():

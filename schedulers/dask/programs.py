@@ -1,0 +1,31 @@
+"""Which tools the jobs of a node would not find, so that no job that needs one is sent there."""
+
+import shutil
+
+LOOKED_FOR = (
+    "boolector",
+    "cvc4",
+    "flock",
+    "iverilog",
+    "magic",
+    "make",
+    "netgen-lvs",
+    "ngspice",
+    "nextpnr-ice40",
+    "qflow",
+    "sta",
+    "verilator",
+    "verilator_coverage",
+    "vvp",
+    "yices-smt2",
+    "yosys",
+    "yosys-abc",
+    "yosys-smtbmc",
+    "z3",
+)
+"""Commands of open chip-design tools. Nothing is told of others: jobs find out themselves."""
+
+
+def missing_programs(path: str) -> tuple[str, ...]:
+    """Those commands that PATH does not lead to."""
+    return tuple(name for name in LOOKED_FOR if shutil.which(name, path=path) is None)

@@ -1,0 +1,29 @@
+"""What a node tells of the tools that its jobs find."""
+
+from pathlib import Path
+
+from schedulers.dask.messages import NodeHello
+from schedulers.dask.programs import LOOKED_FOR, missing_programs
+from workloads.catalog import CATALOG
+
+
+def test_what_is_on_the_path_of_jobs_is_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "yosys").write_text("#!/bin/sh\n")
+    (tmp_path / "sta").write_text("not executable\n")
+    (tmp_path / "yosys").chmod(0o755)
+    assert set(missing_programs(str(tmp_path))) == set(LOOKED_FOR) - {"yosys"}
+
+
+def test_a_node_of_an_older_version_lacks_nothing_that_is_known() -> None:
+    told = NodeHello("n", "tcp://a", "id", 1, 2).to_json()
+    del told["missing_programs"]
+    assert NodeHello.from_json(told).missing_programs == ()
+
+
+def test_nodes_look_for_every_program_that_a_template_names() -> None:
+    named = {
+        program
+        for template in CATALOG.values()
+        for program in template.render(template.validate({})).programs
+    }
+    assert {"yosys", "ngspice", "verilator"} <= named <= set(LOOKED_FOR)
