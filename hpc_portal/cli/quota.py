@@ -50,6 +50,7 @@ def quota(
         return
     columns = (_("Project"), _("Granted"), _("Used"), _("Held"), _("Left"))
     out.print(render.table(columns, _rows(balances), right=(1, 2, 3, 4)))
+    out.print()
     heads = (_("Project"), _("Storage"), _("Used"), "", _("Measured"))
     out.print(render.table(heads, [_stored(*item) for item in stored.items()], right=(1, 2, 3)))
     for account in (account for account, found in stored.items() if found["is_full"]):

@@ -191,6 +191,17 @@ def test_quota_tells_what_is_left(designer: Person) -> None:
     assert "150.000.000 ₫" in designer.hpc("quota").stdout
 
 
+def test_quota_tells_what_is_stored_and_has_it_measured_again(designer: Person) -> None:
+    before = designer.hpc("quota", "--measure", "--json").json["songhan-fifo"]["storage"]
+    assert (before["granted_gib"], before["is_full"]) == (None, False)
+    assert "not limited" in designer.hpc("quota").stdout
+    measured = eventually(
+        lambda: designer.hpc("quota", "--json"),
+        lambda ran: not ran.json["songhan-fifo"]["storage"]["is_waiting"],
+    )
+    assert measured.json["songhan-fifo"]["storage"]["days"]
+
+
 def test_the_clusters_are_shown_with_its_licences(designer: Person) -> None:
     [cluster] = designer.hpc("clusters", "--json").json
     assert [node["cpus"] for node in cluster["nodes"]] == [4]
