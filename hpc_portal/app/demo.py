@@ -128,6 +128,9 @@ PEOPLE = (
     DemoPerson("lan", "Phạm Thị Lan", "project lead", "dut", "dut-ai", project_role=ProjectRole.LEAD),
     DemoPerson(RESEARCHER, "Hoàng Anh Tuấn", "member, AI researcher", "dut", "dut-ai"),
     DemoPerson(TEACHER, "Đỗ Phương Thảo", "project lead", "dsac", "dsac-rtl", project_role=ProjectRole.LEAD),
+    DemoPerson(
+        "vy", "Huỳnh Tường Vy", "project lead", "songhan", "songhan-fifo", project_role=ProjectRole.LEAD
+    ),
     DemoPerson(DESIGNER, "Võ Thanh Bình", "member, chip designer", "songhan", "songhan-fifo"),
     DemoPerson("mai", "Đặng Ngọc Mai", "member of the competing startup", "mykhe", "mykhe-riscv"),
 )

@@ -17,7 +17,7 @@ from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.words import OUTCOMES, STATES, Word
+from hpc_portal.web.words import STATES, Word
 from quotas.end_states import EndRule
 from quotas.errors import InvalidAmount
 from schedulers.jobstate import JobState
@@ -36,10 +36,10 @@ class ShownRule:
 
     state: JobState
     word: Word
-    meaning: str
     is_default: bool
+    is_charged: bool
     charged: str
-    """`yes` or `no`."""
+    """`yes` or `no`, as entered."""
     free_seconds: int
     hours: str
     reason: str = ""
@@ -97,8 +97,8 @@ def _shown(rule: EndRule, form: FormData | None) -> ShownRule:
     return ShownRule(
         rule.state,
         STATES[rule.state],
-        OUTCOMES[rule.state],
         rule.is_default,
+        rule.is_charged,
         charged=entered.get("charged", "yes" if rule.is_charged else "no"),
         free_seconds=free,
         hours=entered.get("hours", f"{free / _SECONDS_PER_HOUR:g}" if free else ""),

@@ -14,10 +14,17 @@ from hpc_portal.web.show_quota import asset_label, show_asset
 from workloads.template import N_
 
 _AMOUNTS = frozenset({"lines", "each", "returned"})
-_NUMBERS_OF_THINGS = frozenset({"version", "draft", "uid"})
+_NUMBERS_OF_THINGS = frozenset({"version", "draft", "copied_from", "uid"})
 """They name something: nothing is counted, and no digits are grouped."""
 _STANDS_FOR = ("state", "role", "leads", "cluster_user", "version")
 """What a `was` that is one value was, the first of these that the record has."""
+_NUMBERED = {"rule": N_("rule %(number)s"), "version": N_("version %(number)s")}
+_EVERYBODY = {
+    "every organisation": N_("every organisation"),
+    "every project": N_("every project"),
+    "every user": N_("every person"),
+    "every member": N_("every member"),
+}
 _YES, _NO = N_("yes"), N_("no")
 _CODES = frozenset({"state", "role", "kind", "organisation_kind", "global_role", "hold_policy", "level"})
 
@@ -59,7 +66,7 @@ def show_deed(entry: AuditEntry, language: Language) -> ShownDeed:
         address=entry.address,
         action=entry.action,
         text=say_action(entry.action, language),
-        subject=entry.subject,
+        subject=_subject(entry.subject, language),
         facts=tuple(_facts(entry.facts, language)),
         hash=entry.hash,
     )
@@ -70,8 +77,18 @@ def say_action(action: str, language: Language) -> str:
     return language.text(DEEDS[action]) if action in DEEDS else action
 
 
+def _subject(subject: str, language: Language) -> str:
+    """The name; `rule 3`, `version 4` and `every project` are none, and said in words."""
+    word, _, number = subject.partition(" ")
+    if word in _NUMBERED and number.isdecimal():
+        return language.gettext(_NUMBERED[word], number=number)
+    return language.text(_EVERYBODY[subject]) if subject in _EVERYBODY else subject
+
+
 def _facts(facts: Mapping[str, Any], language: Language) -> list[ShownFact]:
     after = {name: value for name, value in facts.items() if name != "was"}
+    if after.get("to") == after.get("state"):
+        after.pop("to", None)
     before = _before(facts.get("was"), after)
     if "kind" in after and after["kind"] == "walltime_seconds":
         for side in (before, after):
@@ -116,6 +133,10 @@ def _number(name: str, value: float, language: Language) -> str:
         return language.duration(value)
     if name in _NUMBERS_OF_THINGS:
         return str(value)
+    if name.endswith("_vnd"):
+        return language.vnd(int(value))
+    if name == "basis_points":
+        return f"{language.number(value / 100, 0 if value % 100 == 0 else 2)} %"
     said = language.number(value, 0 if value == int(value) else 1)
     return f"{said} %" if name.endswith("percent") else said
 

@@ -59,9 +59,9 @@ OUTCOMES = {
     JobState.TIMEOUT: N_(
         "It reached its time limit and was stopped. Ask for a longer time, or save and resume."
     ),
-    JobState.NODE_FAIL: N_("The machine under it failed. You are not charged for this run."),
+    JobState.NODE_FAIL: N_("The machine under it failed."),
     JobState.PREEMPTED: N_("A job with a higher priority took its place."),
-    JobState.BOOT_FAIL: N_("No machine could be made ready for it. You are not charged for this run."),
+    JobState.BOOT_FAIL: N_("No machine could be made ready for it."),
     JobState.DEADLINE: N_("It could not finish before its deadline."),
     JobState.OUT_OF_MEMORY: N_("It used more memory than it asked for and was stopped. Ask for more memory."),
 }
