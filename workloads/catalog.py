@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workloads.ai.sweep import Sweep
 from workloads.ai.training import Training
 from workloads.eda.formal import Formal
 from workloads.eda.lint import Lint
@@ -26,6 +27,7 @@ CATALOG: dict[str, Template[Any]] = {
         StatisticalTiming(),
         FaultSimulation(),
         Training(),
+        Sweep(),
         NodeHealth(),
         Script(),
     )

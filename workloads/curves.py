@@ -34,9 +34,9 @@ def read_curves(workspace: Path) -> tuple[Series, ...]:
     return tuple(Series(name, label, "", _thinned(points)) for (name, label), points in curves.items())
 
 
-def read_metrics(workspace: Path) -> Iterator[dict[str, Any]]:
-    """The objects of metrics.jsonl; a line that is not one (half-written, edited) is left out."""
-    text = read_text(workspace, METRICS, max_bytes=_LARGEST_METRICS_BYTES) or ""
+def read_metrics(workspace: Path, path: str = METRICS) -> Iterator[dict[str, Any]]:
+    """The objects of a file of JSON lines; a line that is not one (half-written, edited) is left out."""
+    text = read_text(workspace, path, max_bytes=_LARGEST_METRICS_BYTES) or ""
     for line in text.split("\n"):
         try:
             found = json.loads(line)

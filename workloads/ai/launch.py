@@ -1,7 +1,10 @@
 """How a training program starts: alone, or by torchrun as several processes on one node or many."""
 
+from schedulers.jobspec import WarningSignal
+
 EXIT_RUN_AGAIN = 75
 """EX_TEMPFAIL of sysexits.h: saved, run me again."""
+_LONGEST_WARNING_SECONDS = 60
 
 _SCRIPT = """#!/bin/bash
 if [ "$TRAINING_PROCESSES" = 1 ] && [ "${HPC_NNODES:-1}" = 1 ]; then
@@ -54,3 +57,9 @@ def launch_script(program: str) -> str:
 def launch_variables(processes_on_a_node: int) -> dict[str, str]:
     """What the script reads."""
     return {"TRAINING_PROCESSES": str(processes_on_a_node)}
+
+
+def warning_signal(walltime_seconds: int) -> WarningSignal | None:
+    """A minute before the end, or a quarter of a short walltime; None where there is no room for it."""
+    seconds = min(_LONGEST_WARNING_SECONDS, walltime_seconds // 4)
+    return WarningSignal(name="SIGUSR1", seconds_before_end=seconds) if seconds else None

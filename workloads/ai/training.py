@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from schedulers.jobspec import InputFile, JobSpec, RequeuePolicy, WarningSignal
-from workloads.ai.launch import EXIT_RUN_AGAIN, launch_script, launch_variables
+from schedulers.jobspec import InputFile, JobSpec, RequeuePolicy
+from workloads.ai.launch import EXIT_RUN_AGAIN, launch_script, launch_variables, warning_signal
 from workloads.curves import is_number, read_metrics
 from workloads.resources import JobName, Resources
 from workloads.scripts import shipped
@@ -28,7 +28,6 @@ from workloads.template import (
 )
 from workloads.workspace import list_files
 
-_LONGEST_WARNING_SECONDS = 60
 _ARTEFACTS = {
     "metrics.jsonl": "curve",
     "model.pt": "model",
@@ -153,9 +152,10 @@ class Training(Template[TrainingParameters]):
                 partition=params.resources.partition,
                 resources=request,
                 requeue=RequeuePolicy(on_exit_codes=(EXIT_RUN_AGAIN,), max_requeues=100),
-                warning_signal=_warning_signal(params.resources.walltime_seconds),
+                warning_signal=warning_signal(params.resources.walltime_seconds),
                 inputs=(
                     InputFile(path="training/train_digits.py", content=shipped("train_digits.py")),
+                    InputFile(path="training/digits.py", content=shipped("digits.py")),
                     InputFile(path="training/parameters.json", content=_program_parameters(params)),
                 ),
             )
@@ -184,12 +184,6 @@ class Training(Template[TrainingParameters]):
                 if event["event"] in ("preempted", "resumed") and is_number(event.get("epoch"))
             ),
         )
-
-
-def _warning_signal(walltime_seconds: int) -> WarningSignal | None:
-    """A minute before the end, or a quarter of a short walltime; None where there is no room for it."""
-    seconds = min(_LONGEST_WARNING_SECONDS, walltime_seconds // 4)
-    return WarningSignal(name="SIGUSR1", seconds_before_end=seconds) if seconds else None
 
 
 def _program_parameters(params: TrainingParameters) -> str:

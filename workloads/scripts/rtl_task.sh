@@ -67,7 +67,7 @@ compile() {
     options+=(-CFLAGS -O0 -MAKEFLAGS 'OPT_FAST=-O0 OPT_GLOBAL=-O0')
     ((RTL_COVERAGE)) && options+=(--coverage)
     verilator "${options[@]}" --top-module "$RTL_TOP" --Mdir "$build/obj" -f "regression/$configuration.f" \
-        "$PWD/regression/main.cpp" && cp "$build/obj/Vsimulation" "$build/simulation.new"
+        "$PWD/regression/verilator/main.cpp" && cp "$build/obj/Vsimulation" "$build/simulation.new"
 }
 
 version() {

@@ -15,7 +15,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -30,7 +30,6 @@ METRICS = Path("metrics.jsonl")
 CHECKPOINT = Path("checkpoint.pt")
 MODEL = Path("model.pt")
 RESULT = Path("result.json")
-VALIDATION_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -88,19 +87,29 @@ class Stop:
         self.name = signal.Signals(number).name
 
 
-PLACE = Place(
-    *(
-        int(os.environ.get(name, alone))
-        for name, alone in zip(("RANK", "WORLD_SIZE", "LOCAL_RANK"), "010", strict=True)
+def place() -> Place:
+    """What torchrun says; alone without it."""
+    said = (
+        os.environ.get(name, alone) for name, alone in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_RANK", 0))
     )
-)
+    return Place(*map(int, said))
+
+
+PLACE = place()
 
 # Before the imports: they take seconds, and a signal must not end the run while they last.
 STOP = Stop()
 
 try:
     import torch
-    from sklearn.datasets import load_digits
+
+    # It lies beside this file in a job's workspace, and has another name here.
+    from digits import (  # type: ignore[import-not-found]
+        build_model,
+        load_data,
+        measure_accuracy,
+        shuffled,
+    )
 except ImportError as error:
     fail(
         EXIT_UNAVAILABLE,
@@ -124,13 +133,20 @@ class Run:
 def main() -> None:
     """Train, or go on training, until done, told to stop, or diverged."""
     run = prepare(read_parameters())
+    for _ in train_epochs(run):
+        pass
+    finish(run)
+
+
+def train_epochs(run: Run) -> Iterator[tuple[int, float]]:
+    """Train the epochs that are left; each with its validation accuracy, once it is trained and kept."""
     while run.progress.epoch <= run.parameters.epochs:
-        train_epoch(run)
+        accuracy = train_epoch(run)
         done = run.progress.epoch
         run.progress = Progress(epoch=done + 1)
         if done % run.parameters.checkpoint_epochs == 0 or done == run.parameters.epochs:
             save_checkpoint(run)
-    finish(run)
+        yield done, accuracy
 
 
 def prepare(parameters: Parameters) -> Run:
@@ -138,12 +154,12 @@ def prepare(parameters: Parameters) -> Run:
     device = choose_device(parameters)
     prepare_torch(parameters)
     join_processes(parameters)
-    model = build_model(parameters).to(device)
+    model = build_model(parameters.hidden_units).to(device)
     run = Run(
         parameters=parameters,
         model=model,
         optimizer=torch.optim.Adam(model.parameters(), lr=parameters.learning_rate),
-        data=load_data(parameters, device),
+        data=load_data(parameters.seed, device),
         progress=Progress(),
     )
     if CHECKPOINT.exists():
@@ -162,8 +178,8 @@ def prepare(parameters: Parameters) -> Run:
     return run
 
 
-def train_epoch(run: Run) -> None:
-    """Train the batches of this epoch that are left, then measure and record it."""
+def train_epoch(run: Run) -> float:
+    """Train the batches of this epoch that are left, then measure and record it; the validation accuracy."""
     inputs, targets, validation_inputs, validation_targets = run.data
     progress, size = run.progress, run.parameters.batch_size
     order = shuffled(len(inputs), run.parameters.seed, progress.epoch).to(inputs.device)
@@ -180,14 +196,16 @@ def train_epoch(run: Run) -> None:
     if not math.isfinite(loss):
         record(event="diverged", epoch=progress.epoch)
         fail(EXIT_DIVERGED, f"the loss is not finite in epoch {progress.epoch}; try a lower learning rate")
+    accuracy: float = measure_accuracy(run.model, validation_inputs, validation_targets)
     record(
         event="epoch",
         epoch=progress.epoch,
         train_loss=loss,
-        val_acc=measure_accuracy(run.model, validation_inputs, validation_targets),
+        val_acc=accuracy,
         lr=run.parameters.learning_rate,
         samples_per_s=round(max(0, len(inputs) - starts.start) / (time.perf_counter() - began), 1),
     )
+    return accuracy
 
 
 def read_parameters() -> Parameters:
@@ -231,38 +249,6 @@ def join_processes(parameters: Parameters) -> None:
         torch.distributed.init_process_group("nccl" if parameters.gpus else "gloo")
 
 
-def load_data(parameters: Parameters, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """1,797 images of 8 x 8 grey levels, split into training and validation by the seed."""
-    digits = load_digits()
-    inputs = torch.tensor(digits.data, dtype=torch.float32, device=device) / 16
-    targets = torch.tensor(digits.target, dtype=torch.long, device=device)
-    order = shuffled(len(inputs), parameters.seed, 0).to(device)
-    held_back = int(len(inputs) * VALIDATION_SHARE)
-    return (
-        inputs[order[held_back:]],
-        targets[order[held_back:]],
-        inputs[order[:held_back]],
-        targets[order[:held_back]],
-    )
-
-
-def shuffled(length: int, seed: int, epoch: int) -> torch.Tensor:
-    """An order that depends on nothing but its arguments, so that no generator state needs saving."""
-    return torch.randperm(length, generator=torch.Generator().manual_seed(seed * 1_000_003 + epoch))
-
-
-def build_model(parameters: Parameters) -> torch.nn.Module:
-    """Two hidden layers; the work of an epoch grows with the square of their width."""
-    width = parameters.hidden_units
-    return torch.nn.Sequential(
-        torch.nn.Linear(64, width),
-        torch.nn.ReLU(),
-        torch.nn.Linear(width, width),
-        torch.nn.ReLU(),
-        torch.nn.Linear(width, 10),
-    )
-
-
 def train_batch(run: Run, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[float, bool]:
     """One step on this process's share; the whole batch's summed loss, and whether to stop now."""
     share = slice(PLACE.rank, None, PLACE.processes)
@@ -290,12 +276,6 @@ def add_up(model: torch.nn.Module, loss: float) -> tuple[float, bool]:
     for gradient, part in zip(gradients, parts, strict=True):
         gradient.copy_(part.view_as(gradient))
     return float(message[-2].item()), bool(message[-1].item())
-
-
-def measure_accuracy(model: torch.nn.Module, inputs: torch.Tensor, targets: torch.Tensor) -> float:
-    """The share of images that are named right; all processes have equal weights."""
-    with torch.no_grad():
-        return float((model(inputs).argmax(1) == targets).float().mean().item())
 
 
 def stop(run: Run) -> NoReturn:

@@ -63,6 +63,7 @@ def start() -> int:
     if process:
         return process
     sys.argv = [PROGRAM, "training/parameters.json"]
+    sys.path.insert(0, "training")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     try:
         runpy.run_path(PROGRAM, run_name="__main__")

@@ -26,7 +26,11 @@ def parse(workspace: Path, *lines: object) -> Results:
 
 def test_the_job_carries_its_own_program_and_may_be_stopped_and_run_again() -> None:
     spec = TEMPLATE.render(PARAMS)
-    assert {one.path for one in spec.inputs} == {"training/train_digits.py", "training/parameters.json"}
+    assert {one.path for one in spec.inputs} == {
+        "training/train_digits.py",
+        "training/digits.py",
+        "training/parameters.json",
+    }
     assert spec.requeue.on_exit_codes == (75,)
     assert spec.warning_signal == WarningSignal(name="SIGUSR1", seconds_before_end=60)
 
