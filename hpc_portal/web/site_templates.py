@@ -50,8 +50,9 @@ def show_list(request: Request, actor: CurrentActor, services: PortalServices) -
 @router.post("/admin/templates")
 async def publish(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Check the document, or publish it; show it again with what is wrong."""
-    text, source = await _document(await request.form())
-    only_check = "check" in await request.form()
+    async with request.form() as form:
+        text, source = await _document(form)
+        only_check = "check" in form
 
     def work() -> Response:
         try:

@@ -187,7 +187,8 @@ class _Filled:
 
 async def _read(request: Request, actor: Actor, services: Services, name: str) -> _Filled:
     template = await asyncio.to_thread(_template, request, actor, services, name)
-    return _Filled(template, name, form_fields(template.parameters), await _pairs(await request.form()))
+    async with request.form() as form:
+        return _Filled(template, name, form_fields(template.parameters), await _pairs(form))
 
 
 def _template(request: Request, actor: Actor, services: Services, name: str) -> Template[Any]:
