@@ -9,6 +9,8 @@ from sqlmodel import SQLModel
 
 from quotas.allocation_tables import AllocationEvent
 from quotas.append_only import APPEND_ONLY_TABLES, append_only_ddl, drop_append_only_ddl
+from quotas.measured_storage import Measured, record_storage
+from quotas.storage_tables import StorageSample
 from quotas.tables import AccountingRecord, Entry, Transfer, table_of
 from quotas.usage_tables import ClosedMonth, ClosedStatement
 from tests.integration.quotas.books import END, START, Books, open_engine, run
@@ -32,6 +34,7 @@ def settled(books: Books) -> Books:
                 sha256="0" * 64,
             )
         )
+        record_storage(conn, books.project_id, Measured(), at=START)
     return books
 
 
@@ -42,6 +45,7 @@ PROTECTED: dict[type[SQLModel], str] = {
     ClosedMonth: "reason",
     ClosedStatement: "body",
     AllocationEvent: "reason",
+    StorageSample: "entries",
 }
 
 
