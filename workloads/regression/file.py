@@ -25,9 +25,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from workloads.eda.sources import Define, Word
 from workloads.errors import FieldProblem, InvalidParameters
-from workloads.regression.key_lines import line_of
 from workloads.regression.plan import LARGEST_SEED, MOST_TASKS, Block, Configuration, Plan, seed_ranges
 from workloads.template import N_
+from workloads.toml_lines import line_of
 
 LONGEST_FILE = 256 * 1024
 """Characters."""

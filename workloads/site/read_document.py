@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from workloads.errors import FieldProblem, InvalidSiteTemplate
 from workloads.site.check import check
 from workloads.site.document import Document
-from workloads.site.key_lines import Key, key_lines, line_of
 from workloads.template import N_
+from workloads.toml_lines import Key, line_of
 
 LONGEST_DOCUMENT = 256 * 1024
 _PLACE = re.compile(r"\s*\(at line (\d+), column \d+\)$")
@@ -38,20 +38,22 @@ def read_document(text: str, *, source: str = "template.toml") -> Document:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidSiteTemplate(source, [_not_toml(error, text)]) from error
-    lines = key_lines(text)
     try:
         document = Document.model_validate(raw)
     except ValidationError as error:
-        problems = [_problem(item, lines) for item in error.errors(include_url=False)]
+        problems = [_problem(item, text) for item in error.errors(include_url=False)]
         raise InvalidSiteTemplate(source, problems) from error
-    if problems := [_in_document(_placed(one, lines), text) for one in check(document)]:
+    if problems := [_in_document(placed(one, text), text) for one in check(document)]:
         raise InvalidSiteTemplate(source, problems)
     return document
 
 
 def placed(problem: FieldProblem, text: str) -> FieldProblem:
-    """A problem with the line of its key in the document."""
-    return _placed(problem, key_lines(text))
+    """A problem with the line of its key in the document, where it has no place yet."""
+    if problem.place:
+        return problem
+    parts = [int(part) if part.isdecimal() else part for part in problem.field.split(".")]
+    return replace(problem, place=str(line_of(text, parts)))
 
 
 def _not_toml(error: tomllib.TOMLDecodeError, text: str) -> FieldProblem:
@@ -63,7 +65,7 @@ def _not_toml(error: tomllib.TOMLDecodeError, text: str) -> FieldProblem:
     return FieldProblem("document", sentence % facts, "toml", sentence, facts, line)
 
 
-def _problem(item: Any, lines: Mapping[Key, int]) -> FieldProblem:  # noqa: ANN401 - pydantic's own
+def _problem(item: Any, document: str) -> FieldProblem:  # noqa: ANN401 - pydantic's own
     key = _key_of(item["loc"])
     kind, facts = item["type"], dict(item.get("ctx", {}))
     message = item["msg"].removeprefix("Value error, ")
@@ -86,7 +88,7 @@ def _problem(item: Any, lines: Mapping[Key, int]) -> FieldProblem:  # noqa: ANN4
     elif kind == "missing":
         text = N_("This key is missing.")
         message = text
-    return _placed(FieldProblem(_dotted(key), message, kind, text, facts), lines)
+    return placed(FieldProblem(_dotted(key), message, kind, text, facts), document)
 
 
 def _key_of(location: Sequence[str | int]) -> Key:
@@ -110,12 +112,4 @@ def _in_document(problem: FieldProblem, text: str) -> FieldProblem:
 
 
 def _line_of_script(text: str) -> int:
-    return line_of(("script",), key_lines(text)) or 1
-
-
-def _placed(problem: FieldProblem, lines: Mapping[Key, int]) -> FieldProblem:
-    if problem.place:
-        return problem
-    parts = tuple(int(part) if part.isdecimal() else part for part in problem.field.split("."))
-    line = line_of(parts, lines)
-    return replace(problem, place=str(line)) if line else problem
+    return line_of(text, ["script"])

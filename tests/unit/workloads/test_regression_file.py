@@ -5,9 +5,9 @@ import pytest
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.errors import InvalidParameters
 from workloads.regression.file import expand, read_regression
-from workloads.regression.key_lines import line_of
 from workloads.regression.plan import Run, block_line, seed_ranges
 from workloads.template import StopRule
+from workloads.toml_lines import line_of
 
 TEMPLATE = RtlRegression()
 

@@ -12,8 +12,18 @@ _ONE = re.compile(_PART)
 Key = tuple[str | int, ...]
 
 
-def key_lines(text: str) -> Mapping[Key, int]:
-    """The line, from 1, of every table and every key that begins a line; inline tables have their key's."""
+def line_of(text: str, path: Sequence[str | int]) -> int:
+    """The line, from 1, where the key or table at `path` is first written, or of the innermost part that is.
+
+    Numbers count the tables of an array of tables. What is missing altogether belongs to the first line.
+    """
+    lines = _key_lines(text)
+    parts = tuple(path)
+    return next((lines[parts[:length]] for length in range(len(parts), 0, -1) if parts[:length] in lines), 1)
+
+
+def _key_lines(text: str) -> Mapping[Key, int]:
+    """The line of every table and of every key that begins a line; inline tables have their key's."""
     found: dict[Key, int] = {}
     table: Key = ()
     counts: dict[Key, int] = {}
@@ -28,21 +38,19 @@ def key_lines(text: str) -> Mapping[Key, int]:
                 counts[table] = counts.get(table, -1) + 1
                 found.setdefault(table, number)
                 table = (*table, counts[table])
-            found.setdefault(table, number)
+            _note(found, table, number)
         elif key := _KEY.match(line):
-            found.setdefault((*table, *_parts(key[1])), number)
+            _note(found, (*table, *_parts(key[1])), number)
             closing = next((mark for mark in ('"""', "'''") if key[2].startswith(mark)), "")
             if closing and closing in key[2][3:]:
                 closing = ""
     return found
 
 
-def line_of(key: Sequence[str | int], lines: Mapping[Key, int]) -> int | None:
-    """The line of a key, or of what it is part of; None for the document as a whole."""
-    for length in range(len(key), 0, -1):
-        if tuple(key[:length]) in lines:
-            return lines[tuple(key[:length])]
-    return None
+def _note(found: dict[Key, int], key: Key, line: int) -> None:
+    """Also what it is part of: `[tests.a]` may be the first that is said of `tests`."""
+    for length in range(1, len(key) + 1):
+        found.setdefault(key[:length], line)
 
 
 def _parts(dotted: str) -> Key:
