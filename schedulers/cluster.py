@@ -274,8 +274,8 @@ def _no_node_left(spec: JobSpec, partition: Partition, members: list[Node]) -> l
         return [
             Misfit(
                 "partition",
-                "No node of %(partition)s has all of %(programs)s. Choose another partition, or ask an "
-                "administrator to install what is missing.",
+                "Each node of %(partition)s lacks something that the job calls: %(programs)s. Choose another "
+                "partition, or ask an administrator to install it.",
                 {"partition": partition.name, "programs": ", ".join(sorted(frozenset().union(*missing)))},
             )
         ]
