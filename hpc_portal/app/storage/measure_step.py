@@ -64,15 +64,16 @@ class MeasureStorageStep:
         if self._walk is None:
             self._walk = await self._context.read(self.next_walk)
             return self._walk is not None
-        under_way = self._walk
+        under_way, self._walk = self._walk, None  # one that fails is not gone on with
         measured = await asyncio.get_running_loop().run_in_executor(self._thread, _go_on, under_way.steps)
-        if measured is not None:
-            self._walk = None
-            await self._context.write(
-                lambda connection: self.record(
-                    connection, under_way.project_id, under_way.account, measured, under_way.began_at
-                )
+        if measured is None:
+            self._walk = under_way
+            return True
+        await self._context.write(
+            lambda connection: self.record(
+                connection, under_way.project_id, under_way.account, measured, under_way.began_at
             )
+        )
         return True
 
     def next_walk(self, connection: Connection) -> Walk | None:

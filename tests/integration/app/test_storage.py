@@ -151,6 +151,19 @@ def test_a_walk_goes_on_over_many_steps(story: Story, tmp_path: Path) -> None:
     assert standing(story).entries == 101
 
 
+def test_a_walk_that_fails_begins_anew(story: Story) -> None:
+    context = replace(story.context, workspace_root=Path("\0"))  # no file system can open that
+    step = MeasureStorageStep(context, every=HOUR)
+
+    async def steps() -> None:
+        for _ in range(2):
+            assert await step()
+            with pytest.raises(ValueError, match="null"):
+                await step()
+
+    asyncio.run(steps())
+
+
 def test_a_day_has_one_sample_which_nothing_changes(story: Story) -> None:
     lies_there(story, GIB)
     lies_there(story, 5 * GIB)
