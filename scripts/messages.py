@@ -37,6 +37,7 @@ _SOURCES = (
     ("schedulers", "*.py", "python"),
     ("schedulers/directives", "*.py", "python"),
     ("hpc_portal/app/accounting", "*.py", "python"),
+    ("hpc_portal/app/campaigns", "*.py", "python"),
     ("hpc_portal/app/jobs", "*.py", "python"),
     ("hpc_portal/app/licenses", "*.py", "python"),
     ("hpc_portal/app/limits", "*.py", "python"),
