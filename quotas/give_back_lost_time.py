@@ -15,22 +15,20 @@ from schedulers.jobstate import JobState
 
 _RECORDS = table_of(AccountingRecord)
 _LATER = _RECORDS.alias("later")
-_LOST = (
-    select(
-        _RECORDS.c.allocation_id,
-        _RECORDS.c.state,
-        _RECORDS.c.elapsed_seconds,
-        _RECORDS.c.free_seconds_per_job,
-        _RECORDS.c.vnd,
-        _RECORDS.c.tres_seconds,
-    )
-    .where(
-        _RECORDS.c.job_id == bindparam("job"),
-        _RECORDS.c.is_charged,
-        _RECORDS.c.free_seconds_per_job > 0,
-        ~exists().where(_LATER.c.run_key == _RECORDS.c.run_key, _LATER.c.revision > _RECORDS.c.revision),
-    )
-    .order_by(_RECORDS.c.started_at, _RECORDS.c.run_key)
+_LOST = select(
+    _RECORDS.c.run_key,
+    _RECORDS.c.started_at,
+    _RECORDS.c.allocation_id,
+    _RECORDS.c.state,
+    _RECORDS.c.elapsed_seconds,
+    _RECORDS.c.free_seconds_per_job,
+    _RECORDS.c.vnd,
+    _RECORDS.c.tres_seconds,
+).where(
+    _RECORDS.c.job_id == bindparam("job"),
+    _RECORDS.c.is_charged,
+    _RECORDS.c.free_seconds_per_job > 0,
+    ~exists().where(_LATER.c.run_key == _RECORDS.c.run_key, _LATER.c.revision > _RECORDS.c.revision),
 )
 
 
@@ -81,7 +79,8 @@ def _lost(conn: Connection, job_id: UUID) -> Mapping[OfLine, int]:
     """What runs of the job used of each line, in the part of their time that is free."""
     free: Counter[OfLine] = Counter()
     used_up: Counter[JobState] = Counter()
-    for row in conn.execute(_LOST, {"job": job_id}):
+    lost = conn.execute(_LOST, {"job": job_id}).all()
+    for row in sorted(lost, key=lambda row: (row.started_at, row.run_key)):
         seconds = min(row.elapsed_seconds, max(row.free_seconds_per_job - used_up[row.state], 0))
         used_up[row.state] += seconds
         if seconds:

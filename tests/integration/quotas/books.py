@@ -13,6 +13,7 @@ from sqlmodel import SQLModel
 
 from quotas.append_only import append_only_ddl
 from quotas.balance import AssetBalance, balance
+from quotas.end_states import DEFAULT_RULES, EndRules
 from quotas.errors import QuotaError
 from quotas.freeze_months import freeze_ddl
 from quotas.grant import grant
@@ -98,6 +99,7 @@ class Books:
     project_id: UUID
     price_list: PriceList
     at: datetime = START
+    rules: EndRules = DEFAULT_RULES
     grants: Iterator[int] = field(default_factory=lambda: iter(range(10**6)))
 
     @classmethod
@@ -165,7 +167,7 @@ class Books:
 
     def settle(self, job_id: UUID, *runs: RunUsage) -> list[Charge]:
         with self.engine.begin() as conn:
-            return settle_runs(conn, job_id=job_id, runs=runs, at=self.at)
+            return settle_runs(conn, job_id=job_id, runs=runs, at=self.at, rules=self.rules)
 
     def top_up(self, job_id: UUID, **tres: int) -> dict[str, int]:
         """`top_up(job, cpu=150)` makes its open units so large; `top_up(job)` fills them."""

@@ -137,7 +137,7 @@ class DrivenLedger(RuleBasedStateMachine):
             refunds = refunded_by_line(conn)
         for (key, asset), (available, held, consumed, _) in self.naive.balances().items():
             expected = self.naive.allocations[key].total[asset]
-            expected += sum(job.refunded[asset] for job in self.naive.jobs_of(key))
+            expected += sum(job.came_back(asset) for job in self.naive.jobs_of(key))
             assert available + held + consumed + refunds.get((key, asset), 0) == expected
 
     def teardown(self) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
+from quotas.end_states import DEFAULT_POLICY, EndRules
 from quotas.errors import BudgetExceeded, QuotaError, RefundRefused
 from quotas.hold import Held, shortfall
 from quotas.money import VND
@@ -28,16 +29,21 @@ class LedgerMachine(StewardMachine):
         rolling=st.booleans(),
         at_once=st.sampled_from([1, 2]),
         of_student=st.booleans(),
+        free_seconds=st.sampled_from([None, 60, 150]),
     )
-    def begin(
+    def begin(  # noqa: PLR0913, PLR0917 - what Hypothesis may choose
         self,
         vnd: int,
         cpu: int | None,
         rolling: bool,  # noqa: FBT001
         at_once: int,
         of_student: bool,  # noqa: FBT001
+        free_seconds: int | None,
     ) -> None:
         """In the midst of it: two grants, a part split off, and an array of which one task ended."""
+        if free_seconds is not None:
+            charged = {**DEFAULT_POLICY, JobState.NODE_FAIL: True}
+            self.books.rules = EndRules(charged, {JobState.NODE_FAIL: free_seconds})
         self.grant(vnd=600, cpu=cpu, overdraft=0, days=2, rolling=rolling, crash_at=None)
         self.grant(vnd=vnd, cpu=None, overdraft=100, days=0, rolling=not rolling, crash_at=None)
         self.split_off(pick=0, amount=150, days=1, crash_at=None)
@@ -61,7 +67,9 @@ class LedgerMachine(StewardMachine):
         rolls = self.naive.allocations[key].rolling and at_once is not None
         amounts = self.needs(cpu, units, at_once)[key]
         window = at_once if rolls else None
-        self.naive.jobs.append(NaiveJob(held.job_id, key, cpu, self.rate, units, window, dict(amounts)))
+        free = self.books.rules.free_seconds.get(JobState.NODE_FAIL)
+        job = NaiveJob(held.job_id, key, cpu, self.rate, units, window, dict(amounts), free_seconds=free)
+        self.naive.jobs.append(job)
 
     @rule(
         cpu=st.sampled_from([0, 50, 100]),
@@ -163,7 +171,7 @@ class LedgerMachine(StewardMachine):
     def refund(self, pick: int, percent: int, crash_at: int | None) -> None:
         job, key = self.job(pick), uuid4().hex
         shares = {
-            asset: min(job.charged(asset) * percent // 100, job.charged(asset) - job.refunded[asset])
+            asset: min(job.charged(asset) * percent // 100, job.charged(asset) - job.came_back(asset))
             for asset in job.held
         }
         wanted = {asset: amount for asset, amount in shares.items() if amount}

@@ -11,7 +11,6 @@ from quotas.money import VND
 from quotas.settle import RunUsage
 from schedulers.jobstate import JobState
 
-FREE_ENDS = {JobState.NODE_FAIL, JobState.BOOT_FAIL}
 ENDED = {"expired", "closed"}
 
 
@@ -47,17 +46,41 @@ class NaiveJob:
     runs: dict[str, RunUsage] = field(default_factory=dict)
     """The newest facts of each."""
     refunded: Counter[str] = field(default_factory=Counter)
+    """By hand."""
+    free_seconds: int | None = None
+    """None: what a node failed is free. Else it is charged, and so much of it given back."""
+    given_back: Counter[str] = field(default_factory=Counter)
+    """By itself."""
 
     def unit(self, asset: str) -> int:
         return self.cpu * (self.rate if asset == VND else 1)
 
     def uses(self, one: RunUsage, asset: str) -> int:
-        if one.state in FREE_ENDS:
+        if one.state == JobState.NODE_FAIL and self.free_seconds is None:
             return 0
         return one.elapsed_seconds * (self.rate if asset == VND else 1)
 
     def charged(self, asset: str) -> int:
         return sum(self.uses(one, asset) for one in self.runs.values())
+
+    def lost(self, asset: str) -> int:
+        """What is to be given back of what a node failed."""
+        left, total = self.free_seconds or 0, 0
+        for one in sorted(self.runs.values(), key=lambda one: one.run_key):
+            if one.state == JobState.NODE_FAIL and one.elapsed_seconds:
+                seconds = min(left, one.elapsed_seconds)
+                left -= seconds
+                total += self.uses(one, asset) * seconds // one.elapsed_seconds
+        return total
+
+    def balance_refunds(self) -> None:
+        """What was refunded by hand stays, as far as the job costs as much; what was lost comes beside it."""
+        for asset in self.held:
+            self.refunded[asset] = min(self.refunded[asset], self.charged(asset))
+            self.given_back[asset] = min(self.lost(asset), self.charged(asset) - self.refunded[asset])
+
+    def came_back(self, asset: str) -> int:
+        return self.refunded[asset] + self.given_back[asset]
 
     def window(self, units_open: int) -> int:
         return units_open if self.at_once is None else min(units_open, self.at_once)
@@ -84,7 +107,7 @@ class NaiveLedger:
         return sum(job.held.get(asset, 0) for job in self.jobs_of(allocation))
 
     def consumed(self, allocation: UUID, asset: str) -> int:
-        return sum(job.charged(asset) - job.refunded[asset] for job in self.jobs_of(allocation))
+        return sum(job.charged(asset) - job.came_back(asset) for job in self.jobs_of(allocation))
 
     def available(self, allocation: UUID, asset: str) -> int:
         total = self.allocations[allocation].total[asset]
@@ -154,11 +177,14 @@ class NaiveLedger:
             job.held[asset] = max(secure - of_open, 0)
         job.units_open = left
         job.runs |= {one.run_key: one for one in new}
+        if any(one.state == JobState.NODE_FAIL for one in new):
+            job.balance_refunds()
 
     def correct(self, job: NaiveJob, one: RunUsage) -> None:
+        if job.runs[one.run_key] == one:
+            return
         job.runs[one.run_key] = one
-        for asset in job.held:
-            job.refunded[asset] = min(job.refunded[asset], job.charged(asset))
+        job.balance_refunds()
 
     def end(self, allocation: UUID, state: str, at: datetime) -> None:
         """What is free goes back to where it was split from, if that goes on, else it expires."""

@@ -120,7 +120,7 @@ class Steward:
 
     def correct(self, job_id: UUID, one: RunUsage) -> None:
         with self.books.engine.begin() as conn:
-            correct_run(conn, job_id=job_id, run=one, at=self.books.at)
+            correct_run(conn, job_id=job_id, run=one, at=self.books.at, rules=self.books.rules)
 
     def sibling(self, account: str | None = None) -> Books:
         """The books of another project of the same organisation."""

@@ -26,6 +26,7 @@ def tell(engine: Engine, seed: int, *, steps: int) -> dict[str, int]:
         rolling=chance.random() < 1 / 2,
         at_once=chance.choice([1, 2]),
         of_student=chance.random() < 1 / 2,
+        free_seconds=chance.choice([None, 60, 150]),
     )
     deeds = _deeds(machine, chance)
     names = [name for name, (weight, _) in deeds.items() for _ in range(weight)]
