@@ -23,6 +23,7 @@ from hpc_portal.app.errors import NameTaken
 from hpc_portal.app.prices.publish import publish_prices
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole, User
+from quotas.amounts import STORAGE
 from quotas.balance import balance
 from quotas.errors import NoPriceList
 from quotas.money import VND
@@ -65,6 +66,8 @@ class DemoProject:
     vnd: int
     hours: dict[str, int]
     """By TRES."""
+    storage_gib: int = 0
+    """0: not limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ PROJECTS = (
     DemoProject("dut-vlsi", "dut", "Nhóm nghiên cứu thiết kế vi mạch", 250_000_000, {tres.CPU: 200_000}),
     DemoProject("dsac-rtl", "dsac", "Lớp kiểm chứng RTL khóa 12", 80_000_000, {tres.CPU: 60_000}),
     DemoProject(
-        "songhan-fifo", "songhan", "Kiểm chứng FIFO cho SoC cảm biến", 150_000_000, {tres.CPU: 120_000}
+        "songhan-fifo", "songhan", "Kiểm chứng FIFO cho SoC cảm biến", 150_000_000, {tres.CPU: 120_000}, 200
     ),
     DemoProject("mykhe-riscv", "mykhe", "Vi điều khiển RISC-V", 150_000_000, {tres.CPU: 120_000}),
 )
@@ -209,6 +212,8 @@ def _seed_project(services: Services, project: DemoProject) -> None:
         has_budget = bool(balance(connection, found.id, now).allocations)
     if not has_budget:
         lines = {VND: project.vnd} | {name: hours * _HOUR for name, hours in project.hours.items()}
+        if project.storage_gib:
+            lines[STORAGE] = project.storage_gib
         wanted = BudgetGrant(lines=lines, valid_from=now, valid_to=now + _GRANTED_FOR, reason="demo")
         grant_budget(services, OPERATOR, project.account, wanted, key=f"demo:{project.account}:{now:%Y%m%d}")
 

@@ -193,8 +193,8 @@ def test_quota_tells_what_is_left(designer: Person) -> None:
 
 def test_quota_tells_what_is_stored_and_has_it_measured_again(designer: Person) -> None:
     before = designer.hpc("quota", "--measure", "--json").json["songhan-fifo"]["storage"]
-    assert (before["granted_gib"], before["is_full"]) == (None, False)
-    assert "not limited" in designer.hpc("quota").stdout
+    assert (before["granted_gib"], before["is_full"]) == (200, False)
+    assert "200 GiB" in designer.hpc("quota").stdout
     measured = eventually(
         lambda: designer.hpc("quota", "--json"),
         lambda ran: not ran.json["songhan-fifo"]["storage"]["is_waiting"],
