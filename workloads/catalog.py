@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from workloads.ai.inference import Inference
 from workloads.ai.sweep import Sweep
 from workloads.ai.training import Training
 from workloads.eda.formal import Formal
@@ -28,6 +29,7 @@ CATALOG: dict[str, Template[Any]] = {
         FaultSimulation(),
         Training(),
         Sweep(),
+        Inference(),
         NodeHealth(),
         Script(),
     )

@@ -97,15 +97,15 @@ def _measure(xp: ModuleType, name: str, given: dict[str, Any], *, gpu: int | Non
 
 
 def _state_of(xp: ModuleType, index: int) -> GpuState | None:
-    """The driver's word on the device that CuPy calls `index`; found by its identity, not by its place."""
+    """The driver's word on the device that CuPy calls `index`; found on the bus, not by its place."""
     try:
         states = read_gpu_states()
     except NoGpuState as problem:
         say(f"memory errors and temperature cannot be read: {problem}")
         return None
-    raw = xp.cuda.runtime.getDeviceProperties(index)["uuid"]
-    digits = bytes(raw)[:16].hex()
-    return next((one for one in states if one.uuid.removeprefix("GPU-").replace("-", "") == digits), None)
+    # CUDA's domain has four digits, nvidia-smi's eight.
+    wanted = str(xp.cuda.runtime.deviceGetPCIBusId(index)).lower()
+    return next((one for one in states if one.bus_id.lower().endswith(wanted)), None)
 
 
 if __name__ == "__main__":

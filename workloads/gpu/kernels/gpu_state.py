@@ -16,7 +16,8 @@ class GpuState:
     """One GPU. None where it does not tell, as consumer boards do not for memory errors."""
 
     name: str
-    uuid: str
+    bus_id: str
+    """On the PCI bus, such as 00000000:19:00.0."""
     temperature_celsius: int | None
     uncorrectable_errors: int | None
     """Since the driver was loaded, of all memories."""
@@ -66,7 +67,7 @@ def parse_gpu_states(xml: str) -> tuple[GpuState, ...]:
 def _state(gpu: ET.Element) -> GpuState:
     return GpuState(
         name=gpu.findtext("product_name", ""),
-        uuid=gpu.findtext("uuid", ""),
+        bus_id=gpu.get("id", ""),
         temperature_celsius=_number(gpu.findtext("temperature/gpu_temp")),
         uncorrectable_errors=_sum(gpu, r"(sram|dram)_uncorrectable\w*|double_bit"),
         correctable_errors=_sum(gpu, r"(sram|dram)_correctable|single_bit"),

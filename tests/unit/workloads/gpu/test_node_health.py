@@ -19,7 +19,7 @@ LIMITS = Limits(
     most_celsius=85,
     most_correctable_errors=10,
 )
-STATE = GpuState("NVIDIA H100 80GB HBM3", "GPU-1", 60, 0, 0, False, False, ())
+STATE = GpuState("NVIDIA H100 80GB HBM3", "00000000:19:00.0", 60, 0, 0, False, False, ())
 GOOD = Measured("gpu 0 NVIDIA H100 80GB HBM3", 2.8e12, 2.8e12, 45e12, 9, (), (), STATE)
 
 
@@ -75,7 +75,7 @@ def test_the_worst_finding_decides() -> None:
 
 NEW_DRIVER = """<?xml version="1.0" ?><!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v12.dtd">
 <nvidia_smi_log><driver_version>550.54.15</driver_version>
-<gpu id="00000000:19:00.0"><product_name>NVIDIA H100 80GB HBM3</product_name><uuid>GPU-aa</uuid>
+<gpu id="00000000:19:00.0"><product_name>NVIDIA H100 80GB HBM3</product_name>
 <clocks_event_reasons>
 <clocks_event_reason_gpu_idle>Active</clocks_event_reason_gpu_idle>
 <clocks_event_reason_hw_thermal_slowdown>Active</clocks_event_reason_hw_thermal_slowdown>
@@ -89,12 +89,12 @@ NEW_DRIVER = """<?xml version="1.0" ?><!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_dev
 <remapped_rows><remapped_row_pending>Yes</remapped_row_pending>
 <remapped_row_failure>No</remapped_row_failure></remapped_rows>
 <temperature><gpu_temp>41 C</gpu_temp></temperature></gpu></nvidia_smi_log>"""
-OLD_DRIVER = """<nvidia_smi_log><gpu><product_name>Tesla V100</product_name><uuid>GPU-bb</uuid>
+OLD_DRIVER = """<nvidia_smi_log><gpu id="0000:04:00.0"><product_name>Tesla V100</product_name>
 <clocks_throttle_reasons><clocks_throttle_reason_hw_slowdown>Active</clocks_throttle_reason_hw_slowdown>
 </clocks_throttle_reasons><ecc_errors><volatile><single_bit><total>5</total></single_bit>
 <double_bit><total>6</total></double_bit></volatile></ecc_errors>
 <temperature><gpu_temp>70 C</gpu_temp></temperature></gpu></nvidia_smi_log>"""
-CONSUMER = """<nvidia_smi_log><gpu><product_name>GeForce</product_name><uuid>GPU-cc</uuid>
+CONSUMER = """<nvidia_smi_log><gpu><product_name>GeForce</product_name>
 <ecc_errors><volatile><dram_uncorrectable>N/A</dram_uncorrectable></volatile></ecc_errors>
 <temperature><gpu_temp>N/A</gpu_temp></temperature></gpu></nvidia_smi_log>"""
 
@@ -104,10 +104,12 @@ CONSUMER = """<nvidia_smi_log><gpu><product_name>GeForce</product_name><uuid>GPU
     [
         (
             NEW_DRIVER,
-            GpuState("NVIDIA H100 80GB HBM3", "GPU-aa", 41, 6, 4, True, False, ("hw_thermal_slowdown",)),
+            GpuState(
+                "NVIDIA H100 80GB HBM3", "00000000:19:00.0", 41, 6, 4, True, False, ("hw_thermal_slowdown",)
+            ),
         ),
-        (OLD_DRIVER, GpuState("Tesla V100", "GPU-bb", 70, 6, 5, None, None, ("hw_slowdown",))),
-        (CONSUMER, GpuState("GeForce", "GPU-cc", None, None, None, None, None, ())),
+        (OLD_DRIVER, GpuState("Tesla V100", "0000:04:00.0", 70, 6, 5, None, None, ("hw_slowdown",))),
+        (CONSUMER, GpuState("GeForce", "", None, None, None, None, None, ())),
     ],
 )
 def test_the_driver_s_words_are_read_for_old_and_new_ones(xml: str, expected: GpuState) -> None:
