@@ -317,7 +317,7 @@ def _table(trials: list[_Trial]) -> Table:
         Column(N_("End")),
     )
     rows = tuple(
-        (one.task, *(one.values.get(name) for name in _VALUES), one.best, one.curve[-1][0], one.ended or None)
+        (one.task, *(one.values.get(name) for name in _VALUES), one.best, one.curve[-1][0], one.ended or "-")
         for one in sorted(trials, key=lambda one: (-one.best, one.task))
     )
     return Table(N_("Trials"), columns, rows)

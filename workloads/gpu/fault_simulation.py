@@ -103,8 +103,8 @@ class FaultSimulation(Template[FaultSimulationParameters]):
 
 def _metrics(faults: _Faults) -> tuple[Metric, ...]:
     return (
-        Metric("fault_coverage", faults.coverage),
-        Metric("fault_coverage_of_all", faults.coverage_of_all),
+        Metric("fault_coverage_rate", faults.coverage),
+        Metric("fault_coverage_of_all_rate", faults.coverage_of_all),
         Metric("faults", faults.faults),
         Metric("collapsed_faults", faults.collapsed),
         Metric("detected_faults", faults.detected),

@@ -24,6 +24,7 @@ from workloads.template import (
 _RESULT = "health.json"
 _GIGA = 1e9
 _CPU_SIDE, _GPU_SIDE = 1024, 8192
+_UNKNOWN = "-"
 
 _DeviceType = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 _.+-]*$", max_length=64)]
 _Limit = Annotated[int, Field(ge=0, le=10**9)]
@@ -242,14 +243,13 @@ def _tables(found: _Health) -> tuple[Table, ...]:
 
 
 def _row(one: _Device) -> tuple[str | float | None, ...]:
-    state = one.state
+    state = one.state or _State(temperature_celsius=None, uncorrectable_errors=None, correctable_errors=None)
+    known = (state.temperature_celsius, state.uncorrectable_errors, state.correctable_errors)
     return (
         one.name,
         one.health,
         round(one.copy_bytes_per_second / _GIGA, 1),
         round(one.triad_bytes_per_second / _GIGA, 1),
         round(one.gemm_flops_per_second / _GIGA, 1),
-        state.temperature_celsius if state else None,
-        state.uncorrectable_errors if state else None,
-        state.correctable_errors if state else None,
+        *(_UNKNOWN if value is None else value for value in known),
     )

@@ -152,7 +152,7 @@ class StatisticalTiming(Template[StatisticalTimingParameters]):
         verdict, failure = _judge(timing, params)
         metrics = _metrics(timing)
         task = TaskResult(0, self.name, verdict, metrics, failure, (Artefact(_RESULT, "report"),))
-        curve = Series("yield", "clock period (ns)", "", tuple(timing.yield_curve))
+        curve = Series("yield_by_period", "clock period (ns)", "", tuple(timing.yield_curve))
         return Results(tasks=(task,), metrics=metrics, series=(curve,), tables=(_latest(timing),))
 
 
@@ -167,9 +167,9 @@ def _judge(timing: _Timing, params: StatisticalTimingParameters) -> tuple[Verdic
 
 def _metrics(timing: _Timing) -> tuple[Metric, ...]:
     return (
-        Metric("yield", timing.yield_),
-        Metric("yield_low", timing.yield_low),
-        Metric("yield_high", timing.yield_high),
+        Metric("yield_rate", timing.yield_),
+        Metric("yield_low_rate", timing.yield_low),
+        Metric("yield_high_rate", timing.yield_high),
         Metric("nominal_delay", timing.nominal_ns, "ns"),
         Metric("mean_delay", timing.mean_ns, "ns"),
         Metric("sd_delay", timing.sd_ns, "ns"),

@@ -34,7 +34,7 @@ def test_the_adder_meets_a_nanosecond_with_a_yield_and_its_interval(tmp_path: Pa
     assert ended.exit_code == 0, ended.output
     found = metrics(results)
     assert results.tasks[0].verdict is Verdict.PASS
-    assert found["yield_low"] < found["yield"] < found["yield_high"] <= 1
+    assert found["yield_low_rate"] < found["yield_rate"] < found["yield_high_rate"] <= 1
     assert found["nominal_delay"] < found["mean_delay"] < found["delay_quantile_0.99"]
     curve = results.series[0].points
     assert [share for _, share in curve] == sorted(share for _, share in curve)
@@ -54,7 +54,7 @@ def test_a_clock_too_fast_fails_and_one_at_the_edge_has_no_verdict(
 def test_the_adder_is_testable_and_a_circuit_with_a_redundant_gate_is_not_wholly(tmp_path: Path) -> None:
     ended, results = run(tmp_path / "adder", FaultSimulation())
     assert (ended.exit_code, results.tasks[0].verdict) == (0, Verdict.PASS), ended.output
-    assert metrics(results)["fault_coverage"] == 1
+    assert metrics(results)["fault_coverage_rate"] == 1
     redundant = "module m(input a, b, output y); wire n; and (n, a, b); or (y, a, n); endmodule"
     _, results = run(tmp_path / "redundant", FaultSimulation(), netlist=redundant)
     failure = results.tasks[0].failure

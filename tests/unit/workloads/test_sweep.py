@@ -95,7 +95,7 @@ def test_trials_are_ranked_and_their_ends_told(tmp_path: Path) -> None:
     }
     assert results.tables[0].rows == (
         (1, 0.01, 8, 32, 0.9, 2, "done"),
-        (3, None, None, None, 0.7, 1, None),
+        (3, None, None, None, 0.7, 1, "-"),
         (0, 0.01, 8, 32, 0.5, 2, "pruned"),
     )
     assert {metric.name: metric.value for metric in results.metrics} == {
@@ -116,4 +116,4 @@ def test_what_a_tenant_writes_into_a_trial_is_no_error(tmp_path: Path, values: s
     (tmp_path / "trials/00").mkdir()
     results = TEMPLATE.parse(tmp_path, TEMPLATE.validate({}))
     assert results.tasks == ()
-    assert results.tables[0].rows == ((0, None, None, None, 0.5, 1, None),)
+    assert results.tables[0].rows == ((0, None, None, None, 0.5, 1, "-"),)

@@ -77,7 +77,7 @@ def test_a_working_gpu_in_trouble_is_a_failure_that_names_its_cause(tmp_path: Pa
     failure = results.tasks[0].failure
     assert failure
     assert (failure.signature, failure.line) == ("degraded: too hot", finding["text"])
-    assert results.tables[0].rows == (("gpu 0 NVIDIA H100", "degraded", 2800, 2700, 45_000, 91, 0, None),)
+    assert results.tables[0].rows == (("gpu 0 NVIDIA H100", "degraded", 2800, 2700, 45_000, 91, 0, "-"),)
 
 
 def parse(template: Template[Any], workspace: Path) -> Results:
