@@ -1,7 +1,6 @@
 """Whether an allocation pays for new jobs: it, and all that it was split from, must be active."""
 
 from collections.abc import Collection, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,7 +32,7 @@ class Standing:
 
 
 Standings = Mapping[UUID, Standing]
-"""By id: some allocations, and all that they were split from."""
+"""By an allocation's id."""
 
 
 def _with_sources(which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
@@ -76,14 +75,15 @@ def stopped_by(allocation_id: UUID, standings: Standings) -> Standing | None:
     return one
 
 
-def stopped_ones(conn: Connection, sources: Mapping[UUID, UUID | None]) -> AbstractSet[UUID]:
-    """Those of these allocations that were split from one that is not active, or from a part of such a one.
+def stopped_ones(conn: Connection, sources: Mapping[UUID, UUID | None]) -> Standings:
+    """Which of these parts pay for nothing new, and what stops each: itself, or what it was split from.
 
-    By id, what each was split from: where it is None for all, nothing is read.
+    `sources` has by id what each was split from; of those that were not, nothing is read.
     """
     split_off = [one for one, source in sources.items() if source is not None]
     standings = load_standings(conn, split_off) if split_off else {}
-    return {one for one in split_off if stopped_by(one, standings) is not None}
+    stops = {one: stopped_by(one, standings) for one in split_off}
+    return {one: stop for one, stop in stops.items() if stop is not None}
 
 
 def may_pay(conn: Connection, allocation_id: UUID, at: datetime) -> bool:

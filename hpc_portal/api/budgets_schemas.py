@@ -39,6 +39,8 @@ class AllocationReply(Reply):
     hold_policy: HoldPolicy
     parent_id: UUID | None
     """The allocation that it was split from."""
+    stopped_by: UUID | None
+    """The one of those that it was split from that is suspended or has ended: it pays for nothing new."""
     lines: list[AllocationLineReply]
 
 

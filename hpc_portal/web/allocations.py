@@ -38,6 +38,7 @@ from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
+_STOPPED = Word("player-pause", N_("Suspended with its source"), "wait")
 STATES: Mapping[AllocationState, Word] = {
     AllocationState.PENDING: Word("hourglass", N_("Not yet in force"), "wait"),
     AllocationState.ACTIVE: Word("circle-check", N_("In force"), "good"),
@@ -205,9 +206,15 @@ def _page(
     return pages.render(request, "allocations/allocation.html", facts, status=status)
 
 
-def _shown(of: AllocationSeen, language: Language, now: datetime) -> ShownAllocation:
-    has_begun = of.state is not AllocationState.ACTIVE or of.valid_from <= now
+def _word(of: AllocationSeen, now: datetime) -> Word:
+    if of.state is not AllocationState.ACTIVE:
+        return STATES[of.state]
+    if of.stopped_by is not None:
+        return _STOPPED
+    return STATES[of.state if of.valid_from <= now else AllocationState.PENDING]
 
+
+def _shown(of: AllocationSeen, language: Language, now: datetime) -> ShownAllocation:
     def show_line(asset: str, amount: int) -> str:
         return show_asset(asset, amount, language)
 
@@ -215,7 +222,7 @@ def _shown(of: AllocationSeen, language: Language, now: datetime) -> ShownAlloca
         id=of.id,
         project=of.project,
         organisation=of.organisation,
-        state=STATES[of.state if has_begun else AllocationState.PENDING],
+        state=_word(of, now),
         has_ended=of.state in {AllocationState.EXPIRED, AllocationState.CLOSED},
         is_suspended=of.state is AllocationState.SUSPENDED,
         policy=language.gettext(POLICIES[of.hold_policy]),

@@ -14,6 +14,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.tables import User
 from quotas.allocation_tables import AllocationEvent, AllocationEventKind
 from quotas.errors import AllocationNotFound
+from quotas.standing import stopped_ones
 from quotas.tables import (
     AccountKind,
     AccountOwner,
@@ -62,6 +63,8 @@ class AllocationSeen:
     state: AllocationState
     hold_policy: HoldPolicy
     parent_id: UUID | None
+    stopped_by: UUID | None
+    """What it was split from is suspended or has ended, here or further up: it pays for nothing new."""
     lines: Sequence[AllocationLineSeen]
 
 
@@ -171,7 +174,11 @@ def read_lines(connection: Connection, ids: Sequence[UUID]) -> Mapping[UUID, Seq
 def _read(connection: Connection, statement: Select[*tuple[Any, ...]]) -> list[AllocationSeen]:
     rows = connection.execute(statement).mappings().all()
     lines = read_lines(connection, [row["id"] for row in rows]) if rows else {}
-    return [AllocationSeen(**row, lines=lines[row["id"]]) for row in rows]
+    stops = stopped_ones(connection, {row["id"]: row["parent_id"] for row in rows})
+    stopped_by = {one: stop.id for one, stop in stops.items() if stop.id != one}
+    return [
+        AllocationSeen(**row, stopped_by=stopped_by.get(row["id"]), lines=lines[row["id"]]) for row in rows
+    ]
 
 
 _SELECT: Select[*tuple[Any, ...]] = (

@@ -19,8 +19,9 @@ from hpc_portal.app.errors import InvalidEntry, NotAllowed
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.prepare import SubmitRequest
 from hpc_portal.app.notices.tables import Notice
-from quotas.errors import AllocationNotFound, BudgetExceeded, NotEnoughFree
+from quotas.errors import AllocationNotFound, AllocationStopped, BudgetExceeded, NotEnoughFree
 from quotas.grant import grant
+from quotas.move_budget import move_budget
 from quotas.tables import Allocation, AllocationState, HoldPolicy
 from schedulers.jobspec import ResourceRequest
 from tests.integration.app.conftest import Story
@@ -179,6 +180,36 @@ def test_80_and_100_percent_are_told_once(story: Story) -> None:
         story.submit(spec())
         keep_house(story)
     assert told(story) == [("budget.used", 80), ("budget.used", 100)]
+
+
+def test_a_part_says_what_it_is_stopped_by_and_so_does_the_refusal(story: Story, allocation_id: UUID) -> None:
+    services = story.city.services
+    with services.engine.begin() as connection:
+        part = move_budget(
+            connection,
+            source=allocation_id,
+            target_project=story.city.chips.project_id,
+            lines={"VND": 5 * HELD_FOR_AN_HOUR},
+            valid_to=None,
+            actor_id=None,
+            reason="a part",
+            key="a part",
+            at=story.clock.now(),
+        )
+    change.suspend_allocation(services, OPERATOR, allocation_id, reason=WHY)
+    with services.reading() as session:
+        assert get_allocation(session, OPERATOR, part).stopped_by == allocation_id
+        assert get_allocation(session, OPERATOR, allocation_id).stopped_by is None
+    with pytest.raises(AllocationStopped, match=f"{allocation_id} of project chips, which is suspended"):
+        story.submit(spec())
+    estimate = estimate_job(services, story.city.chips.member, SubmitRequest(project="chips", spec=spec()))
+    assert [type(refusal) for refusal in estimate.refusals] == [AllocationStopped]
+    assert estimate.shortages == ()
+    change.resume_allocation(services, OPERATOR, allocation_id, reason=WHY)
+    with services.reading() as session:
+        assert get_allocation(session, OPERATOR, part).stopped_by is None
+    story.submit(spec())
+    story.require_exact_ledger()
 
 
 def test_whoever_looks_again_writes_nothing_when_nothing_changed(story: Story) -> None:
