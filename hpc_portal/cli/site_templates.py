@@ -23,12 +23,27 @@ from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.options import Json
 from hpc_portal.cli.render import err, out, print_json
 from workloads.errors import InvalidSiteTemplate, TemplateNotFound
+from workloads.site.examples import example, example_names
 from workloads.site.words import Locale
 
 template = typer.Typer(no_args_is_help=True, help="The templates of this site.")
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A template's name.")]
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A document (TOML).")]
+
+
+@template.command("example")
+def show_example(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which one; default: list them.")] = "",
+) -> None:
+    """Print an example to begin with: VCS, Design Compiler, Innovus, Spectre, Calibre and others."""
+    if not name:
+        out.print("\n".join(example_names()))
+        return
+    document = example(name)
+    if document is None:
+        raise NotFound(_("There is no template {name}.", name=name))
+    sys.stdout.write(document)
 
 
 @template.command("validate")

@@ -8,10 +8,7 @@ from workloads.site.fields import BooleanParameter, FileParameter, FilesParamete
 from workloads.site.placeholders import fill, is_word_list, variable, words_name
 
 RESULTS_FOLDER = "results"
-"""Where each task writes its exit code, as `exit-TASK`."""
-
-TOOL_MISSING = "hpc-portal: this tool is not on the node:"
-"""Begins the line that a job prints when a command was not found."""
+"""Where each task writes its exit code, as `exit-TASK`, and a tool that is not there, as `missing-TASK`."""
 
 _BEGIN = """#!/bin/bash
 export PARAM_TASK="${HPC_ARRAY_TASK_ID:-0}"
@@ -23,7 +20,13 @@ keep_exit_code() {
     mv -f "$workspace/results/.exit-$PARAM_TASK" "$workspace/results/exit-$PARAM_TASK"
 }
 trap keep_exit_code EXIT
-rm -f "$workspace/results/exit-$PARAM_TASK"
+rm -f "$workspace/results/exit-$PARAM_TASK" "$workspace/results/missing-$PARAM_TASK"
+require_tool() {
+    command -v "$1" > /dev/null && return
+    printf '%s\\n' "$1" > "$workspace/results/missing-$PARAM_TASK"
+    printf 'tool missing: %s\\n' "$1" >&2
+    exit 127
+}
 """
 
 _FIND_MODULES = """if ! command -v module > /dev/null; then
@@ -49,10 +52,7 @@ def _parts(document: Document) -> Iterator[str]:
     if tool.paths:
         yield f'PATH={":".join(map(shlex.quote, tool.paths))}:"$PATH"\n'
     for command in tool.commands:
-        yield (
-            f"if ! command -v {command} > /dev/null; then "
-            f"printf '%s %s\\n' '{TOOL_MISSING}' {command} >&2; exit 127; fi\n"
-        )
+        yield f"require_tool {command}\n"
     if document.array:
         yield from _place_in_array(document)
     for name, parameter in document.parameters.items():

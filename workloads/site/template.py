@@ -30,9 +30,9 @@ from workloads.template import (
 from workloads.verdict import judge
 from workloads.workspace import list_files, read_text
 
-TOOL_NOT_FOUND = 127
-"""What a shell says of a command that is not there."""
 _MOST_ARTEFACTS = 100
+_LONGEST_NAME = 100
+_COMMAND = re.compile(r"^[A-Za-z0-9_.+-]+$", re.ASCII)
 _EXIT = "exit-"
 _TASK = re.compile(r"^[0-9]{1,9}$", re.ASCII)
 
@@ -123,6 +123,7 @@ class SiteTemplate(Template[Parameters]):
         names = {"task": str(index), "row": row, "column": column}
         seen = self._scanner.scan(workspace, names, max_bytes=max_bytes)
         needed = set(self.document.results.needs) - {metric.name for metric in seen.metrics}
+        missing = read_text(workspace, f"{RESULTS_FOLDER}/missing-{index}", max_bytes=_LONGEST_NAME)
         verdict = judge(
             exit_code=int(code),
             fail_line=seen.failure.line if seen.failure else None,
@@ -133,7 +134,8 @@ class SiteTemplate(Template[Parameters]):
             label=" ".join(filter(None, (row, column))) or self.document.name,
             verdict=verdict,
             metrics=seen.metrics,
-            failure=self._failure(verdict, seen, int(code), sorted(needed), names),
+            failure=_tool_missing(missing, self.document.results.log)
+            or self._failure(verdict, seen, int(code), sorted(needed), names),
             artefacts=tuple(self._artefacts(workspace, names))[:_MOST_ARTEFACTS],
         )
 
@@ -143,8 +145,6 @@ class SiteTemplate(Template[Parameters]):
         if verdict is Verdict.PASS or seen.failure:
             return seen.failure
         log = path_of(self.document.results.log, names)
-        if code == TOOL_NOT_FOUND:
-            return Failure("a tool is missing on the node", " ".join(self.document.tool.commands), log, 0)
         if code:
             return Failure(f"the tool ended with exit code {code}", "", log, 0)
         if needed:
@@ -220,6 +220,13 @@ class SiteTemplate(Template[Parameters]):
         ]
         if problems:
             raise InvalidParameters(self.name, problems)
+
+
+def _tool_missing(name: str | None, log: str) -> Failure | None:
+    """The first command that was not on the node, as the job wrote it down."""
+    tool = (name or "").strip()
+    line = f"tool missing: {tool}"
+    return Failure(line, line, log, 0) if _COMMAND.match(tool) else None
 
 
 _FIELDS = {"tres": "resources", "licenses": "resources"}

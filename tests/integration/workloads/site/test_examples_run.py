@@ -146,10 +146,10 @@ def test_a_missing_tool_is_named_and_ends_the_job_at_once(tmp_path: Path, name: 
     prepare(tmp_path / "workspace", spec)
     ended = run_task(tmp_path / "workspace", spec)
     assert ended.exit_code == 127
-    assert f"this tool is not on the node: {template.document.tool.commands[0]}" in ended.output
+    assert f"tool missing: {template.document.tool.commands[0]}" in ended.output
     failure = result(template, params, tmp_path).failure
     assert failure
-    assert failure.signature == "a tool is missing on the node"
+    assert failure.signature == f"tool missing: {template.document.tool.commands[0]}"
 
 
 def test_an_array_runs_each_test_with_each_seed_and_compiles_once(tmp_path: Path) -> None:
