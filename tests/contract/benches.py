@@ -18,9 +18,18 @@ from schedulers.dask.link import EmbeddedCluster
 from schedulers.dask.node import NodeConfig, declared_gpus
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.jobspec import JobSpec, ResourceRequest
-from schedulers.jobstate import JobSnapshot
+from schedulers.jobstate import JobSnapshot, JobState
 from schedulers.memory import MemoryScheduler
-from schedulers.protocol import Accepted, JobRef, Scheduler, Submission, SubmitOutcome
+from schedulers.protocol import (
+    Accepted,
+    Carried,
+    ChangeRequest,
+    JobChange,
+    JobRef,
+    Scheduler,
+    Submission,
+    SubmitOutcome,
+)
 
 N1 = Node("n1", NodeState.UP, cpus=4, memory_mib=4096, gpus={"h100": 2})
 LICENSES = {"vcs": 1}
@@ -183,6 +192,22 @@ class MemoryBench(Bench):
                     memory.finish(job_id, task_index, exit_code=75)
                 case Behaviour.STAYS:
                     pass
+
+
+async def change(bench: Bench, job: JobRef, *changes: JobChange) -> None:
+    """Every one of them must be carried out."""
+    outcomes = await bench.scheduler.change([ChangeRequest(job, one) for one in changes])
+    assert outcomes == [Carried() for _ in changes]
+
+
+async def runs_again(bench: Bench, job: JobRef) -> None:
+    """Wait until it runs after its first requeue."""
+
+    async def does() -> bool:
+        tasks = (await bench.snapshot(job)).tasks
+        return any(task.attempt == 1 and task.state is JobState.RUNNING for task in tasks)
+
+    await bench.until(does)
 
 
 def on_dask(job_id: UUID) -> JobRef:

@@ -4,15 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from schedulers.jobspec import ArraySpec, ResourceRequest
-from schedulers.jobstate import JobState, StateFlag
+from schedulers.jobspec import ArraySpec
+from schedulers.jobstate import JobState
 from schedulers.protocol import (
     CancelTasks,
     Carried,
     ChangeOutcome,
     ChangeRequest,
     HoldJob,
-    JobChange,
     JobRef,
     Refused,
     ReleaseJob,
@@ -20,7 +19,7 @@ from schedulers.protocol import (
     SetNice,
     SetWalltime,
 )
-from tests.contract.benches import BACKENDS, Behaviour, Bench
+from tests.contract.benches import BACKENDS, Behaviour, Bench, change
 
 pytestmark = [
     pytest.mark.anyio,
@@ -38,25 +37,11 @@ ALL_CHANGES = (
 )
 
 
-async def change(bench: Bench, job: JobRef, *changes: JobChange) -> None:
-    """Every one of them must be carried out."""
-    outcomes = await bench.scheduler.change([ChangeRequest(job, one) for one in changes])
-    assert outcomes == [Carried() for _ in changes]
-
-
 async def shows_reason(bench: Bench, job: JobRef, reason: str) -> None:
     async def says_so() -> bool:
         return (await bench.snapshot(job)).pending_reason == reason
 
     await bench.until(says_so)
-
-
-async def runs_again(bench: Bench, job: JobRef) -> None:
-    async def does() -> bool:
-        tasks = (await bench.snapshot(job)).tasks
-        return any(task.attempt == 1 and task.state is JobState.RUNNING for task in tasks)
-
-    await bench.until(does)
 
 
 async def test_a_held_job_waits_until_it_is_released(bench: Bench) -> None:
@@ -97,48 +82,6 @@ async def test_of_a_held_array_what_runs_goes_on_and_nothing_more_starts(bench: 
 
     await bench.until(has_ended)
     assert len((await bench.snapshot(job)).tasks) == 1
-
-
-async def test_a_requeued_job_ends_its_run_and_runs_again(bench: Bench) -> None:
-    job = await bench.submit(Behaviour.STAYS)
-    await bench.running(job)
-    await change(bench, job, RequeueJob())
-    await runs_again(bench, job)
-    first = min((await bench.snapshot(job)).tasks, key=lambda task: task.attempt)
-    assert (first.attempt, first.has_ended) == (0, True)
-    assert StateFlag.REQUEUED in first.flags
-    assert first.started_at
-
-
-async def test_a_requeue_asked_again_with_its_instant_requeues_nothing_twice(bench: Bench) -> None:
-    job = await bench.submit(Behaviour.STAYS)
-    await bench.running(job)
-    asked_at = bench.now()
-    await change(bench, job, RequeueJob(started_before=asked_at))
-    await runs_again(bench, job)
-    await change(bench, job, RequeueJob(started_before=asked_at))
-    await change(bench, job, SetWalltime(1))
-    first, second = sorted((await bench.ended(job)).tasks, key=lambda task: task.attempt)
-    assert (first.attempt, second.attempt, second.state) == (0, 1, JobState.TIMEOUT)
-
-
-async def test_a_job_that_runs_gets_more_time(bench: Bench) -> None:
-    asked = ResourceRequest(memory_mib_per_node=64, walltime_seconds=60)
-    job = await bench.submit(Behaviour.STAYS, resources=asked)
-    await bench.running(job)
-    await change(bench, job, SetWalltime(1))
-    (task,) = (await bench.ended(job)).tasks
-    assert task.state is JobState.TIMEOUT
-
-
-async def test_a_job_that_waits_runs_with_its_new_walltime(bench: Bench) -> None:
-    blocker = await bench.submit(Behaviour.STAYS, resources=bench.whole_node)
-    await bench.running(blocker)
-    waiting = await bench.submit(Behaviour.STAYS)
-    await change(bench, waiting, SetWalltime(1))
-    await bench.scheduler.cancel([blocker])
-    (task,) = (await bench.ended(waiting)).tasks
-    assert task.state is JobState.TIMEOUT
 
 
 async def test_a_walltime_beyond_the_partition_s_is_refused(bench: Bench) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from schedulers.cluster import NodeState
 from schedulers.jobspec import ArraySpec, DependencyKind, RequeuePolicy, ResourceRequest
-from schedulers.jobstate import ExitCode, JobState, StateFlag
+from schedulers.jobstate import ExitCode, JobState
 from schedulers.protocol import (
     CancelTasks,
     Carried,
@@ -46,12 +46,6 @@ async def test_a_job_that_exits_with_a_code_has_failed_with_it(bench: Bench) -> 
 async def test_a_signal_is_told_apart_from_an_exit_code(bench: Bench) -> None:
     (task,) = (await bench.ended(await bench.submit(Behaviour.IS_KILLED))).tasks
     assert (task.state, str(task.exit_code)) == (JobState.FAILED, "0:9")
-
-
-async def test_a_job_that_reaches_its_walltime_ends_as_timeout(bench: Bench) -> None:
-    asked = ResourceRequest(memory_mib_per_node=64, walltime_seconds=1)
-    (task,) = (await bench.ended(await bench.submit(Behaviour.STAYS, resources=asked))).tasks
-    assert task.state is JobState.TIMEOUT
 
 
 async def test_an_ended_run_is_metered(bench: Bench) -> None:
@@ -170,21 +164,6 @@ async def test_cancelling_a_job_that_ended_changes_nothing(bench: Bench) -> None
     before = await bench.ended(job)
     await bench.scheduler.cancel([job, JobRef(uuid4(), "unknown")])
     assert await bench.snapshot(job) == before
-
-
-async def test_an_exit_code_for_saved_work_runs_the_job_again(bench: Bench) -> None:
-    job = await bench.submit(Behaviour.SAVES_ONCE, requeue=RequeuePolicy(on_exit_codes=(75,)))
-    first, second = sorted((await bench.ended(job)).tasks, key=lambda task: task.attempt)
-    assert (first.attempt, first.state, str(first.exit_code)) == (0, JobState.FAILED, "75:0")
-    assert first.flags == {StateFlag.REQUEUED}
-    assert (second.attempt, second.state, second.flags) == (1, JobState.COMPLETED, frozenset())
-
-
-async def test_requeues_come_to_an_end(bench: Bench) -> None:
-    policy = RequeuePolicy(on_exit_codes=(75,), max_requeues=2)
-    job = await bench.submit(Behaviour.SAVES_FOR_EVER, requeue=policy)
-    tasks = sorted((await bench.ended(job)).tasks, key=lambda task: task.attempt)
-    assert [StateFlag.REQUEUED in task.flags for task in tasks] == [True, True, False]
 
 
 async def test_observing_since_a_cursor_tells_only_what_changed(bench: Bench) -> None:
