@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, RowMapping, bindparam, func, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, select, update
 
 from quotas.journal import insert_once
 from quotas.tables import table_of
@@ -137,13 +137,6 @@ def find_discrepancy(conn: Connection, number: int) -> ListedDiscrepancy | None:
     """One of them."""
     row = conn.execute(select(_ROWS).where(_ROWS.c.id == number)).mappings().first()
     return None if row is None else _listed(row)
-
-
-def count_open(conn: Connection) -> int:
-    """How many wait for somebody."""
-    return conn.execute(
-        select(func.count()).select_from(_ROWS).where(_ROWS.c.state == DiscrepancyState.OPEN)
-    ).scalar_one()
 
 
 def _insert(conn: Connection, finding: Finding, at: datetime) -> int:
