@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, text
@@ -23,7 +24,7 @@ _WAITING = text(
 )
 
 
-def until_it_waits(engine: Engine, work: Future[object]) -> None:
+def until_it_waits(engine: Engine, work: Future[Any]) -> None:
     """Or is done. On SQLite it waits at its BEGIN already, where nobody can see it."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while engine.dialect.name == "postgresql" and not work.done() and time.monotonic() < deadline:
