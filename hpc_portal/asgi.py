@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hpc_portal.api import routes as api
-from hpc_portal.api.problems import kind_of, problem_reply
+from hpc_portal.api.problems import problem_reply, said_to
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.event_hub import EventHub
 from hpc_portal.app.loops import Loop, run_loop
@@ -62,6 +62,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.identities = Identities(services)
     app.state.throttle = SignInThrottle()
+    app.state.say_refusal = say_refusal
     app.state.event_hub = EventHub(services.engine)
     api.install(app)
     app.add_middleware(SecurityHeaders, is_https=is_secure(services.settings))
@@ -109,4 +110,4 @@ async def refuse_nul(request: Request) -> None:
 
 async def _reply_to(request: Request, error: Exception) -> Response:
     """Problem JSON in the reader's language; the pages put their own handlers in front of this one."""
-    return problem_reply(request, error, say_refusal(request, error, kind_of(error).title))
+    return problem_reply(request, error, said_to(request, error))

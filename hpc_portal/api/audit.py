@@ -23,7 +23,7 @@ router = APIRouter(tags=["audit"])
 Cursor = Annotated[int | None, Query(ge=0, lt=2**63)]
 
 
-class ExportFormat(StrEnum):
+class AuditFormat(StrEnum):
     """How the log is written."""
 
     CSV = "csv"
@@ -63,14 +63,14 @@ def export(  # noqa: PLR0913 - one parameter for each filter
     since: datetime | None = None,
     until: datetime | None = None,
     after: Cursor = None,
-    kind: Annotated[ExportFormat, Query(alias="format")] = ExportFormat.JSONL,
+    kind: Annotated[AuditFormat, Query(alias="format")] = AuditFormat.JSONL,
 ) -> StreamingResponse:
     """What of the log is wanted, oldest first, with its hashes; `after` goes on from a sequence."""
     permissions.require(actor, Action.AUDIT)
     lines = _lines(services, actor, AuditFilter(username, action, subject, since, until), after or 0, kind)
     return StreamingResponse(
         lines,
-        media_type=CSV_TYPE if kind is ExportFormat.CSV else JSON_LINES_TYPE,
+        media_type=CSV_TYPE if kind is AuditFormat.CSV else JSON_LINES_TYPE,
         headers={
             "content-disposition": f'attachment; filename="audit.{kind.value}"',
             "cache-control": "no-store",
@@ -79,8 +79,8 @@ def export(  # noqa: PLR0913 - one parameter for each filter
 
 
 def _lines(
-    services: Services, actor: Actor, wanted: AuditFilter, after: int, kind: ExportFormat
+    services: Services, actor: Actor, wanted: AuditFilter, after: int, kind: AuditFormat
 ) -> Iterator[str]:
     with services.reading() as session:
         entries = walk_audit(session.connection(), actor, wanted=wanted, after=after)
-        yield from as_csv(entries) if kind is ExportFormat.CSV else as_json_lines(entries)
+        yield from as_csv(entries) if kind is AuditFormat.CSV else as_json_lines(entries)

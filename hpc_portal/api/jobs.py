@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from hpc_portal.api.job_change_schemas import CancelBody, CancelReply
 from hpc_portal.api.job_schemas import (
@@ -20,7 +20,9 @@ from hpc_portal.api.job_schemas import (
     WaitedForLicenseReply,
     WaitedForLimitReply,
 )
+from hpc_portal.api.problems import said_to
 from hpc_portal.api.schemas import PageReply
+from hpc_portal.app.errors import InvalidSubmission
 from hpc_portal.app.jobs import journal, queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job
@@ -67,9 +69,19 @@ async def submit(
 
 
 @router.post("/jobs/estimate")
-def estimate(services: PortalServices, actor: CurrentActor, body: SubmitBody) -> EstimateReply:
+def estimate(
+    request: Request, services: PortalServices, actor: CurrentActor, body: SubmitBody
+) -> EstimateReply:
     """Price, balance after it, expected start and licence fit of a job; writes nothing."""
-    return EstimateReply.model_validate(estimate_job(services, actor, _request(body, None)))
+    found = estimate_job(services, actor, _request(body, None))
+    reply = EstimateReply.model_validate(found)
+    told = (said_to(request, error) for error in found.refusals)
+    reply.obstacles = [
+        said.detail if said else text for said, text in zip(told, found.obstacles, strict=True)
+    ]
+    if found.remarks and (said := said_to(request, InvalidSubmission(found.remarks))):
+        reply.notes = list(said.messages)
+    return reply
 
 
 @router.post("/jobs/cancel")

@@ -1,6 +1,6 @@
 """From an error to an application/problem+json reply (RFC 9457): one row per error class."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -118,6 +118,12 @@ def kind_of(error: Exception) -> ProblemKind:
         if known in PROBLEMS:
             return PROBLEMS[known]
     return _INTERNAL
+
+
+def said_to(request: Request, error: Exception) -> Said | None:
+    """An error in the words of whoever sent the request; None for English. asgi.py puts the speaker there."""
+    say: Callable[[Request, Exception, str], Said | None] = request.app.state.say_refusal
+    return say(request, error, kind_of(error).title)
 
 
 def problem_reply(request: Request, error: Exception, said: Said | None = None) -> JSONResponse:

@@ -60,7 +60,7 @@ class PayingProject:
         if self.organisation_state is not TenantState.ACTIVE:
             raise TenantNotActive(self.organisation_name, self.organisation_state, self.reason)
         if self.state is not TenantState.ACTIVE:
-            raise TenantNotActive(f"Project {self.account}", self.state, self.reason)
+            raise TenantNotActive(self.account, self.state, self.reason)
 
 
 def load(connection: Connection) -> dict[str, PayingProject]:

@@ -25,7 +25,7 @@ from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
-_PAGE = "/admin/end-rules"
+_PAGE = "/admin/prices/end-rules"
 _SECONDS_PER_HOUR = 3600
 _LONGEST_NUMBER = 6
 

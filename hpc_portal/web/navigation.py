@@ -58,7 +58,6 @@ ENTRIES = (
     _for_the_city("/admin/projects", "folder", N_("Projects")),
     _for_the_city("/admin/prices", "table", N_("Prices and subsidies")),
     _for_the_city("/admin/templates", "test-pipe", N_("Site templates")),
-    _for_the_city("/admin/end-rules", "receipt-refund", N_("Paid ends")),
     _for_the_city("/admin/books", "scale", N_("Books")),
     _for_the_city("/admin/audit", "shield-check", N_("Audit log")),
     Entry("/settings", "settings", N_("Settings"), Group.SELF),

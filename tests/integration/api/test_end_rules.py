@@ -39,7 +39,7 @@ def test_an_administrator_decides_and_everybody_else_is_refused(portal: Portal) 
         assert decided.status_code == 200, decided.text
         [rule] = [rule for rule in client.get(RULES).json()["items"] if rule["state"] == "NODE_FAIL"]
         assert rule == {"state": "NODE_FAIL", "is_default": False, **wanted}
-        page = client.get("/admin/end-rules", headers={"accept": "text/html", "cookie": "locale=vi"})
+        page = client.get("/admin/prices/end-rules", headers={"accept": "text/html", "cookie": "locale=vi"})
         assert "trả lại ngay tối đa 2 giờ" in page.text
         log = client.get("/admin/audit", headers={"accept": "text/html", "cookie": "locale=vi"})
         assert "Đổi quy tắc kết thúc tính phí" in log.text
