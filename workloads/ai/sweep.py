@@ -178,7 +178,7 @@ class Sweep(Template[SweepParameters]):
             Metric("trials_stopped_early", sum(trial.ended == "pruned" for trial in trials)),
             Metric("epochs_trained", sum(len(trial.curve) for trial in trials)),
         )
-        curves = tuple(Series(f"trial {one.task}", "epoch", "", one.curve) for one in begun[:_MOST_CURVES])
+        curves = tuple(Series(f"val_acc, {one.task}", "epoch", "", one.curve) for one in begun[:_MOST_CURVES])
         return Results(tasks=tasks, metrics=metrics, series=curves, tables=(_table(begun),))
 
 

@@ -7,8 +7,8 @@ from pydantic import Field
 
 from schedulers.jobspec import InputFile
 from workloads.errors import FieldProblem
-from workloads.gpu.kernel_job import KernelParameters
-from workloads.template import N_
+from workloads.resources import JobName
+from workloads.template import N_, Parameters
 
 LIBERTY = "gpu/library.lib"
 NETLIST = "gpu/netlist.v"
@@ -16,9 +16,10 @@ NETLIST = "gpu/netlist.v"
 DesignText = Annotated[str, Field(max_length=1024 * 1024)]
 
 
-class DesignParameters(KernelParameters):
+class DesignParameters(Parameters):
     """A netlist and its library, as text or as files on the node."""
 
+    name: JobName = "design"
     netlist: DesignText = Field(
         default="",
         title=N_("Netlist"),

@@ -8,8 +8,8 @@ from pydantic import Field
 from schedulers.jobspec import JobSpec
 from workloads.errors import InvalidParameters
 from workloads.gpu.design import DesignParameters, design_inputs, design_paths, design_problems
-from workloads.gpu.kernel_job import Result, failed_task, kernel_job, read_result
-from workloads.resources import JobName
+from workloads.gpu.kernel_job import GPU_TYPE, GPUS, RESOURCES, Result, failed_task, kernel_job, read_result
+from workloads.resources import JobName, Resources
 from workloads.template import N_, Artefact, Failure, Metric, Results, Series, TaskResult, Template, Verdict
 
 _RESULT = "faults.json"
@@ -43,6 +43,9 @@ class FaultSimulationParameters(DesignParameters):
         description=N_("The same seed gives the same patterns on every device."),
         json_schema_extra={"group": N_("Test")},
     )
+    gpus: int = GPUS
+    gpu_type: str | None = GPU_TYPE
+    resources: Resources = RESOURCES
 
 
 class _Faults(Result):

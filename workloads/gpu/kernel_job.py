@@ -4,13 +4,13 @@ import json
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schedulers.jobspec import InputFile, JobSpec, ResourceRequest
-from workloads.resources import JobName, Resources
-from workloads.template import N_, Failure, Parameters, TaskResult, Verdict
+from workloads.resources import Resources
+from workloads.template import N_, Failure, TaskResult, Verdict
 from workloads.verdict import signature
 from workloads.workspace import read_text
 
@@ -32,34 +32,39 @@ _CPU_WORKING_MIB = 16
 """What stays in a core's caches is computed fastest."""
 _GPU_WORKING_MIB = 2048
 
-GpuType = Annotated[
-    str,
-    Field(
-        max_length=64,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$",
-        title=N_("GPU type"),
-        description=N_("Such as h100; empty takes whatever type is free."),
-        json_schema_extra={"group": N_("Resources")},
-    ),
-]
+# Fields that every such template's form ends with.
+GPUS: Any = Field(
+    default=0,
+    ge=0,
+    le=1,
+    title=N_("GPUs"),
+    description=N_("0 computes the same on CPUs with NumPy."),
+    json_schema_extra={"group": N_("Resources")},
+)
+GPU_TYPE: Any = Field(
+    default=None,
+    max_length=64,
+    pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*$",
+    title=N_("GPU type"),
+    description=N_("Such as h100; empty takes whatever type is free."),
+    json_schema_extra={"group": N_("Resources")},
+)
+RESOURCES: Any = Field(
+    default=Resources(cpus=1, memory_mib=1024, walltime_seconds=1800), title=N_("Resources")
+)
 
 
-class KernelParameters(Parameters):
-    """What every such job is asked."""
+class KernelParameters(Protocol):
+    """What a job's parameters hold, whatever its kernel."""
 
-    name: JobName = "gpu-kernel"
-    gpus: int = Field(
-        default=0,
-        ge=0,
-        le=1,
-        title=N_("GPUs"),
-        description=N_("0 computes the same on CPUs with NumPy."),
-        json_schema_extra={"group": N_("Resources")},
-    )
-    gpu_type: GpuType | None = None
-    resources: Resources = Field(
-        default=Resources(cpus=1, memory_mib=1024, walltime_seconds=1800), title=N_("Resources")
-    )
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def gpus(self) -> int: ...  # noqa: D102
+    @property
+    def gpu_type(self) -> str | None: ...  # noqa: D102
+    @property
+    def resources(self) -> Resources: ...  # noqa: D102
 
 
 class Result(BaseModel):

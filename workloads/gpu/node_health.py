@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from schedulers.jobspec import JobSpec
-from workloads.gpu.kernel_job import KernelParameters, Result, failed_task, kernel_job, read_result
+from workloads.gpu.kernel_job import GPU_TYPE, Result, failed_task, kernel_job, read_result
 from workloads.resources import JobName, Resources
 from workloads.template import (
     N_,
@@ -14,6 +14,7 @@ from workloads.template import (
     Column,
     Failure,
     Metric,
+    Parameters,
     Results,
     Table,
     TaskResult,
@@ -43,18 +44,10 @@ _GEMM = {"h200": 40_000, "h100": 40_000, "h100 pcie": 30_000, "a100": 13_000, "v
 """The same for float32 products, in GFLOP/s."""
 
 
-class NodeHealthParameters(KernelParameters):
+class NodeHealthParameters(Parameters):
     """How long and how hard to try a node, and what it must reach."""
 
     name: JobName = "gpu-health"
-    gpus: int = Field(
-        default=0,
-        ge=0,
-        le=16,
-        title=N_("GPUs"),
-        description=N_("All of the node; 0 checks its CPUs and memory."),
-        json_schema_extra={"group": N_("Resources")},
-    )
     node: str | None = Field(
         default=None,
         max_length=255,
@@ -122,6 +115,15 @@ class NodeHealthParameters(KernelParameters):
         description=N_("Since the driver was loaded. One uncorrectable error makes a GPU sick."),
         json_schema_extra={"group": N_("Limits")},
     )
+    gpus: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        title=N_("GPUs"),
+        description=N_("All of the node; 0 checks its CPUs and memory."),
+        json_schema_extra={"group": N_("Resources")},
+    )
+    gpu_type: str | None = GPU_TYPE
     resources: Resources = Field(
         default=Resources(cpus=1, memory_mib=1024, walltime_seconds=900), title=N_("Resources")
     )
@@ -228,10 +230,10 @@ def _tables(found: _Health) -> tuple[Table, ...]:
             Column(N_("Health")),
             Column(N_("Copy"), "GB/s"),
             Column(N_("Triad"), "GB/s"),
-            Column(N_("Product"), "GFLOP/s"),
+            Column("GEMM", "GFLOP/s"),
             Column(N_("Temperature"), "°C"),
-            Column(N_("Uncorrectable errors")),
-            Column(N_("Correctable errors")),
+            Column(N_("Uncorrectable")),
+            Column(N_("Correctable")),
         ),
         tuple(_row(one) for one in found.devices),
     )

@@ -8,8 +8,8 @@ from pydantic import Field
 from schedulers.jobspec import JobSpec
 from workloads.errors import InvalidParameters
 from workloads.gpu.design import DesignParameters, design_inputs, design_paths, design_problems
-from workloads.gpu.kernel_job import Result, failed_task, kernel_job, read_result
-from workloads.resources import JobName
+from workloads.gpu.kernel_job import GPU_TYPE, GPUS, RESOURCES, Result, failed_task, kernel_job, read_result
+from workloads.resources import JobName, Resources
 from workloads.template import (
     N_,
     Artefact,
@@ -35,7 +35,7 @@ class StatisticalTimingParameters(DesignParameters):
 
     name: JobName = "statistical-timing"
     period_ns: float = Field(
-        default=1.0,
+        default=0.95,
         gt=0,
         le=1e6,
         allow_inf_nan=False,
@@ -101,6 +101,9 @@ class StatisticalTimingParameters(DesignParameters):
     seed: int = Field(
         default=1, ge=0, le=2**31 - 1, title=N_("Seed"), json_schema_extra={"group": N_("Variation")}
     )
+    gpus: int = GPUS
+    gpu_type: str | None = GPU_TYPE
+    resources: Resources = RESOURCES
 
 
 class _Endpoint(Result):
@@ -115,7 +118,7 @@ class _Timing(Result):
     nominal_ns: float
     mean_ns: float
     sd_ns: float
-    quantiles_ns: dict[str, float] = Field(max_length=20)
+    quantiles_ns: dict[float, float] = Field(max_length=20)
     yield_: float = Field(alias="yield")
     yield_low: float
     yield_high: float
@@ -153,7 +156,9 @@ class StatisticalTiming(Template[StatisticalTimingParameters]):
         metrics = _metrics(timing)
         task = TaskResult(0, self.name, verdict, metrics, failure, (Artefact(_RESULT, "report"),))
         curve = Series("yield_by_period", "clock period (ns)", "", tuple(timing.yield_curve))
-        return Results(tasks=(task,), metrics=metrics, series=(curve,), tables=(_latest(timing),))
+        return Results(
+            tasks=(task,), metrics=metrics, series=(curve,), tables=(_periods(timing), _latest(timing))
+        )
 
 
 def _judge(timing: _Timing, params: StatisticalTimingParameters) -> tuple[Verdict, Failure | None]:
@@ -173,10 +178,17 @@ def _metrics(timing: _Timing) -> tuple[Metric, ...]:
         Metric("nominal_delay", timing.nominal_ns, "ns"),
         Metric("mean_delay", timing.mean_ns, "ns"),
         Metric("sd_delay", timing.sd_ns, "ns"),
-        *(Metric(f"delay_quantile_{name}", value, "ns") for name, value in timing.quantiles_ns.items()),
         Metric("samples", timing.samples),
-        Metric("samples_per_second", timing.samples_per_second, "1/s"),
+        Metric("samples_per_second", round(timing.samples_per_second), "1/s"),
         Metric("stages", timing.stages),
+    )
+
+
+def _periods(timing: _Timing) -> Table:
+    return Table(
+        N_("Clock period by yield"),
+        (Column(N_("Yield")), Column(N_("Clock period"), "ns")),
+        tuple((f"{share:.2%}", value) for share, value in sorted(timing.quantiles_ns.items())),
     )
 
 
