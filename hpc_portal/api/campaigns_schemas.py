@@ -127,7 +127,7 @@ class HistoryReply(Reply):
     flaky: list[FlakyReply]
 
 
-class ChangedReply(Reply):
+class ChangedVerdictReply(Reply):
     """A cell whose verdict is another one than before."""
 
     row: str
@@ -142,7 +142,7 @@ class ComparisonReply(Reply):
 
     before_id: UUID
     before_at: datetime
-    changed: list[ChangedReply]
+    changed: list[ChangedVerdictReply]
     new_causes: list[str]
     gone_causes: list[str]
 

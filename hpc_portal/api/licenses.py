@@ -62,7 +62,7 @@ class ReservationBody(Body):
     count: int = Field(ge=0, le=1_000_000)
 
 
-class ReservationReply(Reply):
+class LicenseReservationReply(Reply):
     """How many are kept, and how many were before."""
 
     count: int
@@ -84,7 +84,7 @@ def reserve(
     feature: FeatureName,
     project: ProjectName,
     body: ReservationBody,
-) -> ReservationReply:
+) -> LicenseReservationReply:
     """Keep so many for one project's jobs; 0 keeps none. Administrators only."""
     before = reserve_licenses(services, actor, feature=feature, project=project, count=body.count)
-    return ReservationReply(count=body.count, before=before)
+    return LicenseReservationReply(count=body.count, before=before)
