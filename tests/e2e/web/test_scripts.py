@@ -7,7 +7,10 @@ from tests.e2e.web.browser import OpenPage
 
 pytestmark = pytest.mark.xdist_group("browser-scripts")
 
-SCRIPT = "#!/bin/bash\n#SBATCH --job-name=sim --time=30\n#SBATCH --mail-type=END --mail-user=me@home.vn --mem=2G\n./simv\n"
+SCRIPT = (
+    "#!/bin/bash\n#SBATCH --job-name=sim --time=30\n"
+    "#SBATCH --mail-type=END --mail-user=me@home.vn --mem=2G\n./simv\n"
+)
 
 
 def test_the_header_is_shown_beside_the_price(open_page: OpenPage) -> None:

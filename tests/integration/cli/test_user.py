@@ -224,7 +224,10 @@ def test_a_portal_that_does_not_answer_is_told_apart(stranger: Person) -> None:
     assert "127.0.0.1:9" in done.stderr
 
 
-HEADED = "#!/bin/bash\n#SBATCH --job-name=from-sbatch --time=5\n#SBATCH --mem=64M --mail-type=END --mail-user=me@home.vn\ntrue\n"
+HEADED = (
+    "#!/bin/bash\n#SBATCH --job-name=from-sbatch --time=5\n"
+    "#SBATCH --mem=64M --mail-type=END --mail-user=me@home.vn\ntrue\n"
+)
 
 
 def test_a_script_for_sbatch_is_shown_submitted_and_overridden(designer: Person) -> None:
