@@ -143,12 +143,19 @@ class PostgresServer:
     def _cut_off(self, name: str) -> str:
         """End every session in it, and give it a name under which nobody finds it again."""
         new_name = _new_name()
+        deadline = time.monotonic() + _STOP_SECONDS
         with self._connect() as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = %s", [name]
-            )
-            connection.execute(f"ALTER DATABASE {name} RENAME TO {new_name}".encode())
-        return new_name
+            while True:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity WHERE datname = %s", [name]
+                )
+                try:
+                    connection.execute(f"ALTER DATABASE {name} RENAME TO {new_name}".encode())
+                except psycopg.errors.ObjectInUse:  # somebody came back just now
+                    if time.monotonic() > deadline:
+                        raise
+                else:
+                    return new_name
 
     def _is_as_new(self, name: str, definitions: object) -> bool:
         """Delete all rows; false if it was no use, because more than rows has changed."""
