@@ -143,6 +143,8 @@ def _array(document: Document) -> Iterator[FieldProblem]:
         return
     if not (array.rows or array.columns):
         yield _problem("array", N_("An array needs rows, columns, or both."))
+    if array.waves:
+        yield from _waves(document, array.waves)
     rows = document.parameters.get(array.rows or "")
     if array.rows and not (isinstance(rows, ListParameter) and rows.items == "word" and rows.minimum >= 1):
         text = N_(
@@ -154,6 +156,13 @@ def _array(document: Document) -> Iterator[FieldProblem]:
         if name and not (isinstance(parameter, IntegerParameter) and parameter.minimum >= least):
             text = N_("%(name)s must be a parameter of type integer with a minimum of %(least)s or more.")
             yield _problem(f"array.{key}", text, name=name, least=least)
+
+
+def _waves(document: Document, name: str) -> Iterator[FieldProblem]:
+    parameter = document.parameters.get(name)
+    if not isinstance(parameter, BooleanParameter) or parameter.access is not Access.OPEN:
+        text = N_("%(name)s must be a parameter of type boolean that people can change.")
+        yield _problem("array.waves", text, name=name)
 
 
 def _results(document: Document) -> Iterator[FieldProblem]:

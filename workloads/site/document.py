@@ -74,6 +74,8 @@ class Array(_Part):
     """An integer parameter that says how many."""
     first_column: ParameterName | None = None
     """An integer parameter: the first number; default 1."""
+    waves: ParameterName | None = None
+    """A boolean parameter that a rerun with waveforms turns on."""
 
 
 class LinePattern(_Part):

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, create
 
 from workloads.resources import JobName, Resources
 from workloads.site.amounts import Amount
-from workloads.site.document import Document
+from workloads.site.document import MOST_TASKS, Document
 from workloads.site.fields import (
     Access,
     BooleanParameter,
@@ -36,12 +36,40 @@ Definition = tuple[Any, Any]
 """A type and its pydantic field, as create_model takes them."""
 
 
+_ONLY_TASKS: Definition = (
+    list[Annotated[int, Field(ge=0, lt=MOST_TASKS)]],
+    Field(
+        default_factory=list,
+        max_length=MOST_TASKS,
+        title=N_("Only these tasks"),
+        description=N_("Task numbers of the matrix to run again; empty runs all."),
+    ),
+)
+"""What an array's form has besides the document's parameters."""
+
+
+_SEED_OFFSET: Definition = (
+    int,
+    Field(
+        default=0,
+        ge=0,
+        le=2**31 - 1,
+        title=N_("Added to every seed"),
+        description=N_("For a rerun with other seeds."),
+    ),
+)
+
+
 def model_of(document: Document, locale: Locale) -> type[Parameters]:
     """The model of what a person may say; hidden parameters are not in it."""
     fields: dict[str, Definition] = {"name": (JobName, document.name)}
     for name, parameter in document.parameters.items():
         if parameter.access is not Access.HIDDEN:
             fields[name] = _field(parameter, locale)
+    if document.array:
+        fields["only_tasks"] = _ONLY_TASKS
+        if document.array.columns:
+            fields["seed_offset"] = _SEED_OFFSET
     resources = create_model("Resources", __base__=Parameters, **dict(_resources(document, locale)))  # type: ignore[call-overload]
     title = N_("Resources of each task") if document.array else N_("Resources")
     fields["resources"] = (resources, Field(default_factory=resources, title=title))

@@ -24,7 +24,7 @@ from workloads.template import N_
 BUILT_IN = ("cpus", "memory_mib", "task", "row", "column")
 """What every script may ask for besides its parameters; row and column in arrays only."""
 
-RESERVED = (*BUILT_IN, "name", "resources")
+RESERVED = (*BUILT_IN, "name", "resources", "only_tasks", "seed_offset")
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([A-Za-z0-9_.-]*)\s*\}\}")
 _BARE = re.compile(r"\$\{?#?!?(PARAM_|param_)")

@@ -23,6 +23,7 @@ from workloads.template import (
     Failure,
     Parameters,
     Results,
+    StopRule,
     TaskResult,
     Template,
     Verdict,
@@ -71,7 +72,7 @@ class SiteTemplate(Template[Parameters]):
                 },
                 partition=getattr(given.resources, "partition", self.document.resources.partition),
                 resources=resources,
-                array=ArraySpec(expression=f"0-{self._tasks(values) - 1}") if self.document.array else None,
+                array=self._array(values),
                 stdout_path=f"{RESULTS_FOLDER}/task-%a.out" if self.document.array else None,
                 inputs=input_files(self.document, values),
             )
@@ -81,7 +82,7 @@ class SiteTemplate(Template[Parameters]):
         if self.document.array is None:
             return ()
         values = self._values(params)
-        return [CampaignCell(index, *self._place(values, index)) for index in range(self._tasks(values))]
+        return [CampaignCell(index, *self._place(values, index)) for index in self._indices(values)]
 
     def parse(self, workspace: Path, params: Parameters) -> Results:
         """A result for every task that has ended by itself; a task that was killed left none."""
@@ -160,7 +161,51 @@ class SiteTemplate(Template[Parameters]):
                     yield Artefact(str(path.parent / name), kind)
 
     def _values(self, params: Parameters) -> dict[str, Any]:
-        return all_values(self.document, given_values(params))
+        given = given_values(params)
+        asked = {name: given[name] for name in ("only_tasks", "seed_offset") if name in given}
+        return all_values(self.document, given) | asked
+
+    def stop_rule(self, params: Parameters) -> StopRule | None:
+        """An array is a campaign that nothing ends early."""
+        del params
+        return StopRule() if self.document.array else None
+
+    def rerun(self, params: Parameters, indices: Sequence[int], *, new_seeds: int, waves: bool) -> Parameters:
+        """The same tasks; other seeds lie above all that were used before.
+
+        Raises:
+            InvalidParameters: the columns are no seeds, or there are none left above.
+        """
+        array = self.document.array
+        changes: dict[str, Any] = {"only_tasks": sorted(indices)}
+        if array and array.waves:
+            changes[array.waves] = waves
+        if array and new_seeds:
+            if not array.columns:
+                text = N_("This template has no other seeds. Run the same ones again.")
+                raise InvalidParameters(self.name, [FieldProblem("only_tasks", text, "no_seeds", text)])
+            changes["seed_offset"] = new_seeds * self._values(params)[array.columns]
+        return self.validate({**params.model_dump(), **changes})
+
+    def _array(self, values: Mapping[str, Any]) -> ArraySpec | None:
+        if self.document.array is None:
+            return None
+        only = self._indices(values)
+        if isinstance(only, range):
+            return ArraySpec(expression=f"0-{only[-1]}")
+        return ArraySpec(expression=",".join(map(str, only)))
+
+    def _indices(self, values: Mapping[str, Any]) -> Sequence[int]:
+        """The tasks of the matrix that are asked for: a range when all are."""
+        total = self._tasks(values)
+        only = sorted(set(values.get("only_tasks", ())))
+        if only and only[-1] >= total:
+            facts = {"last": total - 1}
+            text = N_("the last task is %(last)s")
+            raise InvalidParameters(
+                self.name, [FieldProblem("only_tasks", text % facts, "too_large", text, facts)]
+            )
+        return only or range(total)
 
     def _tasks(self, values: Mapping[str, Any]) -> int:
         array = self.document.array
@@ -182,8 +227,13 @@ class SiteTemplate(Template[Parameters]):
             return "", ""
         columns = values[array.columns] if array.columns else 1
         row, column = divmod(index, columns)
-        first = values[array.first_column] if array.first_column else 1
+        first = self._first_column(values)
         return str(values[array.rows][row]) if array.rows else "", str(first + column)
+
+    def _first_column(self, values: Mapping[str, Any]) -> int:
+        array = self.document.array
+        first = values[array.first_column] if array and array.first_column else 1
+        return int(first) + int(values.get("seed_offset", 0))
 
     def _array_variables(self, values: Mapping[str, Any]) -> dict[str, str]:
         array = self.document.array
@@ -191,7 +241,7 @@ class SiteTemplate(Template[Parameters]):
             return {}
         return {
             "PARAM_COLUMN_COUNT": str(values[array.columns]) if array.columns else "1",
-            "PARAM_FIRST_COLUMN": str(values[array.first_column]) if array.first_column else "1",
+            "PARAM_FIRST_COLUMN": str(self._first_column(values)),
         }
 
     def _resources(self, asked: Any, values: Mapping[str, Any]) -> ResourceRequest:  # noqa: ANN401 - made per template

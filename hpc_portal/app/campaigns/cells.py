@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from hpc_portal.app.tables import Job
-from workloads import catalog
+from hpc_portal.app.templates.find import template_of_job
 from workloads.errors import WorkloadError
 from workloads.template import CampaignCell
 
@@ -28,7 +28,7 @@ def cells_of(session: Session, job_id: UUID) -> Sequence[CampaignCell]:
     row = session.connection().execute(statement).one()
     cells: Sequence[CampaignCell] = ()
     try:
-        template = catalog.template(row.template or "")
+        template = template_of_job(session.connection(), row.template or "")
         cells = template.campaign(template.validate(row.parameters or {}))
     except WorkloadError:
         return ()

@@ -19,6 +19,7 @@ from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job, JobTask
+from hpc_portal.app.templates.find import template_of_job
 from schedulers.jobstate import JobState
 from workloads.errors import WorkloadError
 
@@ -96,8 +97,11 @@ class CollectStep:
                 ).one()
             )
             try:
+                template = await self._context.read(
+                    lambda connection: template_of_job(connection, job.template or "")
+                )
                 self._readers[job_id] = RunReader.of(
-                    job_id, job.template, job.parameters or {}, self._context.workspace_root / job.workspace
+                    job_id, template, job.parameters or {}, self._context.workspace_root / job.workspace
                 )
             except WorkloadError as problem:
                 log.warning("campaign.cannot_be_read", job_id=str(job_id), problem=str(problem))

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from schedulers.jobstate import JobState
-from workloads import catalog
 from workloads.template import CampaignCell, Failure, Parameters, TaskResult, Template, Verdict
 
 _FILES_MAY_LAG = timedelta(seconds=30)
@@ -39,16 +38,17 @@ class RunReader:
     """By task."""
 
     @classmethod
-    def of(cls, job_id: UUID, template: str, parameters: Mapping[str, Any], workspace: Path) -> "RunReader":
+    def of(
+        cls, job_id: UUID, template: Template[Any], parameters: Mapping[str, Any], workspace: Path
+    ) -> "RunReader":
         """For a stored job.
 
         Raises:
-            TemplateNotFound, InvalidParameters: the job is older than this version of the template.
+            InvalidParameters: the job is older than this version of the template.
         """
-        found = catalog.template(template)
-        checked = found.validate(parameters)
-        cells = {cell.task_index: cell for cell in found.campaign(checked)}
-        return cls(job_id, found, checked, workspace, cells)
+        checked = template.validate(parameters)
+        cells = {cell.task_index: cell for cell in template.campaign(checked)}
+        return cls(job_id, template, checked, workspace, cells)
 
     def rows(self, ended: Collection[EndedTask], *, now: datetime) -> list[dict[str, Any]]:
         """A row for each task; those whose files may still appear are left for the next time."""

@@ -18,7 +18,7 @@ from hpc_portal.app.jobs.prepare import SubmitRequest
 from hpc_portal.app.jobs.submit import SubmittedJob, submit_job
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import IdempotencyKey, Job
-from workloads import catalog
+from hpc_portal.app.templates.find import template_of_job
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def _request(session: Session, campaign: CampaignView, wish: RerunWish, key: str
     indices = not_passed(session, run.job_id) if run else []
     if run is None or not indices:
         raise InvalidSubmission([Problem("campaign", "There is nothing to run again: all passed so far.")])
-    template = catalog.template(campaign.template)
+    template = template_of_job(session.connection(), campaign.template)
     statement = select(col(Job.parameters)).where(col(Job.id) == run.job_id)
     stored: dict[str, Any] = session.connection().execute(statement).scalar_one() or {}
     attempts = sum(one.kind is RunKind.NEW_SEEDS for one in campaign.runs)

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from schedulers.jobspec import JobSpec
+from schedulers.jobspec import ArraySpec, JobSpec
 from tests.integration.workloads.runner import Ended, prepare, run_task
 from tests.integration.workloads.site.examples import FOLDER, PARAMETERS, load, tools
+from workloads.errors import InvalidParameters
 from workloads.site.template import SiteTemplate
 from workloads.template import Parameters, TaskResult, Verdict
 
@@ -186,3 +187,39 @@ def test_resources_and_licences_follow_the_parameters() -> None:
     large = template.render(template.validate(PARAMETERS["primetime"] | {"cores": "16"})).resources
     assert (small.cpus_per_task, small.memory_mib_per_node, small.licenses) == (4, 12288, {"PrimeTime": 1})
     assert (large.cpus_per_task, large.memory_mib_per_node, large.licenses) == (16, 36864, {"PrimeTime": 4})
+
+
+def test_what_failed_runs_again_with_the_same_or_with_seeds_that_none_had_before(tmp_path: Path) -> None:
+    template = load("vcs-regression")
+    params = template.validate(PARAMETERS["vcs-regression"])
+    same = template.rerun(params, [3, 1], new_seeds=0, waves=True)
+    assert template.render(same).array == ArraySpec(expression="1,3")
+    assert [cell.column for cell in template.campaign(same)] == ["2", "2"]
+    assert template.render(same).environment["PARAM_WAVES"] == "1"
+    seeds = []
+    for attempt in (1, 2, 3):
+        same = template.rerun(same, [3, 1], new_seeds=attempt, waves=False)
+        seeds += [cell.column for cell in template.campaign(same)]
+    assert seeds == ["4", "4", "6", "6", "8", "8"]
+    spec = template.render(same)
+    calls = tmp_path / "calls.jsonl"
+    spec = spec.model_copy(update={"environment": {**spec.environment, "CALLS": str(calls)}})
+    prepare(tmp_path / "workspace", spec)
+    run_task(tmp_path / "workspace", spec, 3, tools(tmp_path / "bin", template))
+    (task,) = template.parse(tmp_path / "workspace", same).tasks
+    assert (task.label, task.verdict) == ("burst_test 8", Verdict.PASS)
+
+
+def test_a_task_that_the_matrix_does_not_have_is_refused() -> None:
+    template = load("vcs-regression")
+    params = template.validate(PARAMETERS["vcs-regression"] | {"only_tasks": [4]})
+    with pytest.raises(InvalidParameters, match="the last task is 3"):
+        template.render(params)
+
+
+def test_corners_have_no_other_seeds() -> None:
+    template = load("spectre-corners")
+    params = template.validate(PARAMETERS["spectre-corners"])
+    assert template.rerun(params, [1], new_seeds=0, waves=False)
+    with pytest.raises(InvalidParameters, match="no other seeds"):
+        template.rerun(params, [1], new_seeds=1, waves=False)
