@@ -17,6 +17,11 @@ from sqlmodel import col
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.audit_log.tables import AuditRecord
+from hpc_portal.app.campaigns.cells import cells_of
+from hpc_portal.app.campaigns.collect import CollectStep
+from hpc_portal.app.campaigns.queries import campaign_of_job
+from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
+from hpc_portal.app.campaigns.results import verdicts
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidSubmission, NotAllowed
 from hpc_portal.app.jobs.queries import get_job
@@ -29,6 +34,7 @@ from hpc_portal.app.templates.folder import publish_folder
 from hpc_portal.app.templates.publish import publish_template, retire_template, validate_template
 from hpc_portal.app.templates.publish_step import PublishFolderStep
 from hpc_portal.app.templates.queries import get_version, list_versions
+from schedulers.jobspec import ArraySpec
 from tests.integration.app.conftest import Story
 from workloads.errors import InvalidSiteTemplate, TemplateNotFound
 from workloads.site.template import SiteTemplate
@@ -54,6 +60,29 @@ pass = ['PASSED']
 """
 SECOND = DOCUMENT.replace("'PASSED'", "'GOOD'")
 FOR_CHIPS = DOCUMENT + '\n[who_may_use]\nprojects = ["chips"]\n'
+
+
+ARRAY = (
+    DOCUMENT.replace('log = "logs/run.log"', 'log = "logs/{row}-{column}.log"')
+    + """
+[array]
+rows = "tests"
+columns = "seeds"
+
+[parameters.tests]
+type = "list"
+minimum = 1
+title = { vi = "Bài", en = "Tests" }
+default = ["smoke", "burst"]
+
+[parameters.seeds]
+type = "integer"
+minimum = 1
+maximum = 100
+title = { vi = "Seed", en = "Seeds" }
+default = 2
+"""
+)
 
 
 def names(story: Story, actor: Actor) -> set[str]:
@@ -284,3 +313,46 @@ def test_the_language_of_the_reader_is_spoken(story: Story) -> None:
     template = find_template(services, member, "simulate", "vi")
     assert isinstance(template, SiteTemplate)
     assert (template.title, template.parameters.model_fields["top"].title) == ("Mô phỏng", "Đỉnh")
+
+
+def test_an_array_is_a_campaign_that_runs_again_what_failed_by_its_own_version(story: Story) -> None:
+    services, member = story.city.services, story.city.chips.member
+    publish_template(services, OPERATOR, ARRAY)
+    request = SubmitRequest(project="chips", template="simulate", parameters={})
+    job_id = asyncio.run(submit_job(services, member, request)).job_id
+    publish_template(services, OPERATOR, ARRAY.replace("'PASSED'", "'GOOD'"))
+    story.step()
+    workspace = story.context.workspace_root / str(story.job(job_id).workspace)
+    for folder in ("logs", "results"):
+        (workspace / folder).mkdir(parents=True, exist_ok=True)
+    for index, (test, seed) in enumerate([("smoke", 1), ("smoke", 2), ("burst", 1), ("burst", 2)]):
+        (workspace / f"logs/{test}-{seed}.log").write_text("PASSED\n" if index != 3 else "\n")
+        (workspace / f"results/exit-{index}").write_text("0\n")
+        story.scheduler.finish(job_id, index)
+    story.step()
+    collect = CollectStep(story.context)
+    asyncio.run(until_done(collect))
+    with services.reading() as session:
+        assert [cell.row for cell in cells_of(session, job_id)] == ["smoke", "smoke", "burst", "burst"]
+        found, _ = verdicts(session, job_id)
+        row = campaign_of_job(session, job_id)
+    assert found == {0: Verdict.PASS, 1: Verdict.PASS, 2: Verdict.PASS, 3: Verdict.NO_VERDICT}
+    assert row
+    again = asyncio.run(
+        rerun_failed(
+            services,
+            member,
+            row.campaign_id,
+            RerunWish(new_seeds=True, with_waves=False),
+            idempotency_key=None,
+        )
+    ).job_id
+    with services.reading() as session:
+        job = get_job(session, member, again)
+    assert (job.template, job.spec.array) == ("simulate@1", ArraySpec(expression="3"))
+    assert job.spec.environment["PARAM_FIRST_COLUMN"] == "3"
+
+
+async def until_done(step: CollectStep) -> None:
+    while await step():
+        pass
