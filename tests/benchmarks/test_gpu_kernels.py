@@ -94,8 +94,8 @@ def patterns_per_second(xp: ModuleType, circuit: Circuit) -> float:
     words = sum(len(gate.inputs) + 1 for gate in circuit.gates) * patterns.shape[1]
     moved, copied = words * WORD_BYTES / good, copy_bytes_per_second(xp, 2**28)
     print(
-        f"\nfault simulation, c432, {len(faults)} faults, {xp.__name__}: {asked / whole:,.0f} patterns/s over "
-        f"all faults, detected ones dropped; the good circuit moves {moved / GIGA:.1f} GB/s, a copy "
+        f"\nfault simulation, c432, {len(faults)} faults, {xp.__name__}: {asked / whole:,.0f} patterns/s "
+        f"over all faults, detected ones dropped; the good circuit moves {moved / GIGA:.1f} GB/s, a copy "
         f"{copied / GIGA:.1f} GB/s (ratio {moved / copied:.2f})"
     )
     return asked / whole

@@ -1,7 +1,7 @@
 """Runs the shipped training again and again, killed at random moments, with PyTorch imported only once.
 
 `python forked_trainings.py WORKSPACE KILLS SEED ...` forks a process for each run in a workspace; each three
-arguments are one training. A run is killed by SIGKILL, SIGTERM or SIGUSR1, some epochs and up to 40 ms after
+arguments are one training. A run is killed by SIGKILL, SIGTERM or SIGUSR1, some epochs and up to 20 ms after
 it started, between whatever two instructions that hits; after the last kill it may go on to its end. Prints
 one JSON list for each training: how its runs ended.
 """
@@ -38,7 +38,7 @@ def train(kills: int, chance: random.Random) -> list[int]:
     ends: list[int] = []
     while len(ends) < kills:
         epochs = recorded_epochs() + chance.randint(0, 4)
-        ends.append(killed(chance.choice(SIGNALS), epochs, chance.uniform(0, 0.04)))
+        ends.append(killed(chance.choice(SIGNALS), epochs, chance.uniform(0, 0.02)))
     return [*ends, wait_for(start())]
 
 

@@ -85,7 +85,7 @@ def test_a_training_learns_and_leaves_model_checkpoint_and_result(uninterrupted:
 
 
 def test_killed_ten_times_at_random_a_training_ends_as_one_that_ran_through(tmp_path: Path) -> None:
-    params = TEMPLATE.validate({"epochs": 90, "hidden_units": 32, "batch_size": 128, "checkpoint_epochs": 3})
+    params = TEMPLATE.validate({"epochs": 300, "hidden_units": 32, "batch_size": 256, "checkpoint_epochs": 5})
     through, killed = tmp_path / "through", tmp_path / "killed"
     for workspace in (through, killed):
         prepare(workspace, TEMPLATE.render(params))
@@ -123,7 +123,7 @@ def test_a_job_that_was_stopped_goes_on_bit_for_bit_and_shows_where(
 
 
 def test_two_processes_are_stopped_together_and_go_on_bit_for_bit(tmp_path: Path) -> None:
-    params = TEMPLATE.validate({"epochs": 12, "hidden_units": 64, "processes": 2, "resources": {"cpus": 2}})
+    params = TEMPLATE.validate({"epochs": 25, "hidden_units": 64, "processes": 2, "resources": {"cpus": 2}})
     through, stopped = tmp_path / "through", tmp_path / "stopped"
     code, output = run(through, params)
     assert code == 0, output

@@ -13,8 +13,8 @@ from workloads.event_files import Scalar, read_scalars
 from workloads.script import Script
 
 RECORDED = Path(__file__).parent / "recorded/events.out.tfevents.torch"
-"""Written by torch 2.13's SummaryWriter and TensorBoard 2.21: train/loss 1, 1/2, ... 1/5 and a NaN, val/acc 0 to
-0.4 as tensors (new_style), and a text."""
+"""Written by torch 2.13's SummaryWriter and TensorBoard 2.21: train/loss 1, 1/2, ... 1/5 and a NaN,
+val/acc 0 to 0.4 as tensors (new_style), and a text."""
 
 
 def test_an_event_file_of_pytorch_is_read_as_tensorboard_would() -> None:
