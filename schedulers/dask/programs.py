@@ -6,6 +6,7 @@ LOOKED_FOR = (
     "boolector",
     "cvc4",
     "flock",
+    "g++",
     "iverilog",
     "magic",
     "make",
