@@ -11,8 +11,9 @@ LOOKED_FOR = (
     "magic",
     "make",
     "netgen-lvs",
-    "ngspice",
     "nextpnr-ice40",
+    "ngspice",
+    "python",
     "qflow",
     "sta",
     "verilator",
@@ -24,7 +25,7 @@ LOOKED_FOR = (
     "yosys-smtbmc",
     "z3",
 )
-"""Commands of open chip-design tools. Nothing is told of others: jobs find out themselves."""
+"""Commands of open chip-design tools, and Python. Nothing is told of others: jobs find out themselves."""
 
 
 def missing_programs(path: str) -> tuple[str, ...]:

@@ -106,6 +106,7 @@ class Inference(Template[InferenceParameters]):
                 name=params.name,
                 script=_SCRIPT,
                 partition=params.resources.partition,
+                programs=("python",),
                 resources=request,
                 array=ArraySpec(expression=f"0-{params.shards - 1}"),
                 requeue=RequeuePolicy(),

@@ -153,6 +153,7 @@ class Sweep(Template[SweepParameters]):
                 script=_SCRIPT,
                 environment={"CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
                 partition=params.resources.partition,
+                programs=("python",),
                 resources=request,
                 array=ArraySpec(expression=f"0-{count - 1}%{min(count, params.at_once)}"),
                 requeue=RequeuePolicy(on_exit_codes=(EXIT_RUN_AGAIN,), max_requeues=100),

@@ -150,6 +150,7 @@ class Training(Template[TrainingParameters]):
                     **launch_variables(_processes_on_a_node(params)),
                 },
                 partition=params.resources.partition,
+                programs=("python",),
                 resources=request,
                 requeue=RequeuePolicy(on_exit_codes=(EXIT_RUN_AGAIN,), max_requeues=100),
                 warning_signal=warning_signal(params.resources.walltime_seconds),

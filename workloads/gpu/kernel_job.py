@@ -91,6 +91,7 @@ def kernel_job(
     return JobSpec(
         name=params.name,
         script=_SCRIPT % program,
+        programs=("python",),
         partition=params.resources.partition,
         resources=_request(params),
         inputs=(InputFile(path=PARAMETERS, content=text), *inputs, *_kernels(program)),
