@@ -222,9 +222,11 @@ class Template(ABC, Generic[P]):
             waves: record what is needed to look into a failure.
 
         Raises:
-            NotImplementedError: the template has no campaigns, see `stop_rule`.
+            InvalidParameters: the template has no campaigns, see `stop_rule`.
         """
-        raise NotImplementedError
+        del params, indices, new_seeds, waves
+        text = N_("Tasks of this kind of job cannot be run again by themselves. Submit a copy of the job.")
+        raise InvalidParameters(self.name, [FieldProblem("parameters", text, "rerun", text)])
 
     def validate(self, raw: Mapping[str, Any]) -> P:
         """Typed parameters from untrusted input.
