@@ -67,6 +67,7 @@ class RtlRegression(Template[RtlRegressionParameters]):
                 resources=params.resources.request(),
                 array=ArraySpec(expression=_array_expression(params, asked.plan)),
                 stdout_path="regression/task-%a.out",
+                programs=("iverilog", "vvp") if asked.tool == "icarus" else ("verilator", "g++", "make"),
                 inputs=_inputs(params, asked),
             )
 
