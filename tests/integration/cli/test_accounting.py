@@ -12,7 +12,7 @@ from quotas.discrepancies import Finding, report
 from quotas.usage_tables import DiscrepancyKind
 from tests.integration.cli.test_operator import operator
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-accounting")
 
 LOST = Finding(DiscrepancyKind.NO_RECORD, "no_record:lost", {"cluster": "dask", "task_index": 0})
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.cli.test_operator import operator
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-budgets")
 
 WHY = ("--reason", "the tape-out was moved")
 

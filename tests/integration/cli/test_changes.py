@@ -5,7 +5,7 @@ import pytest
 from tests.integration.cli.conftest import Person
 from tests.integration.cli.test_user import NOT_FOUND, OK, REFUSED, USAGE, eventually, submitted
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-changes")
 
 
 def state_of(person: Person, job_id: str, state: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.cli.conftest import Person
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-lost-connections")
 
 NOT_FORWARDED = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
 

@@ -25,7 +25,7 @@ from hpc_portal.app.wiring import build_engine
 from tests.integration.cli.conftest import BIN, Ran, run_program
 from tests.small_city import SilentWake
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-operator")
 
 PASSWORD = "correct horse battery"
 PATIENCE_SECONDS = 90

@@ -7,7 +7,7 @@ import pytest
 from hpc_portal.cli.exits import Exit
 from tests.integration.cli.conftest import Ran, run_program
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-prices")
 
 HEADER = "tres,partition,rate_vnd_per_hour\n"
 

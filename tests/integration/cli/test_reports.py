@@ -15,7 +15,7 @@ from hpc_portal.cli.report import report as app
 from schedulers.units import CITY_TIME
 from tests.integration.cli.conftest import Person, Ran, run_program
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-reports")
 
 OK, FAILED, USAGE, NOT_SIGNED_IN, REFUSED, NOT_FOUND = range(6)
 PROJECT = "songhan-fifo"

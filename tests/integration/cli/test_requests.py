@@ -11,7 +11,7 @@ from schedulers.units import CITY_TIME
 from tests.integration.cli.conftest import Person, signed_in
 from tests.integration.cli.test_user import NOT_FOUND, OK, REFUSED, USAGE
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-requests")
 
 HOUR = 3600
 

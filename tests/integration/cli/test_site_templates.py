@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.cli.conftest import Ran, run_program
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-site-templates")
 
 
 def test_an_example_is_adapted_published_listed_and_retired(tmp_path: Path) -> None:

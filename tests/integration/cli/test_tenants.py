@@ -8,7 +8,7 @@ from tests.integration.cli.conftest import Person, signed_in
 from tests.integration.cli.test_operator import operator
 from tests.integration.cli.test_user import NOT_FOUND, OK, REFUSED, USAGE
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-tenants")
 
 COURSE = "dsac-rtl"
 

@@ -10,7 +10,7 @@ import pytest
 from hpc_portal.app import demo as city
 from tests.integration.cli.conftest import Person, Ran, signed_in
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = pytest.mark.xdist_group("cli-user")
 
 OK, FAILED, USAGE, NOT_SIGNED_IN, REFUSED, NOT_FOUND, UNREACHABLE = range(7)
 
