@@ -82,15 +82,19 @@ def _shown(key: str, value: object, row: Mapping[str, Any]) -> str:
             return _UNKNOWN
         case float():
             return f"{number(Fraction(round(1000 * value), 10), language, 1)} %"
-        case int() if key.endswith("wait_seconds"):
-            return span(value, language)
-        case int() if "byte" in key:
-            return write(Bytes(value), language)
-        case int() if asset := _asset(key, row):
-            return amount_text(asset, value, language)
         case int():
-            return number(Fraction(value), language)
+            return _count(key, value, row, language)
     return _named(key, str(value), language)
+
+
+def _count(key: str, value: int, row: Mapping[str, Any], language: str) -> str:
+    """A whole number in the unit that its column has."""
+    if key.endswith("wait_seconds"):
+        return span(value, language)
+    if "byte" in key:
+        return write(Bytes(value), language)
+    asset = _asset(key, row)
+    return amount_text(asset, value, language) if asset else number(Fraction(value), language)
 
 
 def _named(key: str, value: str, language: str) -> str:

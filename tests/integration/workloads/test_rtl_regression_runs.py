@@ -9,7 +9,8 @@ import pytest
 
 from tests.integration.workloads.runner import Ended, finish, prepare, run_all, run_task, start
 from workloads.campaign import buckets, matrix, pass_rate
-from workloads.eda.rtl_simulation import RtlRegression, RtlRegressionParameters, rerun_failures
+from workloads.eda.rtl_simulation import RtlRegression, rerun_failures
+from workloads.regression.parameters import RtlRegressionParameters
 from workloads.template import Results, TaskResult, Verdict
 
 TEMPLATE = RtlRegression()

@@ -3,6 +3,7 @@
 import ast
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,7 @@ def said(action: str, language: str = "vi", **facts: object) -> list[str]:
         ({"reason": "", "something_new": [1, "x"]}, ["something_new: 1, x"]),
     ],
 )
-def test_facts_are_said_in_words_with_units(facts: dict[str, object], lines: list[str]) -> None:
+def test_facts_are_said_in_words_with_units(facts: dict[str, Any], lines: list[str]) -> None:
     assert said("limit.set", **facts) == lines
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from workloads.eda.rtl_simulation import RtlRegression, RtlRegressionParameters, rerun_failures
+from workloads.eda.rtl_simulation import RtlRegression, rerun_failures
 from workloads.errors import InvalidParameters
+from workloads.regression.parameters import RtlRegressionParameters
 from workloads.template import Artefact, Failure, Metric, TaskResult, Verdict
 
 TEMPLATE = RtlRegression()
