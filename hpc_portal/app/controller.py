@@ -7,8 +7,6 @@ other: what dispatch hands over, track follows; what track sees ending, settle c
 import asyncio
 import contextlib
 import functools
-import os
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,7 +20,7 @@ from hpc_portal.app.accounting.check_step import CHECK_SECONDS, CheckBooksStep
 from hpc_portal.app.budgets.budget_step import BUDGET_SECONDS, BudgetStep
 from hpc_portal.app.campaigns.collect import CollectStep
 from hpc_portal.app.clock import Clock
-from hpc_portal.app.db import transact
+from hpc_portal.app.db import process_name, transact
 from hpc_portal.app.jobs.cancel import CancelStep
 from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.context import ControllerContext
@@ -126,11 +124,13 @@ async def run_controller(
 async def _win_lease(parts: ControllerParts, stop: asyncio.Event) -> HeldLease | None:
     """Wait for the lease; None when `stop` came first."""
     name = f"controller:{parts.cluster}"
-    holder = f"{socket.gethostname()}:{os.getpid()}"
+    holder = process_name()
     seconds = parts.settings.lease_seconds
 
     def attempt(connection: Connection) -> HeldLease | None:
-        return leases.acquire(connection, name, holder=holder, now=parts.clock.now(), seconds=seconds)
+        now = parts.clock.now()
+        leases.end_sessions_of_expired(connection, name, holder=holder, now=now)
+        return leases.acquire(connection, name, holder=holder, now=now, seconds=seconds)
 
     while not stop.is_set():
         try:

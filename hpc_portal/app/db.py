@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import random
+import socket
 import sqlite3
 import threading
 import time
@@ -27,6 +28,8 @@ _IDLE_TRANSACTION_SECONDS = 10
 _LOCK_WAIT_SECONDS = 30
 """After so long a statement waits no longer for somebody else's lock, and its transaction starts anew."""
 _CONNECT_SECONDS = 10
+_HOST_CHARACTERS = 50
+"""PostgreSQL cuts the name of a session after 63."""
 _RETRIABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "25P03"})
 """serialization_failure, deadlock_detected, lock_not_available and idle_in_transaction_session_timeout:
 nothing was committed, and the transaction may run again."""
@@ -54,6 +57,11 @@ def create_engine(url: str, *, pool_size: int = 10) -> Engine:
     )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
+
+
+def process_name() -> str:
+    """This process among those of all hosts: `host:pid`. Its sessions on PostgreSQL are called so."""
+    return f"{socket.gethostname()[:_HOST_CHARACTERS]}:{os.getpid()}"
 
 
 def writing(engine: Engine) -> Engine:
@@ -119,12 +127,14 @@ def is_retriable(error: DBAPIError) -> bool:
 
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:  # noqa: ANN401 - a DB-API connection
-    """A process that stopped amid a transaction must not hold its locks, the lease's above all, for hours.
+    """A process that stopped amid a transaction must not hold its locks for hours.
 
-    Its other transactions may wait for those locks, get them one after the other and hold them as long: a
-    standby takes over after a few of these time-outs, not after one.
+    Its other transactions may wait for those locks, get them one after the other and hold them as long; and
+    one that stopped between two messages of a pipeline is not idle to PostgreSQL, and is never ended. Whoever
+    takes over from it therefore ends its sessions by their name, see `leases.end_sessions_of_expired`.
     """
     with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('application_name', %s, false)", (process_name(),))
         cursor.execute(f"SET idle_in_transaction_session_timeout = {_IDLE_TRANSACTION_SECONDS * 1000}")
         cursor.execute(f"SET lock_timeout = {_LOCK_WAIT_SECONDS * 1000}")
     connection.commit()

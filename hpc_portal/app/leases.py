@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, column, delete, func, insert, select, table, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -46,6 +46,38 @@ def acquire(
     except IntegrityError:
         return None
     return lease
+
+
+def end_sessions_of_expired(connection: Connection, name: str, *, holder: str, now: datetime) -> None:
+    """End the database sessions of whoever let this lease expire, so that nothing of theirs is in the way.
+
+    A process that was stopped amid a transaction holds the lease's row, for as long as it is stopped. One
+    that only was late finds its connections gone, makes new ones, and that it lost the lease. On SQLite,
+    where a stopped writer stops everybody, there is nothing to end.
+
+    Args:
+        connection: of whoever is about to take the lease.
+        name: the lease.
+        holder: us, as `process_name` says it; our own sessions are left alone.
+        now: by our clock.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    connection.execute(
+        select(func.pg_terminate_backend(_SESSIONS.c.pid)).where(
+            _SESSIONS.c.datname == func.current_database(),
+            _SESSIONS.c.usename == func.current_user(),
+            _SESSIONS.c.application_name
+            == select(col(Lease.holder))
+            .where(col(Lease.name) == name, col(Lease.expires_at) <= now, col(Lease.holder) != holder)
+            .scalar_subquery(),
+        )
+    )
+
+
+_SESSIONS = table(
+    "pg_stat_activity", column("pid"), column("datname"), column("usename"), column("application_name")
+)
 
 
 def renew(connection: Connection, lease: HeldLease, *, now: datetime, seconds: float) -> None:

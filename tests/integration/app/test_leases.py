@@ -1,10 +1,13 @@
 """The right to be the active controller, on both databases."""
 
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from hpc_portal.app import db, leases
 from hpc_portal.app.clock import SystemClock
@@ -43,6 +46,40 @@ def test_a_controller_that_stopped_amid_a_transaction_does_not_keep_the_lease_fo
     stopped.invalidate()
     stopped.close()
     engine.dispose()
+
+
+def test_whoever_takes_over_ends_the_sessions_that_the_one_before_left_open(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """To PostgreSQL who stopped within a pipeline is busy, as this session is, and is never timed out."""
+    engine = build_city(postgres_url, tmp_path, clock=SystemClock()).services.engine
+    gone, ours = "elsewhere:1", db.process_name()
+    first = transact(engine, lambda c: leases.acquire(c, "one", holder=gone, now=NOW, seconds=15))
+    assert first
+    stopped = writing(engine).connect()
+    stopped.execute(text("SELECT set_config('application_name', :name, false)"), {"name": gone})
+    leases.require(stopped, first)
+    busy = threading.Thread(target=lambda: _sleep_until_ended(stopped))
+    busy.start()
+
+    def take_over(connection: Connection, now: datetime) -> leases.HeldLease | None:
+        leases.end_sessions_of_expired(connection, "one", holder=ours, now=now)
+        return leases.acquire(connection, "one", holder=ours, now=now, seconds=15)
+
+    assert transact(engine, lambda c: take_over(c, NOW)) is None
+    assert busy.is_alive()
+    assert transact(engine, lambda c: take_over(c, LATER))
+    busy.join(30)
+    assert not busy.is_alive()
+    assert transact(engine, lambda c: take_over(c, LATER + timedelta(seconds=60)))
+    stopped.invalidate()
+    stopped.close()
+    engine.dispose()
+
+
+def _sleep_until_ended(connection: Connection) -> None:
+    with suppress(OperationalError):
+        connection.execute(text("SELECT pg_sleep(600)"))
 
 
 def test_a_transaction_that_was_idle_for_too_long_runs_again(
