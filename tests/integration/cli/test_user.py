@@ -68,7 +68,7 @@ def test_messages_follow_the_wish_for_vietnamese(stranger: Person) -> None:
 def test_the_portal_refuses_in_the_language_of_the_terminal(designer: Person) -> None:
     refused = designer.hpc("template", "show", "none", LC_ALL="vi_VN.UTF-8")
     assert refused.code == NOT_FOUND
-    assert "Không có gì ở đây" in refused.stderr
+    assert "Ở đây không có gì bạn xem được" in refused.stderr
     assert "There is no template" in designer.hpc("template", "show", "none").stderr
 
 
