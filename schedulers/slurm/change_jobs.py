@@ -1,7 +1,7 @@
 """Changes of jobs under way: hold, release, requeue, walltime, nice, cancelled tasks."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -80,9 +80,9 @@ class Changer:
                 held = [record for record in waiting if record.reason.startswith("JobHeld")]
                 await self._update(held, {"hold": False}, user, as_admin=by_administrator)
             case RequeueJob(started_before):
-                raw_ids = [record.raw_id for record in alive if _started(record, before=started_before)]
-                if raw_ids:
-                    await self._requeue(job_id, raw_ids, user)
+                runs = [record for record in alive if _started(record, before=started_before)]
+                if runs:
+                    await self._requeue(job_id, runs, user)
             case SetWalltime(walltime_seconds):
                 minutes = -(-walltime_seconds // _SECONDS_PER_MINUTE)
                 await self._require_partition_allows(alive[0].partition, minutes)
@@ -113,7 +113,8 @@ class Changer:
 
         await asyncio.gather(*(update(record.raw_id) for record in records))
 
-    async def _requeue(self, job_id: str, raw_ids: list[str], user: str) -> None:
+    async def _requeue(self, job_id: str, runs: Sequence[Record], user: str) -> None:
+        raw_ids = [run.raw_id for run in runs]
         try:
             await self.client.requeue(raw_ids, user=user)
         except SlurmRefused as no:
@@ -125,8 +126,8 @@ class Changer:
             # Again and again: a script that has only just started does not listen yet.
             await self.client.cancel(raw_ids, user=user, signal=REQUEUE_SIGNAL, script_only=True)
             await asyncio.sleep(_ATTEMPT_SECONDS)
-            records = [read_record(job) for job in await self.client.job(job_id)]
-            if not any(record.raw_id in raw_ids and _started(record, before=None) for record in records):
+            now = {record.raw_id: record for record in map(read_record, await self.client.job(job_id))}
+            if all(_is_put_back(now.get(run.raw_id), run) for run in runs):
                 return
         raise SchedulerRefused(_NOT_REQUEUED)
 
@@ -145,6 +146,11 @@ class Changer:
             if self.admin_user is None:
                 raise
             await self._update(records, changes, user, as_admin=True)
+
+
+def _is_put_back(now: Record | None, run: Record) -> bool:
+    """Whether this run is over, to run again or for good; a state that we cannot read says neither."""
+    return now is None or now.attempt > run.attempt or now.state.waits or now.state.base.is_terminal
 
 
 def _started(record: Record, *, before: datetime | None) -> bool:
