@@ -41,7 +41,8 @@ async def test_a_resource_without_a_line_cannot_be_used_at_all(live: Live) -> No
 
 async def test_what_the_portal_holds_is_safe_from_sbatch_and_runs(live: Live) -> None:
     job_id = await live.submit(
-        "sleep 1", resources=ResourceRequest(memory_mib_per_node=64, walltime_seconds=15 * MINUTE)
+        "until test -e gate; do sleep 0.2; done",
+        resources=ResourceRequest(memory_mib_per_node=64, walltime_seconds=15 * MINUTE),
     )
     await live.mirror()
     assert live.grp_tres_mins(is_direct=True)["cpu"] == "5"
@@ -53,6 +54,7 @@ async def test_what_the_portal_holds_is_safe_from_sbatch_and_runs(live: Live) ->
     assert own.phase is Phase.TRACKED
     qos = live.squeue(own.scheduler_job_id, "%q")
     assert (qos.startswith(f"{live.account}_"), qos.endswith("_direct")) == (True, False)
+    (live.context.workspace_root / own.workspace / "gate").touch()
 
     async def both_are_settled() -> bool:
         await live.step()
