@@ -8,7 +8,7 @@ from workloads.template import N_
 
 
 def show_license_waits(waits: Sequence[LicenseWait], language: Language) -> list[str]:
-    """Of other organisations' jobs only their number is told."""
+    """Of jobs that the reader may not see only a number is told."""
     return [_sentence(wait, language) for wait in waits]
 
 
@@ -17,9 +17,7 @@ def _sentence(wait: LicenseWait, language: Language) -> str:
     known = ", ".join(f"{one.user} ({language.number(one.count)})" for one in use.holders)
     parts = [
         known,
-        language.gettext(N_("other organisations (%(count)s)"), count=language.number(use.others))
-        if use.others
-        else "",
+        language.gettext(N_("others (%(count)s)"), count=language.number(use.others)) if use.others else "",
         language.gettext(N_("outside the clusters (%(count)s)"), count=language.number(use.outside))
         if use.outside
         else "",

@@ -11,6 +11,7 @@ from sqlmodel import col
 from hpc_portal.app.jobs.cost import price_list_of
 from hpc_portal.app.jobs.queries import JobDetail
 from hpc_portal.app.tables import JobTask
+from quotas.errors import NoPriceList, UnpricedResource
 from quotas.money import Vnd
 from quotas.pricing import PriceList, price
 from schedulers import tres
@@ -77,7 +78,7 @@ class Efficiency:
     gpu_busy_share: float | None
     """How much of the time its GPUs were at work, 0 to 1; None where nobody measured it."""
     list_vnd: Vnd
-    """List price of the runs that were looked at."""
+    """List price of the runs that were looked at; 0 where something has no price."""
     saved_vnd: Vnd
     """So much less it would have been, had they got what would have been enough."""
 
@@ -90,11 +91,17 @@ class Efficiency:
 def job_efficiency(connection: Connection, job: JobDetail) -> Efficiency | None:
     """Of a job that the caller has checked to be visible; None before a run ended that says anything."""
     used = runs_used(connection, [job.id], most_tasks=MOST_TASKS)
-    return judge(job.spec, used, job.partition, price_list_of(connection, job)) if used else None
+    if used is None:
+        return None
+    try:
+        price_list = price_list_of(connection, job)
+    except NoPriceList:  # it came past the portal, before there were prices
+        price_list = None
+    return judge(job.spec, used, job.partition, price_list)
 
 
-def judge(spec: JobSpec, used: RunsUsed, partition: str, price_list: PriceList) -> Efficiency:
-    """Pure.
+def judge(spec: JobSpec, used: RunsUsed, partition: str, price_list: PriceList | None) -> Efficiency:
+    """Pure. Without a price for something that it asked for, nothing is said of money.
 
     Jobs of several MPI tasks or nodes are told what they used and proposed nothing: the memory of their
     parts is not known, and a program that was started for 16 ranks does not run on 3 cores.
@@ -109,7 +116,10 @@ def judge(spec: JobSpec, used: RunsUsed, partition: str, price_list: PriceList) 
                 ),
             }
         )
-    before, after = (_list_vnd(one, used, partition, price_list) for one in (asked, enough))
+    try:
+        before, after = (_list_vnd(one, used, partition, price_list) for one in (asked, enough))
+    except UnpricedResource:
+        before = after = 0
     gpus = asked.tres.get(tres.GPU, 0)
     watched = gpus * used.gpu_measured_seconds
     return Efficiency(
@@ -124,7 +134,9 @@ def judge(spec: JobSpec, used: RunsUsed, partition: str, price_list: PriceList) 
     )
 
 
-def _list_vnd(asked: ResourceRequest, used: RunsUsed, partition: str, price_list: PriceList) -> Vnd:
+def _list_vnd(asked: ResourceRequest, used: RunsUsed, partition: str, price_list: PriceList | None) -> Vnd:
+    if price_list is None:
+        return 0
     bill = price(times(asked.tres, used.elapsed_seconds), partition, price_list)
     return sum(line.list_vnd for line in bill.lines)
 

@@ -14,7 +14,8 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job
 from schedulers.jobstate import JobState
 
-_JOBS = 20
+_LOOKED_AT, _JOBS = 500, 20
+"""Of one's newest jobs, whatever they are, and of those of the template: a form must open at once."""
 _FEWEST_JOBS = 2
 """One job is no habit."""
 _TASKS_EACH = 200
@@ -39,16 +40,21 @@ def propose_size(
     connection: Connection, actor: Actor, template: str, *, now: datetime
 ) -> SizeProposal | None:
     """From the actor's newest completed jobs of a template; None where there are too few to tell."""
-    newest = (
-        select(col(Job.id))
-        .where(
-            col(Job.user_id) == actor.user_id,
-            col(Job.template) == template,
-            col(Job.id) >= first_id_at(now - _LONG_AGO),
-            col(Job.phase) == Phase.SETTLED,
-            col(Job.state) == JobState.COMPLETED,
-        )
+    own = (
+        select(col(Job.id), col(Job.template), col(Job.phase), col(Job.state))
+        .where(col(Job.user_id) == actor.user_id, col(Job.id) >= first_id_at(now - _LONG_AGO))
         .order_by(col(Job.id).desc())
+        .limit(_LOOKED_AT)
+        .subquery()
+    )
+    newest = (
+        select(own.c.id)
+        .where(
+            own.c.template == template,
+            own.c.phase == Phase.SETTLED,
+            own.c.state == JobState.COMPLETED,
+        )
+        .order_by(own.c.id.desc())
         .limit(_JOBS)
     )
     jobs = connection.execute(newest).scalars().all()

@@ -83,7 +83,7 @@ def _news(job: AnyRow) -> Iterator[tuple[NoticeKind, dict[str, object]]]:
         yield (
             NoticeKind.JOB_FAILED if has_failed else NoticeKind.JOB_ENDED,
             {
-                "state": str(job.state),
+                "state": "REFUSED" if job.phase is Phase.REFUSED else str(job.state),
                 "reason": f"{job.state_reason}." if job.state_reason else "",
                 "took": format_walltime(int(ran)),
                 "completed": job.tasks_completed,

@@ -1,6 +1,11 @@
 """Keep licences for one project's jobs, or keep them no longer."""
 
-from sqlalchemy import Connection, delete, insert, update
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, delete
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from hpc_portal.app import audit, permissions
@@ -32,7 +37,7 @@ def reserve_licenses(services: Services, actor: Actor, *, feature: str, project:
         _require_as_many(connection, actor, feature, project, count)
         before = kept_for_projects(connection).get(feature, {}).get(project, 0)
         if before != count:
-            _write(connection, feature, project_id, count, before)
+            _write(connection, feature, project_id, count)
             audit.record(
                 connection,
                 at=services.clock.now(),
@@ -70,13 +75,18 @@ def _require_as_many(connection: Connection, actor: Actor, feature: str, project
         )
 
 
-def _write(connection: Connection, feature: str, project_id: object, count: int, before: int) -> None:
+def _write(connection: Connection, feature: str, project_id: UUID, count: int) -> None:
     is_it = (col(LicenseReservation.feature) == feature, col(LicenseReservation.project_id) == project_id)
     if not count:
         connection.execute(delete(LicenseReservation).where(*is_it))
-    elif before:
-        connection.execute(update(LicenseReservation).where(*is_it).values(count=count))
-    else:
-        connection.execute(
-            insert(LicenseReservation).values(feature=feature, project_id=project_id, count=count)
-        )
+        return
+    added = _INSERT[connection.dialect.name](LicenseReservation).values(
+        feature=feature, project_id=project_id, count=count
+    )
+    connection.execute(
+        added.on_conflict_do_update(index_elements=["feature", "project_id"], set_={"count": count})
+    )
+
+
+_INSERT: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+"""Two administrators may reserve at the same instant: the later one's number stands."""

@@ -1,6 +1,7 @@
 """What jobs used of what they asked for, and what their owner is proposed for the next ones."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -78,6 +79,17 @@ def test_nothing_is_proposed_where_nothing_better_is_known(story: Story, asked: 
     found = efficiency(story, ended(story, story.submit(spec(asked)), cores=15, peak_mib=250))
     assert found is not None
     assert (found.is_well_sized, found.saved_vnd) == (True, 0)
+
+
+def test_what_has_no_price_is_judged_without_money(story: Story) -> None:
+    job_id = ended(story, story.submit(spec()), cores=3, peak_mib=3000)
+    unpriced = SIXTEEN.model_copy(update={"licenses": {"nobody-sells": 1}})
+    with Session(story.city.services.engine) as session:
+        job = get_job(session, story.city.chips.member, job_id)
+        priced = replace(job, spec=job.spec.model_copy(update={"resources": unpriced}))
+        found = job_efficiency(session.connection(), priced)
+    assert found is not None
+    assert (found.cpus_enough, found.list_vnd, found.saved_vnd) == (4, 0, 0)
 
 
 def test_what_ran_for_seconds_says_nothing(story: Story) -> None:

@@ -14,6 +14,7 @@ from hpc_portal.app.notices.tables import JobNotice, Mail, Notice
 from hpc_portal.app.tables import User
 from schedulers.jobspec import JobSpec, MailOn
 from schedulers.jobstate import JobState
+from schedulers.memory import SubmitScenario
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import spec
 
@@ -78,6 +79,15 @@ def test_a_failure_is_told_to_those_who_asked_for_failures_and_a_success_is_not(
         "TIMEOUT",
         str(badly),
     )
+    assert left(story) == 0
+
+
+def test_a_job_that_the_cluster_refused_is_told_as_refused(story: Story) -> None:
+    story.submit(asking(MailOn.FAIL))
+    story.scheduler.scenario = SubmitScenario.REFUSE
+    story.step()
+    (failed,) = told(story)
+    assert (failed.kind, failed.facts["state"]) == ("job.failed", "REFUSED")
     assert left(story) == 0
 
 
