@@ -82,13 +82,19 @@ def _cores(language: Language, cores: float) -> str:
     return language.gettext(N_("%(cores)s CPU cores"), cores=language.number(cores, decimals))
 
 
-def sized_by(parameters: Mapping[str, Any] | None, found: SizeProposal) -> dict[str, Any]:
-    """The parameters of a form with the proposal in place of what they ask for."""
+def sized_by(parameters: Mapping[str, Any] | None, found: SizeProposal | Efficiency) -> dict[str, Any]:
+    """The parameters of a form with what was enough in place of what they ask for."""
+    match found:
+        case SizeProposal():
+            enough = {
+                "cpus": found.cpus,
+                "memory_mib": found.memory_mib,
+                "walltime_seconds": found.walltime_seconds,
+            }
+        case Efficiency(is_well_sized=True):
+            enough = {}
+        case Efficiency():
+            enough = {"cpus": found.cpus_enough, "memory_mib": found.memory_mib_enough}
     given = dict(parameters or {})
-    proposed = {
-        "cpus": found.cpus,
-        "memory_mib": found.memory_mib,
-        "walltime_seconds": found.walltime_seconds,
-    }
-    known = {name: value for name, value in proposed.items() if value is not None}
+    known = {name: value for name, value in enough.items() if value is not None}
     return {**given, "resources": {**given.get("resources", {}), **known}}

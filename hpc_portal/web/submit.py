@@ -16,6 +16,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.clusters import list_snapshots
 from hpc_portal.app.errors import IdempotencyKeyReused, PortalError
 from hpc_portal.app.jobs.choose_cluster import partition_names
+from hpc_portal.app.jobs.efficiency import Efficiency, job_efficiency
 from hpc_portal.app.jobs.estimate import JobEstimate, estimate_job
 from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.jobs.size_from_history import SizeProposal, propose_size
@@ -114,16 +115,20 @@ def show(  # noqa: PLR0913 - what the address says
     *,
     sized: bool = False,
 ) -> Response:
-    """An empty form, or one filled like an earlier job, or as large as the last ones needed."""
+    """An empty form, or one filled like an earlier job, or as large as it or the last ones needed."""
     template = _template(request, actor, services, name)
     fields = form_fields(template.parameters)
     parameters, project = None, ""
+    enough: SizeProposal | Efficiency | None = None
     if like:
         with services.reading() as session:
             job = get_job(session, actor, like)
+            enough = job_efficiency(session.connection(), job) if sized else None
         parameters, project = job.parameters, job.project
-    if sized and (proposal := _propose(actor, services, reference_of(template))):
-        parameters = sized_by(parameters, proposal)
+    elif sized:
+        enough = _propose(actor, services, reference_of(template))
+    if enough:
+        parameters = sized_by(parameters, enough)
     pairs = [("project", project), *default_pairs(fields, parameters)]
     return _form(request, actor, services, _Filled(template, name, fields, pairs))
 

@@ -229,7 +229,7 @@ _JOBS = (
         Phase.SETTLED,
         _minutes(200),
         template="pytorch-training",
-        parameters={"name": "digits-baseline"},
+        parameters={"name": "digits-baseline", "resources": {"cpus": 8, "memory_mib": 16_384}},
     ),
     Facts(
         "digits-training",
