@@ -1,61 +1,91 @@
-// One run of a campaign: new verdicts are patched into the cells, the parts around them are fetched again, at most
-// once a second. The matrix itself is sent once.
+// One run of a campaign: its matrix, as a table or on a canvas. While it goes on, new verdicts are patched into the
+// cells several times a second at most, the parts around them once a second; the matrix itself is sent once.
 
 import { openStream } from './sse.js'
 import { showLive } from './app.js'
+import { openTable } from './matrix_table.js'
+import { openCanvas } from './matrix_canvas.js'
+
+const CELLS_PAUSE = 300
+const PARTS_PAUSE = 1000
 
 const root = document.querySelector('[data-campaign]')
+const { campaign, run, only } = root.dataset
 const words = JSON.parse(root.dataset.words)
-const cells = new Map([...document.querySelectorAll('[data-task]')].map((cell) => [Number(cell.dataset.task), cell]))
+let view = null
 let after = Number(root.dataset.after)
-let timer = 0
-let again = false
+let hasNews = false // a task did not pass and has no cell: this table shows only those that did not
+let stream = null
 
-openStream(() => root.dataset.stream, { job: soon, resync: soon }, noteStatus)
+start()
+
+async function start() {
+  const box = document.querySelector('[data-matrix]')
+  if (box?.dataset.matrix === 'canvas') {
+    const response = await fetch(`${campaign}/matrix?run=${run}`)
+    if (!response.ok) return
+    const found = await response.json()
+    after = found.after
+    view = openCanvas(box, found, words, only === 'failing')
+  } else if (box) view = openTable(box, words)
+  if (root.dataset.stream) stream = openStream(() => root.dataset.stream, { job: noteChange, resync: noteChange }, noteStatus)
+}
+
+const patchCellsSoon = paced(patchCells, CELLS_PAUSE)
+const patchPartsSoon = paced(patchParts, PARTS_PAUSE)
 
 function noteStatus(status) {
   showLive(status)
-  if (status === 'live') soon() // for what happened after the page was made, or while nobody listened
+  if (status === 'live') noteChange() // for what happened after the page was made, or while nobody listened
 }
 
-function soon() {
-  if (timer) { again = true; return }
-  timer = setTimeout(refresh, 250)
+function noteChange() {
+  patchCellsSoon()
+  patchPartsSoon()
 }
 
-async function refresh() {
-  await Promise.all([patchCells(), patchParts()]).catch(() => {})
-  timer = setTimeout(() => { timer = 0; if (again) { again = false; soon() } }, 750)
+// Runs `work` at once, then again at most every `pause` milliseconds while it is asked for.
+function paced(work, pause) {
+  let isBusy = false
+  let again = false
+  return async function ask() {
+    if (isBusy) { again = true; return }
+    isBusy = true
+    again = false
+    await work().catch(() => {}) // the next event, or the reopened stream, asks again
+    setTimeout(() => { isBusy = false; if (again) ask() }, pause)
+  }
 }
 
 async function patchCells() {
-  const { campaign, run } = root.dataset
   const response = await fetch(`${campaign}/changes?run=${run}&after=${after}`)
   if (!response.ok) return
   const found = await response.json()
   after = found.after
-  for (const task of found.running) show(task, 'running')
-  for (const [task, verdict] of Object.entries(found.verdicts)) show(Number(task), verdict)
-}
-
-function show(task, name) {
-  const cell = cells.get(task)
-  const [tone, mark, text] = words[name]
-  if (!cell || cell.textContent === mark) return
-  cell.className = `cell tone-${tone}`
-  cell.textContent = mark
-  cell.setAttribute('aria-label', cell.getAttribute('aria-label').replace(/: [^:]*$/, `: ${text}`))
+  for (const task of found.running) view?.show(task, 'running')
+  for (const [task, verdict] of Object.entries(found.verdicts)) {
+    if (!view?.show(Number(task), verdict) && verdict !== 'pass') hasNews = true
+  }
+  if (found.over) {
+    view?.rest()
+    stream.close()
+    patchPartsSoon()
+  }
 }
 
 async function patchParts() {
-  const { campaign, run } = root.dataset
-  const response = await fetch(`${campaign}?run=${run}&part=head`, { headers: { 'HX-Request': 'true' } })
+  const isWhole = hasNews && only === 'failing'
+  hasNews = false
+  const response = await fetch(`${campaign}?run=${run}${only ? `&only=${only}` : ''}${isWhole ? '' : '&part=head'}`, { headers: { 'HX-Request': 'true' } })
   if (!response.ok) return
   const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
   for (const part of document.querySelectorAll('[data-part]')) {
     const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`)
-    if (next && next.innerHTML !== part.innerHTML && !part.contains(document.activeElement)) {
-      part.replaceChildren(...next.childNodes)
+    if (!next || next.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue
+    part.replaceChildren(...next.childNodes)
+    if (part.dataset.part === 'matrix') {
+      const box = part.querySelector('[data-matrix="table"]')
+      view = box && openTable(box, words)
     }
   }
 }

@@ -1,24 +1,24 @@
 // A log that grows: lines arrive over the stream, in blocks of 250 that the browser lays out only when seen.
 // It follows the end only while the reader is at the end, and never loses its place otherwise.
 
-import { openStream } from './sse.js'
 import { showLive } from './app.js'
+import { followEnd } from './follow.js'
+import { openStream } from './sse.js'
 
 const BLOCK = 250
 const log = document.querySelector('.log')
 const end = log.querySelector('.log-end')
+const lines = log.querySelector('.log-lines')
 const jump = document.querySelector('[data-jump-end]')
 let next = Number(log.dataset.next)
-let follow = !location.hash.startsWith('#L')
 let stream = null
 
-log.addEventListener('scroll', () => {
-  follow = log.scrollTop + log.clientHeight >= log.scrollHeight - 24
-  jump.hidden = follow
-}, { passive: true })
-jump.addEventListener('click', () => { follow = true; toEnd() })
+const atEnd = followEnd(log, lines, {
+  isFollowing: !location.hash.startsWith('#L'),
+  onChange: (follows) => { jump.hidden = follows },
+})
+jump.addEventListener('click', atEnd.start)
 addEventListener('hashchange', markTarget)
-toEnd()
 markTarget()
 
 if (log.dataset.stream) {
@@ -29,19 +29,19 @@ if (log.dataset.stream) {
 }
 
 function append(event) {
-  const { first, lines } = JSON.parse(event.data)
-  lines.forEach((text, index) => {
+  const { first, lines: added } = JSON.parse(event.data)
+  added.forEach((text, index) => {
     if (first + index >= next) add(first + index, text)
   })
-  toEnd()
+  atEnd.toEnd()
 }
 
 function add(number, text) {
-  let block = end.previousElementSibling
+  let block = lines.lastElementChild
   if (!block || block.childElementCount >= BLOCK) {
     block = document.createElement('div')
     block.className = 'log-block'
-    end.before(block)
+    lines.append(block)
   }
   const line = document.createElement('div')
   const link = document.createElement('a')
@@ -64,10 +64,6 @@ function tone(text) {
 function finish() {
   stream?.close()
   end.textContent = end.dataset.over
-}
-
-function toEnd() {
-  if (follow) log.scrollTop = log.scrollHeight
 }
 
 function markTarget() {
