@@ -15,11 +15,12 @@ from hpc_portal.app.demo import accounts_there
 from scripts.slurm_cluster import lifecycle
 from scripts.slurm_cluster.binds import CHECKOUT, Bind, checkout_and_python
 from scripts.slurm_cluster.errors import ClusterFailed, CommandFailed, SlurmClusterError
+from scripts.slurm_cluster.host_tools import host_tools
 from scripts.slurm_cluster.instance import Instance, find_instance
 from scripts.slurm_cluster.namespaces import take_down
 from scripts.slurm_cluster.people import add_login
 from scripts.slurm_cluster.privilege import as_root
-from scripts.slurm_cluster.root import cache_folder, locked
+from scripts.slurm_cluster.root import cache_folder, locked, need_root
 
 _POLLING_USER, _ADMIN_USER = "hpcportal", "slurm"
 _HAS_TORCH = "import importlib.util, sys; sys.exit(not importlib.util.find_spec('torch'))"
@@ -69,8 +70,9 @@ def bring_up(name: str, workspaces: Path) -> Instance:
     """
     workspaces.mkdir(parents=True, exist_ok=True)
     with locked(cache_folder() / "up.lock"):
+        tools = host_tools(need_root())
         instance = lifecycle.bring_up(
-            name, binds=[*checkout_and_python(), Bind(workspaces, is_writable=True)]
+            name, binds=[*checkout_and_python(), *tools, Bind(workspaces, is_writable=True)]
         )
     for account in accounts_there().values():
         assert account.uid is not None  # noqa: S101 - the demo counts them

@@ -16,10 +16,11 @@ import pytest
 
 from scripts.slurm_cluster import daemons
 from scripts.slurm_cluster.binds import Bind, checkout_and_python
+from scripts.slurm_cluster.host_tools import host_tools
 from scripts.slurm_cluster.instance import Instance
 from scripts.slurm_cluster.lifecycle import bring_up, wait_until_idle
 from scripts.slurm_cluster.namespaces import take_down
-from scripts.slurm_cluster.root import DEFAULT_SUITE
+from scripts.slurm_cluster.root import DEFAULT_SUITE, need_root
 
 _GROUP = "slurm"
 _FIXTURE = "slurm_cluster"
@@ -51,14 +52,15 @@ def _parameters(item: pytest.Function) -> Sequence[object]:
 def running_cluster(binds: Sequence[Bind] = ()) -> Iterator[Instance]:
     """A cluster of our own, with a name nobody else has; it dies with this process, whatever ends that.
 
-    Its jobs see this checkout and our Python, and `binds` besides.
+    Its jobs see this checkout, our Python and this machine's tools, and `binds` besides.
     """
+    suite = os.environ.get("HPC_PORTAL_SLURM_SUITE", DEFAULT_SUITE)
     lifeline, owner = os.pipe()
     try:
         instance = bring_up(
             f"test-{uuid4().hex[:8]}",
-            binds=[*checkout_and_python(), *binds],
-            suite=os.environ.get("HPC_PORTAL_SLURM_SUITE", DEFAULT_SUITE),
+            binds=[*checkout_and_python(), *host_tools(need_root(suite)), *binds],
+            suite=suite,
             lifeline=lifeline,
         )
         try:

@@ -9,6 +9,7 @@ from pathlib import Path
 from scripts.slurm_cluster import daemons, lifecycle, namespaces
 from scripts.slurm_cluster.binds import Bind, checkout_and_python
 from scripts.slurm_cluster.errors import SlurmClusterError
+from scripts.slurm_cluster.host_tools import host_tools
 from scripts.slurm_cluster.instance import Instance, find_instance, running_instance
 from scripts.slurm_cluster.people import Person, add_person
 from scripts.slurm_cluster.privilege import as_root
@@ -73,6 +74,7 @@ def up(arguments: argparse.Namespace) -> int:
     """Also when it is up already: then it only says where."""
     binds = [
         *checkout_and_python(),
+        *host_tools(need_root(arguments.suite)),
         *(Bind(path.resolve(), is_writable=True) for path in arguments.bind),
         *(Bind(path.resolve()) for path in arguments.bind_ro),
     ]
