@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from workloads.ai.dask_cluster import DaskCluster
 from workloads.ai.inference import Inference
 from workloads.ai.sweep import Sweep
 from workloads.ai.training import Training
 from workloads.eda.formal import Formal
+from workloads.eda.fpga import Fpga
 from workloads.eda.lint import Lint
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.eda.spice import Spice
@@ -24,12 +26,14 @@ CATALOG: dict[str, Template[Any]] = {
         Lint(),
         Formal(),
         Synthesis(),
+        Fpga(),
         Spice(),
         StatisticalTiming(),
         FaultSimulation(),
         Training(),
         Sweep(),
         Inference(),
+        DaskCluster(),
         NodeHealth(),
         Script(),
     )

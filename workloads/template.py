@@ -79,7 +79,7 @@ class Artefact:
     path: str
     """Relative to the workspace."""
     kind: str
-    """`log`, `waveform`, `model`, `curve`, `report`, `source`."""
+    """`log`, `waveform`, `model`, `curve`, `report`, `source`, `bitstream`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ LOOKED_FOR = (
     "cvc4",
     "flock",
     "g++",
+    "icepack",
+    "icetime",
     "iverilog",
     "magic",
     "make",

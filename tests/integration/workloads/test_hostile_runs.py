@@ -72,7 +72,7 @@ endmodule
 """An escaped identifier of Verilog may hold anything but white space; tools print these names to us."""
 
 
-@pytest.mark.parametrize("name", ["lint", "formal", "synthesis"])
+@pytest.mark.parametrize("name", ["lint", "formal", "synthesis", "fpga"])
 def test_names_of_a_design_are_read_as_names_by_every_tool(tmp_path: Path, name: str) -> None:
     template = CATALOG[name]
     params = template.validate({"sources": {"a.sv": HOSTILE_NAMES}, "top": "a"})
