@@ -1,4 +1,4 @@
-"""Train a small network on scikit-learn's digits: `python train_digits.py PARAMETERS.json`.
+"""Train a small network on scikit-learn's digits: `python train_digits.py PARAMETERS.json --NAME=VALUE ...`.
 
 Writes metrics.jsonl (one object an epoch), checkpoint.pt, and at the end model.pt and result.json into the
 current folder. At SIGTERM or SIGUSR1 it saves and exits with 75, "run me again"; run again it goes on at the
@@ -34,19 +34,19 @@ RESULT = Path("result.json")
 
 @dataclass(frozen=True)
 class Parameters:
-    """What parameters.json must hold."""
+    """What parameters.json and the options say; options win."""
 
     epochs: int
     learning_rate: float
-    batch_size: int
-    hidden_units: int
-    seed: int
-    cpus: int
-    gpus: int
+    batch_size: int = 64
+    hidden_units: int = 64
+    seed: int = 1
+    cpus: int = int(os.environ.get("OMP_NUM_THREADS", "1"))
+    gpus: int = int(os.environ.get("HPC_GPUS_ON_NODE", "0"))
     """Of each node."""
-    processes: int
+    processes: int = 1
     """Over all nodes: sums depend on how a batch is shared out."""
-    checkpoint_epochs: int
+    checkpoint_epochs: int = 10
 
 
 @dataclass(frozen=True)
@@ -209,10 +209,15 @@ def train_epoch(run: Run) -> float:
 
 
 def read_parameters() -> Parameters:
-    """The file that the command line names."""
+    """The file that the command line names, and its options."""
+    given: dict[str, Any] = {}
     try:
-        return Parameters(**json.loads(Path(sys.argv[1]).read_text(encoding="utf-8")))
-    except (IndexError, OSError, ValueError, TypeError) as error:
+        for word in sys.argv[1:]:
+            name, _, value = word.removeprefix("--").partition("=")
+            is_option = word.startswith("--")
+            given |= {name: json.loads(value)} if is_option else json.loads(Path(word).read_text("utf-8"))
+        return Parameters(**given)
+    except (OSError, ValueError, TypeError) as error:
         fail(EXIT_USAGE, f"cannot read the parameters: {error}")
 
 
