@@ -9,6 +9,7 @@ from workloads.ai.training import Training
 from workloads.eda.formal import Formal
 from workloads.eda.fpga import Fpga
 from workloads.eda.lint import Lint
+from workloads.eda.place_and_route import PlaceAndRoute
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.eda.spice import Spice
 from workloads.eda.synthesis import Synthesis
@@ -26,6 +27,7 @@ CATALOG: dict[str, Template[Any]] = {
         Lint(),
         Formal(),
         Synthesis(),
+        PlaceAndRoute(),
         Fpga(),
         Spice(),
         StatisticalTiming(),

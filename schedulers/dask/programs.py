@@ -4,9 +4,11 @@ import shutil
 
 LOOKED_FOR = (
     "boolector",
+    "cocotb-config",
     "cvc4",
     "flock",
     "g++",
+    "graywolf",
     "icepack",
     "icetime",
     "iverilog",
@@ -17,6 +19,7 @@ LOOKED_FOR = (
     "ngspice",
     "python",
     "qflow",
+    "qrouter",
     "sta",
     "verilator",
     "verilator_coverage",

@@ -10,7 +10,7 @@ from tests.unit.workloads.test_hostile import nested, render
 from workloads.catalog import CATALOG
 from workloads.forms import FormField, form_fields
 
-TOOLS = ("lint", "formal", "synthesis", "spice", "fpga")
+TOOLS = ("lint", "formal", "synthesis", "place-and-route", "spice", "fpga")
 TCL = (
     "[exec touch INJECTED]",
     "$env(HOME)",

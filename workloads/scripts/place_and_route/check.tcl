@@ -1,0 +1,12 @@
+# The placed and routed design in Magic: design rules, GDS and a drawing. Run it after layout/drc.tcl.
+#
+# Needs PNR_TOP, PNR_LEF and to run in qflow's layout folder.
+drc off
+lef read $::env(PNR_LEF)
+load $::env(PNR_TOP)
+select top cell
+expand
+report_rules
+gds write $::env(PNR_TOP)
+plot postscript $::env(PNR_TOP).ps
+quit -noprompt
