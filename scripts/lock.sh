@@ -23,7 +23,9 @@ compile pyproject.toml requirements/build.in --group dev --universal --generate-
     --constraints requirements/runtime.lock --output-file requirements/dev.lock "${@}"
 
 # Resolved for a platform that has no CUDA: the CUDA build asks for its own parts by exact version anyway.
+# That platform wants appnope, which no other has any use for.
 MACOSX_DEPLOYMENT_TARGET=14.0 compile pyproject.toml --extra ai --python-platform aarch64-apple-darwin --no-annotate \
+    --no-emit-package appnope \
     --constraints requirements/dev.lock --output-file "$tools/ai.lock" "${@}"
 {
     echo "# The ai extra: added to runtime.lock. Written by scripts/lock.sh, which says why it has no hashes."

@@ -1,0 +1,52 @@
+"""Hand a template's job to a started backend as the portal does: its files in a workspace, then the job."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from schedulers.job_variables import SCRIPT_NAME
+from schedulers.jobspec import JobSpec
+from schedulers.jobstate import TaskSnapshot
+from schedulers.protocol import JobRef
+from tests.contract.benches import Behaviour, Bench
+from tests.integration.workloads.runner import prepare
+
+
+@dataclass(frozen=True, slots=True)
+class HandedIn:
+    """A job that a backend has, and where it works."""
+
+    bench: Bench
+    job: JobRef
+    workspace: Path
+
+    async def ended(self) -> list[TaskSnapshot]:
+        """All runs of its only task, once the job is over."""
+        return sorted((await self.bench.ended(self.job)).tasks, key=lambda run: run.attempt)
+
+    @property
+    def output(self) -> str:
+        """What its ranks printed."""
+        return "\n".join(path.read_text() for path in sorted(self.workspace.glob("slurm-*.out*")))
+
+    def processes(self) -> list[str]:
+        """Command lines of whatever on this machine still belongs to the job, as far as we may look."""
+        mark = f"HPC_JOB_ID={self.job.job_id}".encode()
+        found = []
+        for folder in Path("/proc").iterdir():
+            try:
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
+
+async def hand_in(bench: Bench, spec: JobSpec) -> HandedIn:
+    """Submit it; its program sees the Python that runs the tests."""
+    submission = replace(bench.submission(Behaviour.SUCCEEDS), spec=spec)
+    workspace = Path(submission.workspace)
+    prepare(workspace, spec)
+    script = (workspace / ".script").rename(workspace / SCRIPT_NAME)
+    for path in (script, *(workspace / one.path for one in spec.inputs)):
+        path.chmod(0o755)  # whoever the job runs as
+    return HandedIn(bench, await bench.hand_over(submission), workspace)
