@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Query, Request
 from sqlmodel import Session
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
@@ -23,21 +23,24 @@ from hpc_portal.app.campaigns.results import (
     list_results,
     running_tasks,
     verdicts,
-    verdicts_since,
 )
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
 from hpc_portal.app.campaigns.tables import StoppedBy
 from hpc_portal.app.errors import InvalidSubmission, NotAllowed, TenantNotActive
 from hpc_portal.app.permissions import Action
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.web.campaign_live import is_final
 from hpc_portal.web.language import Language
 from hpc_portal.web.problems import ShownProblem, problems_of
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_campaign import (
+    CELLS_A_PAGE,
     KINDS,
     MARKS,
+    NEVER_RAN,
     RUNNING,
     STOPPED,
+    WAITING,
     legend,
     show_cells,
     show_trends,
@@ -50,7 +53,12 @@ router = APIRouter(include_in_schema=False)
 
 _LISTED = 50
 _ROWS_SHOWN = 500
-_LIVE_WORDS = {**{verdict.value: word for verdict, word in VERDICTS.items()}, "running": RUNNING}
+_SCRIPT_WORDS = {
+    **{verdict.value: word for verdict, word in VERDICTS.items()},
+    "running": RUNNING,
+    "waiting": WAITING,
+    "never_ran": NEVER_RAN,
+}
 """By the name that the page's script is told."""
 
 
@@ -83,17 +91,23 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     campaign_id: UUID,
     run: int = 0,
     only: str = "",
+    view: str = "",
     page: int = 0,
-    part: str = "",
+    part: str = "all",
 ) -> Response:
-    """Its runs, the matrix of one of them and its failures by cause; `part=head` leaves the matrix out."""
+    """Its runs, the matrix of one of them and its failures by cause; `part=head` leaves the matrix out.
+
+    The page's script draws a matrix of more than 10,000 cells; `view=table` shows it as pages of a table.
+    """
+    only_failing = only == "failing"
     with services.reading() as session:
         campaign = get_campaign(session, actor, campaign_id)
         chosen = campaign.run(run)
         facts: dict[str, Any] = {"groups": failure_groups(session, chosen.job_id), "matrix": None}
-        if part != "head":
-            facts |= _matrix(session, chosen, only_failing=only == "failing", page=page)
-    return _page(request, actor, campaign, chosen, "matrix", {**facts, "only": only})
+        if part == "all" and (view == "table" or _fits_a_table(chosen, only_failing=only_failing)):
+            facts |= _matrix(session, chosen, only_failing=only_failing, page=page)
+    facts |= {"only": "failing" if only_failing else "", "parts": part}
+    return _page(request, actor, campaign, chosen, "matrix", facts)
 
 
 @router.get("/campaigns/{campaign_id}/results")
@@ -129,23 +143,6 @@ def show_history(
         flaky = flaky_cells(session, campaign)
     facts = {"comparison": comparison, "trends": trends, "flaky": flaky, "verdict_words": VERDICTS}
     return _page(request, actor, campaign, campaign.first, "history", facts)
-
-
-@router.get("/campaigns/{campaign_id}/changes")
-def changes(
-    actor: CurrentActor,
-    services: PortalServices,
-    campaign_id: UUID,
-    run: int = 0,
-    after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
-) -> Response:
-    """Verdicts that were read after `after`, and what runs now: for the script of the page."""
-    with services.reading() as session:
-        chosen = get_campaign(session, actor, campaign_id).run(run)
-        found, sequence = verdicts_since(session, chosen.job_id, after=after)
-        running = running_tasks(session, chosen.job_id)
-    facts = {"after": sequence, "verdicts": found, "running": sorted(running)}
-    return JSONResponse(facts, headers={"cache-control": "no-store"})
 
 
 @router.get("/campaigns/{campaign_id}/task")
@@ -225,12 +222,15 @@ def _show_again(  # noqa: PLR0913, PLR0917 - the page of a form that was refused
     with services.reading() as session:
         campaign = get_campaign(session, actor, campaign_id)
         chosen = campaign.run(number)
-        facts = {
-            "groups": failure_groups(session, chosen.job_id),
-            **_matrix(session, chosen, only_failing=False, page=0),
-        }
-    facts |= {"only": "", "problems": problems}
+        facts: dict[str, Any] = {"groups": failure_groups(session, chosen.job_id), "matrix": None}
+        if _fits_a_table(chosen, only_failing=False):
+            facts |= _matrix(session, chosen, only_failing=False, page=0)
+    facts |= {"only": "", "parts": "all", "problems": problems}
     return _page(request, actor, campaign, chosen, "matrix", facts)
+
+
+def _fits_a_table(run: RunView, *, only_failing: bool) -> bool:
+    return (run.not_passed if only_failing else run.tasks_total) <= CELLS_A_PAGE
 
 
 def _matrix(session: Session, run: RunView, *, only_failing: bool, page: int) -> dict[str, Any]:
@@ -256,12 +256,13 @@ def _page(  # noqa: PLR0913, PLR0917 - what every tab shows
         "campaign": campaign,
         "run": run,
         "tab": tab,
+        "stream": tab == "matrix" and not is_final(run),
         "kinds": KINDS,
         "legend": legend(run),
         "states": STATES,
         "stopped": _stopped(campaign, run, language),
         "words": {
-            name: [word.tone, MARKS[word], language.text(word.text)] for name, word in _LIVE_WORDS.items()
+            name: [word.tone, MARKS[word], language.text(word.text)] for name, word in _SCRIPT_WORDS.items()
         },
         "may_rerun": permissions.may(actor, Action.SUBMIT, **scope),
         "may_stop": permissions.may(actor, cancel, **scope) and not campaign.is_over,

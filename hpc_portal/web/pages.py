@@ -7,6 +7,7 @@ from hpc_portal.web import (
     allocations,
     audit,
     books,
+    campaign_live,
     campaigns,
     change_job,
     classes,
@@ -14,6 +15,7 @@ from hpc_portal.web import (
     doubt,
     end_rules,
     files,
+    find,
     home,
     invitation,
     job,
@@ -44,10 +46,12 @@ from hpc_portal.web.assets import Assets
 from hpc_portal.web.errors import install_error_pages
 from hpc_portal.web.render import Pages
 
-_ROUTERS = (
+ROUTERS = (
     sign_in,
     home,
+    find,
     jobs,
+    campaign_live,
     campaigns,
     change_job,
     doubt,
@@ -90,6 +94,6 @@ def install(app: FastAPI) -> None:
     assets = Assets()
     app.state.pages = Pages(assets, default_locale=app.state.services.settings.default_locale)
     app.mount("/static", assets, name="static")
-    for module in _ROUTERS:
+    for module in ROUTERS:
         app.include_router(module.router)
     install_error_pages(app)

@@ -37,7 +37,7 @@ document.querySelector('[data-focus]')?.focus()
 showWholeTab(document.querySelector('.tabs [aria-current]'))
 document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest' })
 showNew()
-document.addEventListener('htmx:after:swap', showNew)
+for (const name of ['htmx:after:swap', 'refreshed']) document.addEventListener(name, showNew)
 
 export function say(text) {
   const box = document.querySelector('.toast-box')

@@ -69,6 +69,7 @@ async function patchCells() {
   if (found.over) {
     view?.rest()
     stream.close()
+    document.querySelector('.live').hidden = true // nothing more will happen
     patchPartsSoon()
   }
 }
@@ -82,7 +83,9 @@ async function patchParts() {
   for (const part of document.querySelectorAll('[data-part]')) {
     const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`)
     if (!next || next.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue
+    if ('once' in part.dataset && part.childElementCount) continue // a form keeps what was chosen in it
     part.replaceChildren(...next.childNodes)
+    part.dispatchEvent(new CustomEvent('refreshed', { bubbles: true }))
     if (part.dataset.part === 'matrix') {
       const box = part.querySelector('[data-matrix="table"]')
       view = box && openTable(box, words)

@@ -1,0 +1,90 @@
+"""A campaign of more tasks than a table can hold, drawn on a canvas that keys and screen readers can use."""
+
+import re
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from hpc_portal.app.db import create_engine, transact
+from tests.e2e.web.browser import OpenPage
+from tests.e2e.web.city import NOW, City
+from tests.seeded_campaign import FAILS_EVERY, Owner, Shape, seed_campaign
+
+pytestmark = pytest.mark.xdist_group("browser-big-campaign")
+
+BIG = Shape(tests=101, seeds=100)
+"""Just too large for a table."""
+
+
+@pytest.fixture(scope="module")
+def big(city: City) -> UUID:
+    organisation, project = city.organisations["sao-bien"], city.projects["npu-verif"]
+    owner = Owner(organisation, project, city.users["linh"], "danang")
+    engine = create_engine(city.settings.effective_database_url)
+    found = transact(engine, lambda connection: seed_campaign(connection, owner, BIG, at=NOW))
+    engine.dispose()
+    return found
+
+
+def told(page: Page) -> str:
+    return page.locator(".canvas-told").inner_text()
+
+
+def test_a_large_matrix_is_drawn_walked_by_keys_and_leads_to_the_log(
+    open_page: OpenPage, big: UUID, tmp_path: Path
+) -> None:
+    page = open_page(locale="en")
+    answer = page.goto(f"/campaigns/{big}")
+    assert answer
+    assert len(answer.body()) < 100_000
+    box = page.locator("[data-scroller]")
+    box.focus()
+    expect(page.locator(".canvas-told")).to_have_text("test_0000 1: Fail")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".canvas-told")).to_have_text("test_0000 2: Pass")
+    page.keyboard.press("n")
+    expect(page.locator(".canvas-told")).to_have_text(f"test_0000 {FAILS_EVERY + 1}: Fail")
+    for _ in range(10):
+        page.keyboard.press("PageDown")
+    page.keyboard.press("End")
+    expect(page.locator(".canvas-told")).to_have_text("test_0100 100: Pass")
+    page.screenshot(path=tmp_path / "canvas-en-1280.png", full_page=True)
+    page.get_by_role("button", name="Next failure").focus()
+    box.focus()
+    page.keyboard.press("PageUp")
+    page.keyboard.press("Home")
+    page.keyboard.press("n")
+    assert re.fullmatch(r"test_\d{4} \d+: Fail", told(page))
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"/jobs/{big}/log\?task=\d+&file=logs"))
+
+
+def test_a_click_opens_the_task_that_is_under_it(open_page: OpenPage, big: UUID) -> None:
+    page = open_page(locale="en")
+    page.goto(f"/campaigns/{big}")
+    expect(page.locator("[data-matrix]")).to_have_attribute("aria-busy", "false")
+    canvas = page.locator("[data-scroller] canvas")
+    canvas.hover(position={"x": 180, "y": 5})
+    expect(page.locator(".canvas-told")).to_have_text("test_0000 1: Fail")
+    canvas.click(position={"x": 180, "y": 5})
+    expect(page).to_have_url(re.compile(rf"/jobs/{big}/log\?task=0&"))
+
+
+def test_its_failures_are_a_table_and_it_can_be_read_without_scripts(open_page: OpenPage, big: UUID) -> None:
+    page = open_page(locale="vi", theme="dark", width=390, javascript=False)
+    page.goto(f"/campaigns/{big}?only=failing")
+    expect(page.locator(".matrix .cell")).to_have_count(BIG.tests * BIG.seeds // FAILS_EVERY + 1)
+    page.goto(f"/campaigns/{big}")
+    page.get_by_role("link", name="Xem dạng bảng, từng phần").click()
+    expect(page.locator(".matrix .cell")).to_have_count(10_000)
+
+
+def test_it_fits_a_phone_in_the_dark(open_page: OpenPage, big: UUID, tmp_path: Path) -> None:
+    page = open_page(locale="vi", theme="dark", width=390)
+    page.goto(f"/campaigns/{big}")
+    page.locator("[data-scroller]").focus()
+    expect(page.locator(".canvas-told")).to_have_text("test_0000 1: Không đạt")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.screenshot(path=tmp_path / "canvas-vi-390.png", full_page=True)
