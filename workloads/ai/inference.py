@@ -1,103 +1,124 @@
-"""Batch inference: a trained network over many images, cut into shards that run side by side."""
+"""Batch inference: any program over many inputs, cut into shards that run side by side."""
 
 import json
 from pathlib import Path
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from schedulers.jobspec import ArraySpec, InputFile, JobSpec, RequeuePolicy
+from workloads.ai.inference_results import read_shards
+from workloads.ai.launch import EXIT_RUN_AGAIN, warning_signal
+from workloads.ai.own_program import (
+    Argument,
+    FilePath,
+    FileText,
+    NodePath,
+    ProgramPath,
+    program_files,
+    program_problem,
+)
+from workloads.errors import InvalidParameters
 from workloads.resources import JobName, Resources
 from workloads.scripts import shipped
-from workloads.template import N_, Artefact, Metric, Parameters, Results, TaskResult, Template, Verdict
-from workloads.workspace import list_files, read_text
+from workloads.template import N_, Parameters, Results, Template
 
-_PROGRAMS = ("infer_digits.py", "digits.py", "train_digits.py")
+EXAMPLE = ("infer_digits.py", "digits.py", "train_digits.py")
+"""What runs where the form has no files."""
+_PROGRAMS = ("run_shard.py", "own_process.py")
 _SCRIPT = """#!/bin/bash
-exec python -u inference/infer_digits.py inference/parameters.json
+# exec, so that signals reach Python and not this shell.
+exec python -u inference/run_shard.py inference/inference.json
 """
-_EXAMPLE = {
-    "epochs": 10,
-    "learning_rate": 0.003,
-    "batch_size": 64,
-    "hidden_units": 64,
-    "seed": 1,
-    "cpus": 1,
-    "gpus": 0,
-    "processes": 1,
-    "checkpoint_epochs": 10,
-}
-_LARGEST_RESULT_BYTES = 4096
-_NodePath = Annotated[str, Field(max_length=1024, pattern=r"^/[^\x00-\x1f\x7f]+$")]
+_Input = Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class InferenceParameters(Parameters):
-    """Which network names which images, in how many pieces."""
+    """Which program answers which inputs, in how many pieces."""
 
     name: JobName = "batch-inference"
-    model_path: _NodePath | None = Field(
-        default=None,
-        title=N_("Model"),
+    inputs: list[_Input] = Field(
+        default=["0..1796"],
+        max_length=10_000,
+        title=N_("Inputs"),
         description=N_(
-            "The model.pt of a training, as an absolute path on the nodes. Empty trains a small one first."
+            "One a line, whatever the program understands: paths on the nodes, names, numbers; 0..1796 "
+            "stands for all of these numbers."
         ),
         json_schema_extra={"group": N_("Input")},
     )
-    input_path: _NodePath | None = Field(
+    input_folder: NodePath | None = Field(
         default=None,
-        title=N_("Images"),
+        title=N_("Input folder"),
         description=N_(
-            "A NumPy file of shape (images, 64) with grey levels 0 to 16, as an absolute path on the nodes. "
-            "Empty takes scikit-learn's digits."
+            "An absolute path on the nodes; each of its files is an input, too. What is in it when the first "
+            "shard starts counts."
         ),
         json_schema_extra={"group": N_("Input")},
+    )
+    pattern: str = Field(
+        default="*",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f/]+$",
+        title=N_("File names"),
+        description=N_("Of the folder, such as *.png."),
+        json_schema_extra={"group": N_("Input")},
+    )
+    files: dict[FilePath, FileText] = Field(
+        default_factory=dict,
+        max_length=200,
+        title=N_("Program files"),
+        description=N_(
+            "By path. Empty names the handwritten digits of scikit-learn with a small network that it trains "
+            "first."
+        ),
+        json_schema_extra={"widget": "files", "group": N_("Program")},
+    )
+    program: ProgramPath = Field(default="infer_digits.py", json_schema_extra={"group": N_("Program")})
+    arguments: list[Argument] = Field(
+        default_factory=list,
+        max_length=200,
+        title=N_("Arguments"),
+        description=N_(
+            "One a line. The program reads inputs, one a line, from the file $HPC_INPUTS, and appends to "
+            '$HPC_OUTPUTS a JSON object for each: {"input": ..., more}, or with an "error".'
+        ),
+        json_schema_extra={"group": N_("Program")},
     )
     shards: int = Field(
         default=2,
         ge=1,
         le=10_000,
         title=N_("Shards"),
-        description=N_("Pieces that run as tasks of their own; a shard that is there is not computed again."),
-        json_schema_extra={"group": N_("Inference")},
-    )
-    batch_size: int = Field(
-        default=256,
-        ge=1,
-        le=1_000_000,
-        title=N_("Batch size"),
+        description=N_("Pieces that run as tasks of their own; what has been answered is not asked again."),
         json_schema_extra={"group": N_("Inference")},
     )
     gpus: int = Field(
-        default=0, ge=0, le=1, title=N_("GPUs of each shard"), json_schema_extra={"group": N_("Resources")}
+        default=0, ge=0, le=8, title=N_("GPUs of each shard"), json_schema_extra={"group": N_("Resources")}
     )
     resources: Resources = Field(
         default=Resources(cpus=1, memory_mib=2048, walltime_seconds=1800), title=N_("Resources")
     )
 
 
-class _Shard(BaseModel):
-    """What a tenant's workspace says of a shard; nothing in it is trusted."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-    images: int = Field(ge=0)
-    seconds: float = Field(ge=0)
-    correct: int | None = Field(default=None, ge=0)
-
-
 class Inference(Template[InferenceParameters]):
-    """Each task names the images of its shard and writes one CSV file."""
+    """Each task answers the inputs of its shard; the last one merges all answers."""
 
     name: ClassVar[str] = "batch-inference"
     title: ClassVar[str] = N_("Batch inference")
-    summary: ClassVar[str] = N_("A trained network over many images, in shards that run side by side.")
+    summary: ClassVar[str] = N_("A program of your own over many inputs, in shards that run side by side.")
     domain: ClassVar[str] = "training"
     parameters = InferenceParameters
 
     def render(self, params: InferenceParameters) -> JobSpec:
         """An array with a task for each shard."""
-        given = params.model_dump(include={"model_path", "input_path", "shards", "batch_size", "gpus"})
-        given |= {"cpus": params.resources.cpus}
+        missing = program_problem(params.program, params.files, EXAMPLE)
+        if missing:
+            raise InvalidParameters(self.name, [missing])
+        given = params.model_dump(
+            include={"inputs", "input_folder", "pattern", "program", "arguments", "shards"}
+        )
         request = params.resources.request()
         if params.gpus:
             request = request.model_copy(update={"gpus_per_node": {"": params.gpus}})
@@ -105,59 +126,25 @@ class Inference(Template[InferenceParameters]):
             return JobSpec(
                 name=params.name,
                 script=_SCRIPT,
+                # The example trains; cuBLAS is deterministic only with this.
+                environment={"CUBLAS_WORKSPACE_CONFIG": ":4096:8"},
                 partition=params.resources.partition,
                 programs=("python",),
                 resources=request,
                 array=ArraySpec(expression=f"0-{params.shards - 1}"),
-                requeue=RequeuePolicy(),
+                requeue=RequeuePolicy(on_exit_codes=(EXIT_RUN_AGAIN,), max_requeues=100),
+                warning_signal=warning_signal(params.resources.walltime_seconds),
                 inputs=(
-                    InputFile(path="inference/parameters.json", content=_json(given)),
-                    InputFile(path="inference/example.json", content=_json(_EXAMPLE)),
+                    InputFile(path="inference/inference.json", content=_json(given)),
                     *(InputFile(path=f"inference/{name}", content=shipped(name)) for name in _PROGRAMS),
+                    *program_files(params.files, EXAMPLE),
                 ),
             )
 
     def parse(self, workspace: Path, params: InferenceParameters) -> Results:
-        """A shard passes once its predictions are there; accuracy where the labels are known."""
-        present = frozenset(list_files(workspace, "predictions"))
-        done = [shard for shard in range(params.shards) if f"{shard}.csv" in present]
-        found = {shard: _read_shard(workspace, shard) for shard in done}
-        tasks = tuple(_task(shard, found[shard]) for shard in done)
-        known = [shard for shard in found.values() if shard]
-        if not known:
-            return Results(tasks=tasks)
-        return Results(tasks=tasks, metrics=_metrics(known))
+        """A shard passes once its answers are all there; bad inputs are named."""
+        return read_shards(workspace, params.shards)
 
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
-
-
-def _read_shard(workspace: Path, shard: int) -> _Shard | None:
-    text = read_text(workspace, f"results/{shard}.json", max_bytes=_LARGEST_RESULT_BYTES)
-    try:
-        return _Shard.model_validate_json(text) if text else None
-    except ValidationError:
-        return None
-
-
-def _task(shard: int, found: _Shard | None) -> TaskResult:
-    return TaskResult(
-        task_index=shard,
-        label=f"shard {shard}",
-        verdict=Verdict.PASS,
-        metrics=_metrics([found]) if found else (),
-        artefacts=(Artefact(f"predictions/{shard}.csv", "report"),),
-    )
-
-
-def _metrics(shards: list[_Shard]) -> tuple[Metric, ...]:
-    """Summed over shards; the speed is that of one shard."""
-    images, seconds = sum(one.images for one in shards), sum(one.seconds for one in shards)
-    labelled = [one for one in shards if one.correct is not None]
-    judged = sum(one.images for one in labelled)
-    return (
-        Metric("images", images),
-        *([Metric("images_per_second", images / seconds, "1/s")] if seconds else []),
-        *([Metric("accuracy", sum(one.correct or 0 for one in labelled) / judged)] if judged else []),
-    )

@@ -14,7 +14,7 @@ from workloads.errors import InvalidParameters
 from workloads.scripts import shipped, shipped_module
 from workloads.template import N_, Results, Template
 
-_PROGRAMS = ("run_trial.py", "shared_trial.py", "trial_metrics.py")
+_PROGRAMS = ("run_trial.py", "shared_trial.py", "trial_metrics.py", "own_process.py")
 _SCRIPT = """#!/bin/bash
 # exec, so that the signals that ask for a checkpoint reach Python and not this shell.
 exec python -u sweep/run_trial.py sweep/sweep.json

@@ -1,18 +1,18 @@
-"""Name the images of one shard with a trained network: `python inference/infer_digits.py PARAMETERS.json`.
+"""Name images of digits with a trained network, as one program of a batch inference.
 
-Run as each task of an array. Reads images as rows of 64 grey levels, 0 to 16, from a NumPy file, or
-scikit-learn's digits when none is given; writes predictions/SHARD.csv, whole or not at all, and
-results/SHARD.json. A shard whose predictions are there already is not computed again.
+`python infer_digits.py [--model=MODEL.pt] [--images=IMAGES.npy] [--batch_size=256]`. An input is the index of
+an image: of a NumPy file with rows of 64 grey levels, 0 to 16, or of scikit-learn's digits. Without a model
+a small one is trained first; the same every time.
 
-Exit codes: 0 done, 64 wrong parameters, 65 the model or the images cannot be used, 69 PyTorch, scikit-learn
-or a GPU is missing.
+Exit codes: 0 done, 64 wrong arguments, 65 the model or the images cannot be used, 69 PyTorch, scikit-learn or
+a GPU is missing.
 """
 
+import argparse
 import json
 import os
-import subprocess
 import sys
-import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ EXIT_DATA = 65
 EXIT_UNAVAILABLE = 69
 FEATURES = 64
 LARGEST_LEVEL = 16
+EXAMPLE = {"epochs": 10, "learning_rate": 0.003, "hidden_units": 64, "gpus": 0}
 
 
 def fail(code: int, message: str) -> NoReturn:
@@ -32,7 +33,10 @@ def fail(code: int, message: str) -> NoReturn:
 try:
     import numpy as np
     import torch
-    from digits import build_model  # type: ignore[import-not-found] # It lies beside this file in a job.
+
+    # They lie beside this file in a job.
+    import train_digits  # type: ignore[import-not-found]
+    from digits import build_model  # type: ignore[import-not-found]
     from sklearn.datasets import load_digits
 except ImportError as error:
     fail(
@@ -43,39 +47,34 @@ except ImportError as error:
 
 
 def main() -> None:
-    """Compute the shard of this task, unless an earlier run did."""
-    try:
-        given = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-        shard = int(os.environ["HPC_ARRAY_TASK_ID"])
-        shards, batch_size = given["shards"], given["batch_size"]
-    except (IndexError, OSError, ValueError, KeyError) as error:
-        fail(EXIT_USAGE, f"cannot read the parameters: {error!r}")
-    target = Path("predictions") / f"{shard}.csv"
-    if target.exists():
-        return
-    device = choose_device(given["gpus"])
-    torch.set_num_threads(given["cpus"])
-    model = load_model(given["model_path"] or train_example(shard), device)
-    images, labels = load_images(given["input_path"])
-    chosen = np.array_split(np.arange(len(images)), shards)[shard]
-    began = time.perf_counter()
-    named = [
-        name_images(model, images[chosen[start : start + batch_size]], device)
-        for start in range(0, len(chosen), batch_size)
-    ]
-    seconds = time.perf_counter() - began
-    names = np.concatenate([one for one, _ in named]) if named else np.zeros(0, dtype=np.int64)
-    sure = np.concatenate([one for _, one in named]) if named else np.zeros(0)
-    rows = (f"{index},{name},{share:.6f}\n" for index, name, share in zip(chosen, names, sure, strict=True))
-    result: dict[str, Any] = {"images": len(chosen), "seconds": seconds}
-    if labels is not None:
-        result["correct"] = int((names == labels[chosen]).sum())
-    replace(Path("results") / f"{shard}.json", json.dumps(result) + "\n")
-    replace(target, "index,digit,probability\n" + "".join(rows))
+    """Answer every input of the file that HPC_INPUTS names, a batch at a time."""
+    asked = read_arguments()
+    device = choose_device(int(os.environ.get("HPC_GPUS_ON_NODE", "0")))
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    images, labels = load_images(asked.images)
+    model = load_model(asked.model or train_example(), device)
+    inputs = Path(os.environ["HPC_INPUTS"]).read_text(encoding="utf-8").splitlines()
+    with Path(os.environ["HPC_OUTPUTS"]).open("a", encoding="utf-8") as outputs:
+        for start in range(0, len(inputs), asked.batch_size):
+            answers = name_batch(model, images, labels, inputs[start : start + asked.batch_size], device)
+            outputs.writelines(f"{json.dumps(answer)}\n" for answer in answers)
+            outputs.flush()
+
+
+def read_arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(prog="infer_digits", allow_abbrev=False)
+    parser.add_argument("--model", default="")
+    parser.add_argument("--images", default="")
+    parser.add_argument("--batch_size", type=int, default=256)
+    found = parser.parse_args()
+    if found.batch_size < 1:
+        fail(EXIT_USAGE, "--batch_size must be at least 1")
+    return found
 
 
 def choose_device(gpus: int) -> torch.device:
-    """A GPU exactly when one was asked for."""
+    """A GPU exactly when the job has one."""
     if gpus == 0:
         return torch.device("cpu")
     if not torch.cuda.is_available():
@@ -83,16 +82,13 @@ def choose_device(gpus: int) -> torch.device:
     return torch.device("cuda")
 
 
-def train_example(shard: int) -> str:
-    """Where no model was given: a small one, trained here; the same for every shard."""
-    programs = Path(sys.argv[0]).parent.absolute()
-    folder = Path("example") / str(shard)
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, str(programs / "train_digits.py"), str(programs / "example.json")]
-    ended = subprocess.run(command, cwd=folder, check=False)  # noqa: S603 - our own words, no shell
-    if ended.returncode != 0:
-        sys.exit(ended.returncode)
-    return str(folder / "model.pt")
+def train_example() -> str:
+    """Where no model was given: a small one, trained in this folder."""
+    run = train_digits.prepare(train_digits.Parameters(**EXAMPLE))
+    for _ in train_digits.train_epochs(run):
+        pass
+    train_digits.finish(run)
+    return str(train_digits.MODEL)
 
 
 def load_model(path: str, device: torch.device) -> torch.nn.Module:
@@ -106,9 +102,9 @@ def load_model(path: str, device: torch.device) -> torch.nn.Module:
     return model.to(device).eval()
 
 
-def load_images(path: str | None) -> tuple[np.ndarray, np.ndarray | None]:
+def load_images(path: str) -> tuple[np.ndarray, np.ndarray | None]:
     """(images, 64) grey levels, and what they really show where that is known."""
-    if path is None:
+    if not path:
         digits = load_digits()
         return digits.data, digits.target
     try:
@@ -123,22 +119,26 @@ def load_images(path: str | None) -> tuple[np.ndarray, np.ndarray | None]:
     return images, None
 
 
-def name_images(
-    model: torch.nn.Module, images: np.ndarray, device: torch.device
-) -> tuple[np.ndarray, np.ndarray]:
-    """The likeliest digit of each image, and how likely it is."""
-    inputs = torch.tensor(np.asarray(images), dtype=torch.float32, device=device) / LARGEST_LEVEL
+def name_batch(
+    model: torch.nn.Module,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    inputs: list[str],
+    device: torch.device,
+) -> Iterator[dict[str, Any]]:
+    """The likeliest digit of each image, and how likely it is; what is no index has an error."""
+    known = [one for one in inputs if one.isdecimal() and int(one) < len(images)]
+    rows = torch.tensor(images[list(map(int, known))], dtype=torch.float32, device=device) / LARGEST_LEVEL
     with torch.no_grad():
-        shares, names = torch.softmax(model(inputs), dim=1).max(dim=1)
-    return names.cpu().numpy(), shares.cpu().numpy()
-
-
-def replace(path: Path, text: str) -> None:
-    """Write beside the file, then rename over it."""
-    path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+        shares, names = torch.softmax(model(rows), dim=1).max(dim=1)
+    named = dict(zip(known, zip(names.tolist(), shares.tolist(), strict=True), strict=True))
+    for one in inputs:
+        if one not in named:
+            yield {"input": one, "error": f"there is no image of this index; there are {len(images)}"}
+            continue
+        digit, share = named[one]
+        answer: dict[str, Any] = {"input": one, "digit": digit, "probability": round(share, 6)}
+        yield answer if labels is None else answer | {"correct": bool(labels[int(one)] == digit)}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ Exit codes: 0 the program ended, or was stopped as hopeless; 65 it reported no n
 75 run me again; any other is the program's own, 128 + N where signal N ended it.
 """
 
-import ctypes
 import json
 import os
 import re
@@ -24,7 +23,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from trial_metrics import Reported  # type: ignore[import-not-found] # It lies beside this file in a job.
+# They lie beside this file in a job.
+from own_process import start_program  # type: ignore[import-not-found]
+from trial_metrics import Reported  # type: ignore[import-not-found]
 
 EXIT_DATA = 65
 EXIT_UNAVAILABLE = 69
@@ -32,7 +33,6 @@ EXIT_RUN_AGAIN = 75
 POLL_SECONDS = 0.2
 GRACE_SECONDS = 30
 MOST_POINTS = 2000
-PR_SET_PDEATHSIG = 1
 
 
 class Stop:
@@ -144,25 +144,17 @@ class Trial:
         values = self.result.values or {}
         file = self.folder.absolute() / "values.json"
         file.write_text(json.dumps(values) + "\n", encoding="utf-8")
-        program = Path("program", self.sweep["program"]).absolute()
-        starters = {".py": [sys.executable, "-u"], ".sh": ["bash"]}
         named = {
             f"HPC_VALUE_{re.sub(r'[^A-Za-z0-9]', '_', name).upper()}": str(values[name]) for name in values
         }
-        die_with_us = ctypes.CDLL(None).prctl
-        return subprocess.Popen(  # noqa: S603 - the tenant's own program, no shell
-            [
-                *starters.get(program.suffix, []),
-                str(program),
-                *self.sweep["arguments"],
-                *as_arguments(values, self.sweep["values_as"]),
-            ],
-            cwd=self.folder,
-            env={**os.environ, **named, "HPC_TRIAL_VALUES": str(file)},
-            stdin=subprocess.DEVNULL,
+        process: subprocess.Popen[bytes] = start_program(
+            self.sweep["program"],
+            [*self.sweep["arguments"], *as_arguments(values, self.sweep["values_as"])],
+            self.folder,
+            {**named, "HPC_TRIAL_VALUES": str(file)},
             stderr=subprocess.PIPE,
-            preexec_fn=lambda: die_with_us(PR_SET_PDEATHSIG, signal.SIGKILL),  # noqa: PLW1509 - no thread yet
         )
+        return process
 
     def echo(self, process: "subprocess.Popen[bytes]") -> None:
         """Its error output goes on to ours; the last line is kept."""

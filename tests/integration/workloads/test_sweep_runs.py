@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import optuna
 import pytest
 from optuna.storages.journal import JournalFileBackend
 
+from tests.integration.workloads.forked_tasks import exit_codes, run_forked
 from tests.integration.workloads.runner import finish, prepare, run_task, start
 from workloads.ai.sweep import Sweep
 from workloads.ai.sweep_parameters import SweepParameters
@@ -53,34 +53,13 @@ if not begun:
 report(2, 0.7)
 """
 )
-FORK = """
-import os, runpy, sys, optuna
-sys.argv = ["sweep/run_trial.py", "sweep/sweep.json"]
-sys.path.insert(0, "sweep")
-for task in os.environ["TASKS"].split():
-    process = os.fork()
-    if not process:
-        os.environ["HPC_ARRAY_TASK_ID"] = task
-        try:
-            runpy.run_path("sweep/run_trial.py", run_name="__main__")
-        except SystemExit as ended:
-            os._exit(ended.code or 0)
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
-"""
-"""Runs tasks one after the other, each in a process of its own, and imports Optuna once for all."""
+PROGRAM = "sweep/run_trial.py sweep/sweep.json"
 
 pytestmark = pytest.mark.timeout(600)
 
 
 def run(workspace: Path, *tasks: int) -> list[int]:
-    ended = subprocess.check_output(
-        [sys.executable, "-c", FORK],
-        cwd=workspace,
-        env={**os.environ, "TASKS": " ".join(map(str, tasks))},
-        text=True,
-    )
-    return [int(line) for line in ended.split()]
+    return exit_codes(run_forked("optuna", PROGRAM, *((workspace, task) for task in tasks)))
 
 
 def prepared(workspace: Path, program: str, **raw: object) -> SweepParameters:
@@ -198,7 +177,6 @@ with open("runs/events.out.tfevents.1.node", "wb") as file:
 
 
 def test_a_program_that_fails_says_why_and_is_not_taken_for_a_trial(tmp_path: Path) -> None:
-    hidden = "import sys\nsys.modules['optuna'] = None\n" + FORK.replace(", optuna", "")
     cases = {
         "raises": ("import sys; sys.exit('the learning rate 3 is too high')", "none", 1, "is too high"),
         "killed": ("import os; os.kill(os.getpid(), 9)", "none", 137, ""),
@@ -207,15 +185,8 @@ def test_a_program_that_fails_says_why_and_is_not_taken_for_a_trial(tmp_path: Pa
     }
     for name, (program, pruning, code, message) in cases.items():
         params = prepared(tmp_path / name, program, search="random", pruning=pruning, trials=1)
-        ended = subprocess.run(
-            [sys.executable, "-c", hidden],
-            cwd=tmp_path / name,
-            env={**os.environ, "TASKS": "0"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert ended.stdout.split()[-1:] == [str(code)], ended.stderr
+        ended = run_forked("-optuna", PROGRAM, (tmp_path / name, 0))
+        assert exit_codes(ended) == [code], ended.stderr
         failures = [task.failure for task in TEMPLATE.parse(tmp_path / name, params).tasks]
         assert all(failure and message in failure.line for failure in failures)
         assert len(failures) == (code != 69)

@@ -2,46 +2,83 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from workloads.ai.inference import Inference
-from workloads.template import Metric, Results
+from workloads.errors import InvalidParameters
+from workloads.template import Metric, Results, Verdict
 
 TEMPLATE = Inference()
 
 
-def test_each_shard_is_a_task_and_its_paths_go_into_a_file_and_not_into_the_script() -> None:
-    params = TEMPLATE.validate({"shards": 7, "model_path": "/data/$(touch x)/model.pt"})
+def write(workspace: Path, shard: int, text: str) -> None:
+    (workspace / "results").mkdir(exist_ok=True)
+    (workspace / f"results/{shard}.json").write_text(text)
+
+
+def test_each_shard_is_a_task_and_what_is_asked_goes_into_a_file_and_not_into_the_script() -> None:
+    params = TEMPLATE.validate({"shards": 7, "input_folder": "/data/$(touch x)"})
     spec = TEMPLATE.render(params)
     assert spec.array
     assert spec.array.expression == "0-6"
     assert spec.script == TEMPLATE.render(TEMPLATE.validate({})).script
-    assert json.loads(spec.inputs[0].content)["model_path"] == "/data/$(touch x)/model.pt"
+    assert json.loads(spec.inputs[0].content)["input_folder"] == "/data/$(touch x)"
 
 
-def test_shards_are_summed_and_accuracy_is_that_of_the_labelled_ones(tmp_path: Path) -> None:
-    shards = [{"images": 100, "seconds": 2, "correct": 90}, {"images": 300, "seconds": 2}]
-    for folder in ("predictions", "results"):
-        (tmp_path / folder).mkdir()
-    for number, shard in enumerate(shards):
-        (tmp_path / f"predictions/{number}.csv").touch()
-        (tmp_path / f"results/{number}.json").write_text(json.dumps(shard))
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        ({"program": "absent.py"}, "program"),
+        ({"input_folder": "relative"}, "input_folder"),
+        ({"inputs": [""]}, "inputs.0"),
+        ({"pattern": "a/b"}, "pattern"),
+    ],
+)
+def test_what_makes_no_inference_is_refused(raw: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidParameters) as refused:
+        TEMPLATE.render(TEMPLATE.validate(raw))
+    assert [problem.field for problem in refused.value.problems] == [field]
+
+
+def test_shards_are_summed_and_bad_inputs_are_named(tmp_path: Path) -> None:
+    first = {
+        "inputs": 100,
+        "bad": 1,
+        "seconds": 2,
+        "named": [{"input": "a.png", "error": "is no image"}],
+        "numbers": {"correct": {"sum": 90, "count": 99}},
+    }
+    second = {"inputs": 300, "bad": 0, "seconds": 2, "named": [], "numbers": {}}
+    for number, shard in enumerate((first, second)):
+        write(tmp_path, number, json.dumps(shard))
     results = TEMPLATE.parse(tmp_path, TEMPLATE.validate({"shards": 3}))
-    assert [task.task_index for task in results.tasks] == [0, 1]
+    assert [(task.task_index, task.verdict) for task in results.tasks] == [
+        (0, Verdict.PASS),
+        (1, Verdict.PASS),
+    ]
     assert results.metrics == (
-        Metric("images", 400),
-        Metric("images_per_second", 100, "1/s"),
-        Metric("accuracy", 0.9),
+        Metric("inputs", 400),
+        Metric("bad_inputs", 1),
+        Metric("inputs_per_second", 100, "1/s"),
+        Metric("mean_correct", 90 / 99),
     )
+    assert results.tables[0].rows == (("a.png", "is no image"),)
+    assert not results.tables[0].is_cut
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"images": -1, "seconds": 1}', '{"images": 1, "seconds": NaN}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "null", "[" * 3000, '{"inputs": -1}'),
+        '{"inputs": 1, "bad": 0, "seconds": NaN, "named": [], "numbers": {}}',
+        '{"inputs": 1, "bad": 0, "seconds": 1, "named": [{}], "numbers": {}}',
+        '{"inputs": 1, "bad": 0, "seconds": 1, "named": [], "numbers": {"a": {"sum": 1, "count": 0}}}',
+    ],
+)
 def test_a_result_that_is_none_gives_no_number(tmp_path: Path, text: str) -> None:
     assert TEMPLATE.parse(tmp_path, TEMPLATE.validate({})) == Results()
-    for folder in ("predictions", "results"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "predictions/0.csv").touch()
-    (tmp_path / "results/0.json").write_text(text)
+    write(tmp_path, 0, text)
     results = TEMPLATE.parse(tmp_path, TEMPLATE.validate({}))
-    assert ([task.metrics for task in results.tasks], results.metrics) == ([()], ())
+    assert ([task.metrics for task in results.tasks], results.metrics, results.tables) == ([()], (), ())
