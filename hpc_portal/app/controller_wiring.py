@@ -21,6 +21,7 @@ from hpc_portal.app.external.find import FindExternalStep
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
 from hpc_portal.app.licenses.poll import PollLicensesStep
+from hpc_portal.app.licenses.set_aside import SET_ASIDE_SECONDS, SetAsideLicensesStep
 from hpc_portal.app.loops import Loop
 from hpc_portal.app.mirror.reconcile import MirrorStep
 from hpc_portal.app.notices.send_mail import SEND_SECONDS, SendMailStep
@@ -44,6 +45,7 @@ from schedulers.slurm.backend import SlurmScheduler
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.external import SlurmExternalJobs
 from schedulers.slurm.mirror import SlurmMirror
+from schedulers.slurm.set_aside_licenses import ReservedLicenses
 from schedulers.slurm.tokens import MintedTokens, ProxyToken, TokenFile, TokenSource
 
 log = structlog.get_logger()
@@ -123,7 +125,7 @@ class _Shared:
 
 
 def _slurm_controller(shared: _Shared, slurm: SlurmSettings) -> ControllerParts:
-    turn = _SlurmTurn(slurm)
+    turn = _SlurmTurn(slurm, counts_licenses=bool(shared.settings.license_servers))
     return ControllerParts(
         cluster=slurm.cluster_name,
         settings=shared.settings,
@@ -139,8 +141,9 @@ def _slurm_controller(shared: _Shared, slurm: SlurmSettings) -> ControllerParts:
 class _SlurmTurn:
     """One turn of a Slurm cluster's controller: its scheduler and its own loops share a client."""
 
-    def __init__(self, slurm: SlurmSettings) -> None:
+    def __init__(self, slurm: SlurmSettings, *, counts_licenses: bool) -> None:
         self._slurm = slurm
+        self._counts_licenses = counts_licenses
         self._client: SlurmClient | None = None
 
     def scheduler(self) -> SlurmScheduler:
@@ -152,16 +155,20 @@ class _SlurmTurn:
             admin_user=self._slurm.admin_user,
             default_partition=self._slurm.default_partition,
             runtime_paths=[str(path) for path in self._slurm.runtime_paths],
+            programs=self._slurm.programs,
         )
 
     def loops(self, context: ControllerContext) -> list[Loop]:
-        """The mirror of budgets and the search for jobs from outside, where settings ask for them."""
+        """Budgets, jobs from outside and licences in use outside, where settings ask for them."""
         assert self._client  # noqa: S101 - the turn's scheduler was made before
         found = []
         if self._slurm.mirror_quotas and context.budgets is not None:
             mirror = MirrorStep(context, slurm_mirror(self._slurm, self._client))
             interval = self._slurm.mirror_interval_seconds
             found.append(Loop("mirror", mirror, interval, wake=context.budgets.missed))
+        if self._slurm.scontrol and self._counts_licenses:
+            aside = SetAsideLicensesStep(context, ReservedLicenses(self._slurm.scontrol))
+            found.append(Loop("set_aside_licenses", aside, SET_ASIDE_SECONDS))
         if self._slurm.import_external:
             accounting = SlurmExternalJobs(self._client)
             finder = FindExternalStep(context, accounting)

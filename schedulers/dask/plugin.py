@@ -48,9 +48,9 @@ from schedulers.dask.node import (
     machine_cpus,
     machine_memory_mib,
 )
-from schedulers.dask.programs import missing_programs
 from schedulers.dask.start_supervisor import SupervisorUnavailable, ensure_supervisor
 from schedulers.dask.supervisor_client import SupervisorClient
+from schedulers.programs import missing_programs
 
 TOPIC = "hpc-node"
 """Dask topic of this module's events; each is a `messages.NodeEvent` as JSON."""

@@ -29,6 +29,7 @@ from schedulers.slurm.change_jobs import Changer
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.find_jobs import Search, find_jobs
 from schedulers.slurm.follow_jobs import Book
+from schedulers.slurm.known_programs import with_missing_programs
 from schedulers.slurm.observe_jobs import Observer
 from schedulers.slurm.read_jobs import Owner, read_past
 from schedulers.slurm.submit_jobs import QUIET_SECONDS, Submitter
@@ -54,6 +55,7 @@ class SlurmScheduler:
         admin_user: an operator of the cluster, for changes that users may not make themselves.
         default_partition: for API versions that do not tell it.
         runtime_paths: folders on the nodes whose `bin` comes first in every job's PATH.
+        programs: which commands jobs find there, by partition or feature of nodes; see known_programs.py.
         poll_seconds: between two looks.
         lookback: the age at which a job in slurmdbd is none of ours any more.
         quiet_seconds: how long a request without an answer may still reach slurmctld.
@@ -67,6 +69,7 @@ class SlurmScheduler:
         admin_user: str | None = None,
         default_partition: str | None = None,
         runtime_paths: Sequence[str] = (),
+        programs: Mapping[str, Collection[str]] | None = None,
         poll_seconds: float = POLL_SECONDS,
         lookback: timedelta = LOOKBACK,
         quiet_seconds: float = QUIET_SECONDS,
@@ -74,6 +77,7 @@ class SlurmScheduler:
         self._name = name
         self._client = client
         self._default_partition = default_partition
+        self._programs = programs or {}
         self._poll_seconds = poll_seconds
         self._lookback = lookback
         self._submitter = Submitter(client, quiet_seconds=quiet_seconds, runtime_paths=runtime_paths)
@@ -213,7 +217,7 @@ class SlurmScheduler:
             self._client.licenses(),
             self._client.reservations(),
         )
-        return survey(
+        found = survey(
             self._name,
             as_of=datetime.now(UTC),
             nodes=nodes,
@@ -222,6 +226,7 @@ class SlurmScheduler:
             reservations=reservations,
             default_partition=self._default_partition,
         )
+        return with_missing_programs(found, self._programs)
 
     async def _judge(self, job_id: UUID, search: Search) -> Accepted | Uncertain | None:
         """What was found of a job; None when Slurm does not have it.

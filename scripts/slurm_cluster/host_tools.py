@@ -13,6 +13,7 @@ from pathlib import Path
 from scripts.slurm_cluster.binds import Bind
 
 _PROGRAMS = (
+    "berkeley-abc",
     "iverilog",
     "ngspice",
     "sta",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from schedulers.dask.messages import NodeHello
-from schedulers.dask.programs import LOOKED_FOR, missing_programs
+from schedulers.programs import LOOKED_FOR, missing_programs
 from workloads.catalog import CATALOG
 
 
