@@ -29,6 +29,7 @@ EXIT_UNAVAILABLE = 69
 EVENTS = Path("cluster.jsonl")
 SCRIPT_RUNNER = "dask_script.py"
 SECONDS_TO_COME_UP = 300
+SECONDS_TO_END = 30
 SECONDS_BETWEEN_LOOKS = 0.2
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 MIB = 1024**2
@@ -149,6 +150,12 @@ class Signals:
         elif self.script.returncode is None:
             self.script.send_signal(number)
 
+    def ignore(self) -> None:
+        """From now on, also after the loop has ended."""
+        for number in SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
 
 Part = Callable[[Parameters, Allocation, str, Signals], Coroutine[Any, Any, int]]
 """What one node does; its exit code, negative when a signal ended it."""
@@ -226,6 +233,7 @@ async def lead(parameters: Parameters, allocation: Allocation, scratch: str, sig
             note(event="ready", seconds=round(time.monotonic() - began, 3))
             code = await run_script(parameters, allocation, scheduler.address, signals)
             attendance.is_over = True
+        await others_ended(allocation)
     finally:
         shutil.rmtree(allocation.meeting.parent, ignore_errors=True)
     note(event="end", exit_code=code, seconds=round(time.monotonic() - began, 3))
@@ -234,13 +242,23 @@ async def lead(parameters: Parameters, allocation: Allocation, scratch: str, sig
 
 async def follow(parameters: Parameters, allocation: Allocation, scratch: str, signals: Signals) -> int:
     """The part of every other node: its workers, until the scheduler sends them away."""
-    del signals
     address = await scheduler_address(allocation)
     async with AsyncExitStack() as cluster:
         nannies = await start_workers(cluster, parameters, allocation, address, scratch)
         for nanny in nannies:
             await nanny.finished()  # type: ignore[no-untyped-call]
+    # Once the first node knows, it ends; Slurm then ends whoever is still there, and calls that a failure.
+    signals.ignore()
+    (allocation.meeting / f"ended-{allocation.rank}").touch()
     return 0
+
+
+async def others_ended(allocation: Allocation) -> None:
+    """Let the other nodes end by themselves, so that the script's exit code is the only one to tell of."""
+    for _ in range(int(SECONDS_TO_END / SECONDS_BETWEEN_LOOKS)):
+        if len(list(allocation.meeting.glob("ended-*"))) == len(allocation.nodes) - 1:
+            return
+        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
 
 async def until_told_to_stop(
