@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from mimetypes import guess_type
 from pathlib import Path
 
@@ -89,8 +90,13 @@ def _asset(path: Path) -> Asset:
     media_type = "font/woff2" if path.suffix == ".woff2" else guess_type(path.name)[0] or "text/plain"
     encodings = [("identity", content)]
     if path.suffix not in _COMPRESSED_ALREADY:
-        encodings.insert(0, ("gzip", gzip.compress(content, mtime=0)))
+        encodings.insert(0, ("gzip", _compress(content)))
     twin = path.with_name(path.name + ".br")
     if twin.exists():
         encodings.insert(0, ("br", twin.read_bytes()))
     return Asset(media_type, tuple(encodings))
+
+
+@cache
+def _compress(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)

@@ -6,6 +6,7 @@ import gettext
 import io
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from babel import Locale
@@ -187,6 +188,7 @@ def accepted_languages(header: str) -> list[str]:
     return [code for _, code in sorted(wishes, key=lambda wish: wish[0])]
 
 
+@cache
 def _catalogue(code: str) -> gettext.NullTranslations:
     """Compiled from the .po file at start: nothing compiled is committed, no gettext is needed to install."""
     with (LOCALES_FOLDER / code / "LC_MESSAGES" / "messages.po").open("rb") as file:

@@ -22,6 +22,7 @@ from hpc_portal.app.notices.read import count_unread
 from hpc_portal.app.services import Services
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
+from hpc_portal.web.compiled_templates import CompiledTemplates
 from hpc_portal.web.language import Language, choose, load_languages
 from hpc_portal.web.navigation import menu
 from hpc_portal.web.words import METRICS, Word, state_word
@@ -30,6 +31,7 @@ from schedulers.units import format_walltime
 from workloads.template import N_
 
 TEMPLATES = Path(__file__).parent / "templates"
+_COMPILED = CompiledTemplates()
 LOCALE_COOKIE = "locale"
 THEME_COOKIE = "theme"
 THEMES = (("auto", N_("As the system")), ("light", N_("Light")), ("dark", N_("Dark")))
@@ -102,6 +104,7 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
         lstrip_blocks=True,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_COMPILED,
     )
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
