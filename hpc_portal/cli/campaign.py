@@ -189,13 +189,15 @@ def export(
 def _sources(file: Path, text: str, folders: Sequence[Path]) -> dict[str, str]:
     """The texts that go along, by path from the file's folder: those that it names, or all there are."""
     try:
-        named = tomllib.loads(text).get("sources") or []
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        named = []  # the portal says what is wrong with it, with the line
+        raw = {}  # the portal says what is wrong with it, with the line
+    named = raw.get("sources") or []
+    wanted = (*_SOURCES, ".py") if raw.get("cocotb") else _SOURCES
     paths = [file.parent / str(name) for name in named] if isinstance(named, list) else []
-    headers = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in _SOURCES]
+    headers = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in wanted]
     if paths:
-        headers = [path for path in headers if path.suffix in (".svh", ".vh")]
+        headers = [path for path in headers if path.suffix in (".svh", ".vh", ".py")]
     found: dict[str, str] = {}
     for path in (*paths, *headers):
         try:

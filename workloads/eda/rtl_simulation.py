@@ -38,6 +38,8 @@ from workloads.template import (
 )
 
 _EXAMPLE = {name: f"fifo/{name}" for name in ("fifo.sv", "tb.sv")}
+_COCOTB_EXAMPLE = {name: f"fifo/{name}" for name in ("fifo.sv", "test_fifo.py")}
+_PROGRAMS = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator", "g++", "make")}
 
 
 class RtlRegression(Template[RtlRegressionParameters]):
@@ -62,12 +64,13 @@ class RtlRegression(Template[RtlRegressionParameters]):
                     "RTL_TOOL": asked.tool,
                     "RTL_COVERAGE": str(int(asked.coverage)),
                     "RTL_WAVES": str(int(params.waves)),
+                    "RTL_COCOTB": ",".join(asked.cocotb),
                 },
                 partition=params.resources.partition,
                 resources=params.resources.request(),
                 array=ArraySpec(expression=_array_expression(params, asked.plan)),
                 stdout_path="regression/task-%a.out",
-                programs=("iverilog", "vvp") if asked.tool == "icarus" else ("verilator", "g++", "make"),
+                programs=(*_PROGRAMS[asked.tool], *(("cocotb-config",) if asked.cocotb else ())),
                 inputs=_inputs(params, asked),
             )
 
@@ -135,16 +138,18 @@ class _Asked:
     top: str
     tool: str
     coverage: bool
+    cocotb: tuple[str, ...]
 
     @classmethod
     def of(cls, params: RtlRegressionParameters) -> "_Asked":
         if not params.regression.strip():
             plan = _plan_of_form(params).shifted(params.seed_offset)
-            return cls(None, plan, params.top, params.tool, params.coverage)
+            return cls(None, plan, params.top, params.tool, params.coverage, tuple(params.cocotb))
         file = read_regression(params.regression)
         plan = expand(file, groups=params.groups).shifted(params.seed_offset)
         coverage = params.coverage if file.coverage is None else file.coverage
-        return cls(file, plan, file.top or params.top, file.tool or params.tool, coverage)
+        cocotb = params.cocotb if file.cocotb is None else file.cocotb
+        return cls(file, plan, file.top or params.top, file.tool or params.tool, coverage, tuple(cocotb))
 
 
 def rerun_failures(params: RtlRegressionParameters, results: Results) -> RtlRegressionParameters:
@@ -202,6 +207,12 @@ def _design_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable
     for path in asked.file.sources if asked.file else ():
         if path not in params.sources:
             yield FieldProblem("sources", f"{path}, which the regression file names, is missing", "missing")
+    for module in asked.cocotb:
+        path = module.replace(".", "/") + ".py"
+        if path not in (params.sources or _COCOTB_EXAMPLE):
+            yield FieldProblem("sources", f"{path}, which cocotb is to run, is missing", "missing")
+    if asked.cocotb and not params.sources and asked.top == "tb":
+        yield FieldProblem("top", "cocotb drives the design itself, which is fifo in the example", "missing")
     if asked.coverage and asked.tool != "verilator":
         yield FieldProblem("coverage", "only Verilator tells coverage", "needs_verilator")
 
@@ -217,25 +228,39 @@ def _array_expression(params: RtlRegressionParameters, plan: Plan) -> str:
 
 def _inputs(params: RtlRegressionParameters, asked: _Asked) -> tuple[InputFile, ...]:
     file, plan = asked.file, asked.plan
-    design = design_files(params.sources, _EXAMPLE)
+    design = design_files(params.sources, _COCOTB_EXAMPLE if asked.cocotb else _EXAMPLE)
     ordered = [f"design/{path}" for path in file.sources] if file else []
     sources = ordered or compiled({one.path: one.content for one in design})
     several = [lines_file("regression/several", ["yes"])] if len(plan.configurations) > 1 else []
-    main = [InputFile(path="regression/verilator/main.cpp", content=shipped("rtl_main.cpp"))]
+    main = shipped("cocotb/main.cpp" if asked.cocotb else "rtl_main.cpp")
     return (
         lines_file("regression/blocks.txt", [block_line(block) for block in plan.blocks]),
-        *(_compile_file(one, sources) for one in plan.configurations),
-        lines_file("regression/pass.txt", (file and file.pass_patterns) or params.pass_patterns),
+        *(_compile_file(one, sources, asked) for one in plan.configurations),
+        lines_file(
+            "regression/pass.txt",
+            [] if asked.cocotb else (file and file.pass_patterns) or params.pass_patterns,
+        ),
         lines_file(
             "regression/fail.txt",
             params.fail_patterns if file is None or file.fail_patterns is None else file.fail_patterns,
         ),
         *several,
-        *(main if asked.tool == "verilator" else ()),
+        *(
+            [InputFile(path="regression/verilator/main.cpp", content=main)]
+            if asked.tool == "verilator"
+            else []
+        ),
+        *(
+            InputFile(path=f"regression/cocotb/{name}", content=shipped(f"cocotb/{name}"))
+            for name in (("waves.v", "find.py", "read_results.py") if asked.cocotb else ())
+        ),
         *design,
     )
 
 
-def _compile_file(configuration: Configuration, sources: Sequence[str]) -> InputFile:
-    defines = (f"+define+{define}" for define in configuration.defines)
-    return lines_file(f"regression/{configuration.name}.f", ["+incdir+design", *defines, *sources])
+def _compile_file(configuration: Configuration, sources: Sequence[str], asked: _Asked) -> InputFile:
+    """Sources that name no unit of time get one: triggers of cocotb are in ns."""
+    options = ["+incdir+design", *(f"+define+{define}" for define in configuration.defines)]
+    if asked.cocotb and asked.tool == "icarus":
+        options.append("+timescale+1ns/1ps")
+    return lines_file(f"regression/{configuration.name}.f", [*options, *sources])

@@ -11,6 +11,7 @@ from workloads.scripts import shipped
 from workloads.template import N_
 
 _SOURCE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]*(/[A-Za-z0-9_][A-Za-z0-9_.+-]*)*\.(sv|v|svh|vh)")
+_PYTHON = re.compile(r"([A-Za-z_][A-Za-z0-9_]*/)*[A-Za-z_][A-Za-z0-9_]*\.py")
 _LONGEST_PATH = 255
 _COMPILED = (".sv", ".v")
 
@@ -26,6 +27,10 @@ def _source_path(path: str) -> str:
     return path
 
 
+def _bench_path(path: str) -> str:
+    return path if _PYTHON.fullmatch(path) and len(path) <= _LONGEST_PATH else _source_path(path)
+
+
 def written_as(pattern: str, sentence: str) -> AfterValidator:
     """Refuse a text that does not match the whole pattern, in a sentence that is marked for translation."""
     compiled_pattern = re.compile(pattern)
@@ -39,9 +44,14 @@ def written_as(pattern: str, sentence: str) -> AfterValidator:
 
 
 SourcePath = Annotated[str, AfterValidator(_source_path)]
+BenchPath = Annotated[str, AfterValidator(_bench_path)]
+"""A source, or a Python module for cocotb: `test_fifo.py`, `benches/axi.py`."""
 SourceText = Annotated[str, StringConstraints(strip_whitespace=False, max_length=1024 * 1024)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 """An identifier of Verilog, Tcl and SPICE alike: it can be nothing else in any of them."""
+PythonModule = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$", max_length=200)
+]
 Define = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(=[A-Za-z0-9_'.]*)?$", max_length=128)
 ]

@@ -23,7 +23,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from workloads.eda.sources import Define, Word
+from workloads.eda.sources import Define, PythonModule, Word
 from workloads.errors import FieldProblem, InvalidParameters
 from workloads.regression.plan import LARGEST_SEED, MOST_TASKS, Block, Configuration, Plan, seed_ranges
 from workloads.template import N_
@@ -79,6 +79,8 @@ class RegressionFile(_Table):
     top: Word | None = None
     tool: Literal["icarus", "verilator"] | None = None
     coverage: bool | None = None
+    cocotb: list[PythonModule] | None = Field(default=None, max_length=20)
+    """Python modules whose tests drive the top module."""
     sources: list[Annotated[str, StringConstraints(max_length=255)]] = Field(default=[], max_length=1000)
     """Paths of what is compiled, in this order; empty compiles all that came with the job."""
     seeds: Seeds = 1

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from workloads.eda.sources import Define, SourcePath, SourceText, Word
+from workloads.eda.sources import BenchPath, Define, PythonModule, SourceText, Word
 from workloads.regression.file import LONGEST_FILE, Pattern
 from workloads.regression.plan import LARGEST_SEED, MOST_TASKS
 from workloads.resources import JobName, Resources
@@ -17,13 +17,13 @@ class RtlRegressionParameters(Parameters):
     model_config = ConfigDict(regex_engine="python-re")
 
     name: JobName = "rtl-regression"
-    sources: dict[SourcePath, SourceText] = Field(
+    sources: dict[BenchPath, SourceText] = Field(
         default_factory=dict,
         max_length=1000,
         title=N_("Source files"),
         description=N_(
-            "SystemVerilog by path, compiled in this order; .svh and .vh are for `include only. "
-            "Empty runs the FIFO example that comes with the portal."
+            "SystemVerilog by path, compiled in this order; .svh and .vh are for `include only, .py for "
+            "cocotb. Empty runs the FIFO example that comes with the portal."
         ),
         json_schema_extra={"widget": "files", "group": N_("Design")},
     )
@@ -49,6 +49,16 @@ class RtlRegressionParameters(Parameters):
         description=N_("The bench; it reads +test, +seed, +n and +waves."),
         json_schema_extra={"group": N_("Design")},
     )
+    cocotb: list[PythonModule] = Field(
+        default_factory=list,
+        max_length=20,
+        title=N_("cocotb modules"),
+        description=N_(
+            "Python modules of the sources whose tests drive the top module; empty runs a SystemVerilog "
+            "bench. The example has test_fifo: top module fifo, tests balanced and nearly_full."
+        ),
+        json_schema_extra={"group": N_("Design")},
+    )
     defines: list[Define] = Field(
         default_factory=list,
         max_length=100,
@@ -61,7 +71,9 @@ class RtlRegressionParameters(Parameters):
         min_length=1,
         max_length=1000,
         title=N_("Tests"),
-        description=N_("Each is passed to the bench as +test=NAME."),
+        description=N_(
+            "Each is passed to the bench as +test=NAME; with cocotb a test, or a module for all its tests."
+        ),
         json_schema_extra={"group": N_("Campaign")},
     )
     seeds: int = Field(
@@ -153,7 +165,7 @@ class RtlRegressionParameters(Parameters):
         min_length=1,
         max_length=20,
         title=N_("Pass texts"),
-        description=N_("A log must contain all of these to pass."),
+        description=N_("A log must contain all of these to pass; cocotb's own results go before them."),
         json_schema_extra={"group": N_("Verdict")},
     )
     fail_patterns: list[Pattern] = Field(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
-from workloads.eda.task_facts import count, missing_tool, read_facts
+from workloads.eda.task_facts import count, missing_tool, number, read_facts
 from workloads.regression.plan import Plan, Run
 from workloads.template import Artefact, Failure, Metric, TaskResult, Verdict
 from workloads.verdict import judge, signature
@@ -63,9 +63,12 @@ def _failure(facts: dict[str, str], file: str, verdict: Verdict) -> Failure:
     last = facts.get("last_line", "")
     if line is not None:
         prefix = "build failed: " if facts.get("stage") == "build" else ""
-        return Failure(prefix + signature(line), line, file, count(facts, "fail_line_number") or 0)
+        cause = f"AssertionError: {facts['fail_source']}" if "fail_source" in facts else line
+        return Failure(prefix + signature(cause), line, file, count(facts, "fail_line_number") or 0)
     if count(facts, "timed_out_seconds"):
         return Failure("the simulation passed its time limit", last, file, 0)
+    if verdict is Verdict.NO_VERDICT and "cocotb_passed" in facts:
+        return Failure("no verdict: no cocotb test ran", last, file, 0)
     if verdict is Verdict.NO_VERDICT:
         return Failure("no verdict: a pass text is missing", last, file, 0)
     return Failure(f"the simulator ended with exit code {facts['exit_code']}", last, file, 0)
@@ -74,8 +77,12 @@ def _failure(facts: dict[str, str], file: str, verdict: Verdict) -> Failure:
 def _metrics(facts: dict[str, str]) -> tuple[Metric, ...]:
     found = _STATISTIC.findall(facts.get("statistics", ""))[:_MOST_STATISTICS]
     elapsed, points = count(facts, "microseconds"), count(facts, "coverage_points")
+    tests = ("cocotb_passed", "cocotb_failed", "cocotb_skipped")
+    simulated = number(facts.get("simulated_ns"))
     return (
         *(Metric(name, float(value)) for name, value in found),
         *([] if elapsed is None else [Metric("wall_seconds", elapsed / 1e6, "s")]),
         *([] if points is None else [Metric("coverage_points", points)]),
+        *(Metric(name, value) for name in tests if (value := count(facts, name)) is not None),
+        *([] if simulated is None else [Metric("simulated_ns", simulated, "ns")]),
     )

@@ -53,25 +53,57 @@ write_result() {
         printf 'last_line=%.2000s\n' "${last_line:-}"
         printf 'tool=%s\n' "${tool:-}"
         printf 'build=%s\n' "${build_id:-}"
+        [[ -n ${cocotb_found:-} ]] && grep -E '^(cocotb_|simulated_|fail_source=|fail_test=)' <<< "$cocotb_found"
     } > "$result.new" && mv -f -- "$result.new" "$result"
 }
 
-# The design and its bench as one program, $build/simulation.
+# The design and its bench, or with cocotb the design alone, as one program: $build/simulation.
 compile() {
-    local options
+    local options=()
     if [[ $RTL_TOOL == icarus ]]; then
-        iverilog -g2012 -s "$RTL_TOP" -o "$build/simulation.new" -c "regression/$configuration.f"
+        [[ -n $RTL_COCOTB ]] && options=(-s rtl_waves "-DRTL_TOP=$RTL_TOP" regression/cocotb/waves.v)
+        iverilog -g2012 -s "$RTL_TOP" -o "$build/simulation.new" -c "regression/$configuration.f" "${options[@]}"
         return
     fi
-    options=(--cc --exe --build --timing --trace -Wno-fatal --prefix Vsimulation -O3)
+    options=(--cc --exe --build --timing -Wno-fatal --prefix Vsimulation -O3)
     options+=(-CFLAGS -O0 -MAKEFLAGS 'OPT_FAST=-O0 OPT_GLOBAL=-O0')
     ((RTL_COVERAGE)) && options+=(--coverage)
+    ((RTL_WAVES)) && options+=(--trace)
+    if [[ -n $RTL_COCOTB ]]; then
+        options+=(--vpi --public-flat-rw --timescale 1ns/1ps)
+        options+=(-LDFLAGS "-Wl,-rpath,$cocotb_libraries -L$cocotb_libraries -lcocotbvpi_verilator")
+    fi
     verilator "${options[@]}" --top-module "$RTL_TOP" --Mdir "$build/obj" -f "regression/$configuration.f" \
         "$PWD/regression/verilator/main.cpp" && cp "$build/obj/Vsimulation" "$build/simulation.new"
 }
 
 version() {
-    if [[ $RTL_TOOL == icarus ]]; then iverilog -V 2> /dev/null | head -n 1; else verilator --version; fi
+    local simulator
+    simulator=$(if [[ $RTL_TOOL == icarus ]]; then iverilog -V 2> /dev/null | head -n 1; else verilator --version; fi)
+    printf '%s%s\n' "$simulator" "${RTL_COCOTB:+, cocotb ${cocotb_version:-}}"
+}
+
+# What cocotb needs to be found by the simulator.
+find_cocotb() {
+    [[ -n $RTL_COCOTB ]] || return 0
+    need cocotb-config=cocotb
+    cocotb_python=$(cocotb-config --python-bin)
+    {
+        read -r cocotb_version
+        read -r cocotb_libraries
+        read -r GPI_USERS
+    } < <("$cocotb_python" regression/cocotb/find.py)
+    [[ -n $GPI_USERS ]] || missing cocotb "it must be 2.1 or newer: pip install cocotb"
+    export GPI_USERS PYGPI_PYTHON_BIN=$cocotb_python
+    export PYTHONPATH=$PWD/design${PYTHONPATH:+:$PYTHONPATH} PYTHONDONTWRITEBYTECODE=1
+    export COCOTB_TOPLEVEL=$RTL_TOP TOPLEVEL_LANG=verilog COCOTB_ANSI_OUTPUT=0 COCOTB_RANDOM_SEED=$seed
+    export COCOTB_RESULTS_FILE=$PWD/regression/cocotb/$index.xml
+    # All tests of the module of that name, or those of that name, whatever their parameters.
+    local module
+    for module in ${RTL_COCOTB//,/ }; do
+        [[ ${module##*.} == "$test" ]] && export COCOTB_TEST_MODULES=$module && return
+    done
+    export COCOTB_TEST_MODULES=$RTL_COCOTB COCOTB_TEST_FILTER="(^|[.])$test(/|\$)"
 }
 
 # The first task builds and the others wait for it; a build that failed once is not tried again.
@@ -117,15 +149,18 @@ merge_coverage() {
     exec 9>&-
 }
 
-# A node without a program says so before anything is computed: need PROGRAM=PACKAGE...
+# missing PROGRAM HOW_TO_GET_IT: a node without a program says so before anything is computed.
+missing() {
+    echo "tool missing: $1 (on $HOSTNAME); $2" >&2
+    printf 'missing_tool=%s\nexit_code=127\n' "$1" > "$result.new" && mv -f -- "$result.new" "$result"
+    exit 127
+}
+
+# need PROGRAM=PACKAGE...
 need() {
-    local entry program
+    local entry
     for entry in "$@"; do
-        program=${entry%%=*}
-        command -v "$program" > /dev/null && continue
-        echo "tool missing: $program (on $HOSTNAME); it comes with the Debian package ${entry#*=}" >&2
-        printf 'missing_tool=%s\nexit_code=127\n' "$program" > "$result.new" && mv -f -- "$result.new" "$result"
-        exit 127
+        command -v "${entry%%=*}" > /dev/null || missing "${entry%%=*}" "it comes with the package ${entry#*=}"
     done
 }
 
@@ -136,6 +171,7 @@ else
     need verilator=verilator g++=g++ make=make verilator_coverage=verilator
 fi
 
+find_cocotb
 if ! build_once; then
     echo "regression: the build failed; $build/build.log says:" >&2
     head -n 20 "$build/build.log" >&2
@@ -149,11 +185,23 @@ fi
 } < "$build/id"
 
 command=("$build/simulation")
-[[ $RTL_TOOL == icarus ]] && command=(vvp -N "$build/simulation")
+[[ $RTL_TOOL == icarus ]] && command=(vvp -N ${RTL_COCOTB:+-m "$cocotb_libraries/libcocotbvpi_icarus.so"} "$build/simulation")
 ((limit)) && command=(timeout --kill-after=10 "$limit" "${command[@]}")
 waves=()
-((RTL_WAVES)) && waves=("+waves=waves/$row-$seed.vcd")
+((RTL_WAVES)) && waves=("+waves=waves/$row-$seed.vcd") && export RTL_WAVES_FILE=waves/$row-$seed.vcd
+[[ -n $RTL_COCOTB ]] && rm -f -- "$COCOTB_RESULTS_FILE"
 ((RTL_COVERAGE)) && export RTL_COVERAGE_FILE=coverage/$index.dat
+
+# With cocotb its own results decide, whatever texts the log has to have else.
+judge_cocotb() {
+    [[ -n $RTL_COCOTB ]] || return 0
+    cocotb_found=$("$cocotb_python" regression/cocotb/read_results.py "$COCOTB_RESULTS_FILE" "$log")
+    pass_seen=no
+    grep -q '^cocotb_passed=[1-9]' <<< "$cocotb_found" && grep -q -x 'cocotb_failed=0' <<< "$cocotb_found" && pass_seen=yes
+    if grep -q '^cocotb_failed=[1-9]' <<< "$cocotb_found"; then
+        failing=$(sed -n 's/^fail_line_number=//p' <<< "$cocotb_found"):$(sed -n 's/^fail_line=//p' <<< "$cocotb_found")
+    fi
+}
 
 started=${EPOCHREALTIME/./}
 {
@@ -170,6 +218,7 @@ while IFS= read -r pattern; do
     grep -a -q -F -e "$pattern" -- "$log" || pass_seen=no
 done < regression/pass.txt
 failing=$(grep -a -n -m 1 -F -f regression/fail.txt -- "$log")
+judge_cocotb
 statistics=$(grep -a TB_STAT -- "$log" | tail -n 1)
 last_line=$(grep -a . -- "$log" | tail -n 1)
 if ((code == 0)) && [[ -z $failing && $pass_seen == yes ]]; then
