@@ -17,6 +17,7 @@ from hpc_portal.api import (
     job_doubt,
     job_efficiency,
     job_files,
+    job_logs,
     jobs,
     licenses,
     limits,
@@ -27,6 +28,7 @@ from hpc_portal.api import (
     reports,
     requests,
     scripts,
+    search,
     sign_in,
     site_templates,
     storage,
@@ -35,7 +37,7 @@ from hpc_portal.api import (
 )
 
 _MODULES = (
-    *(jobs, job_changes, job_cost, job_efficiency, job_files, scripts, streams, sign_in, projects),
+    *(jobs, job_changes, job_cost, job_efficiency, job_files, job_logs, scripts, streams, sign_in, projects),
     *(
         administration,
         job_doubt,
@@ -54,7 +56,7 @@ _MODULES = (
         requests,
         storage,
     ),
-    *(site_templates, tenants, invitations, classes),
+    *(search, site_templates, tenants, invitations, classes),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

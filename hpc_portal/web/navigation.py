@@ -32,6 +32,8 @@ class Entry:
     """`needs` is asked for the whole city; otherwise any organisation or project where it holds will do."""
     on_phone: bool = False
     """One of the few in the bar of a small screen; the others are behind its last entry."""
+    key: str = ""
+    """The letter that opens it after a `g`."""
 
 
 def _for_the_city(href: str, icon: str, text: str) -> Entry:
@@ -40,16 +42,16 @@ def _for_the_city(href: str, icon: str, text: str) -> Entry:
 
 
 ENTRIES = (
-    Entry("/", "home", N_("Overview"), Group.WORK, on_phone=True),
-    Entry("/submit", "rocket", N_("New job"), Group.WORK, on_phone=True),
-    Entry("/jobs", "list-details", N_("Jobs"), Group.WORK, on_phone=True),
-    Entry("/campaigns", "grid-dots", N_("Campaigns"), Group.WORK),
-    Entry("/clusters", "server-2", N_("Clusters"), Group.WORK),
-    Entry("/quota", "wallet", N_("Quota"), Group.BUDGET, on_phone=True),
-    Entry("/requests", "receipt-2", N_("Requests"), Group.BUDGET),
+    Entry("/", "home", N_("Overview"), Group.WORK, on_phone=True, key="h"),
+    Entry("/submit", "rocket", N_("New job"), Group.WORK, on_phone=True, key="n"),
+    Entry("/jobs", "list-details", N_("Jobs"), Group.WORK, on_phone=True, key="j"),
+    Entry("/campaigns", "grid-dots", N_("Campaigns"), Group.WORK, key="c"),
+    Entry("/clusters", "server-2", N_("Clusters"), Group.WORK, key="k"),
+    Entry("/quota", "wallet", N_("Quota"), Group.BUDGET, on_phone=True, key="q"),
+    Entry("/requests", "receipt-2", N_("Requests"), Group.BUDGET, key="r"),
     Entry("/allocations", "calendar", N_("Allocations"), Group.BUDGET),
     Entry("/refunds", "receipt-refund", N_("Refunds"), Group.BUDGET),
-    Entry("/reports", "chart-bar", N_("Reports"), Group.BUDGET),
+    Entry("/reports", "chart-bar", N_("Reports"), Group.BUDGET, key="b"),
     Entry("/limits", "adjustments", N_("Limits"), Group.BUDGET),
     Entry("/prices", "coin", N_("Prices"), Group.BUDGET),
     Entry("/organisations", "users", N_("Members and classes"), Group.BUDGET),
@@ -60,7 +62,7 @@ ENTRIES = (
     _for_the_city("/admin/templates", "test-pipe", N_("Site templates")),
     _for_the_city("/admin/books", "scale", N_("Books")),
     _for_the_city("/admin/audit", "shield-check", N_("Audit log")),
-    Entry("/settings", "settings", N_("Settings"), Group.SELF),
+    Entry("/settings", "settings", N_("Settings"), Group.SELF, key="s"),
 )
 """Add a page here to have it in the menu."""
 
@@ -74,6 +76,7 @@ class Link:
     text: str
     is_current: bool
     on_phone: bool
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def menu(actor: Actor, path: str) -> tuple[MenuPart, ...]:
     parts = []
     for group in Group:
         links = tuple(
-            Link(entry.href, entry.icon, entry.text, entry.href == here, entry.on_phone)
+            Link(entry.href, entry.icon, entry.text, entry.href == here, entry.on_phone, entry.key)
             for entry in ENTRIES
             if entry.group is group and _is_open_to(entry, actor)
         )

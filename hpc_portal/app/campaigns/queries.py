@@ -127,15 +127,18 @@ def list_campaigns(  # noqa: PLR0913 - a filter and a page
     *,
     project: str = "",
     name: str = "",
+    part_of_name: str = "",
     cursor: UUID | None = None,
     limit: int = 50,
 ) -> Page[CampaignView]:
-    """Campaigns that the actor may see, newest first; `name` is the whole name."""
+    """Campaigns that the actor may see, newest first; `name` is the whole name, a part is so in any case."""
     wanted = _campaigns(actor)
     if project:
         wanted = wanted.where(col(Project.account) == project)
     if name:
         wanted = wanted.where(col(Campaign.name) == name)
+    if part_of_name:
+        wanted = wanted.where(func.lower(col(Campaign.name)).contains(part_of_name.lower(), autoescape=True))
     if cursor is not None:
         wanted = wanted.where(col(Campaign.id) < cursor)
     rows = session.connection().execute(wanted.order_by(col(Campaign.id).desc()).limit(limit + 1)).all()
