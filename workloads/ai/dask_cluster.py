@@ -31,6 +31,8 @@ _SCRIPT_PATH = "dask/script.py"
 _PROGRAMS = ("dask_cluster.py", "dask_script.py")
 _LEAST_WORKER_MIB = 192
 """A worker takes about 100 MiB before it has computed anything."""
+_MOST_EXIT_CODE, _MOST_SIGNAL = 255, 64
+_MOST_LINES = 1024 * 1024
 _SCRIPT = """#!/bin/bash
 # exec, so that signals reach Python and not this shell.
 exec python -u dask/dask_cluster.py dask/parameters.json
@@ -156,14 +158,14 @@ class DaskCluster(Template[DaskParameters]):
         events = _last_run(workspace)
         curves = read_curves(workspace)
         metrics = tuple(_metrics(events))
-        end = next((one for one in events if one.get("event") == "end"), None)
-        if end is None or not isinstance(end.get("exit_code"), int):
+        exit_code = _exit_code(events)
+        if exit_code is None:
             return Results(metrics=metrics, series=curves)
         present = list_files(workspace)
         artefacts = tuple(
             Artefact(name, kind) for name, kind in (("metrics.jsonl", "curve"),) if name in present
         )
-        failure = _failure(events, end["exit_code"])
+        failure = _failure(events, exit_code)
         task = TaskResult(
             task_index=0,
             label=self.name,
@@ -213,14 +215,26 @@ def _metrics(events: list[Mapping[str, Any]]) -> Iterator[Metric]:
             yield Metric("elapsed_seconds", event["seconds"], "s")
 
 
+def _exit_code(events: list[Mapping[str, Any]]) -> int | None:
+    """Of the script, negative when a signal ended it; None while it goes on."""
+    for event in events:
+        if event.get("event") == "end" and _is_whole(event.get("exit_code"), -_MOST_SIGNAL, _MOST_EXIT_CODE):
+            return int(event["exit_code"])
+    return None
+
+
+def _is_whole(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
 def _failure(events: list[Mapping[str, Any]], exit_code: int) -> Failure | None:
     if exit_code == 0:
         return None
     for event in events:
         if event.get("event") == "error":
             line = f"{event.get('type')}: {event.get('message')}"[:2000]
-            number = event.get("line")
-            return Failure(signature(line), line, _SCRIPT_PATH, number if isinstance(number, int) else 1)
+            number = event["line"] if _is_whole(event.get("line"), 1, _MOST_LINES) else 1
+            return Failure(signature(line), line, _SCRIPT_PATH, number)
     line = (
         f"the script ended with {exit_code}"
         if exit_code > 0

@@ -1,7 +1,8 @@
 """Runs the shipped training again and again, killed at random moments, with PyTorch imported only once.
 
-`python forked_trainings.py WORKSPACE KILLS SEED ...` forks a process for each run in a workspace; each three
-arguments are one training. A run is killed by SIGKILL, SIGTERM or SIGUSR1, some epochs and up to 20 ms after
+`python forked_trainings.py WORKSPACE KILLS SEED PROCESSES ...` forks a process for each run in a workspace;
+each four arguments are one training. Of one with several processes they meet as torchrun would let them, and
+nothing is killed. A run is killed by SIGKILL, SIGTERM or SIGUSR1, some epochs and up to 20 ms after
 it started, between whatever two instructions that hits; after the last kill it may go on to its end. Prints
 one JSON list for each training: how its runs ended.
 """
@@ -12,8 +13,10 @@ import os
 import random
 import runpy
 import signal
+import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import sklearn.datasets
@@ -28,9 +31,24 @@ def main() -> None:
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])
     sklearn.datasets.load_digits = functools.cache(sklearn.datasets.load_digits)
     sklearn.datasets.load_digits()
-    for workspace, kills, seed in zip(sys.argv[1::3], sys.argv[2::3], sys.argv[3::3], strict=True):
+    for asked in range(1, len(sys.argv), 4):
+        workspace, kills, seed, processes = sys.argv[asked : asked + 4]
         os.chdir(workspace)
-        print(json.dumps(train(int(kills), random.Random(int(seed)))))  # noqa: S311 - no secret
+        if int(processes) > 1:
+            ends = train_together(int(processes))
+        else:
+            ends = train(int(kills), random.Random(int(seed)))  # noqa: S311 - no secret
+        print(json.dumps(ends))
+
+
+def train_together(processes: int) -> list[int]:
+    """How each process of one training ended."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    meet = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(processes)}
+    ranks = [start({**meet, "RANK": str(rank), "LOCAL_RANK": "0"}) for rank in range(processes)]
+    return [wait_for(rank) for rank in ranks]
 
 
 def train(kills: int, chance: random.Random) -> list[int]:
@@ -58,10 +76,11 @@ def recorded_epochs() -> int:
     return metrics.read_text().count('"event": "epoch"') if metrics.exists() else 0
 
 
-def start() -> int:
+def start(variables: Mapping[str, str] | None = None) -> int:
     process = os.fork()
     if process:
         return process
+    os.environ.update(variables or {})
     sys.argv = [PROGRAM, "training/parameters.json"]
     sys.path.insert(0, "training")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

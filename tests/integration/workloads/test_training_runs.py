@@ -91,7 +91,7 @@ def test_killed_ten_times_at_random_a_training_ends_as_one_that_ran_through(tmp_
         prepare(workspace, TEMPLATE.render(params))
     program = Path(__file__).with_name("forked_trainings.py")
     printed = subprocess.check_output(
-        [sys.executable, program, through, "0", "0", killed, "10", "20261126"], text=True
+        [sys.executable, program, through, "0", "0", "1", killed, "10", "20261126", "1"], text=True
     )
     ends = [json.loads(line) for line in printed.splitlines()]
     assert ends[0] == [0]

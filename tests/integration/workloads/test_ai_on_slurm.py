@@ -1,0 +1,132 @@
+"""Jobs of several nodes on a real Slurm: Dask clusters that nobody else enters, trainings run again."""
+
+import json
+import math
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from schedulers.dask.node import default_runtime_paths
+from schedulers.jobstate import JobState, StateFlag
+from schedulers.slurm.backend import SlurmScheduler
+from scripts.slurm_cluster import config
+from scripts.slurm_cluster.errors import CommandFailed
+from scripts.slurm_cluster.instance import Instance
+from tests.contract.slurm_bench import SlurmBench, slurm_client
+from tests.integration.workloads.clusters import HandedIn, hand_in
+from tests.integration.workloads.runner import prepare
+from workloads.ai.dask_cluster import DaskCluster
+from workloads.ai.training import Training
+from workloads.template import Verdict
+
+STORY = Path(__file__).with_name("dask_story.py").read_text()
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="hpc-"))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+async def bench(slurm: Instance, folder: Path) -> AsyncIterator[SlurmBench]:
+    scheduler = SlurmScheduler(
+        config.CLUSTER,
+        slurm_client(slurm, folder),
+        admin_user="slurm",
+        runtime_paths=default_runtime_paths(),
+    )
+    await scheduler.start()
+    yield SlurmBench(scheduler, slurm.workspace / folder.name)
+    await scheduler.close()
+
+
+async def until_there(job: HandedIn, name: str) -> Path:
+    """Wait for a file that the job writes."""
+    path = job.workspace / name
+
+    async def is_there() -> bool:
+        seen = await job.bench.snapshot(job.job)
+        assert not any(run.has_ended for run in seen.tasks), job.output
+        return path.exists()
+
+    await job.bench.until(is_there)
+    return path
+
+
+async def test_a_dask_cluster_spans_nodes_is_closed_to_others_and_gone_at_the_end(
+    bench: SlurmBench, slurm: Instance
+) -> None:
+    template = DaskCluster()
+    asked = {"partition": "eda", "cpus": 2, "memory_mib": 1000}
+    raw = {"script": STORY, "arguments": ["exit"], "nodes": 2, "threads": 2, "resources": asked}
+    job = await hand_in(bench, template.render(template.validate(raw)))
+    said = json.loads((await until_there(job, "told.json")).read_text())
+    assert (said["names"], said["threads"], said["sum"]) == (["eda01-0", "eda02-0"], [2, 2], 333_833_500)
+    assert said["memory_mib"] == [488, 488]
+    (key,) = job.workspace.glob(".dask/*/key")
+    assert "PRIVATE KEY" in slurm.run("cat", str(key), user="alice")
+    with pytest.raises(CommandFailed, match="Permission denied"):
+        slurm.run("cat", str(key), user="bob")
+    (job.workspace / "go").touch()
+    (run,) = await job.ended()
+    assert (run.state, str(run.exit_code), run.nodes) == (JobState.FAILED, "3:0", ("eda01", "eda02")), (
+        job.output
+    )
+    metrics = {one.name: one.value for one in template.parse(job.workspace, template.validate(raw)).metrics}
+    assert (metrics["workers"], metrics["workers_lost"]) == (2, 1)
+    assert job.processes() == []
+    assert slurm.run("find", "/tmp", "-name", "dask-*") == ""  # noqa: S108 - of the cluster's nodes
+
+
+async def test_a_training_on_two_nodes_that_is_requeued_ends_as_one_that_ran_through(
+    bench: SlurmBench, slurm: Instance, tmp_path: Path
+) -> None:
+    """Bit for bit as two processes that nobody stopped, and closely as one process."""
+    template = Training()
+    asked = {"partition": "eda", "cpus": 1, "memory_mib": 1024}
+    raw = {"epochs": 150, "hidden_units": 32, "batch_size": 256, "resources": asked}
+    params = template.validate({**raw, "nodes": 2})
+    job = await hand_in(bench, template.render(params))
+
+    async def has_epochs() -> bool:
+        return any(len(series.points) >= 5 for series in template.parse(job.workspace, params).series)
+
+    await bench.until(has_epochs)
+    slurm.run("scancel", "--signal=USR1", job.job.scheduler_job_id, user="alice")
+
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    alone_params = template.validate(raw)
+    prepare(alone, template.render(alone_params))
+    prepare(together, template.render(params))
+    program = Path(__file__).with_name("forked_trainings.py")
+    runs = [str(alone), "0", "0", "1", str(together), "0", "0", "2"]
+    printed = subprocess.check_output([sys.executable, program, *runs], text=True)  # noqa: ASYNC221 - Slurm goes on
+    assert [json.loads(line) for line in printed.splitlines()] == [[0], [0, 0]]
+
+    first, second = await job.ended()
+    assert (StateFlag.REQUEUED in first.flags, str(first.exit_code)) == (True, "75:0"), job.output
+    assert second.state is JobState.COMPLETED, job.output
+    assert [run.nodes for run in (first, second)] == [("eda01", "eda02")] * 2
+    found = template.parse(job.workspace, params)
+    assert [task.verdict for task in found.tasks] == [Verdict.PASS]
+    assert [marker.kind for marker in found.markers] == ["preempted", "resumed"]
+    assert found.series == template.parse(together, params).series
+    loss, accuracy = template.parse(alone, alone_params).series
+    for mine, other in zip(found.series[0].points, loss.points, strict=True):
+        assert math.isclose(mine[1], other[1], rel_tol=0.02, abs_tol=1e-4), (mine, other)
+    assert abs(found.series[1].points[-1][1] - accuracy.points[-1][1]) <= 0.01
+    assert job.processes() == []
