@@ -8,6 +8,7 @@ from workloads.ai.sweep import Sweep
 from workloads.ai.training import Training
 from workloads.eda.formal import Formal
 from workloads.eda.fpga import Fpga
+from workloads.eda.layout_check import LayoutCheck
 from workloads.eda.lint import Lint
 from workloads.eda.place_and_route import PlaceAndRoute
 from workloads.eda.rtl_simulation import RtlRegression
@@ -28,6 +29,7 @@ CATALOG: dict[str, Template[Any]] = {
         Formal(),
         Synthesis(),
         PlaceAndRoute(),
+        LayoutCheck(),
         Fpga(),
         Spice(),
         StatisticalTiming(),

@@ -142,6 +142,7 @@ METRICS = {
     "route__unrouted_net__count": N_("Nets without a route"),
     "magic__drc_error__count": N_("Design rule errors"),
     "design__lvs_error__count": N_("Differences of layout and netlist"),
+    "design__device__count": N_("Compared devices"),
     "formal__assert__count": N_("Assertions"),
     "formal__cover__count": N_("Cover points"),
     "formal__bmc__step": N_("Last step of the bounded check"),

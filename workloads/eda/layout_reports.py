@@ -1,7 +1,6 @@
 """What Magic says of design rules and Netgen of a layout against its netlist, read from their reports."""
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from workloads.workspace import read_text
 _LARGEST_REPORT_BYTES = 16 * 1024**2
 _MOST_ROWS = 1000
 _LONGEST_TEXT = 200
-_CODE = re.compile(r"\(([A-Za-z0-9_.+/# -]{1,40})\)\s*$")
 _BOX_EDGES = 4
 
 
@@ -24,12 +22,6 @@ class BrokenRule:
 
     text: str
     boxes: tuple[tuple[float, ...], ...]
-
-    @property
-    def code(self) -> str:
-        """What the rule is called: `MOSIS #7.1` of `Metal1 width < 3 (MOSIS #7.1)`, else its text."""
-        found = _CODE.search(self.text)
-        return found[1] if found else self.text
 
 
 def read_broken_rules(workspace: Path, path: str = "reports/drc.txt") -> list[BrokenRule]:
@@ -48,24 +40,37 @@ def read_broken_rules(workspace: Path, path: str = "reports/drc.txt") -> list[Br
 
 
 def rule_metrics(rules: list[BrokenRule]) -> Iterator[Metric]:
-    """How often each rule is broken."""
+    """In how many places each rule is broken."""
     for rule in rules:
-        yield Metric(f"magic__drc_error__count__rule:{rule.code}", len(rule.boxes))
+        yield Metric(f"magic__drc_error__count__rule:{rule.text}", len(rule.boxes))
 
 
 def rule_tables(rules: list[BrokenRule]) -> tuple[Table, ...]:
-    """One row for each place, rule by rule; nothing for a clean layout."""
+    """How often each rule is broken, then where; nothing for a clean layout."""
     if not rules:
         return ()
-    columns = (
-        Column(N_("Rule")),
+    counted = tuple((rule.text, len(rule.boxes)) for rule in rules[:_MOST_ROWS])
+    places: list[tuple[str | float | None, ...]] = [(rule.text, *box) for rule in rules for box in rule.boxes]
+    edges = (
         Column(N_("Left"), "µm"),
         Column(N_("Bottom"), "µm"),
         Column(N_("Right"), "µm"),
         Column(N_("Top"), "µm"),
     )
-    rows: list[tuple[str | float | None, ...]] = [(rule.text, *box) for rule in rules for box in rule.boxes]
-    return (Table(N_("Broken design rules"), columns, tuple(rows[:_MOST_ROWS]), len(rows) > _MOST_ROWS),)
+    return (
+        Table(
+            N_("Broken design rules"),
+            (Column(N_("Rule")), Column(N_("Places"))),
+            counted,
+            len(rules) > _MOST_ROWS,
+        ),
+        Table(
+            N_("Where design rules are broken"),
+            (Column(N_("Rule")), *edges),
+            tuple(places[:_MOST_ROWS]),
+            len(places) > _MOST_ROWS,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,16 @@ class Mismatch:
     in_netlist: str
 
 
-def read_mismatches(workspace: Path, path: str = "reports/lvs.json") -> list[Mismatch] | None:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What Netgen found."""
+
+    devices: int
+    """Of the layout."""
+    mismatches: tuple[Mismatch, ...]
+
+
+def read_comparison(workspace: Path, path: str = "reports/lvs.json") -> Comparison | None:
     """Every difference of the top cell and every property error; None without a report that can be read.
 
     Nets and devices come in Netgen's groups: members of one group could not be told apart.
@@ -86,7 +100,8 @@ def read_mismatches(workspace: Path, path: str = "reports/lvs.json") -> list[Mis
     text = read_text(workspace, path, max_bytes=_LARGEST_REPORT_BYTES)
     try:
         cells = json.loads(text or "")
-        return [*_of_top(cells[-1]), *(one for cell in cells for one in _of_properties(cell))]
+        found = [*_of_top(cells[-1]), *(one for cell in cells for one in _of_properties(cell))]
+        return Comparison(sum(number for _, number in cells[-1]["devices"][0]), tuple(found))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
@@ -95,7 +110,7 @@ def _of_top(cell: Mapping[str, Any]) -> Iterator[Mismatch]:
     for kind, key in (("net", "badnets"), ("device", "badelements")):
         for layout, netlist in cell.get(key, ()):
             yield Mismatch(kind, _names(layout), _names(netlist))
-    counted = [dict(side) for side in cell["devices"]]
+    counted = [{name: number for name, number in side if number} for side in cell["devices"]]
     for name in sorted(counted[0].keys() | counted[1].keys()):
         sides = [side.get(name, 0) for side in counted]
         if sides[0] != sides[1]:
@@ -104,12 +119,14 @@ def _of_top(cell: Mapping[str, Any]) -> Iterator[Mismatch]:
         yield Mismatch("nets", str(cell["nets"][0]), str(cell["nets"][1]))
     for layout, netlist in zip(*cell.get("pins", ((), ())), strict=True):
         if layout.rstrip("!").lower() != netlist.rstrip("!").lower():
-            yield Mismatch("pin", layout, netlist)
+            yield Mismatch(
+                "pin", *("" if name.startswith("(no matching") else name for name in (layout, netlist))
+            )
 
 
 def _of_properties(cell: Mapping[str, Any]) -> Iterator[Mismatch]:
     for layout, netlist in cell.get("properties", ()):
-        yield Mismatch("property", _words(layout), _words(netlist))
+        yield Mismatch("property", _sizes(layout), _sizes(netlist))
 
 
 def _names(group: Any) -> str:  # noqa: ANN401 - JSON
@@ -117,15 +134,17 @@ def _names(group: Any) -> str:  # noqa: ANN401 - JSON
     return ", ".join(name for name, _ in group if not name.startswith("(no matching"))[:_LONGEST_TEXT]
 
 
-def _words(value: Any) -> str:  # noqa: ANN401 - JSON
-    return json.dumps(value)[:_LONGEST_TEXT]
+def _sizes(device: Any) -> str:  # noqa: ANN401 - JSON
+    """`pfet6: w=6e-7`."""
+    name, values = device
+    return f"{name}: {', '.join(f'{key}={value}' for key, value in values)}"[:_LONGEST_TEXT]
 
 
-def mismatch_tables(found: list[Mismatch]) -> tuple[Table, ...]:
+def mismatch_tables(found: Comparison | None) -> tuple[Table, ...]:
     """What differs, one row each; nothing when all is equal."""
-    if not found:
+    if found is None or not found.mismatches:
         return ()
     columns = (Column(N_("Kind")), Column(N_("In the layout")), Column(N_("In the netlist")))
-    rows = [(one.kind, one.in_layout or None, one.in_netlist or None) for one in found]
+    rows = [(one.kind, one.in_layout or None, one.in_netlist or None) for one in found.mismatches]
     title = N_("Differences of layout and netlist")
     return (Table(title, columns, tuple(rows[:_MOST_ROWS]), len(rows) > _MOST_ROWS),)

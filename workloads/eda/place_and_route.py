@@ -1,16 +1,16 @@
 """Place and route with qflow on open standard cells: RTL or netlist to a checked layout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from schedulers.jobspec import InputFile, JobSpec
 from workloads.eda.layout_reports import (
-    Mismatch,
+    Comparison,
     mismatch_tables,
     read_broken_rules,
-    read_mismatches,
+    read_comparison,
     rule_metrics,
     rule_tables,
 )
@@ -78,7 +78,7 @@ class PlaceAndRoute(Template[PlaceAndRouteParameters]):
         with self._refusing():
             return JobSpec(
                 name=params.name,
-                script=task_script("place_and_route_task.sh"),
+                script=task_script("layout/checks.sh", "place_and_route_task.sh"),
                 environment={
                     "PNR_TOP": params.top,
                     "PNR_PARAMETERS": params.parameter_set or "",
@@ -104,13 +104,13 @@ class PlaceAndRoute(Template[PlaceAndRouteParameters]):
         if missing := missing_tool(facts, 0, self.name):
             return Results(tasks=(missing,))
         rules = read_broken_rules(workspace)
-        mismatches = read_mismatches(workspace)
-        verdict, why = _judge(facts, params, mismatches)
+        compared = read_comparison(workspace)
+        verdict, why = _judge(facts, params, compared)
         task = TaskResult(
             task_index=0,
             label=self.name,
             verdict=verdict,
-            metrics=(*_metrics(facts, mismatches), *rule_metrics(rules)),
+            metrics=(*_metrics(facts, compared), *rule_metrics(rules)),
             failure=why,
             artefacts=_artefacts(workspace, params.top),
         )
@@ -120,7 +120,7 @@ class PlaceAndRoute(Template[PlaceAndRouteParameters]):
             tables=(
                 *_table_of_unrouted(workspace),
                 *rule_tables(rules),
-                *mismatch_tables(mismatches or []),
+                *mismatch_tables(compared),
                 *_table_of_steps(facts),
             ),
         )
@@ -145,13 +145,13 @@ def _inputs(params: PlaceAndRouteParameters) -> tuple[InputFile, ...]:
         InputFile(path="pnr/prepare.tcl", content=shipped("place_and_route/prepare.tcl")),
         InputFile(path="pnr/layout.awk", content=shipped("place_and_route/layout.awk")),
         InputFile(path="pnr/check.tcl", content=shipped("place_and_route/check.tcl")),
-        InputFile(path="layout/drc.tcl", content=shipped("layout/drc.tcl")),
+        *(InputFile(path=path, content=shipped(path)) for path in ("layout/drc.tcl", "layout/pins.awk")),
         *design,
     )
 
 
 def _judge(
-    facts: Mapping[str, str], params: PlaceAndRouteParameters, mismatches: Sequence[Mismatch] | None
+    facts: Mapping[str, str], params: PlaceAndRouteParameters, compared: Comparison | None
 ) -> tuple[Verdict, Failure | None]:
     """The earliest thing that is wrong gives the failure its name."""
     why = failure(facts, otherwise="the flow ended without a reason", file="results/0")
@@ -161,21 +161,19 @@ def _judge(
         "the router left nets unconnected": bool(count(facts, "unrouted")),
         "the routed design is slower than the clock": "slow" in facts,
         "design rules are broken": bool(count(facts, "drc_errors")),
-        "layout and netlist differ": facts.get("lvs") == "mismatch" or bool(mismatches),
+        "layout and netlist differ": facts.get("lvs") == "mismatch" or bool(compared and compared.mismatches),
     }
     for cause, applies in causes.items():
         if applies:
             return Verdict.FAIL, replace(why, signature=cause)
     if count(facts, "exit_code") != 0:
         return Verdict.FAIL, why
-    if doubt := _doubt(facts, params, mismatches):
+    if doubt := _doubt(facts, params, compared):
         return Verdict.NO_VERDICT, Failure(f"no verdict: {doubt}", doubt, "results/0", 0)
     return Verdict.PASS, None
 
 
-def _doubt(
-    facts: Mapping[str, str], params: PlaceAndRouteParameters, mismatches: Sequence[Mismatch] | None
-) -> str:
+def _doubt(facts: Mapping[str, str], params: PlaceAndRouteParameters, compared: Comparison | None) -> str:
     """Why these numbers cannot be those of a whole layout; empty when they can."""
     found = {name: number(facts.get(name)) for name in _NEEDED[params.last_step]}
     if absent := [name for name, value in found.items() if value is None]:
@@ -184,7 +182,7 @@ def _doubt(
         return "the layout has no cells"
     if (found["cell_area"] or 0) > (found["die_area"] or 0):
         return "the cells are larger than the die"
-    if params.last_step == "checks" and (facts.get("lvs") != "match" or mismatches is None):
+    if params.last_step == "checks" and (facts.get("lvs") != "match" or compared is None):
         return "LVS has no result"
     is_timed = params.clock_period_ns and params.last_step != "placement" and count(facts, "registers")
     if is_timed and number(facts.get("frequency_after")) is None:
@@ -192,7 +190,7 @@ def _doubt(
     return ""
 
 
-def _metrics(facts: Mapping[str, str], mismatches: Sequence[Mismatch] | None) -> tuple[Metric, ...]:
+def _metrics(facts: Mapping[str, str], compared: Comparison | None) -> tuple[Metric, ...]:
     found = [
         Metric(name, value, unit)
         for fact, name, unit in _METRICS
@@ -201,8 +199,8 @@ def _metrics(facts: Mapping[str, str], mismatches: Sequence[Mismatch] | None) ->
     area, die = number(facts.get("cell_area")), number(facts.get("die_area"))
     if area is not None and die:
         found.append(Metric("design__instance__utilization", area / die))
-    if mismatches is not None:
-        found.append(Metric("design__lvs_error__count", len(mismatches)))
+    if compared is not None:
+        found.append(Metric("design__lvs_error__count", len(compared.mismatches)))
     return tuple(found)
 
 

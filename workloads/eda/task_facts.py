@@ -15,9 +15,9 @@ _NUMBER = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]
 _LARGEST_RESULT_BYTES = 64 * 1024
 
 
-def task_script(name: str) -> str:
-    """A shipped task: the beginning that all have in common, then its own text."""
-    return shipped("task.sh") + "\n" + shipped(name)
+def task_script(*names: str) -> str:
+    """A shipped task: the beginning that all have in common, then its own texts."""
+    return "\n".join(map(shipped, ("task.sh", *names)))
 
 
 def ended_tasks(workspace: Path, indices: Iterable[int], folder: str = "results") -> list[int]:

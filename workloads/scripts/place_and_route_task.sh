@@ -82,15 +82,6 @@ case $final in
 esac
 step backanno log/post_sta.log
 note frequency_after "$(frequency post_sta.log)"
-failed=0
-
-# wrong NAME FILE NUMBERED_LINE: the flow goes on; the first thing that is wrong is the one to show.
-wrong() {
-    echo "place and route: $1"
-    ((failed)) || note_line "$2" "$3"
-    failed=1
-}
-
 slow=$(awk -v f="$(frequency post_sta.log)" -v period="$PNR_PERIOD_NS" 'BEGIN { print (period > 0 && f > 0 && f * period < 1000) }')
 if ((slow)); then
     note slow yes
@@ -103,34 +94,10 @@ if [[ $PNR_LAST == routing ]]; then
 fi
 
 step migrate "layout/$PNR_TOP.spice"
-log=logs/drc.log
 cat layout/drc.tcl pnr/check.tcl > run/layout/check.tcl
-(cd run/layout && exec magic -dnull -noconsole -rcfile "$technology/$PNR_TECHNOLOGY.magicrc" check.tcl) < /dev/null > "$log" 2>&1
-grep -a '^DRC ' "$log" > reports/drc.txt
-errors=$(sed -n 's/^DRC total \([0-9]*\)$/\1/p' reports/drc.txt)
-if [[ -z $errors ]] || ! grep -a -q -x 'DRC complete' reports/drc.txt; then
-    note_line "$log" '0:Magic ended before it was done'
-    finish 2
-fi
-note drc_errors "$errors"
-if ((errors)); then
-    wrong "$errors broken design rules" reports/drc.txt \
-        "$(grep -a -n -m 1 '^DRC rule' reports/drc.txt || echo "0:$errors errors")"
-fi
-
-log=logs/lvs.log
-(cd reports && exec netgen-lvs -batch lvs "../run/layout/$PNR_TOP.spice $PNR_TOP" "../run/synthesis/$PNR_TOP.spc $PNR_TOP" \
-    "$technology/${PNR_TECHNOLOGY}_setup.tcl" lvs.txt -json -blackbox) < /dev/null > "$log" 2>&1
-case $(grep -a -E '^(Result|Final result): ' "$log" | tail -n 1) in
-    *'Circuits match uniquely.' | *'Netlists match uniquely.') note lvs match ;;
-    *'do not match.' | *'failed pin matching.' | *'mismatch'*)
-        note lvs mismatch
-        wrong 'layout and netlist differ' "$log" "$(grep -a -n -m 1 '^Result: ' "$log")"
-        ;;
-    *)
-        note_line "$log" '0:Netgen ended without a result'
-        finish 2
-        ;;
-esac
+(cd run/layout && exec magic -dnull -noconsole -rcfile "$technology/$PNR_TECHNOLOGY.magicrc" check.tcl) < /dev/null > logs/drc.log 2>&1
+count_broken_rules
+compare "run/layout/$PNR_TOP.spice" "run/synthesis/$PNR_TOP.spc" "$PNR_TOP" \
+    "$technology/${PNR_TECHNOLOGY}_setup.tcl" -blackbox
 ((failed)) && finish 1
 finish 0

@@ -105,8 +105,9 @@ def test_without_a_report_that_can_be_read_lvs_has_no_result(tmp_path: Path, rep
 def test_broken_rules_are_counted_and_placed(tmp_path: Path) -> None:
     text = "DRC total 3\nDRC rule Metal1 spacing < 3 (MOSIS #7.2)\nDRC box 0.100 0 1.5 2\nDRC box x\n"
     results = parse(tmp_path, GOOD | {"exit_code": 1, "drc_errors": 3}, drc=text + "DRC complete\n")
-    assert results.tables[0].rows == (("Metal1 spacing < 3 (MOSIS #7.2)", 0.1, 0, 1.5, 2),)
-    assert {one.name: one.value for one in results.metrics}["magic__drc_error__count__rule:MOSIS #7.2"] == 1
+    rule = "Metal1 spacing < 3 (MOSIS #7.2)"
+    assert [table.rows for table in results.tables[:2]] == [((rule, 1),), ((rule, 0.1, 0, 1.5, 2),)]
+    assert {one.name: one.value for one in results.metrics}[f"magic__drc_error__count__rule:{rule}"] == 1
 
 
 def test_resources_follow_from_the_size_of_the_design_and_are_never_lowered() -> None:
