@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Header, Query, Response
 
 from hpc_portal.api.campaigns_schemas import (
+    CampaignPointReply,
     CampaignReply,
     ComparisonReply,
     FailureGroupReply,
@@ -20,8 +21,10 @@ from hpc_portal.api.campaigns_schemas import (
 from hpc_portal.api.job_schemas import SubmittedReply
 from hpc_portal.api.schemas import ListReply, PageReply
 from hpc_portal.app.campaigns import queries
+from hpc_portal.app.campaigns.compare import compare_with_last
 from hpc_portal.app.campaigns.export import ENDINGS, MEDIA_TYPES, ExportFormat, export_run
-from hpc_portal.app.campaigns.history import compare_with_last, flaky_cells, history_by_test
+from hpc_portal.app.campaigns.export_history import history_to_csv
+from hpc_portal.app.campaigns.history import flaky_cells, history_by_test, history_of_name
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
 from hpc_portal.app.campaigns.results import failure_groups, list_results
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
@@ -91,14 +94,26 @@ def results(  # noqa: PLR0913 - which run, and which part of it
 
 @router.get("/campaigns/{campaign_id}/history")
 def history(services: PortalServices, actor: CurrentActor, campaign_id: UUID) -> HistoryReply:
-    """Pass rate and runtime of each test over the newest campaigns of the name; which cells are flaky."""
+    """Pass rate, runtime and coverage over the newest campaigns of the name, in all and of each test."""
     with services.reading() as session:
         found = queries.get_campaign(session, actor, campaign_id)
+        campaigns = history_of_name(session, found)
         tests, flaky = history_by_test(session, found), flaky_cells(session, found)
     return HistoryReply(
+        campaigns=[CampaignPointReply.model_validate(one) for one in campaigns],
         tests=[RowHistoryReply.model_validate(one) for one in tests],
         flaky=[FlakyReply.model_validate(one) for one in flaky],
     )
+
+
+@router.get("/campaigns/{campaign_id}/history/export", response_class=Response)
+def export_history(services: PortalServices, actor: CurrentActor, campaign_id: UUID) -> Response:
+    """The history of each test as CSV: a line for each test and campaign."""
+    with services.reading() as session:
+        found = queries.get_campaign(session, actor, campaign_id)
+        content = history_to_csv(history_by_test(session, found))
+    headers = {"content-disposition": f'attachment; filename="history-{campaign_id}.csv"'}
+    return Response(content, media_type=MEDIA_TYPES[ExportFormat.CSV], headers=headers)
 
 
 @router.get("/campaigns/{campaign_id}/comparison")

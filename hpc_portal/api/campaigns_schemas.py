@@ -102,6 +102,19 @@ class HistoryPointReply(Reply):
     passed: int
     total: int
     mean_seconds: float
+    coverage_points: float | None
+    """Points of the design that one task hits on average."""
+
+
+class CampaignPointReply(Reply):
+    """How one campaign of the name did as a whole."""
+
+    campaign_id: UUID
+    created_at: datetime
+    passed: int
+    total: int
+    mean_seconds: float
+    coverage_percent: float | None
 
 
 class RowHistoryReply(Reply):
@@ -123,12 +136,13 @@ class FlakyReply(Reply):
 class HistoryReply(Reply):
     """Tests over the newest campaigns of one name."""
 
+    campaigns: list[CampaignPointReply]
     tests: list[RowHistoryReply]
     flaky: list[FlakyReply]
 
 
-class ChangedVerdictReply(Reply):
-    """A cell whose verdict is another one than before."""
+class ChangedReply(Reply):
+    """A cell that fails, or that no longer does."""
 
     row: str
     column: str
@@ -137,12 +151,32 @@ class ChangedVerdictReply(Reply):
     task_index: int
 
 
+class ChangedCellsReply(Reply):
+    """All cells of one kind of change."""
+
+    count: int
+    cells: list[ChangedReply]
+    """The first 200."""
+
+
+class SlowerReply(Reply):
+    """A test that takes at least a quarter and half a second longer, over its cells that passed in both."""
+
+    row: str
+    cells: int
+    seconds_before: float
+    seconds_now: float
+
+
 class ComparisonReply(Reply):
     """What is different since the campaign of the name before."""
 
     before_id: UUID
     before_at: datetime
-    changed: list[ChangedVerdictReply]
+    newly_failing: ChangedCellsReply
+    newly_passing: ChangedCellsReply
+    still_failing: ChangedCellsReply
+    slower: list[SlowerReply]
     new_causes: list[str]
     gone_causes: list[str]
 

@@ -1,7 +1,6 @@
 """Campaigns as pages: the list; one with its matrix, failures and history; run again, stop, export."""
 
 import asyncio
-from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -11,12 +10,10 @@ from fastapi import APIRouter, Query, Request
 from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.cells import cells_of
 from hpc_portal.app.campaigns.export import ENDINGS, MEDIA_TYPES, ExportFormat, export_run
-from hpc_portal.app.campaigns.history import compare_with_last, flaky_cells, history_by_test
-from hpc_portal.app.campaigns.queries import CampaignView, RunView, get_campaign, list_campaigns
+from hpc_portal.app.campaigns.queries import RunView, get_campaign, list_campaigns
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
 from hpc_portal.app.campaigns.results import (
     failure_groups,
@@ -25,26 +22,12 @@ from hpc_portal.app.campaigns.results import (
     verdicts,
 )
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
-from hpc_portal.app.campaigns.tables import StoppedBy
 from hpc_portal.app.errors import InvalidSubmission, NotAllowed, TenantNotActive
-from hpc_portal.app.permissions import Action
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from hpc_portal.web.campaign_live import is_final
-from hpc_portal.web.language import Language
+from hpc_portal.web.campaign_page import show_campaign_page
 from hpc_portal.web.problems import ShownProblem, problems_of
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.show_campaign import (
-    CELLS_A_PAGE,
-    KINDS,
-    MARKS,
-    NEVER_RAN,
-    RUNNING,
-    STOPPED,
-    WAITING,
-    legend,
-    show_cells,
-    show_trends,
-)
+from hpc_portal.web.show_campaign import CELLS_A_PAGE, legend, show_cells
 from hpc_portal.web.words import STATES, VERDICTS
 from quotas.errors import QuotaError
 from workloads.errors import WorkloadError
@@ -53,13 +36,6 @@ router = APIRouter(include_in_schema=False)
 
 _LISTED = 50
 _ROWS_SHOWN = 500
-_SCRIPT_WORDS = {
-    **{verdict.value: word for verdict, word in VERDICTS.items()},
-    "running": RUNNING,
-    "waiting": WAITING,
-    "never_ran": NEVER_RAN,
-}
-"""By the name that the page's script is told."""
 
 
 @router.get("/campaigns")
@@ -107,7 +83,7 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         if part == "all" and (view == "table" or _fits_a_table(chosen, only_failing=only_failing)):
             facts |= _matrix(session, chosen, only_failing=only_failing, page=page)
     facts |= {"only": "failing" if only_failing else "", "parts": part}
-    return _page(request, actor, campaign, chosen, "matrix", facts)
+    return show_campaign_page(request, actor, campaign, chosen, "matrix", facts)
 
 
 @router.get("/campaigns/{campaign_id}/results")
@@ -128,21 +104,7 @@ def show_results(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         found = list_results(session, chosen.job_id, failing=failing, after=after, limit=_ROWS_SHOWN)
     rows = [(row, VERDICTS[row.verdict]) for row in found.items]
     facts = {"rows": rows, "next": found.next_cursor, "only": only}
-    return _page(request, actor, campaign, chosen, "results", facts)
-
-
-@router.get("/campaigns/{campaign_id}/history")
-def show_history(
-    request: Request, actor: CurrentActor, services: PortalServices, campaign_id: UUID
-) -> Response:
-    """Against the campaigns of its name before it: changes, flaky cells, each test's rate and runtime."""
-    with services.reading() as session:
-        campaign = get_campaign(session, actor, campaign_id)
-        comparison = compare_with_last(session, campaign)
-        trends = show_trends(history_by_test(session, campaign))
-        flaky = flaky_cells(session, campaign)
-    facts = {"comparison": comparison, "trends": trends, "flaky": flaky, "verdict_words": VERDICTS}
-    return _page(request, actor, campaign, campaign.first, "history", facts)
+    return show_campaign_page(request, actor, campaign, chosen, "results", facts)
 
 
 @router.get("/campaigns/{campaign_id}/task")
@@ -226,7 +188,7 @@ def _show_again(  # noqa: PLR0913, PLR0917 - the page of a form that was refused
         if _fits_a_table(chosen, only_failing=False):
             facts |= _matrix(session, chosen, only_failing=False, page=0)
     facts |= {"only": "", "parts": "all", "problems": problems}
-    return _page(request, actor, campaign, chosen, "matrix", facts)
+    return show_campaign_page(request, actor, campaign, chosen, "matrix", facts)
 
 
 def _fits_a_table(run: RunView, *, only_failing: bool) -> bool:
@@ -239,49 +201,3 @@ def _matrix(session: Session, run: RunView, *, only_failing: bool, page: int) ->
     cells = cells_of(session, run.job_id)
     shown = show_cells(cells, found, running, run, only_failing=only_failing, page=page)
     return {"matrix": shown, "sequence": sequence}
-
-
-def _page(  # noqa: PLR0913, PLR0917 - what every tab shows
-    request: Request,
-    actor: Actor,
-    campaign: CampaignView,
-    run: RunView,
-    tab: str,
-    facts: Mapping[str, Any],
-) -> Response:
-    language = pages_of(request).language(request)
-    scope = {"organisation_id": campaign.organisation_id, "project_id": campaign.project_id}
-    cancel = Action.CANCEL_OWN if campaign.user_id == actor.user_id else Action.CANCEL_ANY
-    head = {
-        "campaign": campaign,
-        "run": run,
-        "tab": tab,
-        "stream": tab == "matrix" and not is_final(run),
-        "kinds": KINDS,
-        "legend": legend(run),
-        "states": STATES,
-        "stopped": _stopped(campaign, run, language),
-        "words": {
-            name: [word.tone, MARKS[word], language.text(word.text)] for name, word in _SCRIPT_WORDS.items()
-        },
-        "may_rerun": permissions.may(actor, Action.SUBMIT, **scope),
-        "may_stop": permissions.may(actor, cancel, **scope) and not campaign.is_over,
-        "key": uuid4(),
-        "problems": [],
-    }
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if facts.get("problems") else HTTPStatus.OK
-    template = f"campaigns/{tab}.html"
-    return pages_of(request).render(request, template, {**head, **facts}, status=status)
-
-
-def _stopped(campaign: CampaignView, run: RunView, language: Language) -> str:
-    match run.stopped_by:
-        case StoppedBy.FAILURES:
-            return language.gettext(
-                STOPPED[run.stopped_by], limit=language.number(campaign.stop_failures or 0)
-            )
-        case StoppedBy.COST:
-            return language.gettext(STOPPED[run.stopped_by], limit=language.vnd(campaign.stop_cost_vnd or 0))
-        case StoppedBy.PERSON:
-            return language.text(STOPPED[run.stopped_by])
-    return ""

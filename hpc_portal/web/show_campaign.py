@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from hpc_portal.app.campaigns.history import RowHistory
 from hpc_portal.app.campaigns.queries import RunView
 from hpc_portal.app.campaigns.tables import RunKind, StoppedBy
 from hpc_portal.web.words import VERDICTS, Word
@@ -109,34 +108,3 @@ def legend(run: RunView) -> list[tuple[Word, int]]:
     )
     counts[WAITING] = max(run.tasks_total - counts.total(), 0)
     return [(word, count) for word, count in counts.items() if count]
-
-
-@dataclass(frozen=True, slots=True)
-class Trend:
-    """One test over campaigns of the name."""
-
-    name: str
-    rates: tuple[int | None, ...]
-    """Per cent that passed, the oldest first; None where it did not run."""
-    seconds: float
-    """Of one task, in the newest campaign."""
-    seconds_before: float | None
-    """In the campaign before it."""
-
-
-def show_trends(history: Sequence[RowHistory]) -> list[Trend]:
-    """The tests that do worst now in front."""
-    trends = []
-    for one in history:
-        known = [point for point in one.points if point]
-        rates = tuple(
-            None if point is None or not point.total else 100 * point.passed // point.total
-            for point in one.points
-        )
-        before = known[-2].mean_seconds if len(known) > 1 else None
-        trends.append(Trend(one.name, rates, known[-1].mean_seconds, before))
-    return sorted(trends, key=lambda trend: (_newest(trend), trend.name))
-
-
-def _newest(trend: Trend) -> int:
-    return next((rate for rate in reversed(trend.rates) if rate is not None), 0)

@@ -28,7 +28,7 @@ log = structlog.get_logger()
 _BATCH = 1000
 """Tasks of one run in one transaction."""
 _OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
-_SUMS = ("passed", "failed", "no_verdict", "wall_ms")
+_SUMS = ("passed", "failed", "no_verdict", "wall_ms", "covered", "coverage_points")
 _KEY = ("job_id", "row_name")
 
 

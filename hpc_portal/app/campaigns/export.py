@@ -8,8 +8,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -19,6 +19,8 @@ from sqlalchemy import select
 from sqlmodel import Session, col
 
 from hpc_portal.app.campaigns.cells import cells_of
+from hpc_portal.app.campaigns.compare import Before, Place, cells_before, change_of, compare_with_last
+from hpc_portal.app.campaigns.history import flaky_cells
 from hpc_portal.app.campaigns.queries import CampaignView, RunView
 from hpc_portal.app.campaigns.tables import CampaignResult
 from workloads.template import Verdict
@@ -27,6 +29,7 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _COLUMNS = (
     *("task_index", "test", "column", "verdict", "wall_seconds", "build"),
     *("signature", "line", "file", "line_number"),
+    *("before", "before_wall_seconds", "change"),
 )
 
 
@@ -61,21 +64,27 @@ class ExportedTask:
     line: str
     file: str
     line_number: int
+    before: str = ""
+    """The verdict of the same cell in the last campaign of the name; empty when it was not in it."""
+    before_wall_seconds: float | None = None
+    change: str = ""
+    """Since then: see `Change`; empty for what passed and passes."""
 
 
 def export_run(session: Session, campaign: CampaignView, run: RunView, form: ExportFormat) -> bytes:
     """The whole run; that the reader may see it is the caller's to know."""
-    tasks = list(_tasks(session, run.job_id))
+    before = cells_before(session, campaign) if run.number == 0 else {}
+    tasks = list(_tasks(session, run.job_id, before))
     match form:
         case ExportFormat.CSV:
             return _to_csv(tasks)
         case ExportFormat.JSON:
-            return _to_json(campaign, run, tasks)
+            return _to_json(session, campaign, run, tasks)
         case ExportFormat.JUNIT:
             return _to_junit(campaign, run, tasks)
 
 
-def _tasks(session: Session, job_id: UUID) -> Iterator[ExportedTask]:
+def _tasks(session: Session, job_id: UUID, before: Mapping[Place, Before]) -> Iterator[ExportedTask]:
     rows = session.connection().execute(
         select(CampaignResult.__table__).where(col(CampaignResult.job_id) == job_id)  # type: ignore[attr-defined]
     )
@@ -88,23 +97,31 @@ def _tasks(session: Session, job_id: UUID) -> Iterator[ExportedTask]:
             yield ExportedTask(
                 *(row.task_index, row.row_name, row.column_name, row.verdict.value, row.wall_ms / 1000),
                 *(row.build, row.signature, row.line, row.file, row.line_number),
+                *_change(before.get((row.row_name, row.column_name)), row.verdict),
             )
+
+
+def _change(before: Before | None, now: Verdict) -> tuple[str, float | None, str]:
+    if before is None:
+        return "", None, ""
+    return before.verdict.value, before.wall_ms / 1000, change_of(before.verdict, now) or ""
 
 
 def _to_csv(tasks: Sequence[ExportedTask]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
-    writer.writerows([_plain(getattr(task, name)) for name in _COLUMNS] for task in tasks)
+    writer.writerows([plain(getattr(task, name)) for name in _COLUMNS] for task in tasks)
     return text.getvalue().encode()
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """A tenant's text that a spreadsheet would take for a formula is marked as text."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
 
 
-def _to_json(campaign: CampaignView, run: RunView, tasks: Sequence[ExportedTask]) -> bytes:
+def _to_json(session: Session, campaign: CampaignView, run: RunView, tasks: Sequence[ExportedTask]) -> bytes:
+    compared = compare_with_last(session, campaign) if run.number == 0 else None
     facts: dict[str, Any] = {
         "campaign": str(campaign.id),
         "name": campaign.name,
@@ -115,6 +132,9 @@ def _to_json(campaign: CampaignView, run: RunView, tasks: Sequence[ExportedTask]
         "failed": run.failed,
         "no_verdict": run.no_verdict,
         "stopped_by": run.stopped_by,
+        "compared_with": str(compared.before_id) if compared else None,
+        "slower": [asdict(one) for one in compared.slower] if compared else [],
+        "flaky": [asdict(one) for one in flaky_cells(session, campaign)],
         "tasks": [{name: getattr(task, name) for name in _COLUMNS} for task in tasks],
     }
     return json.dumps(facts, ensure_ascii=False, indent=1).encode()

@@ -1,10 +1,10 @@
-"""A campaign against its earlier ones of the same name: rates and runtimes by test, flaky cells, changes.
+"""A campaign beside its earlier ones of the same name: rates, runtimes and coverage by test, flaky cells.
 
 That the reader may see the campaign is the caller's to know: those of its name in its project are the same
 tenant's.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -14,13 +14,13 @@ from sqlmodel import Session, col
 
 from hpc_portal.app.campaigns.queries import CampaignView
 from hpc_portal.app.campaigns.tables import Campaign, CampaignResult, CampaignRun, CampaignTest
-from hpc_portal.app.db import AnyRow
 from workloads.template import Verdict
 
 MOST_CAMPAIGNS = 20
 _MOST_FLAKY = 100
-_MOST_CHANGED = 200
 _MOST_RESULTS = 100_000
+_COVERAGE = "coverage_total"
+"""The metric of a run that tells which part of the design all passing tasks together hit, in per cent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class HistoryPoint:
     total: int
     mean_seconds: float
     """Of one task."""
+    coverage_points: float | None
+    """Points of the design that one task hits on average; None where none told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +56,18 @@ class Flaky:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A cell whose verdict is another one than before."""
+class CampaignPoint:
+    """How one campaign did as a whole."""
 
-    row: str
-    column: str
-    before: Verdict
-    now: Verdict
-    task_index: int
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """What is different since the campaign before."""
-
-    before_id: UUID
-    before_at: datetime
-    changed: tuple[Changed, ...]
-    """Those that fail now first; at most 200."""
-    new_causes: tuple[str, ...]
-    gone_causes: tuple[str, ...]
+    campaign_id: UUID
+    created_at: datetime
+    passed: int
+    total: int
+    """Tasks with a result."""
+    mean_seconds: float
+    """Of one task."""
+    coverage_percent: float | None
+    """Merged over its passing tasks; None where it was not measured."""
 
 
 def campaigns_of_name(session: Session, campaign: CampaignView) -> Sequence[UUID]:
@@ -105,6 +99,8 @@ def history_by_test(session: Session, campaign: CampaignView) -> list[RowHistory
                 "total"
             ),
             col(CampaignTest.wall_ms),
+            col(CampaignTest.covered),
+            col(CampaignTest.coverage_points),
         )
         .join(CampaignRun, col(CampaignRun.campaign_id) == col(Campaign.id))
         .join(CampaignTest, col(CampaignTest.job_id) == col(CampaignRun.job_id))
@@ -113,10 +109,41 @@ def history_by_test(session: Session, campaign: CampaignView) -> list[RowHistory
     by_test: dict[str, dict[UUID, HistoryPoint]] = {}
     for row in rows:
         seconds = row.wall_ms / 1000 / row.total if row.total else 0.0
-        point = HistoryPoint(row.id, row.created_at, row.passed, row.total, seconds)
+        points = row.coverage_points / row.covered if row.covered else None
+        point = HistoryPoint(row.id, row.created_at, row.passed, row.total, seconds, points)
         by_test.setdefault(row.row_name, {})[row.id] = point
     return [
         RowHistory(name, tuple(points.get(one) for one in ids)) for name, points in sorted(by_test.items())
+    ]
+
+
+def history_of_name(session: Session, campaign: CampaignView) -> list[CampaignPoint]:
+    """First runs of the newest campaigns of its name up to this one, the oldest first."""
+    sums = (
+        select(
+            col(CampaignTest.job_id),
+            func.sum(col(CampaignTest.passed)).label("passed"),
+            func.sum(
+                col(CampaignTest.passed) + col(CampaignTest.failed) + col(CampaignTest.no_verdict)
+            ).label("total"),
+            func.sum(col(CampaignTest.wall_ms)).label("wall_ms"),
+        )
+        .group_by(col(CampaignTest.job_id))
+        .subquery()
+    )
+    rows = session.connection().execute(
+        select(col(Campaign.id), col(Campaign.created_at), col(CampaignRun.metrics), sums)
+        .join(CampaignRun, col(CampaignRun.campaign_id) == col(Campaign.id))
+        .join(sums, sums.c.job_id == col(CampaignRun.job_id))
+        .where(col(Campaign.id).in_(campaigns_of_name(session, campaign)), col(CampaignRun.number) == 0)
+        .order_by(col(Campaign.id))
+    )
+    return [
+        CampaignPoint(
+            *(row.id, row.created_at, int(row.passed), int(row.total)),
+            *(int(row.wall_ms) / 1000 / int(row.total), row.metrics.get(_COVERAGE, [None])[0]),
+        )
+        for row in rows
     ]
 
 
@@ -138,65 +165,6 @@ def flaky_cells(session: Session, campaign: CampaignView) -> list[Flaky]:
         .limit(_MOST_FLAKY)
     )
     return [Flaky(row.row_name, row.column_name, int(row.passed), row.total) for row in rows]
-
-
-def compare_with_last(session: Session, campaign: CampaignView) -> Comparison | None:
-    """Against the campaign of its name before it; None for the first of its name."""
-    earlier = [one for one in campaigns_of_name(session, campaign) if one != campaign.id]
-    if not earlier:
-        return None
-    before = (
-        session.connection()
-        .execute(
-            select(col(Campaign.created_at), col(CampaignRun.job_id))
-            .join(CampaignRun, col(CampaignRun.campaign_id) == col(Campaign.id))
-            .where(col(Campaign.id) == earlier[-1], col(CampaignRun.number) == 0)
-        )
-        .one()
-    )
-    old, new = _causes(session, before.job_id), _causes(session, campaign.first.job_id)
-    return Comparison(
-        before_id=earlier[-1],
-        before_at=before.created_at,
-        changed=tuple(_changed(session, before.job_id, campaign.first.job_id)),
-        new_causes=tuple(cause for cause in new if cause not in old),
-        gone_causes=tuple(cause for cause in old if cause not in new),
-    )
-
-
-def _causes(session: Session, job_id: UUID) -> Mapping[str, int]:
-    rows = session.connection().execute(
-        select(col(CampaignResult.signature), func.count())
-        .where(col(CampaignResult.job_id) == job_id, col(CampaignResult.verdict) != Verdict.PASS)
-        .group_by(col(CampaignResult.signature))
-        .order_by(func.count().desc())
-        .limit(_MOST_CHANGED)
-    )
-    return {signature: count for signature, count in rows}  # noqa: C416 - rows are no plain pairs
-
-
-def _changed(session: Session, before: UUID, now: UUID) -> list[Changed]:
-    """Compared here: without an index of its own, a join of 10,000 cells takes a database seconds."""
-    old = {(row.row_name, row.column_name): row.verdict for row in _verdicts(session, before)}
-    changed = [
-        Changed(row.row_name, row.column_name, old[place], row.verdict, row.task_index)
-        for row in _verdicts(session, now)
-        if old.get(place := (row.row_name, row.column_name), row.verdict) is not row.verdict
-    ]
-    changed.sort(key=lambda one: (one.now is Verdict.PASS, one.task_index))
-    return changed[:_MOST_CHANGED]
-
-
-def _verdicts(session: Session, job_id: UUID) -> Iterable[AnyRow]:
-    found: Iterable[AnyRow] = session.connection().execute(
-        select(
-            col(CampaignResult.row_name),
-            col(CampaignResult.column_name),
-            col(CampaignResult.verdict),
-            col(CampaignResult.task_index),
-        ).where(col(CampaignResult.job_id) == job_id)
-    )
-    return found
 
 
 def _newest_runs(session: Session, campaign: CampaignView) -> list[UUID]:

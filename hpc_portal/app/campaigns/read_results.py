@@ -14,6 +14,8 @@ from workloads.template import CampaignCell, Failure, Parameters, TaskResult, Te
 
 _FILES_MAY_LAG = timedelta(seconds=30)
 """A shared file system may show another node's files later than the scheduler tells of their end."""
+_POINTS = "coverage_points"
+"""The metric of a task that tells how many points of the design it hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ def sums_by_test(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         of_test = counts[row["job_id"], row["row_name"]]
         of_test[row["verdict"]] += 1
         of_test["wall_ms"] += row["wall_ms"]
+        if points := row["metrics"].get(_POINTS):
+            of_test["covered"] += 1
+            of_test["coverage_points"] += round(points[0])
     return [
         {
             "job_id": job_id,
@@ -86,6 +91,8 @@ def sums_by_test(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "failed": of_test[Verdict.FAIL],
             "no_verdict": of_test[Verdict.NO_VERDICT],
             "wall_ms": of_test["wall_ms"],
+            "covered": of_test["covered"],
+            "coverage_points": of_test["coverage_points"],
         }
         for (job_id, row_name), of_test in sorted(counts.items())
     ]

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from quotas.columns import BigSerial, UtcDateTime, Uuid, Vnd
@@ -133,3 +133,7 @@ class CampaignTest(SQLModel, table=True):
     no_verdict: int = 0
     wall_ms: int = Field(default=0, sa_type=BigInteger)
     """Of all its tasks together."""
+    covered: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    """How many of its tasks told how many points they hit."""
+    coverage_points: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """That these tasks hit together, each counted by itself."""

@@ -14,8 +14,11 @@ from sqlalchemy import func, select
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.collect import CollectStep
+from hpc_portal.app.campaigns.compact import compact_matrix
+from hpc_portal.app.campaigns.compare import compare_with_last
 from hpc_portal.app.campaigns.export import ExportFormat, export_run
-from hpc_portal.app.campaigns.history import compare_with_last, flaky_cells, history_by_test
+from hpc_portal.app.campaigns.export_history import history_to_csv
+from hpc_portal.app.campaigns.history import flaky_cells, history_by_test, history_of_name
 from hpc_portal.app.campaigns.queries import CampaignView, get_campaign, list_campaigns
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
 from hpc_portal.app.campaigns.results import failure_groups, verdicts, verdicts_since
@@ -40,14 +43,24 @@ def submit(story: Story, *, actor: Actor | None = None, **parameters: Any) -> UU
     return made.job_id
 
 
-def end(story: Story, job_id: UUID, index: int, *, line: str = "", cycles: int = 100) -> None:
+def end(  # noqa: PLR0913 - what a task leaves
+    story: Story,
+    job_id: UUID,
+    index: int,
+    *,
+    line: str = "",
+    cycles: int = 100,
+    seconds: float = 1.5,
+    points: int = 0,
+) -> None:
     """End a running task as rtl_task.sh would: with its facts written down, then its exit code."""
     facts = {
         "stage": "simulation",
         "exit_code": int(bool(line)),
         **({"fail_line_number": 7, "fail_line": line} if line else {}),
         "pass_seen": "no" if line else "yes",
-        "microseconds": 1_500_000,
+        "microseconds": round(seconds * 1e6),
+        **({"coverage_points": points} if points else {}),
         "statistics": f"TB_STAT cycles={cycles}",
         "build": BUILD,
     }
@@ -220,10 +233,11 @@ def test_a_campaign_is_compared_with_the_last_of_its_name(story: Story) -> None:
         first = compare_with_last(session, campaign(story, ids[0]))
     assert found
     assert found.before_id == ids[0]
-    assert [(one.row, one.before, one.now) for one in found.changed] == [
-        ("b", Verdict.PASS, Verdict.FAIL),
-        ("a", Verdict.FAIL, Verdict.PASS),
+    shown = [
+        [(one.row, one.before, one.now) for one in part.cells]
+        for part in (found.newly_failing, found.newly_passing, found.still_failing)
     ]
+    assert shown == [[("b", Verdict.PASS, Verdict.FAIL)], [("a", Verdict.FAIL, Verdict.PASS)], []]
     assert (found.new_causes, found.gone_causes) == (("FATAL: new",), ("FATAL: old",))
     shown = [(one.name, [(p.passed, p.total, p.mean_seconds) for p in one.points if p]) for one in history]
     assert shown == [
@@ -231,6 +245,65 @@ def test_a_campaign_is_compared_with_the_last_of_its_name(story: Story) -> None:
         ("b", [(1, 1, 1.5), (0, 1, 1.5)]),
     ]
     assert first is None
+
+
+def test_what_fails_still_what_takes_longer_and_what_is_covered_is_told(story: Story) -> None:
+    ids = []
+    for seconds, points in ((2.0, 40), (2.75, 44)):
+        ids.append(submit(story, seeds=2))
+        end(story, ids[-1], 0, seconds=seconds, points=points)
+        end(story, ids[-1], 1, line="FATAL: x", seconds=9 * seconds, points=points + 2)
+        end(story, ids[-1], 2, seconds=seconds - 1.0)
+        story.scheduler.finish(ids[-1], 3, state=JobState.TIMEOUT, exit_code=1)
+        collect(story)
+    now = campaign(story, ids[1])
+    with story.city.services.reading() as session:
+        found = compare_with_last(session, now)
+        assert compare_with_last(session, now) is found, "of what is over nothing changes any more"
+        tests, campaigns = history_by_test(session, now), history_of_name(session, now)
+        rows = list(
+            csv.DictReader(io.StringIO(export_run(session, now, now.first, ExportFormat.CSV).decode()))
+        )
+    assert found
+    assert [(one.row, one.column, one.now) for one in found.still_failing.cells] == [
+        ("a", "2", Verdict.FAIL),
+        ("b", "2", Verdict.NO_VERDICT),
+    ]
+    # The failed cell of "a" took longer, too, but stops where it fails: only its other one is compared.
+    assert [(one.row, one.cells, one.seconds_before, one.seconds_now) for one in found.slower] == [
+        ("a", 1, 2.0, 2.75),
+        ("b", 1, 1.0, 1.75),
+    ]
+    assert [[p and p.coverage_points for p in one.points] for one in tests] == [[41, 45], [None, None]]
+    assert [(p.passed, p.total, p.coverage_percent) for p in campaigns] == [(2, 4, None), (2, 4, None)]
+    assert [(row["before"], row["before_wall_seconds"], row["change"]) for row in rows] == [
+        ("pass", "2.0", ""),
+        ("fail", "18.0", "still_failing"),
+        ("pass", "1.0", ""),
+        ("no_verdict", "0.0", "still_failing"),
+    ]
+    lines = history_to_csv(tests).decode().splitlines()
+    assert len(lines) == 1 + 2 * 2
+    assert lines[2].split(",")[3:] == ["1", "2", "13.750", "45.0"]
+
+
+def test_the_compact_matrix_follows_the_results(story: Story) -> None:
+    job_id = submit(story, seeds=3)  # six tasks, four at once
+    end(story, job_id, 1, line="FATAL: x")
+    collect(story)
+
+    def states() -> str:
+        with story.city.services.reading() as session:
+            found = compact_matrix(session, job_id)
+        assert (found.rows, found.columns) == (("a", "b"), ((1, 3),))
+        assert found.blocks == ((0, 0, 0, 3), (3, 1, 0, 3))
+        return found.states
+
+    assert states() == "1r1f3r1w"
+    story.scheduler.finish(job_id, 0, state=JobState.TIMEOUT)
+    end(story, job_id, 2)
+    collect(story)
+    assert states() == "1n1f1p3r"
 
 
 def test_another_tenant_s_campaign_does_not_exist(story: Story) -> None:
