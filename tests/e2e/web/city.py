@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, insert
 
-from hpc_portal.app import cluster_views, events, schema
+from hpc_portal.app import cluster_views, events
 from hpc_portal.app.accounts.authenticate import hash_password
 from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.events import Event
@@ -38,6 +38,7 @@ from schedulers.cluster import ClusterSnapshot, License, Node, NodeState, Partit
 from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
 from schedulers.tres import times
+from tests.databases import PORTAL_TABLES, sqlite_file
 from workloads import catalog
 
 PASSWORD = "correct horse battery staple"
@@ -63,7 +64,7 @@ class City:
 def build_city(state_dir: Path) -> City:
     """Make the database and workspaces of a city whose numbers can be checked by hand."""
     settings = Settings(state_dir=state_dir, default_locale="vi")
-    schema.upgrade(settings)
+    (state_dir / "portal.db").write_bytes(sqlite_file(PORTAL_TABLES))
     city = City(settings)
     engine = create_engine(settings.effective_database_url)
     transact(engine, lambda connection: _people(connection, city))
