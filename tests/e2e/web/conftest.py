@@ -56,7 +56,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def states(portal: str, browser: Browser) -> dict[str, Any]:
-    """The cookies of each person who is signed in; no page is drawn for it, as that costs a browser seconds."""
+    """The cookies of each person, signed in; no page is drawn for it, which costs a browser seconds."""
     found: dict[str, Any] = {}
     for username in ("linh", "minh", "thanhpho"):
         context = browser.new_context(base_url=portal)
