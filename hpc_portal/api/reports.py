@@ -16,7 +16,6 @@ from hpc_portal.app.reports.audit_rows import Kind, audit_rows
 from hpc_portal.app.reports.budget_forecast import forecast_budget, forecast_document
 from hpc_portal.app.reports.document import Document, Edition
 from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
-from hpc_portal.app.reports.memory_waste import memory_use
 from hpc_portal.app.reports.open_data import open_data
 from hpc_portal.app.reports.open_data_document import open_data_document
 from hpc_portal.app.reports.period import parse_month, period
@@ -26,6 +25,7 @@ from hpc_portal.app.reports.usage import UsageQuery, report_usage
 from hpc_portal.app.reports.usage_document import usage_document
 from hpc_portal.app.reports.utilisation import Grain, utilisation, utilisation_document
 from hpc_portal.app.reports.waste import waste_document
+from hpc_portal.app.reports.waste_report import report_waste
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.report_files import Form, download, stream_rows
 from quotas.usage_report import Dimension
@@ -128,12 +128,10 @@ def usage(
 def waste(
     services: PortalServices, actor: CurrentActor, asked: Question, wanted: Wanted
 ) -> ReportReply | Response:
-    """What jobs held in vain, as far as it was measured: GPUs, CPUs and, where no filter is given, memory."""
+    """What jobs held in vain, as far as it was measured: GPUs, CPUs and memory, in hours and in money."""
     with services.reading() as session:
-        connection = session.connection()
-        found = report_usage(connection, actor, asked.query)
-        memory = () if asked.query.where else memory_use(connection, actor, asked.query.period)
-    return wanted.reply(waste_document(found, memory, wanted.edition))
+        found = report_waste(session.connection(), actor, asked.query, at=wanted.edition.made_at)
+    return wanted.reply(waste_document(found, wanted.edition))
 
 
 @router.get("/reports/utilisation", response_model=ReportReply)

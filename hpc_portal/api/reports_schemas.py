@@ -45,6 +45,8 @@ class ReportReply(_Reply):
     warning: str
     """Not empty: figures that will still change."""
     facts: dict[str, str]
+    notes: list[str]
+    """What the figures say, in sentences."""
     made_at: datetime
     tables: list[ReportTableReply]
 
@@ -57,6 +59,7 @@ class ReportReply(_Reply):
             subtitle=document.subtitle,
             warning=document.warning,
             facts=dict(document.facts),
+            notes=list(document.notes),
             made_at=document.edition.made_at,
             tables=[_table(table) for table in document.tables],
         )

@@ -19,7 +19,6 @@ from hpc_portal.app.reports.files.to_csv import write_csv
 from hpc_portal.app.reports.files.to_pdf import write_pdf
 from hpc_portal.app.reports.files.to_xlsx import write_xlsx
 from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
-from hpc_portal.app.reports.memory_waste import memory_use
 from hpc_portal.app.reports.open_data import open_data as published_months
 from hpc_portal.app.reports.open_data_document import open_data_document
 from hpc_portal.app.reports.period import Period, parse_day, parse_month, period
@@ -29,6 +28,7 @@ from hpc_portal.app.reports.usage_document import usage_document
 from hpc_portal.app.reports.utilisation import Grain, utilisation_document
 from hpc_portal.app.reports.utilisation import utilisation as supplied
 from hpc_portal.app.reports.waste import waste_document
+from hpc_portal.app.reports.waste_report import report_waste
 from hpc_portal.app.services import Services
 from hpc_portal.app.wiring import build_services
 from hpc_portal.cli.configuration import load_settings
@@ -98,13 +98,12 @@ def usage(by: By = None, *, since: Since = "", last: Last = "", output: Output =
 
 @report.command()
 def waste(by: By = None, *, since: Since = "", last: Last = "", output: Output = None) -> None:
-    """What jobs held and did not use: idle GPUs and CPUs, as far as it was measured."""
+    """What jobs held and did not use, in hours and in money, as far as it was measured."""
     with _portal() as (services, edition):
         query = UsageQuery(_dimensions(by, "project"), _days(since, last, edition), {})
         with services.reading() as session:
-            found = report_usage(session.connection(), OPERATOR, query)
-            memory = memory_use(session.connection(), OPERATOR, query.period)
-        _tell(waste_document(found, memory, edition), output)
+            found = report_waste(session.connection(), OPERATOR, query, at=edition.made_at)
+        _tell(waste_document(found, edition), output)
 
 
 @report.command()

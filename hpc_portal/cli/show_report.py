@@ -18,8 +18,8 @@ from schedulers import tres
 
 _FOR_PROGRAMS = frozenset({"unit", "allocation_id"})
 _UNKNOWN = "\N{EN DASH}"
-_ASSETS = {"mem_mib_seconds": tres.MEM, "vnd": VND, "list_vnd": VND, "subsidy_vnd": VND}
-"""Of columns whose name tells what they count; other seconds are hours of something."""
+_ASSETS = {"mib_seconds": tres.MEM, "vnd": VND}
+"""What columns count whose names end so; other seconds are hours of something."""
 
 
 _ITEMS = {"list_price": "gross", "subsidy": "subsidy", "net": "net"}
@@ -31,6 +31,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     out.print(f"{report['title']}  {report['subtitle']}", style="bold")
     if report["warning"]:
         err.print(report["warning"], style="yellow")
+    for note in report["notes"]:
+        out.print(note)
     for found in report["tables"]:
         columns = [column for column in found["columns"] if column["key"] not in _FOR_PROGRAMS]
         keys = [column["key"] for column in columns]
@@ -46,6 +48,8 @@ def print_document(document: Document) -> None:
     out.print(f"{document.title}  {document.subtitle}", style="bold")
     if document.warning:
         err.print(document.warning, style="yellow")
+    for note in document.notes:
+        out.print(note)
     for found in document.tables:
         shown = found.for_people()
         rows = [*shown.rows, *([shown.total] if shown.total else [])]
@@ -106,8 +110,9 @@ def _named(key: str, value: str, language: str) -> str:
 
 def _asset(key: str, row: Mapping[str, Any]) -> str:
     """What the column counts; "" for plain numbers such as days and runs."""
-    if key in _ASSETS:
-        return _ASSETS[key]
+    for end, asset in _ASSETS.items():
+        if key.endswith(end):
+            return asset
     if "unit" in row and key != "days_left":
         return str(row["asset"])
     return tres.CPU if key.endswith("_seconds") else ""

@@ -12,13 +12,13 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.reports.budget_forecast import forecast_budget, forecast_document
 from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
-from hpc_portal.app.reports.memory_waste import memory_use
 from hpc_portal.app.reports.period import Period, parse_day, period
 from hpc_portal.app.reports.scope import Tenants, visible_tenants
 from hpc_portal.app.reports.usage import GROUPS, MOST_DIMENSIONS, UsageQuery, UsageReport, report_usage
 from hpc_portal.app.reports.usage_document import dimension_column, usage_document
 from hpc_portal.app.reports.utilisation import Grain, utilisation, utilisation_document
 from hpc_portal.app.reports.waste import waste_document
+from hpc_portal.app.reports.waste_report import report_waste
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.show_report import answer, edition_for
 from hpc_portal.web.words import STATES
@@ -88,11 +88,13 @@ def usage(request: Request, actor: CurrentActor, services: PortalServices) -> Re
 def waste(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """What jobs held and did not use."""
     filters = Filters.of(request, services, [Dimension.PROJECT])
-    report, facts = _ask(request, actor, services, filters)
+    edition = edition_for(request)
     with services.reading() as session:
-        memory = () if filters.where else memory_use(session.connection(), actor, filters.period)
-    document = waste_document(report, memory, edition_for(request))
-    measure = "gpu_idle_seconds" if report.total.gpu_measured_seconds else "cpu_idle_seconds"
+        query = UsageQuery(filters.by, filters.period, filters.where)
+        report = report_waste(session.connection(), actor, query, at=edition.made_at)
+        facts = _form(request, actor, services, filters, session.connection())
+    document = waste_document(report, edition)
+    measure = "gpu_idle_seconds" if report.total.usage.gpu_measured_seconds else "cpu_idle_seconds"
     return answer(request, document, "reports/usage.html", facts, measure=measure)
 
 
@@ -161,13 +163,20 @@ def _ask(
     most: int | None = None,
 ) -> tuple[UsageReport, dict[str, object]]:
     """The report, and what the form above it offers."""
-    language = edition_for(request).language
     with services.reading() as session:
         connection = session.connection()
-        tenants = visible_tenants(connection, actor)
         query = UsageQuery(filters.by, filters.period, filters.where)
         report = report_usage(connection, actor, query, most=most)
-    return report, {
+        return report, _form(request, actor, services, filters, connection)
+
+
+def _form(
+    request: Request, actor: Actor, services: PortalServices, filters: Filters, connection: Connection
+) -> dict[str, object]:
+    """What the form above a report offers."""
+    language = edition_for(request).language
+    tenants = visible_tenants(connection, actor)
+    return {
         "tabs": tabs(actor),
         "filters": filters,
         "where": {key.value: value for key, value in filters.where.items()},

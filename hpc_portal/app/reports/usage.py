@@ -91,7 +91,7 @@ def report_usage(
         connection,
         since=query.period.since,
         until=query.period.until,
-        where=_where(connection, tenants, query.where),
+        where=matching(connection, tenants, query.where),
     )
     is_cut = most is not None and not _TIMES.intersection(query.by)
     found = ask(by=query.by, most=most if is_cut else None)
@@ -147,19 +147,15 @@ def subtract(whole: Usage, part: Usage) -> Usage:
     return Usage(*map(sub, _AMOUNTS(whole), _AMOUNTS(part)))
 
 
-def _require_answerable(query: UsageQuery) -> None:
-    if len(set(query.by)) != len(query.by) or len(query.by) > MOST_DIMENSIONS:
-        text = N_("must name at most %(most)s different respects")
-        raise InvalidEntry([Problem("by", text, {"most": MOST_DIMENSIONS})])
-    if Dimension.DAY in query.by and query.period.days > MOST_DAYS_BY_DAY:
-        text = N_("day by day, at most %(most)s days are shown. Ask by month, or for fewer days")
-        raise InvalidEntry([Problem("since", text, {"most": MOST_DAYS_BY_DAY})])
-
-
-def _where(
+def matching(
     connection: Connection, tenants: Tenants, named: Mapping[Dimension, str]
 ) -> dict[Dimension, object]:
-    """The filter with ids for names, never wider than what the person may see."""
+    """The filter with ids for names, never wider than what the person may see.
+
+    Raises:
+        InvalidEntry: it narrows by what is no filter.
+        NotFound: it names what does not exist, or what the person may not see.
+    """
     where = tenants.where
     for key, name in named.items():
         match key:
@@ -174,6 +170,15 @@ def _where(
             case _:
                 raise InvalidEntry([Problem(key.value, "is no filter; give the first and last day instead")])
     return where
+
+
+def _require_answerable(query: UsageQuery) -> None:
+    if len(set(query.by)) != len(query.by) or len(query.by) > MOST_DIMENSIONS:
+        text = N_("must name at most %(most)s different respects")
+        raise InvalidEntry([Problem("by", text, {"most": MOST_DIMENSIONS})])
+    if Dimension.DAY in query.by and query.period.days > MOST_DAYS_BY_DAY:
+        text = N_("day by day, at most %(most)s days are shown. Ask by month, or for fewer days")
+        raise InvalidEntry([Problem("since", text, {"most": MOST_DAYS_BY_DAY})])
 
 
 def _name(

@@ -3,15 +3,19 @@
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from sqlalchemy import insert
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
+from hpc_portal.app.errors import NotFound
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.reports.memory_waste import MemoryUse, memory_use
+from hpc_portal.app.reports.memory_waste import MemoryUse, add_up_by, measured_runs
 from hpc_portal.app.reports.period import Period
+from hpc_portal.app.reports.usage import UsageQuery
 from hpc_portal.app.tables import Job, JobTask
+from quotas.usage_report import Dimension
 from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
 from tests.integration.reports.conftest import Books
@@ -22,7 +26,15 @@ START = datetime(2026, 11, 10, tzinfo=UTC)
 
 
 def ran(  # noqa: PLR0913 - the facts of a run, by keyword
-    books: Books, tenant: Tenant, number: int, *, asked: int, peak: int, at: datetime = START
+    books: Books,
+    tenant: Tenant,
+    number: int,
+    *,
+    asked: int,
+    peak: int,
+    at: datetime = START,
+    template: str | None = None,
+    gpus: dict[str, int] | None = None,
 ) -> None:
     """A job of 100 seconds."""
     job_id = UUID(int=first_id_at(at).int + number)
@@ -34,6 +46,7 @@ def ran(  # noqa: PLR0913 - the facts of a run, by keyword
         "project_id": tenant.project_id,
         "user_id": tenant.member.user_id,
         "name": "one",
+        "template": template,
         "spec": spec.model_dump(mode="json"),
         "workspace": str(job_id),
         "partition": "main",
@@ -64,7 +77,7 @@ def ran(  # noqa: PLR0913 - the facts of a run, by keyword
         "started_at": at,
         "ended_at": end,
         "elapsed_seconds": 100,
-        "allocated_tres": {"cpu": 1, "mem": asked},
+        "allocated_tres": {"cpu": 1, "mem": asked, **(gpus or {})},
         "cpu_seconds": 1.0,
         "max_rss_mib": peak,
         "charged_vnd": 0,
@@ -77,9 +90,12 @@ def ran(  # noqa: PLR0913 - the facts of a run, by keyword
     transact(books.city.services.engine, store)
 
 
-def ask(books: Books, actor: Actor) -> list[MemoryUse]:
+def ask(
+    books: Books, actor: Actor, *by: Dimension, where: dict[Dimension, str] | None = None
+) -> dict[tuple[str | date, ...], MemoryUse]:
+    query = UsageQuery(by or (Dimension.PROJECT,), NOVEMBER, where or {})
     with books.city.services.reading() as session:
-        return memory_use(session.connection(), actor, NOVEMBER)
+        return add_up_by(measured_runs(session.connection(), actor, query), query.by)
 
 
 def test_what_was_asked_less_the_peak_was_never_touched(books: Books) -> None:
@@ -88,12 +104,39 @@ def test_what_was_asked_less_the_peak_was_never_touched(books: Books) -> None:
     ran(books, chips, 2, asked=2048, peak=4096)  # more than it asked for is no saving elsewhere
     ran(books, rivals, 3, asked=512, peak=0)  # nobody measured it
     ran(books, rivals, 4, asked=512, peak=128, at=datetime(2026, 10, 31, tzinfo=UTC))  # before
-    assert ask(books, books.auditor) == [MemoryUse("chips", 2, 307_200, 230_400)]
-    assert ask(books, books.auditor)[0].untouched == 76_800
+    found = ask(books, books.auditor)
+    assert found == {("chips",): MemoryUse(2, 307_200, 230_400)}
+    assert found["chips",].untouched == 76_800
 
 
 def test_a_member_sees_the_memory_of_their_project_only(books: Books) -> None:
     ran(books, books.city.chips, 1, asked=1024, peak=256)
     ran(books, books.city.rivals, 2, asked=1024, peak=512)
-    assert [one.project for one in ask(books, books.city.rivals.member)] == ["rivals"]
-    assert [one.project for one in ask(books, books.auditor)] == ["chips", "rivals"]
+    assert set(ask(books, books.city.rivals.member)) == {("rivals",)}
+    assert set(ask(books, books.auditor)) == {("chips",), ("rivals",)}
+    with pytest.raises(NotFound):
+        ask(books, books.city.rivals.member, where={Dimension.PROJECT: "chips"})
+    assert not ask(books, books.city.rivals.member, where={Dimension.USER: "chips-member"})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (Dimension.ORGANISATION, "chips-org"),
+        (Dimension.PROJECT, "chips"),
+        (Dimension.USER, "chips-member"),
+        (Dimension.CLUSTER, "memory"),
+        (Dimension.PARTITION, "main"),
+        (Dimension.WORKLOAD, "acme-flow"),
+        (Dimension.STATE, "COMPLETED"),
+        (Dimension.GPU_TYPE, "h100"),
+    ],
+)
+def test_runs_are_told_apart_and_narrowed_as_roll_ups_are(books: Books, key: Dimension, value: str) -> None:
+    gpu = {"gres/gpu": 1, "gres/gpu:h100": 1}
+    ran(books, books.city.chips, 1, asked=1024, peak=256, template="acme-flow@3", gpus=gpu)
+    use = MemoryUse(1, 102_400, 25_600)
+    assert ask(books, books.auditor, key) == {(value,): use}
+    assert ask(books, books.auditor, Dimension.DAY, where={key: value}) == {(date(2026, 11, 10),): use}
+    if key not in {Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER}:
+        assert ask(books, books.auditor, where={key: "other"}) == {}
