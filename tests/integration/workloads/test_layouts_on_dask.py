@@ -1,4 +1,4 @@
-"""Place and route, and the checks of layouts, as jobs of the embedded node: in its sandbox, with its limits."""
+"""Place and route and the checks of layouts as jobs of the embedded node: in its sandbox, with its limits."""
 
 import asyncio
 import shutil
