@@ -217,7 +217,7 @@ def _table_of_unrouted(workspace: Path) -> tuple[Table, ...]:
     nets = text.split("\n")[:-1]
     rows = tuple((net[:200],) for net in nets[:_MOST_NETS])
     return (
-        (Table(N_("Nets without a route"), (Column(N_("Net")),), rows, len(nets) > _MOST_NETS),)
+        (Table(N_("Nets without a route"), (Column(N_("Unrouted net")),), rows, len(nets) > _MOST_NETS),)
         if rows
         else ()
     )
