@@ -9,14 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from hpc_portal.cli import render
-from hpc_portal.cli.errors import NotFound, UsageProblem
+from hpc_portal.cli import campaign_history, render
+from hpc_portal.cli.campaign_id import CampaignId, resolve
+from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.follow import follow_job, require_success
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json, Project
-from hpc_portal.cli.pages import read_pages
-from hpc_portal.cli.portal import Portal
 from hpc_portal.cli.render import err, out, print_json, table
 from hpc_portal.cli.request import parse_assignment, read_text
 from hpc_portal.cli.submit import only_project
@@ -25,9 +24,6 @@ from workloads.template import N_
 
 campaign = typer.Typer(no_args_is_help=True, help="Regressions and other campaigns: an array and its reruns.")
 
-CampaignId = Annotated[
-    str, typer.Argument(metavar="CAMPAIGN", help="Its id, or any end of it of 4 characters or more.")
-]
 RunNumber = Annotated[int, typer.Option("--run", min=0, help="0 is the first run; reruns count from 1.")]
 KINDS = {
     "first": N_("first run"),
@@ -39,7 +35,6 @@ STOPPED = {
     "cost": N_("stopped: it has cost as much as its cap allows"),
     "person": N_("stopped by a person"),
 }
-_SEARCHED = 500
 _SOURCES = (".sv", ".v", ".svh", ".vh")
 
 
@@ -122,7 +117,7 @@ def list_campaigns(
 def show(campaign_id: CampaignId, *, run: RunNumber = 0, as_json: Json = False) -> None:
     """Show a campaign: its runs, and what failed in one of them by cause."""
     with open_portal() as portal:
-        wanted = _resolve(portal, campaign_id)
+        wanted = resolve(portal, campaign_id)
         found = portal.get(f"/campaigns/{wanted}")
         groups = portal.get(f"/campaigns/{wanted}/failures", run=run)["items"]
     if as_json:
@@ -138,6 +133,10 @@ def show(campaign_id: CampaignId, *, run: RunNumber = 0, as_json: Json = False) 
         out.print(_groups(groups))
 
 
+campaign.command("compare")(campaign_history.compare)
+campaign.command("history")(campaign_history.history)
+
+
 @campaign.command("rerun")
 def rerun(
     campaign_id: CampaignId,
@@ -151,7 +150,7 @@ def rerun(
 ) -> None:
     """Run again what did not pass, as a new job of the campaign; prints the job's id."""
     with open_portal() as portal:
-        wanted = _resolve(portal, campaign_id)
+        wanted = resolve(portal, campaign_id)
         body = {"new_seeds": new_seeds, "with_waves": waves, "run": run}
         made = portal.post(f"/campaigns/{wanted}/reruns", body, idempotency_key=str(uuid.uuid4()))["id"]
         out.print(made)
@@ -163,7 +162,7 @@ def rerun(
 def stop(campaign_id: CampaignId) -> None:
     """Cancel what waits and what runs of a campaign."""
     with open_portal() as portal:
-        stopped = portal.post(f"/campaigns/{_resolve(portal, campaign_id)}/stop", {})["job_ids"]
+        stopped = portal.post(f"/campaigns/{resolve(portal, campaign_id)}/stop", {})["job_ids"]
     err.print(_("Asked to stop.") if stopped else _("Nothing of it goes on."))
 
 
@@ -179,7 +178,7 @@ def export(
 ) -> None:
     """Write a run as JUnit XML, CSV or JSON for CI systems and spreadsheets."""
     with open_portal() as portal:
-        content = portal.download(f"/campaigns/{_resolve(portal, campaign_id)}/export", format=form, run=run)
+        content = portal.download(f"/campaigns/{resolve(portal, campaign_id)}/export", format=form, run=run)
     if output is None:
         sys.stdout.buffer.write(content)
     else:
@@ -214,25 +213,6 @@ def _store(raw: dict[str, Any], path: Sequence[str], value: str) -> None:
     for name in path[:-1]:
         raw = raw.setdefault(name, {})
     raw[path[-1]] = value
-
-
-def _resolve(portal: Portal, text: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        pass
-    ends = [
-        str(item["id"])
-        for item in read_pages(portal, "/campaigns", most=_SEARCHED)
-        if len(text) >= 4 and str(item["id"]).endswith(text.lower())  # noqa: PLR2004 - as for jobs
-    ]
-    match ends:
-        case [one]:
-            return one
-        case []:
-            raise NotFound(_("There is no campaign whose id ends in {text}.", text=text))
-        case _:
-            raise UsageProblem(_("{text} fits several campaigns. Give more of it.", text=text))
 
 
 def _figures(run: Mapping[str, Any]) -> tuple[Any, ...]:
