@@ -8,6 +8,7 @@ LOOKED_FOR = (
     "cvc4",
     "flock",
     "g++",
+    "ghdl",
     "graywolf",
     "icepack",
     "icetime",

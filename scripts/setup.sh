@@ -25,6 +25,7 @@ test_packages=(
     ngspice=ngspice
     z3=z3
     qflow=qflow # place and route; brings graywolf, qrouter, magic and netgen-lvs
+    ghdl-mcode=ghdl
     nextpnr-ice40=nextpnr-ice40
     fpga-icestorm=icepack
     "fpga-icestorm-chipdb=/usr/share/fpga-icestorm/chipdb/*.txt" # icetime reads it

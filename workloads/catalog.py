@@ -14,6 +14,7 @@ from workloads.eda.place_and_route import PlaceAndRoute
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.eda.spice import Spice
 from workloads.eda.synthesis import Synthesis
+from workloads.eda.vhdl import Vhdl
 from workloads.errors import TemplateNotFound
 from workloads.gpu.fault_simulation import FaultSimulation
 from workloads.gpu.node_health import NodeHealth
@@ -25,6 +26,7 @@ CATALOG: dict[str, Template[Any]] = {
     template.name: template
     for template in (
         RtlRegression(),
+        Vhdl(),
         Lint(),
         Formal(),
         Synthesis(),

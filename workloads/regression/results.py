@@ -75,14 +75,19 @@ def _failure(facts: dict[str, str], file: str, verdict: Verdict) -> Failure:
 
 
 def _metrics(facts: dict[str, str]) -> tuple[Metric, ...]:
-    found = _STATISTIC.findall(facts.get("statistics", ""))[:_MOST_STATISTICS]
     elapsed, points = count(facts, "microseconds"), count(facts, "coverage_points")
     tests = ("cocotb_passed", "cocotb_failed", "cocotb_skipped")
     simulated = number(facts.get("simulated_ns"))
     return (
-        *(Metric(name, float(value)) for name, value in found),
+        *statistics(facts.get("statistics", "")),
         *([] if elapsed is None else [Metric("wall_seconds", elapsed / 1e6, "s")]),
         *([] if points is None else [Metric("coverage_points", points)]),
         *(Metric(name, value) for name in tests if (value := count(facts, name)) is not None),
         *([] if simulated is None else [Metric("simulated_ns", simulated, "ns")]),
     )
+
+
+def statistics(line: str) -> list[Metric]:
+    """The numbers of a line that a bench printed, such as `TB_STAT cycles=40 grants=38`."""
+    found = _STATISTIC.findall(line)[:_MOST_STATISTICS]
+    return [Metric(name, float(value)) for name, value in found]
