@@ -28,7 +28,7 @@ def usage(  # noqa: PLR0913 - one option for each respect
         typer.Option(
             "--by",
             help="Cut by day, month, organisation, project, user, cluster, partition, workload, state or "
-            "gpu_type; up to three times. Default: month and project.",
+            "gpu_type; up to three times. Default: month and project, with --waste project and user.",
         ),
     ] = None,
     *,
@@ -40,14 +40,17 @@ def usage(  # noqa: PLR0913 - one option for each respect
     partition: Annotated[str, typer.Option(help="Only in this partition.")] = "",
     gpu_type: Annotated[str, typer.Option("--gpu-type", help="Only on this type of GPU.")] = "",
     waste: Annotated[
-        bool, typer.Option("--waste", help="What jobs held and did not use, instead of what it cost.")
+        bool,
+        typer.Option(
+            "--waste", help="What jobs held and did not use, in hours and money, and who left most."
+        ),
     ] = False,
     output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Show what was used and what it cost, of everything that you may see."""
     parameters = {
-        "by": by or ["month", "project"],
+        "by": by or (["project", "user"] if waste else ["month", "project"]),
         "since": since or None,
         "last": last or None,
         "organisation": organisation or None,
