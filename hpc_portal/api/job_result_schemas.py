@@ -21,6 +21,29 @@ class LogReply(Reply):
     """The task will write no more."""
 
 
+class LogMatchReply(Reply):
+    """A line in which something was found."""
+
+    line: int
+    """Counted from 0."""
+    text: str
+    """The line without escapes; of a very long one its head."""
+    start: int
+    """Where the first match starts, in characters; past the end of `text` when it lies in what is cut off."""
+    end: int
+
+
+class LogSearchReply(Reply):
+    """What a bounded search found, in the order in which it looked."""
+
+    path: str
+    matches: list[LogMatchReply]
+    next_line: int
+    """Where to go on."""
+    is_over: bool
+    """There is nothing more to look at now."""
+
+
 class FileReply(Reply):
     """One entry of a folder in a job's workspace."""
 

@@ -7,16 +7,17 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
+from hpc_portal.api.job_logs import LogPath, source_of
 from hpc_portal.app.accounts.queries import get_project
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import EventHub, Topic
-from hpc_portal.app.jobs.logs import LogStream, find_log
+from hpc_portal.app.jobs.logs import LogStream
 from hpc_portal.app.jobs.queries import require_visible
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
+from hpc_portal.log_stream import log_messages
 from hpc_portal.sse import (
     job_messages,
-    log_messages,
     may_still_see,
     resume_point,
     sse_response,
@@ -79,6 +80,7 @@ async def follow_log(  # noqa: PLR0913 - which log, and from where
     job_id: UUID,
     task: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
     stream: LogStream = LogStream.STDOUT,
+    path: LogPath = "",
     after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
 ) -> StreamingResponse:
     """A task's log as it grows, from line `after` (counted from 0) on; ends when the task has ended.
@@ -86,7 +88,7 @@ async def follow_log(  # noqa: PLR0913 - which log, and from where
     The id of each message is the number of the line that comes next, so Last-Event-ID resumes exactly.
     """
     source = await anyio.to_thread.run_sync(
-        lambda: find_log(services, actor, job_id, task=task, stream=stream)
+        lambda: source_of(services, actor, job_id, task=task, stream=stream, path=path)
     )
     return sse_response(
         log_messages(

@@ -1,108 +1,124 @@
-"""A job's log: the end of it, or the part around a line, and the stream of what is added."""
+"""A job's log: the end of it, or the part around a line or a match, and the stream of what is added."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
-from starlette.responses import Response
+import anyio.to_thread
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import JSONResponse, Response
 
-from hpc_portal.app.errors import FileNotInWorkspace
+from hpc_portal.app.errors import FileNotInWorkspace, InvalidEntry, Problem
 from hpc_portal.app.event_hub import Topic
-from hpc_portal.app.files.read_log import LogWindow, open_log, read_lines, read_tail
-from hpc_portal.app.jobs.logs import LogSource, LogStream, find_log, has_task_ended
-from hpc_portal.app.jobs.queries import get_job
+from hpc_portal.app.files.log_index import count_lines, open_log
+from hpc_portal.app.files.read_log import LogWindow, empty_window, read_lines, read_tail
+from hpc_portal.app.files.search_log import ERRORS, SearchedLog, compile_pattern
+from hpc_portal.app.jobs.logs import LogSource, LogStream, find_log, has_task_ended, search_log
+from hpc_portal.app.jobs.queries import JobDetail, get_job
 from hpc_portal.app.jobs.results import results_of
+from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
-from hpc_portal.sse import log_messages, may_still_see, resume_point, sse_response
+from hpc_portal.log_stream import SEARCHES, log_messages
+from hpc_portal.sse import may_still_see, resume_point, sse_response
 from hpc_portal.web.job import show_tab
+from hpc_portal.web.show_log import lines_as_json, show_window
 from workloads.template import CampaignCell
 
 router = APIRouter(include_in_schema=False)
 
-LINES_SHOWN = 1000
-_BLOCK = 250
+LINES_SHOWN = 500
 _CONTEXT = 200
 """Lines shown before the one that a link points at."""
 _LABELS_SHOWN = 2000
-
-_ERROR = re.compile(r"\b(error|fatal|fail(ed|ure)?|traceback|assert(ion)?)\b|TB_ERROR", re.IGNORECASE)
-_GOOD = re.compile(r"\b(passed|success(ful)?)\b", re.IGNORECASE)
-_ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-@dataclass(frozen=True, slots=True)
-class ShownLine:
-    """One line; numbers start at 1, as editors count."""
-
-    number: int
-    text: str
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShownLog:
-    """A window of a log, in blocks that a browser lays out only when it shows them."""
-
-    first_line: int
-    next_line: int
-    is_at_end: bool
-    blocks: tuple[tuple[ShownLine, ...], ...]
-
+_SKIPS_BEYOND = 4000
+"""A page that is further behind shows the end; it loads what is between when its reader goes there."""
 
 TaskIndex = Annotated[int | None, Query(ge=0)]
+LineNumber = Annotated[int, Query(ge=0, lt=2**53)]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a reader without JavaScript looks for; lines as people count them, from 1."""
+
+    search: str = ""
+    regex: bool = False
+    errors: bool = False
+    from_line: LineNumber = 1
+    before: LineNumber = 0
+    """Look backwards from before this line."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything is."""
+        return bool(self.search) or self.errors
 
 
 @router.get("/jobs/{job_id}/log")
-def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+async def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    sought: Annotated[Sought, Depends()],
+    job_id: UUID,
+    task: TaskIndex = None,
+    file: str = "",
+    of: TaskIndex = None,
+    line: LineNumber = 0,
+) -> Response:
+    """The end of the log, or what is around `line`; `file` counts only for the task it was chosen `of`."""
+
+    def find() -> tuple[JobDetail, LogSource]:
+        with services.reading() as session:
+            job = get_job(session, actor, job_id)
+        return job, find_log(services, actor, job_id, task=task, stream=LogStream.STDOUT)
+
+    job, written = await anyio.to_thread.run_sync(find)
+    chosen = file if of is None or of == task else ""
+    source = replace(written, path=chosen or written.path)
+    found, wrong = None, None
+    if sought.is_wanted:
+        try:
+            found = await anyio.to_thread.run_sync(_seek, source, sought, limiter=SEARCHES)
+        except InvalidEntry as error:
+            [wrong] = error.problems
+    match = found.matches[0] if found and found.matches else None
+    facts = {"sought": sought, "found": found, "wrong": wrong, "line": match.line + 1 if match else line}
+
+    def answer() -> Response:
+        files = _files(services, actor, job, source, written)
+        return _page(request, services, job, source, {**facts, **files}, wrong=wrong)
+
+    return await anyio.to_thread.run_sync(answer)
+
+
+@router.get("/jobs/{job_id}/log/lines")
+def lines(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     actor: CurrentActor,
     services: PortalServices,
     job_id: UUID,
     task: TaskIndex = None,
     file: str = "",
-    of: TaskIndex = None,
-    line: Annotated[int, Query(ge=0)] = 0,
+    first: Annotated[int | None, Query(ge=0, lt=2**53)] = None,
+    limit: Annotated[int, Query(ge=1, le=2000)] = LINES_SHOWN,
 ) -> Response:
-    """The end of the log, or what is around `line`; `file` counts only for the task it was chosen `of`."""
-    file = file if of is None or of == task else ""
-    with services.reading() as session:
-        job = get_job(session, actor, job_id)
-    source = find_log(services, actor, job_id, task=task, stream=LogStream.STDOUT)
-    errors = find_log(services, actor, job_id, task=task, stream=LogStream.STDERR)
-    found = results_of(services, job)
-    results, cells = found.results, found.campaign
-    written = [
-        artefact.path
-        for result in results.tasks
-        if result.task_index == source.task_index
-        for artefact in result.artefacts
-        if artefact.kind == "log"
-    ]
-    files = dict.fromkeys([source.path, errors.path, *written, *([file] if file else [])])
-    source = replace(source, path=file or source.path)
+    """Lines from number `first` on (from 0), without it the last ones, as the page's script shows them."""
+    source = _source(services, actor, job_id, task, file)
     with services.reading() as session:
         has_ended = has_task_ended(session, job_id, source.task_index)
-    window = _window(source, line, has_ended=has_ended)
-    if window is None and not has_ended:
-        window = LogWindow(0, (), 0, is_at_end=True)
-    query = {"task": source.task_index, "file": source.path}
-    is_live = window is not None and window.is_at_end and not has_ended
-    facts = {
-        "file": source.path,
-        "files": list(files),
-        "task": source.task_index if job.is_array else None,
-        "task_choices": _labels(cells),
-        "log": show_window(window) if window else None,
-        "older": urlencode({**query, "line": max(1, window.first_line)}) if window else "",
-        "log_stream": f"/jobs/{job_id}/log/live?{urlencode(query)}" if is_live else "",
-        "stream": is_live,
-    }
-    return show_tab(request, job, "log", facts)
+    window, total = _read(source, first, limit, has_ended=has_ended) or (empty_window(0), 0)
+    return JSONResponse(
+        {
+            "first": window.first_line,
+            "next": window.next_line,
+            "total": total,
+            "lines": lines_as_json(window),
+        }
+    )
 
 
 @router.get("/jobs/{job_id}/log/live")
@@ -114,50 +130,102 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     job_id: UUID,
     task: TaskIndex = None,
     file: str = "",
-    after: Annotated[int, Query(ge=0)] = 0,
+    after: LineNumber = 0,
 ) -> Response:
     """Lines as they are written, from line number `after` on."""
-
-    def find() -> LogSource:
-        return find_log(services, actor, job_id, task=task, stream=LogStream.STDOUT)
-
-    source = await asyncio.to_thread(find)
+    source = await asyncio.to_thread(_source, services, actor, job_id, task, file)
     messages = log_messages(
         services,
         hub,
-        replace(source, path=file or source.path),
+        source,
         first_line=resume_point(request, after) or 0,
         still_allowed=may_still_see(request, Topic(job_id=job_id)),
+        encode=lines_as_json,
+        skips_beyond=_SKIPS_BEYOND,
     )
     return sse_response(messages)
 
 
-def show_window(window: LogWindow) -> ShownLog:
-    """Lines with their numbers and tones, in blocks."""
-    lines = [
-        ShownLine(number, _ANSI.sub("", text), _tone(text))
-        for number, text in enumerate(window.lines, start=window.first_line + 1)
-    ]
-    blocks = tuple(tuple(lines[start : start + _BLOCK]) for start in range(0, len(lines), _BLOCK))
-    return ShownLog(window.first_line, window.next_line, window.is_at_end, blocks)
+def _source(services: Services, actor: CurrentActor, job_id: UUID, task: int | None, file: str) -> LogSource:
+    source = find_log(services, actor, job_id, task=task, stream=LogStream.STDOUT)
+    return replace(source, path=file or source.path)
 
 
-def _window(source: LogSource, line: int, *, has_ended: bool) -> LogWindow | None:
-    """None while there is no file."""
+def _seek(source: LogSource, sought: Sought) -> SearchedLog:
+    """Forwards it starts over at the top when nothing follows."""
+    pattern = ERRORS if sought.errors else compile_pattern(sought.search, is_regex=sought.regex)
+    if sought.before:
+        return search_log(source, pattern, sought.before - 1, 1, backward=True)
+    found = search_log(source, pattern, max(0, sought.from_line - 1), 1)
+    if found.matches or not found.is_over:
+        return found
+    return search_log(source, pattern, 0, 1)
+
+
+def _read(
+    source: LogSource, first: int | None, limit: int, *, has_ended: bool
+) -> tuple[LogWindow, int] | None:
+    """A window and how many lines there are; None while there is no file."""
     try:
         with open_log(source.root, source.workspace, source.path) as log:
-            if line:
-                first = max(0, line - 1 - _CONTEXT)
-                return read_lines(log, first, LINES_SHOWN, with_partial=has_ended)
-            return read_tail(log, LINES_SHOWN, with_partial=has_ended)
+            if first is None:
+                window = read_tail(log, limit, with_partial=has_ended)
+            else:
+                window = read_lines(log, first, limit, with_partial=has_ended)
+            return window, count_lines(log, with_partial=has_ended)
     except FileNotInWorkspace:
         return None
 
 
-def _tone(text: str) -> str:
-    if _ERROR.search(text):
-        return "is-error"
-    return "is-good" if _GOOD.search(text) else ""
+def _files(
+    services: Services, actor: CurrentActor, job: JobDetail, source: LogSource, written: LogSource
+) -> dict[str, Any]:
+    """What else there is to read of this task, and the names of the others."""
+    errors = find_log(services, actor, job.id, task=source.task_index, stream=LogStream.STDERR)
+    found = results_of(services, job)
+    logs = [
+        artefact.path
+        for result in found.results.tasks
+        if result.task_index == source.task_index
+        for artefact in result.artefacts
+        if artefact.kind == "log"
+    ]
+    return {
+        "files": list(dict.fromkeys([written.path, errors.path, *logs, source.path])),
+        "task_choices": _labels(found.campaign),
+    }
+
+
+def _page(  # noqa: PLR0913 - what was found out so far
+    request: Request,
+    services: Services,
+    job: JobDetail,
+    source: LogSource,
+    facts: dict[str, Any],
+    *,
+    wrong: Problem | None,
+) -> Response:
+    with services.reading() as session:
+        has_ended = has_task_ended(session, job.id, source.task_index)
+    line = facts["line"]
+    read = _read(source, max(0, line - 1 - _CONTEXT) if line else None, LINES_SHOWN, has_ended=has_ended)
+    if read is None and not has_ended:
+        read = empty_window(0), 0
+    log = show_window(*read) if read else None
+    query = {"task": source.task_index, "file": source.path}
+    is_live = log is not None and not has_ended
+    shown = {
+        "file": source.path,
+        "task": source.task_index if job.is_array else None,
+        "log": log,
+        "query": urlencode(query),
+        "older": max(1, log.first_line - LINES_SHOWN + _CONTEXT + 1) if log and log.first_line else 0,
+        "newer": log.next_line + _CONTEXT + 1 if log and log.next_line < log.total else 0,
+        "log_stream": f"/jobs/{job.id}/log/live?{urlencode(query)}" if is_live else "",
+        "stream": is_live,
+    }
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK
+    return show_tab(request, job, "log", {**facts, **shown}, status=status)
 
 
 def _labels(cells: Sequence[CampaignCell]) -> list[tuple[int, str]]:

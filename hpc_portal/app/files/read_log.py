@@ -1,26 +1,34 @@
 """Read windows of a log by line number; the file may be gigabytes long and still grow."""
 
-import contextlib
 import os
-import threading
-from bisect import bisect_right
-from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
-from hpc_portal.app.files.open_file import open_file
+from hpc_portal.app.files.log_index import OpenLog, count_lines, offset_of_line
 
-_BLOCK_BYTES = 1024**2
-_MOST_LINE_BYTES = 16 * 1024
+_PIECE_BYTES = 256 * 1024
+_OPEN_LINE_BYTES = 64 * 1024
+MOST_LINE_BYTES = 16 * 1024
 """What is shown of one line; the rest is counted and said, not shown."""
 _MOST_WINDOW_BYTES = 1024**2
-_MOST_INDEXES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A place in a log that was reached by reading, so that reading on needs no search for it."""
+
+    line: int
+    offset: int
+    inode: int
+
+    def is_in(self, log: OpenLog) -> bool:
+        """Whether the log is still the one that was read; false once it was started anew."""
+        return log.inode == self.inode and log.size_bytes >= self.offset
 
 
 @dataclass(frozen=True, slots=True)
 class LogWindow:
-    """Some lines of a log. Lines are numbered from 0."""
+    """Some lines of a log, as a terminal shows them at last. Lines are numbered from 0."""
 
     first_line: int
     lines: tuple[str, ...]
@@ -28,26 +36,29 @@ class LogWindow:
     """Where to go on: the number of the first line that is not in here."""
     is_at_end: bool
     """Nothing complete follows for now."""
+    hidden_bytes: Mapping[int, int] = field(default_factory=dict)
+    """Of lines too long to show, by their number: how many bytes are left out."""
+    next_place: LogPlace | None = None
+    """The same as `next_line`; None without a file."""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenLog:
-    """A log that is open for reading."""
+def texts(window: LogWindow) -> list[str]:
+    """The lines; those that are too long to show say so themselves."""
+    said = list(window.lines)
+    for line, count in window.hidden_bytes.items():
+        said[line - window.first_line] += f"… [{count} more bytes of this line: download the file]"
+    return said
 
-    descriptor: int
-    key: str
-    """Names the file for ever: inodes are used again, job ids are not."""
+
+def empty_window(line: int) -> LogWindow:
+    """Nothing there yet."""
+    return LogWindow(line, (), line, is_at_end=True)
 
 
-@contextlib.contextmanager
-def open_log(root: Path, workspace: str, relative: str) -> Iterator[OpenLog]:
-    """Open a log of a job's workspace.
-
-    Raises:
-        FileNotInWorkspace: see `open_file`.
-    """
-    with open_file(root, workspace, relative) as descriptor:
-        yield OpenLog(descriptor, f"{workspace}/{relative}")
+def find_place(log: OpenLog, line: int) -> LogPlace | None:
+    """Where a line starts; None beyond the end."""
+    offset = offset_of_line(log, line)
+    return None if offset is None else LogPlace(line, offset, log.inode)
 
 
 def read_lines(log: OpenLog, first_line: int, limit: int, *, with_partial: bool) -> LogWindow:
@@ -59,19 +70,28 @@ def read_lines(log: OpenLog, first_line: int, limit: int, *, with_partial: bool)
         limit: at least 1.
         with_partial: also take a last line that has no newline yet; a job that has ended will not finish it.
     """
-    offset = _index_of(log).offset_of(log.descriptor, first_line)
-    if offset is None:
-        return LogWindow(first_line, (), first_line, is_at_end=True)
+    place = find_place(log, first_line)
+    return read_on(log, place, limit, with_partial=with_partial) if place else empty_window(first_line)
+
+
+def read_on(log: OpenLog, place: LogPlace, limit: int, *, with_partial: bool) -> LogWindow:
+    """The same from a place on that was reached before; costs nothing when nothing was written since."""
     lines: list[str] = []
-    size = 0
-    for line in _lines(log.descriptor, offset):
+    hidden: dict[int, int] = {}
+    size, offset, is_at_end = 0, place.offset, True
+    for line in _lines(log.descriptor, place.offset):
         if len(lines) == limit or size > _MOST_WINDOW_BYTES:
-            return LogWindow(first_line, tuple(lines), first_line + len(lines), is_at_end=False)
+            is_at_end = False
+            break
         if not line.is_complete and not with_partial:
             break
+        if line.hidden_bytes:
+            hidden[place.line + len(lines)] = line.hidden_bytes
         lines.append(line.text)
         size += len(line.text)
-    return LogWindow(first_line, tuple(lines), first_line + len(lines), is_at_end=True)
+        offset = line.end
+    reached = LogPlace(place.line + len(lines), offset, place.inode)
+    return LogWindow(place.line, tuple(lines), reached.line, is_at_end, hidden, reached)
 
 
 def read_tail(log: OpenLog, limit: int, *, with_partial: bool) -> LogWindow:
@@ -80,92 +100,69 @@ def read_tail(log: OpenLog, limit: int, *, with_partial: bool) -> LogWindow:
     return read_lines(log, max(0, total - limit), limit, with_partial=with_partial)
 
 
-def count_lines(log: OpenLog, *, with_partial: bool) -> int:
-    """How many lines there are now."""
-    size = os.fstat(log.descriptor).st_size
-    complete = _index_of(log).lines_before(log.descriptor, size)
-    ends_open = size > 0 and os.pread(log.descriptor, 1, size - 1) != b"\n"
-    return complete + (with_partial and ends_open)
+def read_open_line(log: OpenLog, place: LogPlace) -> str:
+    """What a line that has no newline yet shows now, as a progress bar does; empty when there is none.
+
+    Args:
+        log: from `open_log`.
+        place: where the line starts: after the last complete one.
+    """
+    length = log.size_bytes - place.offset
+    if length <= 0:
+        return ""
+    start = place.offset
+    if length > _OPEN_LINE_BYTES:
+        tail = os.pread(log.descriptor, _OPEN_LINE_BYTES, place.offset + length - _OPEN_LINE_BYTES)
+        returned = tail.find(b"\r")
+        start = place.offset + length - _OPEN_LINE_BYTES + returned if returned >= 0 else start
+    line = _Collected(start)
+    line.add(os.pread(log.descriptor, _OPEN_LINE_BYTES, start).partition(b"\n")[0])
+    return line.text
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    text: str
-    is_complete: bool
+@dataclass(slots=True)
+class _Collected:
+    """One line while it is read; of a very long one only its head is kept in memory.
+
+    A carriage return starts the line over, as on a terminal: of a progress bar its last state is left.
+    """
+
+    end: int
+    """Where the next line starts."""
+    is_complete: bool = False
+    _head: bytes = b""
+    _length: int = 0
+    _returned: bool = False
+
+    def add(self, part: bytes) -> None:
+        for number, piece in enumerate(part.split(b"\r")):
+            self._returned |= number > 0
+            if piece and self._returned:
+                self._head, self._length, self._returned = b"", 0, False
+            self._head += piece[: MOST_LINE_BYTES - len(self._head)]
+            self._length += len(piece)
+
+    @property
+    def text(self) -> str:
+        return self._head.decode("utf-8", errors="replace")
+
+    @property
+    def hidden_bytes(self) -> int:
+        return self._length - len(self._head)
 
 
-def _lines(descriptor: int, offset: int) -> Iterator[_Line]:
-    """Lines from a byte offset on; of a very long line only its head is kept in memory."""
-    head, length = b"", 0
-    while block := os.pread(descriptor, _BLOCK_BYTES // 4, offset):
+def _lines(descriptor: int, offset: int) -> Iterator[_Collected]:
+    line, start = _Collected(offset), offset
+    while block := os.pread(descriptor, _PIECE_BYTES, offset):
         offset += len(block)
         *ended, rest = block.split(b"\n")
         for part in ended:
-            yield _Line(_shown(head + part[: _MOST_LINE_BYTES - len(head)], length + len(part)), True)
-            head, length = b"", 0
-        head += rest[: _MOST_LINE_BYTES - len(head)]
-        length += len(rest)
-    if length:
-        yield _Line(_shown(head, length), is_complete=False)
-
-
-def _shown(head: bytes, length: int) -> str:
-    text = head.decode("utf-8", errors="replace").removesuffix("\r")
-    hidden = length - len(head)
-    return f"{text}… [{hidden} more bytes of this line: download the file]" if hidden else text
-
-
-class _NewlineIndex:
-    """How many newlines each whole block of a file holds, counted once."""
-
-    def __init__(self) -> None:
-        self._before: list[int] = [0]
-        """_before[n]: newlines in the first n blocks."""
-        self._lock = threading.Lock()
-
-    def lines_before(self, descriptor: int, size: int) -> int:
-        """Newlines in the first `size` bytes."""
-        blocks = size // _BLOCK_BYTES
-        with self._lock:
-            self._extend(descriptor, blocks)
-            counted = self._before[blocks]
-        rest = os.pread(descriptor, size - blocks * _BLOCK_BYTES, blocks * _BLOCK_BYTES)
-        return counted + rest.count(b"\n")
-
-    def offset_of(self, descriptor: int, line: int) -> int | None:
-        """Where a line starts; None when there are not so many newlines."""
-        if line <= 0:
-            return 0
-        with self._lock:
-            self._extend(descriptor, os.fstat(descriptor).st_size // _BLOCK_BYTES)
-            block = bisect_right(self._before, line - 1) - 1
-            missing = line - self._before[block]
-        content = os.pread(descriptor, _BLOCK_BYTES, block * _BLOCK_BYTES)
-        position = -1
-        for _ in range(missing):
-            position = content.find(b"\n", position + 1)
-            if position < 0:
-                return None
-        return block * _BLOCK_BYTES + position + 1
-
-    def _extend(self, descriptor: int, blocks: int) -> None:
-        if blocks < len(self._before) - 1:  # the file was cut, by a program that starts its log anew
-            self._before = [0]
-        for block in range(len(self._before) - 1, blocks):
-            content = os.pread(descriptor, _BLOCK_BYTES, block * _BLOCK_BYTES)
-            self._before.append(self._before[-1] + content.count(b"\n"))
-
-
-_indexes: OrderedDict[tuple[str, int], _NewlineIndex] = OrderedDict()
-_indexes_lock = threading.Lock()
-
-
-def _index_of(log: OpenLog) -> _NewlineIndex:
-    """The index of this very file; the least used ones are forgotten."""
-    key = (log.key, os.fstat(log.descriptor).st_ino)
-    with _indexes_lock:
-        index = _indexes.setdefault(key, _NewlineIndex())
-        _indexes.move_to_end(key)
-        while len(_indexes) > _MOST_INDEXES:
-            _indexes.popitem(last=False)
-    return index
+            line.add(part)
+            line.end += len(part) + 1
+            line.is_complete = True
+            yield line
+            line, start = _Collected(line.end), line.end
+        line.add(rest)
+        line.end += len(rest)
+    if line.end > start:
+        yield line

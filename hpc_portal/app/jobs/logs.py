@@ -10,7 +10,9 @@ from sqlmodel import Session, col
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import FileNotInWorkspace
-from hpc_portal.app.files.read_log import LogWindow, open_log, read_lines, read_tail
+from hpc_portal.app.files.log_index import open_log
+from hpc_portal.app.files.read_log import LogWindow, empty_window, read_lines, read_tail
+from hpc_portal.app.files.search_log import LogPattern, SearchedLog, search_backward, search_forward
 from hpc_portal.app.jobs import queries
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job, JobTask
@@ -60,31 +62,37 @@ def find_log(
     )
 
 
-def read_log_from(source: LogSource, first_line: int, limit: int, *, has_ended: bool) -> LogWindow:
-    """Lines from a number on; none while the file does not exist. Asks nobody: `find_log` did.
-
-    With `has_ended` the task will write no more, so a last line without a newline is whole.
-    """
-    try:
-        with open_log(source.root, source.workspace, source.path) as log:
-            return read_lines(log, first_line, limit, with_partial=has_ended)
-    except FileNotInWorkspace:
-        return LogWindow(first_line, (), first_line, is_at_end=True)
-
-
 def read_log(
     services: Services, source: LogSource, first_line: int | None, limit: int
 ) -> tuple[LogWindow, bool]:
-    """Lines from a number on (None: the last ones), and whether the task will write no more."""
+    """Lines from a number on (None: the last ones), and whether the task will write no more.
+
+    None while the file does not exist. A last line without a newline is whole once the task has ended.
+    """
     with services.reading() as session:
         has_ended = has_task_ended(session, source.job_id, source.task_index)
-    if first_line is not None:
-        return read_log_from(source, first_line, limit, has_ended=has_ended), has_ended
     try:
         with open_log(source.root, source.workspace, source.path) as log:
-            return read_tail(log, limit, with_partial=has_ended), has_ended
+            if first_line is None:
+                return read_tail(log, limit, with_partial=has_ended), has_ended
+            return read_lines(log, first_line, limit, with_partial=has_ended), has_ended
     except FileNotInWorkspace:
-        return LogWindow(0, (), 0, is_at_end=True), has_ended
+        return empty_window(first_line or 0), has_ended
+
+
+def search_log(
+    source: LogSource, pattern: LogPattern, from_line: int, limit: int, *, backward: bool = False
+) -> SearchedLog:
+    """Lines that hold the pattern, for a bounded time; nothing while the file does not exist.
+
+    Asks nobody: `find_log` did.
+    """
+    search = search_backward if backward else search_forward
+    try:
+        with open_log(source.root, source.workspace, source.path) as log:
+            return search(log, pattern, from_line, limit)
+    except FileNotInWorkspace:
+        return SearchedLog((), from_line, is_over=True)
 
 
 def has_task_ended(session: Session, job_id: UUID, task_index: int) -> bool:

@@ -1,5 +1,9 @@
 """The log page in a browser: it stays at the end of what a job writes, and with its reader otherwise."""
 
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -8,36 +12,137 @@ from tests.e2e.web.city import City
 
 pytestmark = pytest.mark.xdist_group("browser-log")
 
+JOB = "ocr-vi-finetune"
 
-def _open_tall_log(open_page: OpenPage, city: City) -> Page:
-    """A log whose lines fill many rows each, so that it is far taller than the browser takes it for."""
-    log = city.log_of("ocr-vi-finetune")
-    log.write_text("".join(f"{number} {'word ' * 200}\n" for number in range(1, 901)))
+
+def _write(city: City, lines: Iterable[str]) -> Path:
+    log = city.log_of(JOB)
+    log.write_text("".join(f"{line}\n" for line in lines))
+    return log
+
+
+def _open(open_page: OpenPage, city: City, part: str = "") -> Page:
     page = open_page(locale="en")
-    page.goto(f"/jobs/{city.jobs['ocr-vi-finetune']}/log")
+    page.goto(f"/jobs/{city.jobs[JOB]}/log{part}")
     expect(page.locator(".live")).to_contain_text("Live")
     return page
 
 
+def _tall(city: City) -> Path:
+    """A log whose lines fill many rows each, so that it is far taller than a browser could guess."""
+    return _write(city, (f"{number} {'word ' * 200}" for number in range(1, 901)))
+
+
+def _add(log: Path, text: str) -> None:
+    with log.open("a") as file:
+        file.write(text)
+
+
+def test_a_log_appears_as_soon_as_the_job_writes_it(open_page: OpenPage, city: City) -> None:
+    page = open_page(locale="en")
+    page.goto(f"/jobs/{city.jobs['sta-tt-25c']}/log")
+    expect(page.get_by_text("Waiting for more lines…")).to_be_visible()
+    city.log_of("sta-tt-25c").write_text("the very first line\nand a bar: 10 %\r90 %")
+    expect(page.locator("#L1")).to_contain_text("the very first line")
+    expect(page.locator(".log-partial")).to_have_text("290 %")
+
+
 def test_layout_that_shifts_is_not_taken_for_the_reader(open_page: OpenPage, city: City) -> None:
-    page = _open_tall_log(open_page, city)
+    log = _tall(city)
+    page = _open(open_page, city)
     expect(page.locator(".log-end")).to_be_in_viewport()
-    page.set_viewport_size({"width": 700, "height": 844})
+    page.set_viewport_size({"width": 1040, "height": 844})
     expect(page.locator(".log-end")).to_be_in_viewport()
-    with city.log_of("ocr-vi-finetune").open("a") as log:
-        log.write("the newest line\n")
+    _add(log, "the newest line\n")
     expect(page.get_by_text("the newest line")).to_be_in_viewport()
+    expect(page.get_by_text("the newest line")).to_have_count(1)
 
 
 def test_a_reader_who_moves_up_is_left_alone(open_page: OpenPage, city: City) -> None:
-    page = _open_tall_log(open_page, city)
+    log = _tall(city)
+    page = _open(open_page, city)
     expect(page.locator(".log-end")).to_be_in_viewport()
     page.locator(".log").hover()
     page.mouse.wheel(0, -3000)
-    expect(page.get_by_role("button", name="To the end")).to_be_visible()
-    with city.log_of("ocr-vi-finetune").open("a") as log:
-        log.write("the newest line\n")
-    expect(page.get_by_text("the newest line")).to_have_count(1)
+    to_end = page.get_by_role("button", name="To the end")
+    expect(to_end).to_be_visible()
+    _add(log, "the newest line\n")
+    expect(to_end).to_have_text("To the end (1 new lines)")
     expect(page.get_by_text("the newest line")).not_to_be_in_viewport()
-    page.get_by_role("button", name="To the end").click()
+    to_end.click()
     expect(page.get_by_text("the newest line")).to_be_in_viewport()
+    expect(to_end).to_be_hidden()
+
+
+def test_any_line_of_a_long_log_can_be_linked_to_and_read_on_from(open_page: OpenPage, city: City) -> None:
+    _write(city, (f"line {number}" for number in range(1, 200_001)))
+    page = _open(open_page, city, "#L100000")
+    expect(page.locator("#L100000")).to_be_in_viewport()
+    expect(page.locator("#L100000")).to_have_class(re.compile("target"))
+    log = page.locator(".log")
+    for distance in (1e7, -1e7, 1e7, 1e7, 1e7, 1e7):  # to either end of what is in the page: more is loaded
+        shown = page.locator("[data-place]").inner_text()
+        log.evaluate(f"box => box.scrollBy(0, {distance})")
+        expect(page.locator("[data-place]")).not_to_have_text(shown)
+    numbers = [int(text) for text in page.locator(".log-lines .log-line > a").all_inner_texts()]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(numbers) <= 2250  # the window of lines, and the page that was loaded last
+    assert page.locator(f"#L{numbers[0]} > span").inner_text() == f"line {numbers[0]}"
+
+
+def test_errors_and_words_are_found_in_the_whole_log(open_page: OpenPage, city: City) -> None:
+    texts = [f"step {number} 0 errors" for number in range(1, 30_001)]
+    texts[4_000] = "\x1b[31mTB_ERR\x1b[0mOR level mismatch"
+    texts[20_000] = "fatal: out of tokens"
+    _write(city, texts)
+    page = _open(open_page, city)
+    target = page.locator(".log-line.target")
+    page.get_by_role("link", name="First error").click()
+    expect(target).to_have_text("4001TB_ERROR level mismatch")
+    page.get_by_role("link", name="Next error").click()
+    expect(target).to_have_text("20001fatal: out of tokens")
+    page.get_by_role("searchbox", name="Find in the whole log").fill("step 12345 ")
+    page.keyboard.press("Enter")
+    expect(target).to_have_text("12345step 12345 0 errors")
+    expect(page.locator("#log-found")).to_contain_text("after starting over from the other end")
+    page.locator(".log").focus()
+    page.keyboard.press("Shift+E")
+    expect(target).to_have_text("4001TB_ERROR level mismatch")
+    page.keyboard.press("Shift+G")
+    expect(page.locator("#L30000")).to_be_in_viewport()
+
+
+def test_a_pattern_that_is_none_is_refused_in_words(open_page: OpenPage, city: City) -> None:
+    _write(city, ["aaaa"])
+    page = open_page(locale="en", expected=(422,))
+    page.goto(f"/jobs/{city.jobs[JOB]}/log")
+    page.get_by_role("checkbox", name="Regex").check()
+    page.get_by_role("searchbox", name="Find in the whole log").fill("(a+")
+    page.keyboard.press("Enter")
+    expect(page.locator("#log-found")).to_contain_text("RE2 cannot read this pattern: missing ): (a+")
+
+
+def test_colours_are_shown_and_markup_is_text(open_page: OpenPage, city: City) -> None:
+    red, orange = "\x1b[1;31m", "\x1b[38;2;255;140;0m"
+    _write(city, [f"{red}bold\x1b[0m {orange}orange\x1b[m <img src=x onerror=alert(1)>\x00\x1b]0;title\x07"])
+    page = _open(open_page, city)
+    line = page.locator("#L1 > span")
+    expect(line).to_have_text("bold orange <img src=x onerror=alert(1)>␀")
+    expect(line.locator("i.b.fg1")).to_have_text("bold")
+    expect(line.get_by_text("orange", exact=True)).to_have_css("color", "rgb(255, 140, 0)")
+    assert page.locator(".log img").count() == 0
+
+
+def test_a_log_is_read_and_searched_without_scripts(open_page: OpenPage, city: City) -> None:
+    _write(city, (f"line {number}" for number in range(1, 3001)))
+    page = open_page(locale="en", javascript=False)
+    page.goto(f"/jobs/{city.jobs[JOB]}/log")
+    expect(page.locator("#L3000")).to_have_text("3000line 3000")
+    page.get_by_role("link", name="Show older lines").click()
+    expect(page.locator("#L2500")).to_have_text("2500line 2500")
+    page.get_by_label("Find in the whole log").fill("line 1234")
+    page.get_by_role("button", name="Find next").click()
+    expect(page.locator(".log-line.target")).to_have_text("1234line 1234")
+    page.get_by_label("Line", exact=True).fill("7")
+    page.get_by_role("button", name="Go").click()
+    expect(page.locator(".log-line.target")).to_have_text("7line 7")

@@ -141,26 +141,6 @@ def test_a_training_draws_its_curves(open_page: OpenPage, city: City) -> None:
     expect(page.locator(".curve canvas")).to_have_count(2)
 
 
-def test_the_log_follows_what_the_job_writes(open_page: OpenPage, city: City) -> None:
-    page = open_page(locale="en")
-    page.goto(f"/jobs/{city.jobs['ocr-vi-finetune']}/log")
-    expect(page.locator("#L600")).to_be_in_viewport()
-    expect(page.locator(".live")).to_contain_text("Live")
-    with city.log_of("ocr-vi-finetune").open("a") as log:
-        log.write("a line that was written while the page is open\n")
-    line = page.get_by_text("a line that was written while the page is open")
-    expect(line).to_be_in_viewport()
-    expect(line).to_have_count(1)
-
-
-def test_a_log_appears_as_soon_as_the_job_writes_it(open_page: OpenPage, city: City) -> None:
-    page = open_page(locale="en")
-    page.goto(f"/jobs/{city.jobs['sta-tt-25c']}/log")
-    expect(page.get_by_text("Waiting for more lines…")).to_be_visible()
-    city.log_of("sta-tt-25c").write_text("the very first line\n")
-    expect(page.locator("#L1")).to_contain_text("the very first line")
-
-
 def test_another_task_shows_its_own_log(open_page: OpenPage, city: City) -> None:
     page = open_page(locale="en")
     page.goto(f"/jobs/{city.jobs['fifo-regression']}/log?task=9&file=logs/random-10.log")
@@ -169,19 +149,6 @@ def test_another_task_shows_its_own_log(open_page: OpenPage, city: City) -> None
     page.get_by_role("button", name="Show").click()
     expect(page).to_have_url(re.compile("task=12"))
     expect(page.get_by_label("File")).to_have_value("regression/task-12.out")
-
-
-def test_reading_an_older_line_is_not_disturbed_by_new_ones(open_page: OpenPage, city: City) -> None:
-    page = open_page(locale="en")
-    page.goto(f"/jobs/{city.jobs['ocr-vi-finetune']}/log#L100")
-    expect(page.locator("#L100")).to_be_in_viewport()
-    before = page.locator(".log-line").count()
-    with city.log_of("ocr-vi-finetune").open("a") as log:
-        log.write("one more\n")
-    expect(page.locator(".log-line")).to_have_count(before + 1)
-    expect(page.locator("#L100")).to_be_in_viewport()
-    page.get_by_role("button", name="To the end").click()
-    expect(page.get_by_text("one more").last).to_be_in_viewport()
 
 
 def test_cancelling_records_the_wish_and_the_list_says_so_live(open_page: OpenPage, city: City) -> None:

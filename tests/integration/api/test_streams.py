@@ -161,6 +161,8 @@ def collect_lines(listening: Iterator[Message], count: int) -> list[tuple[int, s
     lines: list[tuple[int, str]] = []
     while len(lines) < count:
         message = next(listening)
+        if message.event == "partial":  # of a line that has no end yet
+            continue
         assert message.event == "lines"
         lines += [(message.data["first"] + index, text) for index, text in enumerate(message.data["lines"])]
     assert len(lines) == count

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hpc_portal.app.files.read_log import OpenLog, count_lines, open_log, read_lines, read_tail
+from hpc_portal.app.files.log_index import OpenLog, count_lines, open_log
+from hpc_portal.app.files.read_log import read_lines, read_tail, texts
 
 MEBIBYTE = 1024**2
 
@@ -86,7 +87,9 @@ def test_a_log_that_was_started_anew_is_counted_anew(file: Path, log: OpenLog) -
 def test_a_huge_line_is_cut_and_says_so(file: Path, log: OpenLog) -> None:
     file.write_bytes(b"a" * (3 * MEBIBYTE) + b"\nnext\n")
 
-    long, short = read_lines(log, 0, 10, with_partial=False).lines
+    window = read_lines(log, 0, 10, with_partial=False)
+    long, short = texts(window)
+    assert window.hidden_bytes == {0: 3 * MEBIBYTE - 16_384}
     assert long == "a" * 16_384 + f"… [{3 * MEBIBYTE - 16_384} more bytes of this line: download the file]"
     assert short == "next"
 

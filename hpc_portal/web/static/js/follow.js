@@ -4,7 +4,7 @@
 const SLACK_PIXELS = 24
 const UPWARD_KEYS = new Set(['ArrowUp', 'PageUp', 'Home'])
 
-export function followEnd(box, content, { isFollowing, onChange }) {
+export function followEnd(box, content, { isFollowing, mayFollow = () => true, onChange }) {
   let top = box.scrollTop
   let height = box.scrollHeight
   let follows = isFollowing
@@ -16,7 +16,7 @@ export function followEnd(box, content, { isFollowing, onChange }) {
     const moved = box.scrollTop - top
     const isLayout = box.scrollHeight !== height
     remember()
-    if (moved > 0 && isAtEnd()) set(true)
+    if (moved > 0 && isAtEnd() && mayFollow()) set(true)
     else if (moved < 0 && !isLayout) set(false) // by the bar, by a search of the browser, by a screen reader
     else toEnd()
   }, { passive: true })
@@ -52,7 +52,9 @@ export function followEnd(box, content, { isFollowing, onChange }) {
   }
 
   return {
+    isFollowing: () => follows,
     start() { set(true); toEnd() },
+    stop() { set(false) },
     toEnd,
   }
 }

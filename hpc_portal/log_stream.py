@@ -1,0 +1,157 @@
+"""A log as it grows, as server-sent events: every line once and in order, also after a broken connection."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+
+from hpc_portal.app.errors import FileNotInWorkspace
+from hpc_portal.app.event_hub import EventHub, Topic
+from hpc_portal.app.files.log_index import OpenLog, count_lines, open_log
+from hpc_portal.app.files.read_log import LogPlace, LogWindow, find_place, read_on, read_open_line, texts
+from hpc_portal.app.jobs.logs import LogSource, has_task_ended
+from hpc_portal.app.services import Services
+from hpc_portal.sse import ALIVE, ALIVE_SECONDS, RETRY, StillAllowed, message
+
+_POLL_SECONDS = (0.2, 1.0)
+"""Between two looks at a log that grows, and at one that is silent."""
+_ASK_AGAIN_SECONDS = 10.0
+"""Whether the task has ended is asked when something happened to the job, and at least so often."""
+_LINES_PER_MESSAGE = 2000
+
+SEARCHES = anyio.CapacityLimiter(2)
+"""Searches at once in this process; the others wait, and pages go on being served."""
+
+Encode = Callable[[LogWindow], Any]
+"""Lines as the JSON value that a reader of the stream expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one look at the file found."""
+
+    window: LogWindow | None
+    open_line: str = ""
+    was_started_anew: bool = False
+
+
+async def log_messages(  # noqa: PLR0913 - all by keyword
+    services: Services,
+    hub: EventHub,
+    source: LogSource,
+    *,
+    first_line: int,
+    still_allowed: StillAllowed,
+    encode: Encode = texts,
+    skips_beyond: int | None = None,
+) -> AsyncIterator[bytes]:
+    """`event: lines` with `{first, lines}` as the log grows; the id is the number of the next line.
+
+    `event: partial` with `{line, lines}`, of one line, shows what a line without its newline says now.
+    `event: restart` tells that the file was started anew, and line 0 comes next. Ends with `event: end` when
+    the task has ended and all of its log was sent.
+
+    Args:
+        services: the application.
+        hub: tells when something happens to the job.
+        source: which log.
+        first_line: where to start.
+        still_allowed: asked now and then.
+        encode: how lines are written.
+        skips_beyond: a reader that is further behind than so many lines is shown the end; it asks for those
+            between when it wants them. None: every line is sent.
+    """
+    yield RETRY
+    follower = _Follower(source, first_line, skips_beyond)
+    pause, open_line = _POLL_SECONDS[0], ""
+    ended, asked_at, checked_at = False, -_ASK_AGAIN_SECONDS, time.monotonic()
+    async with hub.watch(Topic(job_id=source.job_id)) as stirred:
+        while not hub.is_closed:
+            now = time.monotonic()
+            if not ended and (stirred.is_set() or now - asked_at >= _ASK_AGAIN_SECONDS):
+                stirred.clear()
+                ended, asked_at = await anyio.to_thread.run_sync(_has_ended, services, source), now
+            look = await anyio.to_thread.run_sync(follower.look, ended)
+            if look.was_started_anew:
+                yield message("restart", "{}", event_id=0)
+            if look.window and look.window.lines:
+                pause, open_line = _POLL_SECONDS[0], ""
+                content = {"first": look.window.first_line, "lines": encode(look.window)}
+                yield message("lines", _json(content), event_id=look.window.next_line)
+            elif ended:
+                yield message("end", _json({"reason": "task ended"}), event_id=follower.line)
+                return
+            if look.open_line != open_line:
+                pause, open_line = _POLL_SECONDS[0], look.open_line
+                shown = encode(LogWindow(follower.line, (open_line,), follower.line, is_at_end=True))
+                yield message("partial", _json({"line": follower.line, "lines": shown}))
+            if now - checked_at >= ALIVE_SECONDS:
+                checked_at = now
+                if not await still_allowed():
+                    yield message("end", _json({"reason": "access ended"}), event_id=follower.line)
+                    return
+                yield ALIVE
+            if (look.window is None or look.window.is_at_end) and not ended:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stirred.wait(), pause)
+                pause = min(pause * 1.3, _POLL_SECONDS[1])
+
+
+class _Follower:
+    """Reads on where it stopped, from a file that is opened anew for each look."""
+
+    def __init__(self, source: LogSource, first_line: int, skips_beyond: int | None) -> None:
+        self.line = first_line
+        self._source = source
+        self._skips_beyond = skips_beyond
+        self._place: LogPlace | None = None
+
+    def look(self, ended: bool) -> _Look:  # noqa: FBT001 - called through a thread
+        try:
+            with open_log(self._source.root, self._source.workspace, self._source.path) as log:
+                return self._look(log, ended=ended)
+        except FileNotInWorkspace:
+            return _Look(None)
+
+    def _look(self, log: OpenLog, *, ended: bool) -> _Look:
+        anew = self._is_anew(log)
+        if anew:
+            self._place, self.line = find_place(log, 0), 0
+        if self._place is None:
+            self._place = find_place(log, self.line)
+        if self._place is None:  # a last line that never got its newline was read already
+            return _Look(None, was_started_anew=anew)
+        window = self._read(log, self._place, ended=ended)
+        open_line = read_open_line(log, self._place) if window.is_at_end and not ended else ""
+        return _Look(window, open_line, anew)
+
+    def _read(self, log: OpenLog, place: LogPlace, *, ended: bool) -> LogWindow:
+        window = read_on(log, place, _LINES_PER_MESSAGE, with_partial=ended)
+        if not window.is_at_end and self._skips_beyond is not None:
+            total = count_lines(log, with_partial=ended)
+            if total - window.next_line > self._skips_beyond:
+                place = find_place(log, total - _LINES_PER_MESSAGE // 2) or place
+                window = read_on(log, place, _LINES_PER_MESSAGE, with_partial=ended)
+        self._place = window.next_place or place
+        self.line = self._place.line
+        return window
+
+    def _is_anew(self, log: OpenLog) -> bool:
+        if self._place is not None:
+            return not self._place.is_in(log)
+        return self.line > 0 and self.line > count_lines(log, with_partial=True)
+
+
+def _json(content: Any) -> str:  # noqa: ANN401 - JSON
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _has_ended(services: Services, source: LogSource) -> bool:
+    with services.reading() as session:
+        return has_task_ended(session, source.job_id, source.task_index)
