@@ -1,4 +1,4 @@
-"""Lines of a log as its page shows them: rendered by the server, and built from the same facts in a browser."""
+"""Lines of a log as its page shows them: rendered by the server, built from the same facts in a browser."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
