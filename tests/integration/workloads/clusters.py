@@ -1,13 +1,17 @@
 """Hand a template's job to a started backend as the portal does: its files in a workspace, then the job."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from schedulers.dask.store import MemoryPlacementStore
 from schedulers.job_variables import SCRIPT_NAME
 from schedulers.jobspec import JobSpec
 from schedulers.jobstate import TaskSnapshot
 from schedulers.protocol import JobRef
 from tests.contract.benches import Behaviour, Bench
+from tests.integration.dask_backend.farm import connected, farm
 from tests.integration.workloads.runner import prepare
 
 
@@ -50,3 +54,17 @@ async def hand_in(bench: Bench, spec: JobSpec) -> HandedIn:
     for path in (script, *(workspace / one.path for one in spec.inputs)):
         path.chmod(0o755)  # whoever the job runs as
     return HandedIn(bench, await bench.hand_over(submission), workspace)
+
+
+@asynccontextmanager
+async def two_dask_nodes() -> AsyncIterator[Bench]:
+    """The portal's own kind of cluster, with the nodes n1 and n2."""
+    with farm() as built:
+        built.start_scheduler()
+        built.start_worker("n1")
+        built.start_worker("n2")
+        scheduler = await connected(built, MemoryPlacementStore(), nodes=2)
+        try:
+            yield Bench(scheduler, built.folder / "workspaces")
+        finally:
+            await scheduler.close()

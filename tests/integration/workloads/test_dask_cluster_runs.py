@@ -23,8 +23,7 @@ from schedulers.dask.node import default_runtime_paths
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.jobstate import JobState
 from tests.contract.benches import LICENSES, MAIN, Bench, node_config
-from tests.integration.dask_backend.farm import connected, farm
-from tests.integration.workloads.clusters import HandedIn, hand_in
+from tests.integration.workloads.clusters import HandedIn, hand_in, two_dask_nodes
 from workloads.ai.dask_cluster import DaskCluster
 from workloads.template import Results, Verdict
 
@@ -66,13 +65,8 @@ async def one_node(folder: Path) -> AsyncIterator[Bench]:
 
 @pytest.fixture
 async def two_nodes() -> AsyncIterator[Bench]:
-    with farm() as built:
-        built.start_scheduler()
-        built.start_worker("n1")
-        built.start_worker("n2")
-        scheduler = await connected(built, MemoryPlacementStore(), nodes=2)
-        yield Bench(scheduler, built.folder / "workspaces")
-        await scheduler.close()
+    async with two_dask_nodes() as bench:
+        yield bench
 
 
 def results(job: HandedIn, raw: dict[str, Any]) -> Results:

@@ -1,4 +1,4 @@
-"""Jobs of several nodes on a real Slurm: Dask clusters that nobody else enters, trainings run again."""
+"""Jobs of several nodes: a Dask cluster on a real Slurm, trainings that are requeued on both backends."""
 
 import json
 import math
@@ -13,17 +13,21 @@ import pytest
 
 from schedulers.dask.node import default_runtime_paths
 from schedulers.jobstate import JobState, StateFlag
+from schedulers.protocol import RequeueJob
 from schedulers.slurm.backend import SlurmScheduler
 from scripts.slurm_cluster import config
 from scripts.slurm_cluster.errors import CommandFailed
 from scripts.slurm_cluster.instance import Instance
+from tests.contract.benches import change
 from tests.contract.slurm_bench import SlurmBench, slurm_client
-from tests.integration.workloads.clusters import HandedIn, hand_in
+from tests.integration.workloads.clusters import HandedIn, hand_in, two_dask_nodes
 from tests.integration.workloads.runner import prepare
 from workloads.ai.dask_cluster import DaskCluster
-from workloads.ai.training import Training
+from workloads.ai.training import Training, TrainingParameters
 from workloads.template import Verdict
 
+TRAINING = Training()
+SMALL = {"epochs": 150, "hidden_units": 32, "batch_size": 256}
 STORY = Path(__file__).with_name("dask_story.py").read_text()
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
@@ -52,6 +56,20 @@ async def bench(slurm: Instance, folder: Path) -> AsyncIterator[SlurmBench]:
     await scheduler.start()
     yield SlurmBench(scheduler, slurm.workspace / folder.name)
     await scheduler.close()
+
+
+@pytest.fixture(scope="module")
+def references(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """The small training by one and by two processes that nobody stopped; PyTorch is imported once."""
+    folders = {processes: tmp_path_factory.mktemp("reference") for processes in (1, 2)}
+    asked = []
+    for processes, folder in folders.items():
+        prepare(folder, TRAINING.render(TRAINING.validate({**SMALL, "nodes": processes})))
+        asked += [str(folder), "0", "0", str(processes)]
+    program = Path(__file__).with_name("forked_trainings.py")
+    printed = subprocess.check_output([sys.executable, program, *asked], text=True)
+    assert [json.loads(line) for line in printed.splitlines()] == [[0], [0, 0]]
+    return folders
 
 
 async def until_there(job: HandedIn, name: str) -> Path:
@@ -92,41 +110,52 @@ async def test_a_dask_cluster_spans_nodes_is_closed_to_others_and_gone_at_the_en
     assert slurm.run("find", "/tmp", "-name", "dask-*") == ""  # noqa: S108 - of the cluster's nodes
 
 
-async def test_a_training_on_two_nodes_that_is_requeued_ends_as_one_that_ran_through(
-    bench: SlurmBench, slurm: Instance, tmp_path: Path
-) -> None:
-    """Bit for bit as two processes that nobody stopped, and closely as one process."""
-    template = Training()
-    asked = {"partition": "eda", "cpus": 1, "memory_mib": 1024}
-    raw = {"epochs": 150, "hidden_units": 32, "batch_size": 256, "resources": asked}
-    params = template.validate({**raw, "nodes": 2})
-    job = await hand_in(bench, template.render(params))
+async def has_begun(job: HandedIn, params: TrainingParameters) -> None:
+    """Wait until some epochs of a training are recorded."""
 
     async def has_epochs() -> bool:
-        return any(len(series.points) >= 5 for series in template.parse(job.workspace, params).series)
+        return any(len(series.points) >= 5 for series in TRAINING.parse(job.workspace, params).series)
 
-    await bench.until(has_epochs)
-    slurm.run("scancel", "--signal=USR1", job.job.scheduler_job_id, user="alice")
+    await job.bench.until(has_epochs)
 
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    alone_params = template.validate(raw)
-    prepare(alone, template.render(alone_params))
-    prepare(together, template.render(params))
-    program = Path(__file__).with_name("forked_trainings.py")
-    runs = [str(alone), "0", "0", "1", str(together), "0", "0", "2"]
-    printed = subprocess.check_output([sys.executable, program, *runs], text=True)  # noqa: ASYNC221 - Slurm goes on
-    assert [json.loads(line) for line in printed.splitlines()] == [[0], [0, 0]]
 
-    first, second = await job.ended()
-    assert (StateFlag.REQUEUED in first.flags, str(first.exit_code)) == (True, "75:0"), job.output
-    assert second.state is JobState.COMPLETED, job.output
-    assert [run.nodes for run in (first, second)] == [("eda01", "eda02")] * 2
-    found = template.parse(job.workspace, params)
-    assert [task.verdict for task in found.tasks] == [Verdict.PASS]
-    assert [marker.kind for marker in found.markers] == ["preempted", "resumed"]
-    assert found.series == template.parse(together, params).series
-    loss, accuracy = template.parse(alone, alone_params).series
+def assert_ended_undisturbed(job: HandedIn, params: TrainingParameters, references: dict[int, Path]) -> None:
+    """Bit for bit as two processes that nobody stopped, and closely as one, whose sums round otherwise."""
+    found = TRAINING.parse(job.workspace, params)
+    assert [task.verdict for task in found.tasks] == [Verdict.PASS], job.output
+    assert "resumed" in [marker.kind for marker in found.markers]
+    assert found.series == TRAINING.parse(references[2], params).series
+    loss, accuracy = TRAINING.parse(references[1], params).series
     for mine, other in zip(found.series[0].points, loss.points, strict=True):
         assert math.isclose(mine[1], other[1], rel_tol=0.02, abs_tol=1e-4), (mine, other)
     assert abs(found.series[1].points[-1][1] - accuracy.points[-1][1]) <= 0.01
     assert job.processes() == []
+
+
+async def test_a_training_on_two_nodes_of_slurm_that_saved_itself_ends_as_one_that_ran_through(
+    bench: SlurmBench, slurm: Instance, references: dict[int, Path]
+) -> None:
+    resources = {"cpus": 1, "memory_mib": 1024, "partition": "eda"}
+    params = TRAINING.validate({**SMALL, "nodes": 2, "resources": resources})
+    job = await hand_in(bench, TRAINING.render(params))
+    await has_begun(job, params)
+    slurm.run("scancel", "--signal=USR1", job.job.scheduler_job_id, user="alice")
+    first, second = await job.ended()
+    assert (StateFlag.REQUEUED in first.flags, str(first.exit_code)) == (True, "75:0"), job.output
+    assert second.state is JobState.COMPLETED, job.output
+    assert [run.nodes for run in (first, second)] == [("eda01", "eda02")] * 2
+    assert_ended_undisturbed(job, params, references)
+
+
+async def test_a_training_on_two_nodes_of_the_portal_s_own_cluster_that_is_requeued_does_so_too(
+    references: dict[int, Path],
+) -> None:
+    params = TRAINING.validate({**SMALL, "nodes": 2, "resources": {"cpus": 1, "memory_mib": 1024}})
+    async with two_dask_nodes() as own:
+        job = await hand_in(own, TRAINING.render(params))
+        await has_begun(job, params)
+        await change(own, job.job, RequeueJob())
+        first, second = await job.ended()
+        assert StateFlag.REQUEUED in first.flags, job.output
+        assert second.state is JobState.COMPLETED, job.output
+        assert_ended_undisturbed(job, params, references)
