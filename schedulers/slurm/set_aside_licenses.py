@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from schedulers.errors import SchedulerRefused, SchedulerUnavailable
 
-RESERVATION = "hpc-portal-outside"
+SET_ASIDE_RESERVATION = "hpc-portal-outside"
 KEPT_MINUTES = 60
 """A portal that is gone for so long keeps nothing from anybody."""
 _NO_SUCH_RESERVATION = "Requested reservation is invalid"
@@ -31,7 +31,7 @@ class ReservedLicenses:
 
     async def set_aside(self, counts: Mapping[str, int]) -> None:
         """See schedulers/outside_licenses.py."""
-        name = f"ReservationName={RESERVATION}"
+        name = f"ReservationName={SET_ASIDE_RESERVATION}"
         if not counts:
             await self._has("delete", name)
             return

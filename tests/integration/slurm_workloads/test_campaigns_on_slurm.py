@@ -1,0 +1,82 @@
+"""Campaigns as one array on a real Slurm: stopped by rule, run again, and what a missing tool costs."""
+
+import pytest
+
+from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
+from hpc_portal.app.campaigns.tables import StoppedBy
+from hpc_portal.app.errors import InvalidSubmission
+from schedulers.jobstate import JobState
+from tests.integration.slurm_workloads.conftest import Live
+
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
+
+TASKS = 40
+RESOURCES = {"cpus": 16, "memory_mib": 256, "walltime_seconds": 600}
+REGRESSION = {
+    "tests": ["random", "burst"],
+    "seeds": TASKS // 2,
+    "defines": ["BUG_LEVEL"],
+    "max_parallel": 2,
+    "resources": RESOURCES,
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [({"stop_failures": 2}, StoppedBy.FAILURES), ({"stop_cost_vnd": 1}, StoppedBy.COST)],
+)
+async def test_a_campaign_that_reached_its_rule_starts_nothing_more_and_what_waited_costs_nothing(
+    live: Live, rule: dict[str, int], why: StoppedBy
+) -> None:
+    free = live.money().available
+    job_id = await live.submit("rtl-regression", **REGRESSION, **rule)
+    job = await live.until_settled(job_id)
+    await live.until(lambda: live.campaign(job_id).first.is_read, "every result to be read")
+    run = live.campaign(job_id).first
+    assert run.stopped_by is why
+    assert 2 <= run.has_result < TASKS
+    assert (run.passed, run.failed) == (0, run.has_result), "a task that was stopped did not fail"
+    assert run.never_ran == job.tasks_cancelled == TASKS - run.has_result
+    assert live.sacct_states(job_id).count("FAILED") == run.failed
+    results = list((live.workspace(job_id) / "regression/results").iterdir())
+    assert len(results) == run.has_result, "nothing else ever started"
+    money = live.money()
+    assert (money.held, money.available) == (0, free - job.charged_vnd)
+    assert job.charged_vnd > 0
+
+
+async def test_what_failed_runs_again_with_waveforms_and_fails_the_same(live: Live) -> None:
+    few = {**REGRESSION, "tests": ["random", "drain"], "seeds": 3, "max_parallel": None}
+    job_id = await live.submit("rtl-regression", **few)
+    await live.until(lambda: live.campaign(job_id).first.is_read, "the first run")
+    first = live.campaign(job_id).first
+    assert 3 <= first.failed < 6, "random always fails, drain with some seeds only"
+    again = await rerun_failed(live.city.services, live.member, job_id, RerunWish())
+    await live.until(
+        lambda: len(live.campaign(job_id).runs) == 2 and live.campaign(job_id).runs[1].is_read, "the rerun"
+    )
+    rerun = live.campaign(job_id).runs[1]
+    assert (rerun.tasks_total, rerun.failed, rerun.passed) == (first.failed, first.failed, 0)
+    waves = list((live.workspace(again.job_id) / "waves").iterdir())
+    assert len(waves) == first.failed
+
+
+async def test_a_tool_that_a_node_turns_out_to_lack_is_named_and_costs_next_to_nothing(live: Live) -> None:
+    job_id = await live.submit("formal", solver="boolector", depth=3)
+    job = await live.until_settled(job_id)
+    assert job.state is JobState.FAILED
+    output = "".join(file.read_text() for file in live.workspace(job_id).glob("*.out"))
+    assert "tool missing: boolector" in output
+    assert job.charged_vnd <= 6, "a minute of one CPU"
+
+
+@pytest.mark.parametrize("programs", [{"gpu": ["python"], "eda": ["yosys", "yosys-smtbmc", "z3", "python"]}])
+async def test_a_tool_that_the_site_says_is_not_there_is_named_before_anything_is_held(live: Live) -> None:
+    with pytest.raises(InvalidSubmission, match=r"gpu.*yosys"):
+        await live.submit("formal", resources={"partition": "gpu"})
+    with pytest.raises(InvalidSubmission, match="boolector"):
+        await live.submit("formal", solver="boolector")
+    assert live.money().held == 0
+    job_id = await live.submit("formal", depth=10)
+    job = await live.until_settled(job_id)
+    assert job.state is JobState.COMPLETED
