@@ -147,7 +147,8 @@ def _type_name(kind: Any) -> str:  # noqa: ANN401 - any annotation
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in arguments)
     if origin is dict:
-        return f"table of {_type_name(arguments[1])}s by name"
+        kind_of_value = _type_name(arguments[1])
+        return f"table of {kind_of_value if get_origin(arguments[1]) else f'{kind_of_value}s'} by name"
     if origin is list:
         return f"list of {_TYPE_NAMES.get(arguments[0], 'table')}s"
     return _TYPE_NAMES[kind]
