@@ -42,7 +42,10 @@ def read_parameters(file: Path) -> dict[str, Any]:
 
 
 def coerce(text: str, schema: Mapping[str, Any], path: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
-    """A value as the template's JSON Schema types it: comma lists, `k=v` pairs, numbers, switches, text."""
+    """A value as the template's JSON Schema types it: comma lists, `k=v` pairs, numbers, switches, text.
+
+    Of a field that holds files each item is the path of one, whose text goes along.
+    """
     node = schema
     for name in path:
         node = _resolve(_resolve(node, schema).get("properties", {}).get(name, {}), schema)
@@ -56,11 +59,21 @@ def _typed(text: str, node: Mapping[str, Any], schema: Mapping[str, Any]) -> Any
         case "array" if not text.startswith("["):
             items = _resolve(node.get("items", {}), schema)
             return [_typed(part.strip(), items, schema) for part in text.split(",") if part.strip()]
+        case "object" if node.get("widget") == "files" and not text.startswith("{"):
+            return dict(_file(part.strip()) for part in text.split(",") if part.strip())
         case "object" if not text.startswith("{"):
             pairs = (parse_assignment("-p", part) for part in text.split(",") if part)
             return {name: _json_or_text(value) for name, value in pairs}
         case _:
             return _json_or_text(text)
+
+
+def _file(word: str) -> tuple[str, str]:
+    """A file of this machine by the path that the job knows it by: `PATH`, or `NAME=PATH`."""
+    name, equals, place = word.partition("=")
+    path = Path(place if equals else word)
+    known_by = path.name if path.is_absolute() or ".." in path.parts else path.as_posix()
+    return name if equals else known_by, read_text(path)
 
 
 def parse_assignment(option: str, text: str) -> tuple[str, str]:

@@ -7,6 +7,7 @@ import pytest
 
 from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.request import coerce, read_parameters, template_body
+from workloads.ai.sweep_parameters import SweepParameters
 
 SCHEMA: dict[str, Any] = {
     "properties": {
@@ -56,3 +57,22 @@ def test_a_parameter_file_that_cannot_be_read_is_named(tmp_path: Path, name: str
     file.write_text(text)
     with pytest.raises(UsageProblem, match=name):
         read_parameters(file)
+
+
+def test_a_field_of_files_takes_paths_and_carries_their_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lib").mkdir()
+    for name in ("train.py", "lib/net.py"):
+        (tmp_path / name).write_text(f"# {name}\n")
+    monkeypatch.chdir(tmp_path)
+    files = "files=./train.py,lib/net.py,again.py=train.py"
+    given = [files, "space.lr=float 0.001 0.1 log", f"files={tmp_path}/x"]
+    schema = SweepParameters.model_json_schema()
+    found = template_body("chips", "training-sweep", schema, None, given[:2])["parameters"]
+    assert found == {
+        "files": {"train.py": "# train.py\n", "lib/net.py": "# lib/net.py\n", "again.py": "# train.py\n"},
+        "space": {"lr": "float 0.001 0.1 log"},
+    }
+    with pytest.raises(UsageProblem, match="cannot be read"):
+        template_body("chips", "training-sweep", schema, None, given[2:])
