@@ -4,11 +4,14 @@ from typing import Any
 
 from workloads.ai.dask_cluster import DaskCluster
 from workloads.ai.inference import Inference
+from workloads.ai.notebook import Notebook
 from workloads.ai.sweep import Sweep
 from workloads.ai.training import Training
+from workloads.eda.characterisation import Characterisation
 from workloads.eda.formal import Formal
 from workloads.eda.fpga import Fpga
 from workloads.eda.layout_check import LayoutCheck
+from workloads.eda.layout_rules import LayoutRules
 from workloads.eda.lint import Lint
 from workloads.eda.place_and_route import PlaceAndRoute
 from workloads.eda.rtl_simulation import RtlRegression
@@ -32,14 +35,17 @@ CATALOG: dict[str, Template[Any]] = {
         Synthesis(),
         PlaceAndRoute(),
         LayoutCheck(),
+        LayoutRules(),
         Fpga(),
         Spice(),
+        Characterisation(),
         StatisticalTiming(),
         FaultSimulation(),
         Training(),
         Sweep(),
         Inference(),
         DaskCluster(),
+        Notebook(),
         NodeHealth(),
         Script(),
     )

@@ -1,16 +1,22 @@
 """Hand a template's job to a started backend as the portal does: its files in a workspace, then the job."""
 
+import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from schedulers.dask.backend import DaskScheduler
+from schedulers.dask.link import EmbeddedCluster
+from schedulers.dask.node import default_runtime_paths
 from schedulers.dask.store import MemoryPlacementStore
 from schedulers.job_variables import SCRIPT_NAME
 from schedulers.jobspec import JobSpec
 from schedulers.jobstate import TaskSnapshot
 from schedulers.protocol import JobRef
-from tests.contract.benches import Behaviour, Bench
+from tests.contract.benches import LICENSES, MAIN, Behaviour, Bench, node_config
 from tests.integration.dask_backend.farm import connected, farm
 from tests.integration.workloads.runner import prepare
 
@@ -54,6 +60,27 @@ async def hand_in(bench: Bench, spec: JobSpec) -> HandedIn:
     for path in (script, *(workspace / one.path for one in spec.inputs)):
         path.chmod(0o755)  # whoever the job runs as
     return HandedIn(bench, await bench.hand_over(submission), workspace)
+
+
+@asynccontextmanager
+async def one_dask_node() -> AsyncIterator[Bench]:
+    """The portal's own kind of cluster within this process, with one node."""
+    folder = Path(tempfile.mkdtemp(prefix="hpc-"))  # short, for sockets
+    os.chmod(folder, 0o755)  # noqa: PTH101, S103 - open to the accounts of jobs
+    scheduler = DaskScheduler(
+        "danang",
+        EmbeddedCluster(replace(node_config(folder), runtime_paths=default_runtime_paths())),
+        MemoryPlacementStore(),
+        partitions=[MAIN],
+        licenses=LICENSES,
+        grace_seconds=10.0,
+    )
+    await scheduler.start()
+    try:
+        yield Bench(scheduler, folder / "workspaces")
+    finally:
+        await scheduler.close()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

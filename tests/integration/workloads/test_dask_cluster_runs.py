@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import shutil
 import socket
 import ssl
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +14,9 @@ import pytest
 from distributed import Client
 from distributed.security import Security
 
-from schedulers.dask.backend import DaskScheduler
-from schedulers.dask.link import EmbeddedCluster
-from schedulers.dask.node import default_runtime_paths
-from schedulers.dask.store import MemoryPlacementStore
 from schedulers.jobstate import JobState
-from tests.contract.benches import LICENSES, MAIN, Bench, node_config
-from tests.integration.workloads.clusters import HandedIn, hand_in, two_dask_nodes
+from tests.contract.benches import Bench
+from tests.integration.workloads.clusters import HandedIn, hand_in, one_dask_node, two_dask_nodes
 from workloads.ai.dask_cluster import DaskCluster
 from workloads.template import Results, Verdict
 
@@ -40,27 +33,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    made = Path(tempfile.mkdtemp(prefix="hpc-"))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made, ignore_errors=True)
-
-
-@pytest.fixture
-async def one_node(folder: Path) -> AsyncIterator[Bench]:
-    node = replace(node_config(folder), runtime_paths=default_runtime_paths())
-    scheduler = DaskScheduler(
-        "danang",
-        EmbeddedCluster(node),
-        MemoryPlacementStore(),
-        partitions=[MAIN],
-        licenses=LICENSES,
-        grace_seconds=10.0,
-    )
-    await scheduler.start()
-    yield Bench(scheduler, folder / "workspaces")
-    await scheduler.close()
+async def one_node() -> AsyncIterator[Bench]:
+    async with one_dask_node() as bench:
+        yield bench
 
 
 @pytest.fixture
