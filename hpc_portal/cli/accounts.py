@@ -43,15 +43,6 @@ project = typer.Typer(no_args_is_help=True, help="Projects: who pays for jobs.")
 member = typer.Typer(no_args_is_help=True, help="Who is what in an organisation or project.")
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to `hpc-portal`."""
-    app.add_typer(user, name="user")
-    app.add_typer(organisation, name="org")
-    app.add_typer(project, name="project")
-    app.add_typer(member, name="member")
-    app.command()(grant)
-
-
 @user.command("add")
 def add_user(  # noqa: PLR0913 - one argument for each option
     username: Annotated[str, typer.Argument(metavar="USERNAME", help="What they sign in with.")],

@@ -2,14 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import typer
 
 from hpc_portal.cli import language
 from hpc_portal.cli.errors import CliError
 from hpc_portal.cli.exits import Exit
+from hpc_portal.cli.on_demand import translate_help
 from hpc_portal.cli.render import err, print_error
 
 
@@ -17,9 +17,7 @@ def run(app: typer.Typer, name: str) -> NoReturn:
     """Run the command line of this process and exit."""
     language.activate(language.choose(sys.argv[1:]))
     command = typer.main.get_command(app)
-    for part in help_owners(command):
-        if part.help:
-            part.help = language.gettext(part.help)
+    translate_help(command)
     try:
         code = command(prog_name=name, standalone_mode=True)
     except CliError as error:
@@ -32,13 +30,3 @@ def run(app: typer.Typer, name: str) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(Exit.FAILED)
     sys.exit(code)
-
-
-def help_owners(command: Any) -> Iterator[Any]:  # noqa: ANN401 - Typer's own command classes are private
-    """The command and everything below it that carries a help text: commands, options, arguments."""
-    yield command
-    for parameter in command.params:
-        if hasattr(parameter, "help"):
-            yield parameter
-    for child in getattr(command, "commands", {}).values():
-        yield from help_owners(child)

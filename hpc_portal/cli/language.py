@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from babel.messages.pofile import read_po
-
 LANGUAGES = ("vi", "en")
 LOCALES = Path(__file__).parent / "locales"
 _DECIDERS = ("HPC_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
@@ -56,6 +54,8 @@ def catalogue(language: str) -> Mapping[str, str]:
     path = LOCALES / language / "LC_MESSAGES" / "cli.po"
     if not path.exists():
         return {}
+    from babel.messages.pofile import read_po  # noqa: PLC0415 - English needs no catalogue and no tenth of a second
+
     with path.open(encoding="utf-8") as file:
         return {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string and not m.fuzzy}
 

@@ -10,7 +10,21 @@ from collections.abc import Callable, Iterator
 
 import structlog
 
+from hpc_portal.app.schema import upgrade
 from hpc_portal.app.settings import Settings
+from hpc_portal.cli.configuration import load_settings
+from hpc_portal.cli.log import configure_log
+from hpc_portal.cli.parent import announce_on, end_with_parent
+from hpc_portal.cli.process_options import (
+    DaskScheduler,
+    Host,
+    ParentFd,
+    Port,
+    ReadyFd,
+    Verbose,
+    address_errors,
+    say_where,
+)
 from hpc_portal.cli.web import listen, run_web
 
 log = structlog.get_logger(__name__)
@@ -20,6 +34,28 @@ _LONGEST_PAUSE_SECONDS = 30.0
 _HEALTHY_AFTER_SECONDS = 60.0
 """A controller that lived so long starts again after the shortest pause."""
 _DRAIN_SECONDS = 20.0
+
+
+def serve(  # noqa: PLR0913 - a command's options
+    *,
+    host: Host = None,
+    port: Port = None,
+    dask_scheduler: DaskScheduler = None,
+    verbose: Verbose = False,
+    parent_fd: ParentFd = None,
+    ready_fd: ReadyFd = None,
+) -> None:
+    """Web, controller and, unless a Dask scheduler is set, an embedded cluster: everything in one command.
+
+    Brings the database up to date first.
+    """
+    configure_log(verbose=verbose)
+    settings = load_settings(host=host, port=port, dask_scheduler=dask_scheduler)
+    if parent_fd is not None:
+        end_with_parent(parent_fd)
+    upgrade(settings)
+    with address_errors(settings):
+        run_serve(settings, on_ready=announce_on(ready_fd) if ready_fd else say_where)
 
 
 def run_serve(settings: Settings, *, on_ready: Callable[[str], None] | None = None) -> None:

@@ -19,7 +19,7 @@ from hpc_portal.app.tenants.change_state import (
 from hpc_portal.app.tenants.hand_over import HandOver, hand_over_organisation, hand_over_project
 from hpc_portal.app.tenants.invite import Invitees, invite
 from hpc_portal.app.tenants.queries import list_tenants
-from hpc_portal.cli import accounts
+from hpc_portal.cli.accounts import member, operator_services, organisation, project
 from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.options import Json
@@ -34,22 +34,10 @@ Reason = Annotated[str, typer.Option("--reason", help="Its people read it.")]
 Jobs = Annotated[JobsThen, typer.Option("--jobs", help="What becomes of the jobs that are there.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to `hpc-portal org`, `hpc-portal project` and `hpc-portal`."""
-    accounts.organisation.command("list")(list_all)
-    accounts.organisation.command("suspend")(suspend_organisation)
-    accounts.organisation.command("resume")(resume_organisation)
-    accounts.organisation.command("close")(close_organisation)
-    accounts.project.command("suspend")(suspend_project)
-    accounts.project.command("resume")(resume_project)
-    accounts.project.command("close")(close_project)
-    accounts.member.command("hand-over")(hand_over)
-    app.command("invite")(invite_people)
-
-
+@organisation.command("list")
 def list_all(*, as_json: Json = False) -> None:
     """Show every organisation with its state, people and use."""
-    with accounts.operator_services() as services, services.reading() as session:
+    with operator_services() as services, services.reading() as session:
         found = list_tenants(session, OPERATOR)
     if as_json:
         print_json([asdict(item) for item in found])
@@ -73,36 +61,43 @@ def list_all(*, as_json: Json = False) -> None:
     out.print(table(columns, rows, right=(3, 4, 5, 6, 7, 8)))
 
 
+@organisation.command("suspend")
 def suspend_organisation(slug: Slug, reason: Reason, jobs: Jobs = JobsThen.KEEP) -> None:
     """Stop all submissions of an organisation at once; what runs goes on unless --jobs says otherwise."""
     _change(slug, StateChange(TenantState.SUSPENDED, reason, jobs), change_organisation_state)
 
 
+@organisation.command("resume")
 def resume_organisation(slug: Slug, reason: Reason = "") -> None:
     """Let an organisation submit again."""
     _change(slug, StateChange(TenantState.ACTIVE, reason), change_organisation_state)
 
 
+@organisation.command("close")
 def close_organisation(slug: Slug, reason: Reason, jobs: Jobs = JobsThen.KEEP) -> None:
     """Close an organisation for good; what has not started is cancelled, what runs goes on."""
     _change(slug, StateChange(TenantState.CLOSED, reason, jobs), change_organisation_state)
 
 
+@project.command("suspend")
 def suspend_project(account: Account, reason: Reason, jobs: Jobs = JobsThen.KEEP) -> None:
     """Stop all submissions of a project at once; what runs goes on unless --jobs says otherwise."""
     _change(account, StateChange(TenantState.SUSPENDED, reason, jobs), change_project_state)
 
 
+@project.command("resume")
 def resume_project(account: Account, reason: Reason = "") -> None:
     """Let a project submit again."""
     _change(account, StateChange(TenantState.ACTIVE, reason), change_project_state)
 
 
+@project.command("close")
 def close_project(account: Account, reason: Reason, jobs: Jobs = JobsThen.KEEP) -> None:
     """Close a project for good; what has not started is cancelled, what runs goes on."""
     _change(account, StateChange(TenantState.CLOSED, reason, jobs), change_project_state)
 
 
+@member.command("hand-over")
 def hand_over(
     successor: Annotated[str, typer.Argument(metavar="USERNAME", help="A member, who leads it then.")],
     former: Annotated[
@@ -115,7 +110,7 @@ def hand_over(
     if bool(org) == bool(account):
         raise UsageProblem(_("Give either --org or --project."))
     wanted = HandOver(successor, former)
-    with accounts.operator_services() as services:
+    with operator_services() as services:
         if org:
             hand_over_organisation(services, OPERATOR, org, wanted)
         else:
@@ -130,7 +125,7 @@ def invite_people(
     role: Annotated[str, typer.Option("--role", help="As what: member, lead or manager.")] = "member",
 ) -> None:
     """Invite people by e-mail; the links are shown once, for where mail does not arrive."""
-    with accounts.operator_services() as services:
+    with operator_services() as services:
         found = invite(services, OPERATOR, Invitees(emails, role, organisation=org, project=account))
     for one in found:
         out.print(f"{one.email}  {one.link}".rstrip(), soft_wrap=True)
@@ -141,7 +136,7 @@ def _change(
     wanted: StateChange,
     change: Callable[[Services, Actor, str, StateChange], StateChanged],
 ) -> None:
-    with accounts.operator_services() as services:
+    with operator_services() as services:
         done = change(services, OPERATOR, name, wanted)
     facts = {"name": name, "state": wanted.state.value}
     err.print(

@@ -4,33 +4,120 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hpc_portal.cli import (
-    ask_quota,
-    campaign,
-    cancel,
-    change,
-    classes,
-    clusters,
-    jobs,
-    licenses,
-    limits,
-    login,
-    logs,
-    members,
-    notices,
-    prices,
-    quota,
-    refund,
-    results,
-    review_quota,
-    submit,
-    templates,
-    translate,
-    usage,
-)
 from hpc_portal.cli.command_line import run
+from hpc_portal.cli.on_demand import OnDemandGroup, Place
+
+
+class Commands(OnDemandGroup):
+    """What `hpc` can do."""
+
+    places = (
+        Place(
+            "login",
+            "login:login",
+            "Sign in and keep a token in ~/.config/hpc/credentials.toml, readable by you only.",
+        ),
+        Place("logout", "login:logout", "Revoke the token and forget it."),
+        Place("whoami", "login:whoami", "Who the portal takes you for, and what you may do where."),
+        Place("templates", "templates:templates", "List the templates that jobs can be made from."),
+        Place(
+            "submit",
+            "submit:submit",
+            "Submit a job from a script, or from a template.",
+            takes_sbatch_options=True,
+        ),
+        Place(
+            "translate",
+            "translate:translate",
+            "Show what each #SBATCH or #BSUB line of a script becomes, or why it cannot be translated.",
+            takes_sbatch_options=True,
+        ),
+        Place("jobs", "jobs:jobs", "List jobs, newest first."),
+        Place("show", "jobs:show", "Show one job: its state, times, request and cost."),
+        Place(
+            "tasks",
+            "jobs:tasks",
+            "List the runs of a job's tasks; tasks that have not started yet are not listed.",
+        ),
+        Place(
+            "results",
+            "results:results",
+            "Show verdicts, failures and metrics as far as they are known; a running job shows a part.",
+        ),
+        Place(
+            "logs",
+            "logs:logs",
+            "Print a job's output; with -f go on until it ends, also over a restart of the portal.",
+        ),
+        Place(
+            "cancel",
+            "cancel:cancel",
+            "Ask for jobs to be cancelled: all of them or, when one may not be, none.",
+        ),
+        Place(
+            "hold",
+            "change:hold",
+            "Hold jobs: what of them waits does not start before it is released; what runs goes on.",
+        ),
+        Place("release", "change:release", "Release held jobs."),
+        Place(
+            "requeue",
+            "change:requeue",
+            "End what runs of jobs and put it back into the queue; the ended runs are charged.",
+        ),
+        Place(
+            "change", "change:change", "Change the time limit or the priority of jobs, also of running ones."
+        ),
+        Place(
+            "changes",
+            "change:changes",
+            "List what was asked of a job under way, and what the scheduler said to it.",
+        ),
+        Place(
+            "quota",
+            "quota:quota",
+            "Show what projects were granted, hold for jobs under way, have used, and have left.",
+        ),
+        Place(
+            "prices",
+            "prices:prices",
+            "Show the prices in force and those to come, and the subsidies that concern you.",
+        ),
+        Place("notices", "notices:notices", "Show your notices, newest first."),
+        Place("usage", "usage:usage", "Show what was used and what it cost, of everything that you may see."),
+        Place(
+            "statement",
+            "usage:statement",
+            "Show a month's statement: opening, grants, charges, refunds, expiry, closing.",
+        ),
+        Place(
+            "clusters",
+            "clusters:clusters",
+            "Show what the clusters have, what of it is in use, and what of them does not answer.",
+        ),
+        Place(
+            "licenses",
+            "licenses:licenses",
+            "Show licences: how many there are, who has them, and what others use.",
+        ),
+        Place(
+            "invite",
+            "members:invite",
+            "Invite people by e-mail; the links are shown once, for where mail does not arrive.",
+        ),
+        Place("template", "templates:template", "One template."),
+        Place("campaign", "campaign:campaign", "Regressions and other campaigns: an array and its reruns."),
+        Place("limits", "limits:limits", "How much you may use at once, or ask for in one job."),
+        Place("refund", "refund:refund", "Get back what a job was charged."),
+        Place("request", "review_quota:request", "Ask for quota, and decide about it."),
+        Place("members", "members:members", "Members of a project or an organisation."),
+        Place("invitations", "members:invitations", "Invitations that were sent."),
+        Place("class", "classes:classes", "Classes: split a course's budget over students."),
+    )
+
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
@@ -49,43 +136,6 @@ def common(
 ) -> None:
     """Applied before the command runs, see command_line.run."""
     del lang
-
-
-app.command()(login.login)
-app.command()(login.logout)
-app.command()(login.whoami)
-app.command()(templates.templates)
-app.add_typer(templates.template, name="template")
-_SBATCH_OPTIONS = {"allow_extra_args": True, "ignore_unknown_options": True}
-app.command(context_settings=_SBATCH_OPTIONS)(submit.submit)
-app.command(context_settings=_SBATCH_OPTIONS)(translate.translate)
-app.command()(jobs.jobs)
-app.command()(jobs.show)
-app.command()(jobs.tasks)
-app.command()(results.results)
-app.add_typer(campaign.campaign, name="campaign")
-app.command()(logs.logs)
-app.command()(cancel.cancel)
-app.command("hold")(change.hold)
-app.command("release")(change.release)
-app.command("requeue")(change.requeue)
-app.command()(change.change)
-app.command()(change.changes)
-app.command()(quota.quota)
-app.add_typer(limits.limits, name="limits")
-app.command()(prices.prices)
-app.add_typer(refund.refund, name="refund")
-assert review_quota  # noqa: S101 - its commands belong to the group
-app.add_typer(ask_quota.request, name="request")
-app.command()(notices.notices)
-app.command()(usage.usage)
-app.command()(usage.statement)
-app.command()(clusters.clusters)
-app.command()(licenses.licenses)
-app.add_typer(members.members, name="members")
-app.command()(members.invite)
-app.add_typer(members.invitations, name="invitations")
-app.add_typer(classes.classes, name="class")
 
 
 def main() -> NoReturn:

@@ -11,11 +11,32 @@ import uvicorn
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wiring import build_services
 from hpc_portal.asgi import create_app
+from hpc_portal.cli.configuration import load_settings
+from hpc_portal.cli.log import configure_log
+from hpc_portal.cli.parent import announce_on, end_with_parent
+from hpc_portal.cli.process_options import Host, ParentFd, Port, ReadyFd, Verbose, address_errors, say_where
 
 log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 2
 """Event streams never end by themselves: what is still open after so long is cut."""
+
+
+def web(
+    *,
+    host: Host = None,
+    port: Port = None,
+    verbose: Verbose = False,
+    parent_fd: ParentFd = None,
+    ready_fd: ReadyFd = None,
+) -> None:
+    """Only pages and API; run as many as you like on one PostgreSQL database."""
+    configure_log(verbose=verbose)
+    settings = load_settings(host=host, port=port)
+    if parent_fd is not None:
+        end_with_parent(parent_fd)
+    with address_errors(settings), listen(settings.host, settings.port) as listener:
+        run_web(settings, listener, on_ready=announce_on(ready_fd) if ready_fd else say_where)
 
 
 def run_web(

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from hpc_portal.cli import operator, user
+from hpc_portal.cli.on_demand import every_command
 from schedulers.directives.sbatch_options import OPTIONS
 from scripts.write_docs import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PROGRAMS = {
-    "hpc": typer.main.get_command(user.app),
-    "hpc-portal": typer.main.get_command(operator.app),
+    "hpc": every_command(user.app),
+    "hpc-portal": every_command(operator.app),
 }
 
 

@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 import hpc_portal.cli
 from hpc_portal.app import demo as city
 from hpc_portal.cli import language, operator, user
-from hpc_portal.cli.command_line import help_owners
+from hpc_portal.cli.on_demand import every_command, help_owners
 
 SOURCES = sorted(Path(hpc_portal.cli.__file__).parent.glob("*.py"))
 MARKERS = {"_", "N_", "gettext", "ngettext"}
@@ -28,9 +28,10 @@ def marked_messages() -> Iterator[str]:
 
 def help_texts() -> Iterator[str]:
     for app in (user.app, operator.app):
-        for owner in help_owners(typer.main.get_command(app)):
-            if owner.help and not getattr(owner, "hidden", False):
-                yield owner.help
+        for command in (typer.main.get_command(app), every_command(app)):
+            for owner in help_owners(command):
+                if owner.help and not getattr(owner, "hidden", False):
+                    yield owner.help
 
 
 def used_messages() -> set[str]:
