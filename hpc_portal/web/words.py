@@ -143,6 +143,7 @@ METRICS = {
     "magic__drc_error__count": N_("Design rule errors"),
     "design__lvs_error__count": N_("Differences of layout and netlist"),
     "design__device__count": N_("Compared devices"),
+    "klayout__drc_error__count": N_("Design rule errors"),
     "formal__assert__count": N_("Assertions"),
     "formal__cover__count": N_("Cover points"),
     "formal__bmc__step": N_("Last step of the bounded check"),

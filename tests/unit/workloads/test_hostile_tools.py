@@ -10,7 +10,7 @@ from tests.unit.workloads.test_hostile import nested, render
 from workloads.catalog import CATALOG
 from workloads.forms import FormField, form_fields
 
-TOOLS = ("lint", "formal", "synthesis", "place-and-route", "layout-check", "spice", "fpga", "vhdl")
+TOOLS = ("lint", "formal", "synthesis", "place-and-route", "layout-check", "layout-rules", "spice", "fpga", "vhdl")
 TCL = (
     "[exec touch INJECTED]",
     "$env(HOME)",
