@@ -5,6 +5,7 @@ from hpc_portal.app.accounting import tables as accounting
 from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.budgets import tables as budgets
 from hpc_portal.app.campaigns import tables as campaigns
+from hpc_portal.app.home import tables as home
 from hpc_portal.app.licenses import tables as licenses
 from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
@@ -20,6 +21,7 @@ TABLE_MODULES = (
     audit_log,
     budgets,
     campaigns,
+    home,
     licenses,
     notices,
     reports,

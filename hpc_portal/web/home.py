@@ -1,18 +1,29 @@
-"""The start page: what runs, what waits, what is left, how full the cluster is."""
+"""The start page: what happened since the last visit, what runs, what is left, how full the clusters are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
+from sqlmodel import Session
 from starlette.responses import Response
 
 from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.home.burn_down import burn_down
+from hpc_portal.app.home.overview import failed_since, first_steps
+from hpc_portal.app.home.visits import come_back
 from hpc_portal.app.jobs.count_jobs import count_jobs
 from hpc_portal.app.jobs.queries import JobFilter, Page, list_jobs
+from hpc_portal.app.licenses.queries import license_use
+from hpc_portal.app.licenses.waiting import free_of
+from hpc_portal.app.notices.read import list_unread
+from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.jobs import Filters, row_facts
 from hpc_portal.web.language import Language
+from hpc_portal.web.project_choice import project_choice
 from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_burn_down import show_burn_down
 from hpc_portal.web.show_cluster import Meter, meters_of
 from hpc_portal.web.show_quota import share_percent, total_vnd
 from quotas.balance import balance
@@ -23,6 +34,8 @@ router = APIRouter(include_in_schema=False)
 
 _JOBS_SHOWN = 8
 _BALANCES_SHOWN = 6
+_NOTICES_SHOWN = 3
+_LICENSES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,26 +62,45 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
     pages = pages_of(request)
     language = pages.language(request)
     now = services.clock.now()
+    away_since = come_back(services, actor)
+    choice = project_choice(request, actor)
     with services.reading() as session:
         jobs = list_jobs(session, actor, JobFilter(), limit=_JOBS_SHOWN).items
-        numbers = count_jobs(session, actor)
-        projects = list_visible_projects(session, actor)
-        own = [record for record in projects if record.role is not None] or projects
-        balances = []
-        for record in own[:_BALANCES_SHOWN]:
-            amounts = total_vnd([balance(session.connection(), record.id, now)])
-            balances.append(ShortBalance(record.account, amounts.available, share_percent(amounts)))
+        balances = _balances(session, actor, services)
+        has_budget = any(item.available_vnd > 0 for item in balances)
+        steps = first_steps(session, actor, has_budget=has_budget)
+        spent = burn_down(session.connection(), choice.project.id, at=now) if choice else None
+        licenses = license_use(session.connection(), actor)[:_LICENSES_SHOWN]
+        facts = {
+            "numbers": count_jobs(session, actor),
+            "failed": failed_since(session, actor, away_since, at=now) if away_since else (),
+            "notices": list_unread(session, actor, locale=language.code, limit=_NOTICES_SHOWN),
+        }
     clusters = services.clusters.get()
-    facts = {
+    facts |= {
         **row_facts(Page(jobs), Filters(), ticks=False),
-        "numbers": numbers,
+        "away_since": away_since,
         "balances": balances,
         "budget": sum(item.available_vnd for item in balances) if balances else None,
-        "meters": _meters(clusters, language),
+        "burn_down": show_burn_down(spent, language) if spent else None,
+        "choice": choice,
         "free": _free(clusters, language),
+        "licenses": [(use.name, free_of(use), use.total) for use in licenses],
+        "meters": _meters(clusters, language),
+        "steps": None if steps.are_taken or actor.global_role else steps,
         "stream": True,
     }
     return pages.render(request, "home.html", facts)
+
+
+def _balances(session: Session, actor: Actor, services: Services) -> list[ShortBalance]:
+    projects = list_visible_projects(session, actor)
+    own = [record for record in projects if record.role is not None] or projects
+    found = []
+    for record in own[:_BALANCES_SHOWN]:
+        amounts = total_vnd([balance(session.connection(), record.id, services.clock.now())])
+        found.append(ShortBalance(record.account, amounts.available, share_percent(amounts)))
+    return found
 
 
 def _meters(clusters: Sequence[ClusterSnapshot], language: Language) -> tuple[Meter, ...]:

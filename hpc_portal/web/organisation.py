@@ -20,7 +20,7 @@ from hpc_portal.app.tenants.queries import get_organisation, list_invitations, l
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.sign_in import local_path
+from hpc_portal.web.cookies import local_path
 from hpc_portal.web.tenant_forms import (
     carry_out,
     read_emails,

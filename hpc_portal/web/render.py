@@ -23,8 +23,10 @@ from hpc_portal.app.services import Services
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.compiled_templates import CompiledTemplates
+from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE
 from hpc_portal.web.language import Language, choose, load_languages
 from hpc_portal.web.navigation import menu
+from hpc_portal.web.project_choice import project_choice
 from hpc_portal.web.words import METRICS, Word, state_word
 from schedulers.refusals import say_refusal
 from schedulers.units import format_walltime
@@ -32,8 +34,6 @@ from workloads.template import N_
 
 TEMPLATES = Path(__file__).parent / "templates"
 _COMPILED = CompiledTemplates()
-LOCALE_COOKIE = "locale"
-THEME_COOKIE = "theme"
 THEMES = (("auto", N_("As the system")), ("light", N_("Light")), ("dark", N_("Dark")))
 
 
@@ -78,6 +78,7 @@ class Pages:
             "here": here if request.method == "GET" else "/",
             "navigation": menu(actor, request.url.path) if actor else (),
             "has_clusters": len(request.app.state.services.settings.cluster_names) > 1,
+            "project_choice": lambda: project_choice(request, actor),
             "unread_notices": lambda: _count_unread(request, actor),
             "troubles": list_troubles(request.app.state.services) if actor else (),
             "stream": False,

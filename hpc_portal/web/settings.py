@@ -15,8 +15,8 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.auth.sessions import is_secure
-from hpc_portal.web.render import LOCALE_COOKIE, THEME_COOKIE, THEMES, pages_of
-from hpc_portal.web.sign_in import remember
+from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, remember
+from hpc_portal.web.render import THEMES, pages_of
 
 router = APIRouter(include_in_schema=False)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 
 from hpc_portal.web.problems import ShownProblem
@@ -66,12 +65,14 @@ class FieldGroup:
 
 
 def show_form(fields: Sequence[FormField], pairs: Pairs, errors: Mapping[str, str]) -> list[FieldGroup]:
-    """Every field with its value from `pairs`, which hold what a reader typed, also when it was wrong."""
-    shown = [(one.group, _show_field(one, pairs, errors)) for one in fields]
-    return [
-        FieldGroup(group, tuple(field for _, field in members))
-        for group, members in groupby(shown, key=lambda pair: pair[0])
-    ]
+    """Every field with its value from `pairs`, which hold what a reader typed, also when it was wrong.
+
+    Groups stand in the order of their first fields, whole, also where their fields lie apart.
+    """
+    groups: dict[str, list[ShownField]] = {}
+    for one in fields:
+        groups.setdefault(one.group, []).append(_show_field(one, pairs, errors))
+    return [FieldGroup(group, tuple(members)) for group, members in groups.items()]
 
 
 def default_pairs(fields: Sequence[FormField], parameters: Mapping[str, Any] | None) -> Pairs:

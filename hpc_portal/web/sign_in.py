@@ -1,7 +1,6 @@
 """Sign in and out, and the language and theme that a browser remembers without an account."""
 
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,18 +10,11 @@ from hpc_portal.auth import sign_in as auth
 from hpc_portal.auth.deps import CurrentActor, MaybeActor, PortalServices
 from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.auth.sessions import is_secure
+from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, local_path, remember
 from hpc_portal.web.problems import problems_of
-from hpc_portal.web.render import LOCALE_COOKIE, THEME_COOKIE, THEMES, pages_of
+from hpc_portal.web.render import THEMES, pages_of
 
 router = APIRouter(include_in_schema=False)
-_YEAR_SECONDS = 365 * 86_400
-
-
-def local_path(text: str) -> str:
-    """The text when it is a path of this portal, else the start page: no link sends people elsewhere."""
-    parts = urlsplit(text)
-    is_local = text.startswith("/") and not text.startswith(("//", "/\\")) and not parts.netloc
-    return text if is_local and "\n" not in text and "\r" not in text else "/"
 
 
 @router.get("/sign-in")
@@ -83,8 +75,3 @@ async def choose_theme(services: PortalServices, name: str, next: str = "/") -> 
     if name in dict(THEMES):
         remember(response, THEME_COOKIE, name, secure=is_secure(services.settings))
     return response
-
-
-def remember(response: Response, name: str, value: str, *, secure: bool) -> None:
-    """Set a cookie that only says how pages look."""
-    response.set_cookie(name, value, max_age=_YEAR_SECONDS, httponly=True, samesite="lax", secure=secure)

@@ -26,6 +26,7 @@ from hpc_portal.app.templates.find import find_template, offered, reference_of
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.language import Language
 from hpc_portal.web.problems import ShownProblem, problems_of, said_of
+from hpc_portal.web.project_choice import chosen_account
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_efficiency import show_proposal, sized_by
 from hpc_portal.web.show_form import (
@@ -243,7 +244,7 @@ def _form(  # noqa: PLR0913 - what a page is made of
         "errors": errors,
         "problems": [_linked(filled, problem) for problem in problems],
         "projects": projects,
-        "chosen_project": filled.value("project"),
+        "chosen_project": filled.value("project") or chosen_account(request, projects),
         "submission": filled.value("submission") or str(uuid4()),
         **price,
     }

@@ -122,6 +122,16 @@ def list_visible_projects(session: Session, actor: Actor) -> list[ProjectRecord]
     return [_project(actor, row._mapping) for row in session.connection().execute(statement)]  # noqa: SLF001 - public
 
 
+def list_own_projects(session: Session, actor: Actor) -> list[ProjectRecord]:
+    """The projects that the actor works in, by account name: neither closed ones nor their students' parts."""
+    statement = _PROJECTS.where(
+        col(Project.id).in_(list(actor.projects)), col(Project.state) != TenantState.CLOSED
+    ).order_by(col(Project.account))
+    rows = session.connection().execute(statement)
+    found = (_project(actor, row._mapping) for row in rows)  # noqa: SLF001 - SQLAlchemy's public name
+    return [project for project in found if not project.is_students_part]
+
+
 def get_project(session: Session, actor: Actor, account: str) -> ProjectRecord:
     """One project.
 

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Select, func, select, update
 from sqlmodel import Session, col
 
 from hpc_portal.app.actor import Actor
@@ -18,6 +19,9 @@ from quotas.journal import insert_once
 from quotas.tables import table_of
 
 _CHOICES = table_of(NoticeChoice)
+_NOTICES: Select[*tuple[Any, ...]] = select(
+    col(Notice.id), col(Notice.kind), col(Notice.at), col(Notice.read_at), col(Notice.facts)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +40,25 @@ def list_notices(
 ) -> Page[ShownNotice]:
     """The actor's own, newest first; the cursor is the last one's id."""
     statement = (
-        select(col(Notice.id), col(Notice.kind), col(Notice.at), col(Notice.read_at), col(Notice.facts))
-        .where(col(Notice.user_id) == actor.user_id)
-        .order_by(col(Notice.id).desc())
-        .limit(limit + 1)
+        _NOTICES.where(col(Notice.user_id) == actor.user_id).order_by(col(Notice.id).desc()).limit(limit + 1)
     )
     if before is not None:
         statement = statement.where(col(Notice.id) < before)
-    rows = session.connection().execute(statement).all()
-    items = tuple(
+    items = _shown(session, statement, locale)
+    return Page(items[:limit], str(items[limit - 1].id) if len(items) > limit else None)
+
+
+def list_unread(session: Session, actor: Actor, *, locale: str, limit: int) -> tuple[ShownNotice, ...]:
+    """The actor's new ones, newest first."""
+    wanted = _NOTICES.where(col(Notice.user_id) == actor.user_id, col(Notice.read_at).is_(None))
+    return _shown(session, wanted.order_by(col(Notice.id).desc()).limit(limit), locale)
+
+
+def _shown(session: Session, statement: Select[*tuple[Any, ...]], locale: str) -> tuple[ShownNotice, ...]:
+    return tuple(
         ShownNotice(row.id, row.kind, row.at, row.read_at is not None, say(row.kind, row.facts, locale))
-        for row in rows[:limit]
+        for row in session.connection().execute(statement)
     )
-    return Page(items, str(items[-1].id) if len(rows) > limit else None)
 
 
 def count_unread(session: Session, actor: Actor) -> int:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import select
 from sqlmodel import col
@@ -160,13 +161,13 @@ def _actor(services: Services, city: City, username: str) -> Actor:
     return found
 
 
-def _request(services: Services, actor: Actor) -> object:
+def _request(services: Services, actor: Actor) -> UUID:
     request_id = _draft(services, actor, key="submitted")
     submit_request(services, actor, request_id)
     return request_id
 
 
-def _draft(services: Services, actor: Actor, key: str = "draft") -> object:
+def _draft(services: Services, actor: Actor, key: str = "draft") -> UUID:
     begin = first_today(datetime.now(UTC))
     lines = {"gres/gpu:h100": 200 * 3600, VND: 2_000_000}
     wanted = WantedQuota(RequestKind.NEW, lines, begin, begin + timedelta(days=_DAYS), "Kiểm chứng lần cuối.")

@@ -78,3 +78,12 @@ def test_an_error_finds_its_field(where: str, field: str) -> None:
 def test_problems_of_no_field_stay_in_the_summary_only() -> None:
     problems = [ShownProblem("cpus_per_task", "too many"), ShownProblem("", "no budget")]
     assert list(errors_by_field(SCRIPT, problems)) == ["resources.cpus"]
+
+
+@pytest.mark.parametrize("name", list(catalog.CATALOG))
+def test_every_group_of_a_form_stands_once(name: str) -> None:
+    fields = form_fields(catalog.CATALOG[name].parameters)
+    groups = show_form(fields, default_pairs(fields, None), {})
+    titles = [group.title for group in groups]
+    assert len(titles) == len(set(titles))
+    assert sorted(field.name for group in groups for field in group.fields) == sorted(x.name for x in fields)

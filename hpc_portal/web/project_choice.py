@@ -1,0 +1,74 @@
+"""The project that a reader works in: its name and what it has left stand at the top of every page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import RedirectResponse, Response
+
+from hpc_portal.app.accounts.queries import ProjectRecord, list_own_projects
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.services import Services
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.auth.sessions import is_secure
+from hpc_portal.web.cookies import PROJECT_COOKIE, local_path, remember
+from quotas.balance import balance
+from quotas.money import VND
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectChoice:
+    """Where the reader is, and where else they could be."""
+
+    project: ProjectRecord
+    available_vnd: int | None
+    """None: its budget is not in đồng."""
+    projects: Sequence[ProjectRecord]
+    """All of the reader's own, the chosen one included."""
+
+
+def project_choice(request: Request, actor: Actor | None) -> ProjectChoice | None:
+    """The project of the reader's cookie, else their first; None for whoever belongs to none.
+
+    None also while the database does not answer: the page that says so must not need it.
+    """
+    if actor is None or not actor.projects:
+        return None
+    services: Services = request.app.state.services
+    try:
+        with services.reading() as session:
+            own = list_own_projects(session, actor)
+            if not own:
+                return None
+            project = _chosen(own, request.cookies.get(PROJECT_COOKIE, ""))
+            amounts = balance(session.connection(), project.id, services.clock.now()).by_asset.get(VND)
+    except SQLAlchemyError:
+        return None
+    return ProjectChoice(project, amounts.available if amounts else None, own)
+
+
+def chosen_account(request: Request, projects: Sequence[ProjectRecord]) -> str:
+    """Which of these a form begins with: the reader's choice where it is among them; "": there are none."""
+    return _chosen(projects, request.cookies.get(PROJECT_COOKIE, "")).account if projects else ""
+
+
+@router.get("/work-in/{account}")
+async def choose_project(
+    actor: CurrentActor,
+    services: PortalServices,
+    account: str,
+    next: str = "/",  # noqa: A002
+) -> Response:
+    """Remember the project in this browser and go back."""
+    del actor  # whoever is signed in; a project of somebody else's would be passed over
+    response = RedirectResponse(local_path(next), HTTPStatus.SEE_OTHER)
+    remember(response, PROJECT_COOKIE, account, secure=is_secure(services.settings))
+    return response
+
+
+def _chosen(projects: Sequence[ProjectRecord], account: str) -> ProjectRecord:
+    return next((one for one in projects if one.account == account), projects[0])
