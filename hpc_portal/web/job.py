@@ -35,6 +35,7 @@ from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
 from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response
 from hpc_portal.web.language import Language
+from hpc_portal.web.points import page_of_points
 from hpc_portal.web.problems import problems_of
 from hpc_portal.web.refunds import show_refunds
 from hpc_portal.web.render import pages_of
@@ -133,6 +134,7 @@ def show_overview_of(
         "timeline": timeline(times, job.phase),
         "failures": failures if job.is_array else [],
         "in_campaign": in_campaign,
+        "points_page": page_of_points(job.template),
         "matrix": show_matrix(cells, results, states),
         "results": results,
         "curves": show_curves(results.series),

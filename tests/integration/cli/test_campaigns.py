@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import junitparser
+import pytest
 
 from tests.integration.cli.conftest import Person
+
+pytestmark = pytest.mark.xdist_group("cli-campaigns")
+"""One portal for all of them."""
 
 SEEDS = 112
 REGRESSION = f"""\
@@ -95,6 +99,22 @@ def test_failures_run_again_with_the_same_seeds_and_leave_waves(designer: Person
         assert now[example]["line"] == before[example]["line"], "the same time and the same wrong value"
     artefacts = [task["artefacts"] for task in designer.hpc("results", job, "--json").json["tasks"]]
     assert [[one["kind"] for one in of_task] for of_task in artefacts] == [["log", "waveform"]] * 3
+
+
+def test_a_night_is_compared_with_the_one_before(designer: Person) -> None:
+    text = "seeds = 2\n[tests.random]\nplusargs = ['n=400']\n[configurations.c]\n"
+    for defines in ("defines = ['BUG_LEVEL']\n", ""):
+        campaign = run_file(designer, "night", text + defines)["id"]
+        read_to_the_end(designer, campaign)
+    found = designer.hpc("campaign", "compare", campaign, "--json").json
+    assert [found[name]["count"] for name in ("newly_failing", "still_failing", "newly_passing")] == [0, 0, 2]
+    assert found["gone_causes"] == [LEVEL]
+    said = designer.hpc("campaign", "compare", campaign).stdout
+    assert "newly passing" in said
+    assert "random 1" in said
+    history = designer.hpc("campaign", "history", campaign, "--csv", "-").stdout.splitlines()
+    assert [line.split(",")[3:5] for line in history[1:]] == [["0", "2"], ["2", "2"]]
+    assert "100.0 %" in designer.hpc("campaign", "history", campaign).stdout
 
 
 def test_what_is_wrong_with_a_file_is_said_with_its_line_and_key(designer: Person) -> None:
