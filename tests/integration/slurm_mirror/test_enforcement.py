@@ -29,7 +29,10 @@ async def test_an_overspend_by_sbatch_is_stopped_by_slurm_with_the_limits_reason
     await live.until(is_stopped, "the second job is stopped by the budget")
     small = live.sbatch("--time=5")
     await live.until_ended(small)
-    assert [live.squeue(number) for number in (first, second)] == ["RUNNING None", "PENDING QOSGrpCPUMinutesLimit"]
+    assert [live.squeue(number) for number in (first, second)] == [
+        "RUNNING None",
+        "PENDING QOSGrpCPUMinutesLimit",
+    ]
     live.slurm.run("scancel", first, second)
 
 
