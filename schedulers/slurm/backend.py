@@ -29,7 +29,7 @@ from schedulers.slurm.change_jobs import Changer
 from schedulers.slurm.client import SlurmClient
 from schedulers.slurm.find_jobs import Search, find_jobs
 from schedulers.slurm.follow_jobs import Book
-from schedulers.slurm.known_programs import with_missing_programs
+from schedulers.slurm.known_programs import away_from_lacking_nodes, with_missing_programs
 from schedulers.slurm.observe_jobs import Observer
 from schedulers.slurm.read_jobs import Owner, read_past
 from schedulers.slurm.submit_jobs import QUIET_SECONDS, Submitter
@@ -78,6 +78,7 @@ class SlurmScheduler:
         self._client = client
         self._default_partition = default_partition
         self._programs = programs or {}
+        self._surveyed: ClusterSnapshot | None = None
         self._poll_seconds = poll_seconds
         self._lookback = lookback
         self._submitter = Submitter(client, quiet_seconds=quiet_seconds, runtime_paths=runtime_paths)
@@ -112,6 +113,9 @@ class SlurmScheduler:
 
     async def submit(self, submissions: Sequence[Submission]) -> Sequence[SubmitOutcome]:
         """Hand jobs over as their cluster users, several at once."""
+        if self._programs:
+            nodes = self._surveyed or await self.cluster()
+            submissions = [away_from_lacking_nodes(submission, nodes) for submission in submissions]
         self._observer.expect()
         outcomes = await self._submitter.submit(submissions)
         for submission in submissions:
@@ -226,7 +230,8 @@ class SlurmScheduler:
             reservations=reservations,
             default_partition=self._default_partition,
         )
-        return with_missing_programs(found, self._programs)
+        self._surveyed = with_missing_programs(found, self._programs)
+        return self._surveyed
 
     async def _judge(self, job_id: UUID, search: Search) -> Accepted | Uncertain | None:
         """What was found of a job; None when Slurm does not have it.

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from schedulers.cluster import ClusterSnapshot
 from schedulers.programs import LOOKED_FOR
+from schedulers.protocol import Submission
 
 
 def with_missing_programs(
@@ -30,3 +31,20 @@ def with_missing_programs(
         missing = frozenset(LOOKED_FOR).difference(*told) if told else frozenset[str]()
         nodes.append(replace(node, missing_programs=missing))
     return replace(cluster, nodes=tuple(nodes))
+
+
+def away_from_lacking_nodes(submission: Submission, cluster: ClusterSnapshot) -> Submission:
+    """The same job, that Slurm starts on no node which lacks one of its programs.
+
+    Where its partition has no other, or it names the node itself, it may start there and say what is missing.
+    """
+    spec = submission.spec
+    partition = cluster.partition(spec.partition)
+    if partition is None or not spec.programs:
+        return submission
+    members = {node.name: node for node in cluster.nodes if node.name in partition.nodes}
+    lacking = {name for name, node in members.items() if not node.missing_programs.isdisjoint(spec.programs)}
+    if lacking >= members.keys():
+        return submission
+    excluded = sorted({*spec.exclude_nodes, *(lacking - set(spec.nodelist))})
+    return replace(submission, spec=spec.model_copy(update={"exclude_nodes": tuple(excluded)}))

@@ -19,6 +19,7 @@ from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.licenses.poll import PollLicensesStep, load_reports
 from hpc_portal.app.licenses.queries import FeatureUse, license_use
 from hpc_portal.app.licenses.reserve import reserve_licenses
+from hpc_portal.app.licenses.set_aside import in_use_outside
 from hpc_portal.app.licenses.supply import license_supplies
 from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.settings import LicenseServerSettings
@@ -98,6 +99,24 @@ def test_what_is_used_outside_the_clusters_is_not_the_clusters(
     answer(tmp_path, issued=10, outside=8)
     poll(story, server)
     assert supplies(story, {"vcs": 4}) == {"vcs": LicenseSupply(4, outside=2)}
+
+
+def test_a_cluster_that_counts_itself_is_told_what_its_jobs_cannot_have(
+    story: Story, server: LicenseServerSettings, tmp_path: Path
+) -> None:
+    """The cluster counts five; besides, a feature that no server has, and another cluster."""
+
+    def gone(*, issued: int, outside: int, cluster: str = "memory") -> dict[str, int]:
+        answer(tmp_path, issued=issued, outside=outside)
+        poll(story, server)
+        with story.city.services.engine.connect() as connection:
+            return in_use_outside(connection, cluster=cluster)
+
+    assert gone(issued=10, outside=5) == {}
+    assert gone(issued=10, outside=8) == {"vcs": 3}
+    assert gone(issued=10, outside=40) == {"vcs": 5}
+    assert gone(issued=3, outside=1) == {"vcs": 3}
+    assert gone(issued=10, outside=8, cluster="another") == {}
 
 
 @pytest.mark.parametrize("trouble", ["hang", "no answer", "no program"])

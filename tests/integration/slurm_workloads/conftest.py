@@ -100,9 +100,9 @@ class Live:
     def workspace(self, job_id: UUID) -> Path:
         return self.context.workspace_root / str(self.job(job_id).workspace)
 
-    def sacct_states(self, job_id: UUID) -> list[str]:
+    def sacct(self, job_id: UUID, field: str) -> list[str]:
         """What slurmdbd says of every task that it has."""
-        asked = ("--noheader", "--parsable2", "--allocations", "--array", "--format=state")
+        asked = ("--noheader", "--parsable2", "--allocations", "--array", f"--format={field}")
         number = self.job(job_id).scheduler_job_id
         return self.slurm.run("sacct", *asked, f"--jobs={number}").split("\n")[:-1]
 

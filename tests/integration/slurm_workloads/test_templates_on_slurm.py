@@ -30,6 +30,8 @@ from tests.integration.slurm_workloads.both_clusters import (
     until,
 )
 from tests.slurm import settle
+from workloads.ai.inference import Inference
+from workloads.ai.sweep import Sweep
 from workloads.ai.training import Training
 from workloads.eda.formal import Formal
 from workloads.eda.lint import Lint
@@ -39,6 +41,18 @@ from workloads.eda.synthesis import Synthesis
 from workloads.gpu.statistical_timing import StatisticalTiming
 from workloads.template import Metric, Results, Table, Verdict
 
+TRY = """import json, sys
+with open("metrics.jsonl", "w") as metrics:
+    for epoch in range(1, 4):
+        print(json.dumps({"epoch": epoch, "score": float(sys.argv[1].partition("=")[2]) * epoch}), file=metrics)
+"""
+SQUARE = """import json, os
+with open(os.environ["HPC_OUTPUTS"], "a") as outputs:
+    for one in open(os.environ["HPC_INPUTS"]).read().split():
+        if one == "5":
+            os.abort()
+        print(json.dumps({"input": one, "square": int(one) ** 2}), file=outputs, flush=True)
+"""
 WORKLOADS = {
     "simulation": Workload(RtlRegression(), {"defines": ["BUG_LEVEL"], "seeds": 2}),
     "lint": Workload(Lint(), {"defines": ["BUG_LEVEL"]}),
@@ -46,13 +60,28 @@ WORKLOADS = {
     "synthesis": Workload(Synthesis(), {}),
     "spice": Workload(Spice(), {"voltages": [1.2], "temperatures": [25]}),
     "statistical timing": Workload(StatisticalTiming(), {"samples": 2000}),
+    "sweep": Workload(
+        Sweep(),
+        {
+            "files": {"try.py": TRY},
+            "program": "try.py",
+            "arguments": [],
+            "space": {"x": "float 0.5 2"},
+            "objective": "score",
+            "search": "grid",
+            "pruning": "none",
+        },
+    ),
+    "inference": Workload(
+        Inference(), {"files": {"square.py": SQUARE}, "program": "square.py", "inputs": ["0..9"], "shards": 2}
+    ),
     "training": Workload(Training(), {"epochs": 100, "hidden_units": 128}),
 }
 pytestmark = pytest.mark.timeout(900)
 
 FAILS_BY_DESIGN = {"simulation", "lint"}
 """The example's planted bug is found."""
-_OF_THE_RUN = {"wall_seconds", "samples_per_second", "preemptions", "resumes"}
+_OF_THE_RUN = {"wall_seconds", "samples_per_second", "inputs_per_second", "preemptions", "resumes"}
 """Metrics that tell of the machine's speed, or how often a job was stopped."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schedulers.cluster import NodeState
+from schedulers.cluster import License, NodeState
 from schedulers.slurm.survey_cluster import NO_LIMIT_SECONDS, read_gpus, read_node, survey
 from schedulers.slurm.wire import SlurmLicense, SlurmNode, SlurmPartition, SlurmReservation
 
@@ -104,6 +104,19 @@ def test_partitions_have_their_limits_in_seconds() -> None:
     assert (short.is_default, long.is_default) == (True, False)
     (exam,) = cluster.reservations
     assert (exam.nodes, exam.users, exam.accounts) == (("gpu01", "gpu02"), ("an", "binh"), ())
+
+
+def test_what_is_set_aside_for_others_is_in_use_outside_and_no_reservation_that_a_job_could_name() -> None:
+    aside = {"name": "hpc-portal-outside", "start_time": 1, "end_time": 2, "licenses": "vcs:2,gone@flex:1"}
+    cluster = survey(
+        "slurm",
+        as_of=NOW,
+        nodes=[],
+        partitions=[],
+        licenses=[SlurmLicense.model_validate({"LicenseName": "vcs", "Total": 4, "Used": 1})],
+        reservations=[SlurmReservation.model_validate(aside)],
+    )
+    assert (cluster.licenses, cluster.reservations) == ((License("vcs", 4, 3, outside=2),), ())
 
 
 def test_the_default_partition_is_what_slurm_says_or_else_the_site() -> None:
