@@ -15,6 +15,8 @@ from hpc_portal.app.errors import FileNotInWorkspace
 from hpc_portal.app.event_hub import EventHub, Topic
 from hpc_portal.app.files.log_index import OpenLog, count_lines, open_log
 from hpc_portal.app.files.read_log import LogPlace, LogWindow, find_place, read_on, read_open_line, texts
+from hpc_portal.app.files.search_log import LogPattern
+from hpc_portal.app.files.terminal_text import plain_text
 from hpc_portal.app.jobs.logs import LogSource, has_task_ended
 from hpc_portal.app.services import Services
 from hpc_portal.sse import ALIVE, ALIVE_SECONDS, RETRY, StillAllowed, message
@@ -41,6 +43,16 @@ class _Look:
     was_started_anew: bool = False
 
 
+def only_matches(pattern: LogPattern) -> Encode:
+    """Of each line that holds the pattern its number, from 0, and its text."""
+
+    def encode(window: LogWindow) -> list[tuple[int, str]]:
+        numbered = enumerate(texts(window), start=window.first_line)
+        return [(number, text) for number, text in numbered if pattern.is_in(plain_text(text))]
+
+    return encode
+
+
 async def log_messages(  # noqa: PLR0913 - all by keyword
     services: Services,
     hub: EventHub,
@@ -49,6 +61,7 @@ async def log_messages(  # noqa: PLR0913 - all by keyword
     first_line: int,
     still_allowed: StillAllowed,
     encode: Encode = texts,
+    kind: str = "lines",
     skips_beyond: int | None = None,
 ) -> AsyncIterator[bytes]:
     """`event: lines` with `{first, lines}` as the log grows; the id is the number of the next line.
@@ -64,6 +77,7 @@ async def log_messages(  # noqa: PLR0913 - all by keyword
         first_line: where to start.
         still_allowed: asked now and then.
         encode: how lines are written.
+        kind: what messages with lines are called, for readers that get something else in their place.
         skips_beyond: a reader that is further behind than so many lines is shown the end; it asks for those
             between when it wants them. None: every line is sent.
     """
@@ -83,7 +97,7 @@ async def log_messages(  # noqa: PLR0913 - all by keyword
             if look.window and look.window.lines:
                 pause, open_line = _POLL_SECONDS[0], ""
                 content = {"first": look.window.first_line, "lines": encode(look.window)}
-                yield message("lines", _json(content), event_id=look.window.next_line)
+                yield message(kind, _json(content), event_id=look.window.next_line)
             elif ended:
                 yield message("end", _json({"reason": "task ended"}), event_id=follower.line)
                 return

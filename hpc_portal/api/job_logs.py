@@ -8,15 +8,15 @@ import anyio.to_thread
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
-from hpc_portal.api.attachment import attachment
 from hpc_portal.api.job_result_schemas import LogMatchReply, LogReply, LogSearchReply
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import FileNotInWorkspace
 from hpc_portal.app.files.read_file import OpenedFile, read_file
 from hpc_portal.app.files.read_log import texts
-from hpc_portal.app.files.search_log import ERRORS, compile_pattern
+from hpc_portal.app.files.search_log import ERRORS, LogPattern, compile_pattern
 from hpc_portal.app.jobs.logs import LogSource, LogStream, find_log, read_log, search_log
 from hpc_portal.app.services import Services
+from hpc_portal.attachment import attachment
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.log_stream import SEARCHES
 
@@ -25,6 +25,7 @@ router = APIRouter(tags=["logs of jobs"])
 Task = Annotated[int | None, Query(ge=0, lt=2**31)]
 LogPath = Annotated[str, Query(max_length=4096)]
 """Another file of the job's workspace to read as its log."""
+SearchText = Annotated[str, Query(max_length=500)]
 Line = Annotated[int, Query(ge=0, lt=2**53)]
 
 
@@ -62,7 +63,7 @@ async def search(  # noqa: PLR0913 - which log, and what in it
     task: Task = None,
     stream: LogStream = LogStream.STDOUT,
     path: LogPath = "",
-    search: Annotated[str, Query(max_length=500)] = "",
+    search: SearchText = "",
     regex: bool = False,
     errors: bool = False,
     from_line: Line = 0,
@@ -75,7 +76,7 @@ async def search(  # noqa: PLR0913 - which log, and what in it
     line, `backward` from before it. Upper and lower case are the same unless `search` has an upper-case
     letter. Colours and what a progress bar has overwritten are not looked at.
     """
-    pattern = ERRORS if errors else compile_pattern(search, is_regex=regex)
+    pattern = pattern_of(search, regex=regex, errors=errors)
     source = await anyio.to_thread.run_sync(
         lambda: source_of(services, actor, job_id, task=task, stream=stream, path=path)
     )
@@ -107,6 +108,11 @@ def download_log(  # noqa: PLR0913 - which log
     except FileNotInWorkspace:
         opened = OpenedFile(0, iter(()))
     return attachment(opened, source.path, media_type="text/plain; charset=utf-8")
+
+
+def pattern_of(search: str, *, regex: bool, errors: bool) -> LogPattern:
+    """What a request looks for."""
+    return ERRORS if errors else compile_pattern(search, is_regex=regex)
 
 
 def source_of(  # noqa: PLR0913 - which log

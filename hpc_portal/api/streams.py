@@ -7,15 +7,16 @@ import anyio.to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
-from hpc_portal.api.job_logs import LogPath, source_of
+from hpc_portal.api.job_logs import LogPath, SearchText, pattern_of, source_of
 from hpc_portal.app.accounts.queries import get_project
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import EventHub, Topic
+from hpc_portal.app.files.read_log import texts
 from hpc_portal.app.jobs.logs import LogStream
 from hpc_portal.app.jobs.queries import require_visible
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
-from hpc_portal.log_stream import log_messages
+from hpc_portal.log_stream import log_messages, only_matches
 from hpc_portal.sse import (
     job_messages,
     may_still_see,
@@ -81,12 +82,19 @@ async def follow_log(  # noqa: PLR0913 - which log, and from where
     task: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
     stream: LogStream = LogStream.STDOUT,
     path: LogPath = "",
+    search: SearchText = "",
+    regex: bool = False,
+    errors: bool = False,
     after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
 ) -> StreamingResponse:
     """A task's log as it grows, from line `after` (counted from 0) on; ends when the task has ended.
 
-    The id of each message is the number of the line that comes next, so Last-Event-ID resumes exactly.
+    `event: lines` has `{first, lines}`, or, when something is looked for, `event: matches` has
+    `{first, lines: [[number, text], ...]}`. The id of each message is the number of the line that comes next,
+    so Last-Event-ID resumes exactly. `event: partial` shows a line that has no end yet; `event: restart`
+    tells that the job has started the file anew.
     """
+    pattern = pattern_of(search, regex=regex, errors=errors) if search or errors else None
     source = await anyio.to_thread.run_sync(
         lambda: source_of(services, actor, job_id, task=task, stream=stream, path=path)
     )
@@ -96,6 +104,8 @@ async def follow_log(  # noqa: PLR0913 - which log, and from where
             hub,
             source,
             first_line=resume_point(request, after) or 0,
+            encode=only_matches(pattern) if pattern else texts,
+            kind="matches" if pattern else "lines",
             still_allowed=may_still_see(request, Topic(job_id=job_id)),
         )
     )

@@ -46,7 +46,7 @@ class Portal:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def get(self, path: str, **parameters: Any) -> Any:  # noqa: ANN401 - JSON
+    def get(self, path: str, /, **parameters: Any) -> Any:  # noqa: ANN401 - JSON
         """The reply to a GET; parameters that are None are left out."""
         return self._ask("GET", path, parameters=parameters)
 
@@ -80,7 +80,7 @@ class Portal:
         """The reply to a DELETE."""
         return self._ask("DELETE", path)
 
-    def events(self, path: str, **parameters: Any) -> Iterator[ServerEvent]:  # noqa: ANN401 - query values
+    def events(self, path: str, /, **parameters: Any) -> Iterator[ServerEvent]:  # noqa: ANN401 - query values
         """Events of a stream that never ends by itself; resumed where it broke, without gap or repeat.
 
         Raises:

@@ -17,6 +17,11 @@ def without_escapes(content: bytes) -> bytes:
     return _ESCAPE.sub(b"", content) if b"\x1b" in content else content
 
 
+def plain_text(line: str) -> str:
+    """The same of one line that was read already."""
+    return without_escapes(line.encode()).decode() if "\x1b" in line else line
+
+
 def last_state(line: bytes) -> bytes:
     """A carriage return starts a line over: of a progress bar its last state is left."""
     if b"\r" not in line:

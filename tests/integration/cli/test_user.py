@@ -95,6 +95,9 @@ def test_a_job_is_followed_to_its_end_and_its_cost(designer: Person) -> None:
     assert (job["state"], job["phase"], job["exit_code"]) == ("COMPLETED", "settled", 0)
     assert designer.hpc("logs", job["id"]).stdout == "first\nlast\n"
     assert designer.hpc("logs", job["id"], "--tail", "1", "-f").stdout == "last\n"
+    assert designer.hpc("logs", job["id"], "--search", "LAST|^f", "--regex").stdout == "1:first\n"
+    assert designer.hpc("logs", job["id"], "--search", "(", "--regex").code == REFUSED
+    assert designer.hpc("logs", job["id"], "--errors", "--tail", "1").code == USAGE
     [task] = designer.hpc("tasks", job["id"], "--json").json
     assert (task["state"], task["elapsed_seconds"] >= 1) == ("COMPLETED", True)
     assert "COMPLETED" in designer.hpc("show", job["id"][-10:]).stdout
@@ -162,6 +165,9 @@ def test_a_wrong_parameter_is_refused_with_its_name(designer: Person) -> None:
 
 def test_a_log_is_followed_while_it_grows(designer: Person) -> None:
     job_id = submitted(designer, "for i in 1 2 3 4 5; do echo line $i; sleep 0.4; done")
+    assert designer.hpc("logs", "-f", job_id, "--search", "line [2-4]", "-E").stdout == (
+        "2:line 2\n3:line 3\n4:line 4\n"
+    )
     assert designer.hpc("logs", "-f", job_id).stdout == "".join(f"line {i}\n" for i in range(1, 6))
 
 
