@@ -1,6 +1,7 @@
-"""A campaign of more tasks than a table can hold, drawn on a canvas that keys and screen readers can use."""
+"""Campaigns whose results are in the database: a matrix larger than a table can hold, and a history."""
 
 import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -18,14 +19,25 @@ BIG = Shape(tests=101, seeds=100)
 """Just too large for a table."""
 
 
-@pytest.fixture(scope="module")
-def big(city: City) -> UUID:
+def seed(city: City, shape: Shape, at: datetime = NOW) -> UUID:
     organisation, project = city.organisations["sao-bien"], city.projects["npu-verif"]
     owner = Owner(organisation, project, city.users["linh"], "danang")
     engine = create_engine(city.settings.effective_database_url)
-    found = transact(engine, lambda connection: seed_campaign(connection, owner, BIG, at=NOW))
+    found = transact(engine, lambda connection: seed_campaign(connection, owner, shape, at=at))
     engine.dispose()
     return found
+
+
+@pytest.fixture(scope="module")
+def big(city: City) -> UUID:
+    return seed(city, BIG)
+
+
+@pytest.fixture(scope="module")
+def night(city: City) -> UUID:
+    """The second of two nights: other tasks fail, and the first test takes twice as long."""
+    seed(city, Shape(tests=3, seeds=40, name="by night"), NOW - timedelta(days=1))
+    return seed(city, Shape(tests=3, seeds=40, name="by night", shift=1, slower=2))
 
 
 def told(page: Page) -> str:
@@ -88,3 +100,20 @@ def test_it_fits_a_phone_in_the_dark(open_page: OpenPage, big: UUID, tmp_path: P
     expect(page.locator(".canvas-told")).to_have_text("test_0000 1: Không đạt")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.screenshot(path=tmp_path / "canvas-vi-390.png", full_page=True)
+
+
+@pytest.mark.parametrize(("locale", "theme", "width"), [("en", "light", 1280), ("vi", "dark", 390)])
+def test_a_night_stands_beside_the_one_before(  # noqa: PLR0913 - fixtures and parameters
+    open_page: OpenPage, night: UUID, tmp_path: Path, *, locale: str, theme: str, width: int
+) -> None:
+    page = open_page(locale=locale, theme=theme, width=width)
+    page.goto(f"/campaigns/{night}/history")
+    counts = page.locator("#compared .legend .state")
+    expect(counts).to_have_text([re.compile(f" {count}$") for count in (3, 0, 3, 1)])
+    slower = page.locator("#compared details").last.locator("tbody tr")
+    expect(slower).to_have_count(1)
+    expect(slower).to_contain_text("test_0000")
+    expect(page.locator(".curve canvas")).to_have_count(3)
+    expect(page.locator(".spark")).to_have_count(3)
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    page.screenshot(path=tmp_path / f"history-{locale}-{width}.png", full_page=True)
