@@ -1,8 +1,9 @@
 """Which tools the jobs of a node would not find, so that no job that needs one is sent there."""
 
 import shutil
+from pathlib import Path
 
-LOOKED_FOR = (
+_COMMANDS = (
     "boolector",
     "cocotb-config",
     "cvc4",
@@ -31,9 +32,28 @@ LOOKED_FOR = (
     "yosys-smtbmc",
     "z3",
 )
-"""Commands of open chip-design tools, and Python. Nothing is told of others: jobs find out themselves."""
+_PYTHON_PACKAGES = ("klayout",)
+LOOKED_FOR = (*_COMMANDS, *_PYTHON_PACKAGES)
+"""Commands of open chip-design tools, Python, and tools that are packages of it.
+
+Nothing is told of others: jobs find out themselves.
+"""
+_PACKAGE_FOLDERS = (
+    "lib/python3*/site-packages",
+    "lib/python3*/dist-packages",
+    "local/lib/python3*/dist-packages",
+)
 
 
 def missing_programs(path: str) -> tuple[str, ...]:
-    """Those commands that PATH does not lead to."""
-    return tuple(name for name in LOOKED_FOR if shutil.which(name, path=path) is None)
+    """Those commands that PATH does not lead to, and those packages that its Python has not."""
+    commands = [name for name in _COMMANDS if shutil.which(name, path=path) is None]
+    python = shutil.which("python", path=path)
+    packages = [name for name in _PYTHON_PACKAGES if python is None or not _has_package(python, name)]
+    return (*commands, *packages)
+
+
+def _has_package(python: str, name: str) -> bool:
+    """Looked for where Python's own folders are: to ask Python itself takes a process and its start."""
+    folders = [place for pattern in _PACKAGE_FOLDERS for place in Path(python).parent.parent.glob(pattern)]
+    return any((folder / name).is_dir() for folder in folders)

@@ -143,7 +143,7 @@ class LayoutRules(Template[LayoutRulesParameters]):
                 environment={"RULES_LAYOUT": params.layout},
                 partition=params.resources.partition,
                 resources=params.resources.request(),
-                programs=("python",),
+                programs=("python", "klayout"),
                 inputs=(
                     InputFile(path="layout/check_layout_rules.py", content=shipped("check_layout_rules.py")),
                     InputFile(path="layout/rules.json", content=json.dumps(asked)),

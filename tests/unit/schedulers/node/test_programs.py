@@ -14,6 +14,16 @@ def test_what_is_on_the_path_of_jobs_is_not_missing(tmp_path: Path) -> None:
     assert set(missing_programs(str(tmp_path))) == set(LOOKED_FOR) - {"yosys"}
 
 
+def test_a_package_of_python_is_looked_for_beside_the_python_of_jobs(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/python").chmod(0o755)
+    path = str(tmp_path / "bin")
+    assert "klayout" in missing_programs(path)
+    (tmp_path / "lib/python3.11/site-packages/klayout").mkdir(parents=True)
+    assert not {"klayout", "python"} & set(missing_programs(path))
+
+
 def test_a_node_of_an_older_version_lacks_nothing_that_is_known() -> None:
     told = NodeHello("n", "tcp://a", "id", 1, 2).to_json()
     del told["missing_programs"]
