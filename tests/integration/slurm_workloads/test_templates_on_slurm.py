@@ -44,7 +44,8 @@ from workloads.template import Metric, Results, Table, Verdict
 TRY = """import json, sys
 with open("metrics.jsonl", "w") as metrics:
     for epoch in range(1, 4):
-        print(json.dumps({"epoch": epoch, "score": float(sys.argv[1].partition("=")[2]) * epoch}), file=metrics)
+        score = epoch * float(sys.argv[1].partition("=")[2])
+        print(json.dumps({"epoch": epoch, "score": score}), file=metrics)
 """
 SQUARE = """import json, os
 with open(os.environ["HPC_OUTPUTS"], "a") as outputs:
