@@ -43,7 +43,7 @@ export function openCanvas(box, found, words, isOnlyFailing) {
       colours[letter] = { strong: colour(`--${tone}`), weak: colour(`--${tone}-bg`) }
     }
     colours.text = colour('--tblr-body-color')
-    colours.ground = getComputedStyle(box).getPropertyValue('--tblr-bg-surface').trim() || '#fff'
+    colours.ground = getComputedStyle(box.closest('.card')).backgroundColor
     colours.font = `12px ${colour('--tblr-font-sans-serif')}`
   }
 
