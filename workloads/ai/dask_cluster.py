@@ -3,11 +3,20 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from schedulers.jobspec import InputFile, JobSpec, RequeuePolicy
+from workloads.ai.own_program import (
+    Argument,
+    FilePath,
+    FileText,
+    ProgramPath,
+    program_files,
+    program_path,
+    program_problem,
+)
 from workloads.curves import is_number, read_curves, read_metrics
 from workloads.errors import FieldProblem, InvalidParameters
 from workloads.resources import JobName, Resources
@@ -27,7 +36,7 @@ from workloads.verdict import signature
 from workloads.workspace import list_files
 
 EVENTS = "cluster.jsonl"
-_SCRIPT_PATH = "dask/script.py"
+_EXAMPLE = ("zeta.py",)
 _PROGRAMS = ("dask_cluster.py", "dask_script.py")
 _LEAST_WORKER_MIB = 192
 """A worker takes about 100 MiB before it has computed anything."""
@@ -43,50 +52,34 @@ _SETTINGS = {
     "DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT": "5 minutes",
     "DASK_LOGGING__DISTRIBUTED": "warning",
 }
-_EXAMPLE = """import math
-
-from distributed import Client
-
-
-def part(first, last):
-    return math.fsum(1 / k**2 for k in range(first, last))
-
-
-if __name__ == "__main__":
-    with Client() as client:  # the job's own cluster
-        parts = client.map(part, range(1, 2_000_001, 100_000), range(100_001, 2_000_002, 100_000))
-        found = sum(client.gather(parts))
-    known = math.pi**2 / 6 - 1 / 2_000_000
-    print(f"sum {found:.12f}, known {known:.12f}")
-    assert abs(found - known) < 1e-12
-"""
-_Argument = Annotated[str, Field(max_length=4096, pattern=r"^[^\x00]*$")]
 
 
 class DaskParameters(Parameters):
     """The script and the cluster that it gets."""
 
-    # A script is run as it is written, spaces and all.
-    model_config = ConfigDict(str_strip_whitespace=False)
-
     name: JobName = "dask-cluster"
-    script: str = Field(
-        default=_EXAMPLE,
-        min_length=1,
-        max_length=1024 * 1024,
-        pattern=r"^[^\x00]*$",
+    files: dict[FilePath, FileText] = Field(
+        default_factory=dict,
+        max_length=200,
+        title=N_("Program files"),
+        description=N_("By path. Empty adds up a series on all workers and compares with what is known."),
+        json_schema_extra={"widget": "files", "group": N_("Program")},
+    )
+    program: ProgramPath = Field(
+        default="zeta.py",
         title=N_("Python script"),
         description=N_(
-            "It reaches its cluster by Client() of dask.distributed, without an address. What it writes to "
-            "metrics.jsonl is drawn."
+            "One of the files, or an absolute path on the nodes. It reaches its cluster by Client() of "
+            "dask.distributed, without an address. What it writes to metrics.jsonl is drawn."
         ),
-        json_schema_extra={"widget": "textarea"},
+        json_schema_extra={"group": N_("Program")},
     )
-    arguments: list[_Argument] = Field(
+    arguments: list[Argument] = Field(
         default_factory=list,
-        max_length=256,
+        max_length=200,
         title=N_("Arguments"),
         description=N_("What the script finds in sys.argv, one a line."),
+        json_schema_extra={"group": N_("Program")},
     )
     nodes: int = Field(
         default=1,
@@ -146,7 +139,7 @@ class DaskCluster(Template[DaskParameters]):
                 resources=params.resources.request().model_copy(update=asked),
                 requeue=RequeuePolicy(),
                 inputs=(
-                    InputFile(path=_SCRIPT_PATH, content=params.script),
+                    *program_files(params.files, _EXAMPLE),
                     InputFile(path="dask/parameters.json", content=_program_parameters(params)),
                     *(InputFile(path=f"dask/{name}", content=shipped(name)) for name in _PROGRAMS),
                 ),
@@ -154,7 +147,6 @@ class DaskCluster(Template[DaskParameters]):
 
     def parse(self, workspace: Path, params: DaskParameters) -> Results:
         """The script's curves and what became of its cluster; a verdict once the script has ended."""
-        del params
         events = _last_run(workspace)
         curves = read_curves(workspace)
         metrics = tuple(_metrics(events))
@@ -165,7 +157,7 @@ class DaskCluster(Template[DaskParameters]):
         artefacts = tuple(
             Artefact(name, kind) for name, kind in (("metrics.jsonl", "curve"),) if name in present
         )
-        failure = _failure(events, exit_code)
+        failure = _failure(events, exit_code, params.program)
         task = TaskResult(
             task_index=0,
             label=self.name,
@@ -178,6 +170,9 @@ class DaskCluster(Template[DaskParameters]):
 
 
 def _problems(params: DaskParameters) -> Iterator[FieldProblem]:
+    missing = program_problem(params.program, params.files, _EXAMPLE)
+    if missing:
+        yield missing
     workers = params.resources.cpus // params.threads
     if not workers:
         text = N_("a worker cannot have more threads than its node has CPUs")
@@ -191,7 +186,7 @@ def _problems(params: DaskParameters) -> Iterator[FieldProblem]:
 def _program_parameters(params: DaskParameters) -> str:
     """The file that dask_cluster.py reads."""
     given = params.model_dump(include={"arguments", "threads", "reserved_memory_mib"})
-    return json.dumps({**given, "script": _SCRIPT_PATH}, indent=2, sort_keys=True) + "\n"
+    return json.dumps({**given, "script": program_path(params.program)}, indent=2, sort_keys=True) + "\n"
 
 
 def _last_run(workspace: Path) -> list[Mapping[str, Any]]:
@@ -227,14 +222,14 @@ def _is_whole(value: object, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
 
 
-def _failure(events: list[Mapping[str, Any]], exit_code: int) -> Failure | None:
+def _failure(events: list[Mapping[str, Any]], exit_code: int, program: str) -> Failure | None:
     if exit_code == 0:
         return None
     for event in events:
         if event.get("event") == "error":
             line = f"{event.get('type')}: {event.get('message')}"[:2000]
             number = event["line"] if _is_whole(event.get("line"), 1, _MOST_LINES) else 1
-            return Failure(signature(line), line, _SCRIPT_PATH, number)
+            return Failure(signature(line), line, program_path(program), number)
     line = (
         f"the script ended with {exit_code}"
         if exit_code > 0

@@ -4,12 +4,21 @@ import json
 import keyword
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from schedulers.jobspec import InputFile, JobSpec, RequeuePolicy
+from workloads.ai.own_program import (
+    FilePath,
+    FileText,
+    ProgramPath,
+    program_files,
+    program_path,
+    program_problem,
+)
 from workloads.curves import read_curves
 from workloads.errors import FieldProblem, InvalidParameters
 from workloads.resources import JobName, Resources
@@ -32,7 +41,7 @@ _SCRIPT = """#!/bin/bash
 # exec, so that signals reach Python and not this shell.
 exec python -u notebook/run_notebook.py notebook/parameters.json
 """
-_NOTEBOOK_PATH = "notebook/notebook.ipynb"
+_EXAMPLE = "pi.ipynb"
 _LARGEST_RESULT_BYTES = 16 * 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _ARTEFACTS = {
@@ -43,6 +52,12 @@ _ARTEFACTS = {
 }
 
 
+_JsonText = Annotated[
+    str, BeforeValidator(lambda given: given if isinstance(given, str) else json.dumps(given))
+]
+"""A value as the form has it; one that comes as JSON is written as such."""
+
+
 class NotebookParameters(Parameters):
     """Which notebook, and with what."""
 
@@ -50,24 +65,23 @@ class NotebookParameters(Parameters):
     model_config = ConfigDict(str_strip_whitespace=False)
 
     name: JobName = "notebook"
-    notebook: str = Field(
-        default=shipped("pi.ipynb"),
-        max_length=1024 * 1024,
-        title=N_("Notebook"),
+    files: dict[FilePath, FileText] = Field(
+        default_factory=dict,
+        max_length=200,
+        title=N_("Files"),
         description=N_(
-            "The text of an .ipynb file for Python, as Jupyter saves it; outputs in it are dropped."
+            "The notebook as Jupyter saves it, its modules and its data, by path; outputs in it are dropped. "
+            "Empty computes pi."
         ),
-        json_schema_extra={"widget": "textarea", "group": N_("Notebook")},
+        json_schema_extra={"widget": "files", "group": N_("Notebook")},
     )
-    notebook_path: str | None = Field(
-        default=None,
-        max_length=1024,
-        pattern=r"^/[^\x00-\x1f\x7f]+$",
-        title=N_("Notebook on the nodes"),
-        description=N_("The absolute path of an .ipynb file there; it is run instead of the text above."),
+    notebook: ProgramPath = Field(
+        default="pi.ipynb",
+        title=N_("Notebook"),
+        description=N_("One of the files, or an absolute path on the nodes. It must be one of Python."),
         json_schema_extra={"group": N_("Notebook")},
     )
-    values: dict[str, str] = Field(
+    values: dict[str, _JsonText] = Field(
         default_factory=dict,
         max_length=256,
         title=N_("Values"),
@@ -117,22 +131,23 @@ class Notebook(Template[NotebookParameters]):
     def render(self, params: NotebookParameters) -> JobSpec:
         """A job that carries the notebook, or its path, and what runs it."""
         values, problems = _values(params.values)
-        content = "" if params.notebook_path else _stripped(params.notebook)
-        if content is None:
-            text = N_("this is no notebook of Python in format 4, as Jupyter saves it")
-            problems.append(FieldProblem("notebook", text, "value_error", text))
+        files = dict(params.files)
+        missing = program_problem(params.notebook, files, (_EXAMPLE,))
+        if missing:
+            problems.append(replace(missing, field="notebook"))
+        elif params.notebook in files:
+            stripped = _stripped(files[params.notebook])
+            files[params.notebook] = stripped or ""
+            if stripped is None:
+                text = N_("this is no notebook of Python in format 4, as Jupyter saves it")
+                problems.append(FieldProblem("notebook", text, "value_error", text))
         if problems:
             raise InvalidParameters(self.name, problems)
-        given = {"notebook": params.notebook_path or _NOTEBOOK_PATH, "values": values}
+        given = {"notebook": program_path(params.notebook), "values": values}
         request = params.resources.request()
         if params.gpus:
             request = request.model_copy(update={"gpus_per_node": {"": params.gpus}})
-        files = {
-            "notebook/run_notebook.py": shipped("run_notebook.py"),
-            "notebook/parameters.json": json.dumps(given, indent=2) + "\n",
-            **({_NOTEBOOK_PATH: content} if content else {}),
-        }
-        with self._refusing({"content": "notebook"}):
+        with self._refusing():
             return JobSpec(
                 name=params.name,
                 script=_SCRIPT,
@@ -140,7 +155,11 @@ class Notebook(Template[NotebookParameters]):
                 programs=("python",),
                 resources=request,
                 requeue=RequeuePolicy(),
-                inputs=tuple(InputFile(path=path, content=text) for path, text in files.items()),
+                inputs=(
+                    *program_files(files, (_EXAMPLE,)),
+                    InputFile(path="notebook/run_notebook.py", content=shipped("run_notebook.py")),
+                    InputFile(path="notebook/parameters.json", content=json.dumps(given, indent=2) + "\n"),
+                ),
             )
 
     def parse(self, workspace: Path, params: NotebookParameters) -> Results:

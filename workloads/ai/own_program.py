@@ -52,6 +52,11 @@ def program_files(files: Mapping[str, str], example: Collection[str]) -> tuple[I
     )
 
 
+def program_path(program: str) -> str:
+    """Where a ProgramPath lies, seen from the workspace."""
+    return program if program.startswith("/") else f"{FOLDER}/{program}"
+
+
 def program_problem(program: str, files: Mapping[str, str], example: Collection[str]) -> FieldProblem | None:
     """A program that is neither on the nodes nor among the files."""
     if program.startswith("/") or program in (files or example):

@@ -119,6 +119,9 @@ def main() -> None:
     try:
         parameters = read_parameters()
         notebook = read_notebook(Path(parameters.notebook))
+        # Its modules lie beside it, as in Jupyter; what it writes goes to the job's folder.
+        beside = os.path.dirname(os.path.abspath(parameters.notebook))  # noqa: PTH100, PTH120 - a text
+        os.environ["PYTHONPATH"] = f"{beside}:{os.environ.get('PYTHONPATH', '')}".rstrip(":")
         run = Run(notebook, inject(notebook, parameters.values))
         code = asyncio.run(execute(run))
         run.keep(is_over=code in (0, EXIT_CELL_FAILED, EXIT_KERNEL_DIED))

@@ -90,7 +90,14 @@ async def test_a_dask_cluster_spans_nodes_is_closed_to_others_and_gone_at_the_en
 ) -> None:
     template = DaskCluster()
     asked = {"partition": "eda", "cpus": 2, "memory_mib": 1000}
-    raw = {"script": STORY, "arguments": ["exit"], "nodes": 2, "threads": 2, "resources": asked}
+    raw = {
+        "files": {"story.py": STORY},
+        "program": "story.py",
+        "arguments": ["exit"],
+        "nodes": 2,
+        "threads": 2,
+        "resources": asked,
+    }
     job = await hand_in(bench, template.render(template.validate(raw)))
     said = json.loads((await until_there(job, "told.json")).read_text())
     assert (said["names"], said["threads"], said["sum"]) == (["eda01-0", "eda02-0"], [2, 2], 333_833_500)

@@ -35,12 +35,13 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def notebook(*sources: str) -> str:
-    """The first one has the parameters' defaults."""
+def notebook(*sources: str) -> dict[str, Any]:
+    """One of these cells, the first one with the parameters' defaults, and a module beside it."""
     cells = [nbformat.v4.new_code_cell(source) for source in sources]  # type: ignore[no-untyped-call]
     cells[0]["metadata"]["tags"] = ["parameters"]
     made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# A title"), *cells])  # type: ignore[no-untyped-call]
-    return str(nbformat.writes(made))  # type: ignore[no-untyped-call]
+    written = nbformat.writes(made)  # type: ignore[no-untyped-call]
+    return {"files": {"own/a.ipynb": written, "own/helper.py": ""}, "notebook": "own/a.ipynb"}
 
 
 def run(workspace: Path, raw: dict[str, Any]) -> tuple[int, str]:
@@ -67,8 +68,12 @@ def kernels() -> list[psutil.Process]:
 def test_hostile_values_arrive_as_they_are_and_a_failed_cell_is_named(tmp_path: Path) -> None:
     hostile = [text for text in TEXTS if len(text) < 1000]
     raw = {
-        "notebook": notebook(
-            "import json\nvalues, number, nothing = [], 0, 1", ECHO, PORTS, "raise ValueError('seed 42')", "1"
+        **notebook(
+            "import json, helper\nvalues, number, nothing = [], 0, 1",
+            ECHO,
+            PORTS,
+            "raise ValueError('seed 42')",
+            "1",
         ),
         "values": {"values": json.dumps(hostile), "number": "0.5", "nothing": "null"},
     }
@@ -110,7 +115,7 @@ async def test_on_the_portal_s_own_cluster_the_example_agrees_with_the_closed_fo
 
 def test_a_notebook_that_is_ended_leaves_what_it_had_and_no_kernel(tmp_path: Path) -> None:
     source = "import time\nfrom pathlib import Path\nPath('ready').touch()\ntime.sleep(600)"
-    spec = TEMPLATE.render(TEMPLATE.validate({"notebook": notebook("print('first')", source)}))
+    spec = TEMPLATE.render(TEMPLATE.validate(notebook("print('first')", source)))
     prepare(tmp_path, spec)
     process = start(tmp_path, spec, path=PATH)
     deadline = time.monotonic() + 240
@@ -130,5 +135,5 @@ def test_a_notebook_that_is_ended_leaves_what_it_had_and_no_kernel(tmp_path: Pat
 def test_a_file_that_is_no_notebook_is_said_in_words(tmp_path: Path, text: str, words: str) -> None:
     path = tmp_path / "none.ipynb"
     path.write_text(text)
-    code, output = run(tmp_path, {"notebook_path": str(path)})
+    code, output = run(tmp_path, {"notebook": str(path)})
     assert (code, words in output) == (64, True), output

@@ -23,7 +23,8 @@ def write(workspace: Path, *events: object) -> None:
 
 def test_each_node_has_what_is_asked_and_the_script_and_its_arguments_are_files() -> None:
     raw = {
-        "script": "print('$(touch x)')",
+        "files": {"own/a.py": "print('$(touch x)')"},
+        "program": "own/a.py",
         "arguments": ["; touch x"],
         "nodes": 3,
         "threads": 4,
@@ -33,11 +34,11 @@ def test_each_node_has_what_is_asked_and_the_script_and_its_arguments_are_files(
     assert (spec.resources.nodes, spec.resources.ntasks, spec.resources.cpus_per_node) == (3, 3, 8)
     assert spec.script == TEMPLATE.render(PARAMS).script
     files = {one.path: one.content for one in spec.inputs}
-    assert files["dask/script.py"] == "print('$(touch x)')"
+    assert files["program/own/a.py"] == "print('$(touch x)')"
     assert json.loads(files["dask/parameters.json"]) == {
         "arguments": ["; touch x"],
         "reserved_memory_mib": 512,
-        "script": "dask/script.py",
+        "script": "program/own/a.py",
         "threads": 4,
     }
 
@@ -48,8 +49,8 @@ def test_each_node_has_what_is_asked_and_the_script_and_its_arguments_are_files(
         ({"threads": 3, "resources": {"cpus": 2}}, "threads"),
         ({"resources": {"cpus": 8, "memory_mib": 2047}}, "resources.memory_mib"),
         ({"reserved_memory_mib": 2048}, "resources.memory_mib"),
-        ({"script": ""}, "script"),
-        ({"script": "a\0b"}, "script"),
+        ({"files": {"a.py": ""}}, "program"),
+        ({"program": "../a.py"}, "program"),
     ],
 )
 def test_a_cluster_that_could_not_work_is_refused(raw: dict[str, Any], field: str) -> None:
@@ -82,7 +83,7 @@ def test_a_loss_is_counted_and_the_error_that_ended_the_script_is_the_failure(tm
         Failure(
             "KilledWorker: part-* died on * workers",
             "KilledWorker: part-7 died on 4 workers",
-            "dask/script.py",
+            "program/zeta.py",
             12,
         )
     ]

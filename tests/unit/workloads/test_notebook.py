@@ -32,10 +32,11 @@ def test_a_value_is_what_json_reads_in_it_and_else_a_text() -> None:
         "nan": "NaN",
         "broken": "[1,",
         "spaces": " a ",
+        "as_json": 8,
     }
     written = json.loads(files({"values": given})["notebook/parameters.json"])
     assert written == {
-        "notebook": "notebook/notebook.ipynb",
+        "notebook": "program/pi.ipynb",
         "values": {
             "rate": 0.5,
             "steps": 7,
@@ -46,6 +47,7 @@ def test_a_value_is_what_json_reads_in_it_and_else_a_text() -> None:
             "nan": "NaN",
             "broken": "[1,",
             "spaces": " a ",
+            "as_json": 8,
         },
     }
 
@@ -58,8 +60,9 @@ def test_what_is_no_variable_is_refused(name: str) -> None:
 
 
 def test_outputs_of_the_notebook_are_not_carried() -> None:
-    content = files({"notebook": json.dumps(NOTEBOOK)})["notebook/notebook.ipynb"]
-    assert json.loads(content)["cells"][0]["outputs"] == []
+    raw = {"files": {"a.ipynb": json.dumps(NOTEBOOK), "helper.py": "1"}, "notebook": "a.ipynb"}
+    assert json.loads(files(raw)["program/a.ipynb"])["cells"][0]["outputs"] == []
+    assert files(raw)["program/helper.py"] == "1"
 
 
 @pytest.mark.parametrize(
@@ -79,14 +82,16 @@ def test_outputs_of_the_notebook_are_not_carried() -> None:
 )
 def test_what_is_no_notebook_of_python_is_refused(text: str) -> None:
     with pytest.raises(InvalidParameters) as refused:
-        TEMPLATE.render(TEMPLATE.validate({"notebook": text}))
+        TEMPLATE.render(TEMPLATE.validate({"files": {"a.ipynb": text}, "notebook": "a.ipynb"}))
     assert [problem.field for problem in refused.value.problems] == ["notebook"]
 
 
-def test_a_notebook_on_the_nodes_is_named_and_not_carried() -> None:
-    written = files({"notebook_path": "/data/$(touch x).ipynb", "notebook": "none"})
+def test_a_notebook_on_the_nodes_is_named_and_one_that_is_nowhere_refused() -> None:
+    written = files({"notebook": "/data/$(touch x).ipynb"})
     assert json.loads(written["notebook/parameters.json"])["notebook"] == "/data/$(touch x).ipynb"
-    assert "notebook/notebook.ipynb" not in written
+    with pytest.raises(InvalidParameters) as refused:
+        files({"notebook": "other.ipynb"})
+    assert [problem.field for problem in refused.value.problems] == ["notebook"]
 
 
 def test_a_failed_cell_is_the_failure_with_its_number(tmp_path: Path) -> None:

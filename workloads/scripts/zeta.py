@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Adds up 1/k² on all workers of the Dask cluster of its job, and compares with π²/6 - 1/N + 1/(2N²).
 
-Run by `./parameters.py TERMS > zeta.json`, then `hpc submit -t dask-cluster -f zeta.json`.
+`python zeta.py TERMS`, 2,000,000 when nothing is said.
 """
 
 import json
@@ -11,7 +10,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from distributed import Client, as_completed
+from distributed import Client
 
 PARTS = 20
 TOLERANCE = 1e-12
@@ -28,9 +27,12 @@ def main(terms: int) -> None:
     known = math.pi**2 / 6 - 1 / terms + 1 / (2 * terms**2)
     began = time.perf_counter()
     found = []
-    with Client() as client, Path("metrics.jsonl").open("w", encoding="utf-8") as metrics:
-        for done in as_completed([client.submit(part, *both) for both in pairwise(bounds)]):
-            found.append(done.result())
+    with (
+        Client() as client,  # type: ignore[no-untyped-call]
+        Path("metrics.jsonl").open("w", encoding="utf-8") as metrics,
+    ):
+        for task in [client.submit(part, *both) for both in pairwise(bounds)]:
+            found.append(task.result())
             seconds = round(time.perf_counter() - began, 3)
             line = {"step": len(found), "sum": math.fsum(found), "seconds": seconds}
             print(json.dumps(line), file=metrics, flush=True)
@@ -41,4 +43,4 @@ def main(terms: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000_000)
