@@ -12,7 +12,6 @@ from workloads.eda.formal import Formal
 from workloads.eda.fpga import Fpga
 from workloads.eda.layout_check import LayoutCheck
 from workloads.eda.layout_rules import LayoutRules
-from workloads.eda.layout_rules import LayoutRules
 from workloads.eda.lint import Lint
 from workloads.eda.place_and_route import PlaceAndRoute
 from workloads.eda.rtl_simulation import RtlRegression
@@ -36,7 +35,6 @@ CATALOG: dict[str, Template[Any]] = {
         Synthesis(),
         PlaceAndRoute(),
         LayoutCheck(),
-        LayoutRules(),
         LayoutRules(),
         Fpga(),
         Spice(),

@@ -10,7 +10,18 @@ from tests.unit.workloads.test_hostile import nested, render
 from workloads.catalog import CATALOG
 from workloads.forms import FormField, form_fields
 
-TOOLS = ("lint", "formal", "synthesis", "place-and-route", "layout-check", "layout-rules", "spice", "fpga", "vhdl")
+TOOLS = (
+    "lint",
+    "formal",
+    "synthesis",
+    "place-and-route",
+    "layout-check",
+    "layout-rules",
+    "spice",
+    "fpga",
+    "vhdl",
+    "characterisation",
+)
 TCL = (
     "[exec touch INJECTED]",
     "$env(HOME)",
@@ -70,7 +81,11 @@ def test_nothing_that_a_tool_reads_as_a_command_comes_from_a_parameter(name: str
 
 @pytest.mark.parametrize("name", TOOLS)
 def test_programs_that_travel_with_the_job_are_the_same_for_all(name: str) -> None:
-    params = {"spice": {"supply": "other"}, "layout-check": {"checks": "lvs"}}.get(name, {"top": "other"})
+    params = {
+        "spice": {"supply": "other"},
+        "characterisation": {"library": "other"},
+        "layout-check": {"checks": "lvs"},
+    }.get(name, {"top": "other"})
     usual, other = written(name, {}), written(name, {"resources": {"cpus": 3}, **params})
     programs = [path for path in usual if path.endswith((".tcl", ".awk"))]
     assert {path: other[path] for path in programs} == {path: usual[path] for path in programs}
