@@ -1,14 +1,16 @@
 """The log page in a browser: it stays at the end of what a job writes, and with its reader otherwise."""
 
 import re
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.web.browser import OpenPage
-from tests.e2e.web.city import City
+from tests.e2e.web.city import PASSWORD, City
+from tests.portal_processes import OPERATOR, Processes, free_port, wait_until
 
 pytestmark = pytest.mark.xdist_group("browser-log")
 
@@ -119,7 +121,7 @@ def test_a_pattern_that_is_none_is_refused_in_words(open_page: OpenPage, city: C
     page.get_by_role("checkbox", name="Regex").check()
     page.get_by_role("searchbox", name="Find in the whole log").fill("(a+")
     page.keyboard.press("Enter")
-    expect(page.locator("#log-found")).to_contain_text("RE2 cannot read this pattern: missing ): (a+")
+    expect(page.locator("#log-found")).to_have_text("RE2 cannot read this pattern: missing ): (a+.")
 
 
 def test_colours_are_shown_and_markup_is_text(open_page: OpenPage, city: City) -> None:
@@ -146,3 +148,39 @@ def test_a_log_is_read_and_searched_without_scripts(open_page: OpenPage, city: C
     page.get_by_label("Line", exact=True).fill("7")
     page.get_by_role("button", name="Go").click()
     expect(page.locator(".log-line.target")).to_have_text("7line 7")
+
+
+def test_a_page_misses_and_repeats_nothing_when_the_server_is_replaced(
+    browser: Browser, city: City, tmp_path: Path
+) -> None:
+    log = _write(city, (f"line {number}" for number in range(1, 101)))
+    port = free_port()
+    with Processes(tmp_path, {"HPC_PORTAL_STATE_DIR": str(city.settings.state_dir)}) as processes:
+        processes.start("web", *OPERATOR, "web", "--port", str(port))
+        context = browser.new_context(base_url=f"http://127.0.0.1:{port}")
+        page = context.new_page()
+        wait_until(lambda: _answers(port), what="the web process")
+        page.goto("/sign-in")
+        page.locator("#username").fill("linh")
+        page.locator("#password").fill(PASSWORD)
+        page.locator("main button").click()
+        page.goto(f"/jobs/{city.jobs[JOB]}/log")
+        expect(page.locator(".live")).to_have_attribute("data-is", "live")
+        _add(log, "line 101\nline 102\n")
+        expect(page.locator("#L102")).to_be_in_viewport()
+        processes.kill("web")
+        expect(page.locator(".live")).to_have_attribute("data-is", "waiting")
+        _add(log, "line 103\nline 104 is not wh")
+        processes.start("web")
+        _add(log, "ole\nline 105\n")
+        expect(page.locator("#L105")).to_be_in_viewport()
+        texts = page.locator(".log-lines .log-line > span").all_inner_texts()
+        context.close()
+    wanted = [f"line {number}" for number in range(1, 106)]
+    wanted[103] = "line 104 is not whole"
+    assert texts == wanted
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
