@@ -37,6 +37,8 @@ wait "$launcher"
 code=$?
 
 # After a signal the launcher ends with 1, whatever its processes did: what they wrote down decides.
+# SIGTERM on one of many nodes may only mean that another node's processes failed: that is not run again.
+[ "${HPC_NNODES:-1}" = 1 ] || [ "$asked" != TERM ] || asked=
 if [ "$code" != 0 ] && ! last_event 'done|diverged'; then
     [ -z "$asked" ] || exit 75
     [ "$(metrics_size)" -le "$before" ] || ! last_event preempted || exit 75

@@ -78,15 +78,29 @@ def test_a_launcher_that_fails_was_preempted_only_if_its_processes_just_said_so(
     assert start(tmp_path, 2, ONE_NODE, python).wait(60) == code
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
-def test_a_signal_reaches_the_launcher_and_the_job_runs_again(tmp_path: Path, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("nodes", "number", "written", "code"),
+    [
+        pytest.param(ONE_NODE, signal.SIGTERM, "", 75, id="stopped"),
+        pytest.param(ONE_NODE, signal.SIGUSR1, "", 75, id="warned"),
+        pytest.param(SECOND_OF_THREE, signal.SIGUSR1, "", 75, id="all nodes warned"),
+        pytest.param(SECOND_OF_THREE, signal.SIGTERM, '{"event": "preempted"}', 75, id="all nodes saved"),
+        pytest.param(SECOND_OF_THREE, signal.SIGTERM, "", 1, id="another node failed"),
+    ],
+)
+def test_a_signal_reaches_the_launcher_and_the_job_runs_again_unless_a_node_failed(
+    tmp_path: Path, nodes: Mapping[str, str], number: signal.Signals, written: str, code: int
+) -> None:
     name = number.name.removeprefix("SIG")
-    python = f"trap 'echo {name} > heard; exit 1' {name}\n: > ready\nwhile :; do sleep 0.02; done"
-    process = start(tmp_path, 2, ONE_NODE, python)
+    python = (
+        f"trap 'echo {name} > heard; printf %s '\\''{written}'\\'' >> metrics.jsonl; exit 1' {name}\n"
+        ": > ready\nwhile :; do sleep 0.02; done"
+    )
+    process = start(tmp_path, 2, nodes, python)
     deadline = time.monotonic() + 60
     while not (tmp_path / "ready").exists():
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(number)
-    assert process.wait(60) == 75
+    assert process.wait(60) == code
     assert (tmp_path / "heard").read_text() == f"{name}\n"
