@@ -38,17 +38,18 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Poll until the condition holds.
+    """Poll until the condition holds, ever more rarely: never more than a twentieth of the wait too late.
 
     Raises:
         TimeoutError: it did not within the time; `what` is in the message.
     """
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             message = f"gave up after {seconds:.0f} s waiting for {what}"
             raise TimeoutError(message)
-        time.sleep(0.05)
+        time.sleep(max(0.05, waited / 20))
 
 
 def issue_token(services: Services, user_id: UUID) -> str:
@@ -139,7 +140,15 @@ class Client:
         headers = {"Authorization": f"Bearer {self.token}", **dict(more.pop("headers", {}))}  # type: ignore[call-overload]
         while True:
             try:
-                answer = httpx.request(method, f"{self.url}{path}", headers=headers, timeout=10, **more)  # type: ignore[arg-type]
+                answer = httpx.request(
+                    method,
+                    f"{self.url}{path}",
+                    headers=headers,
+                    timeout=10,
+                    verify=False,  # noqa: S501 - plain HTTP; to read all certificates takes 20 ms each time
+                    trust_env=False,
+                    **more,  # type: ignore[arg-type]
+                )
             except httpx.TransportError:
                 if time.monotonic() > deadline:
                     raise

@@ -108,13 +108,14 @@ class Bench:
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         """Wait for real processes, or let the memory scheduler go on."""
-        deadline = time.monotonic() + self.patience_seconds
+        began = time.monotonic()
         while not await condition():
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - began
+            if waited > self.patience_seconds:
                 seen = await self.scheduler.observe({job.job_id: job for job in await self.find_all()})
                 message = f"it did not come to pass: {seen}, {await self.scheduler.cluster()}"
                 raise AssertionError(message)
-            await self.let_pass()
+            await self.let_pass(waited)
 
     async def find_all(self) -> list[JobRef]:
         """All jobs of this test that the scheduler has."""
@@ -129,9 +130,9 @@ class Bench:
         """The backend's own time: what runs already started before it."""
         return datetime.now(UTC)
 
-    async def let_pass(self) -> None:
-        """Real time passes."""
-        await asyncio.sleep(0.02)
+    async def let_pass(self, waited_seconds: float) -> None:
+        """Real time passes: the longer it took so far, the rarer a look."""
+        await asyncio.sleep(max(0.02, waited_seconds / 20))
 
     async def ended(self, job: JobRef) -> JobSnapshot:
         """The job's last snapshot, once all of it has ended."""
@@ -173,8 +174,9 @@ class MemoryBench(Bench):
         memory.advance(1)
         return memory.clock.now()
 
-    async def let_pass(self) -> None:
+    async def let_pass(self, waited_seconds: float) -> None:
         """Half a minute passes, and programs that end by themselves end."""
+        del waited_seconds
         memory = self.scheduler
         assert isinstance(memory, MemoryScheduler)
         memory.advance(30)

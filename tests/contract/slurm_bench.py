@@ -45,9 +45,9 @@ class SlurmBench(Bench):
             folder.chmod(0o777)
         return made
 
-    async def let_pass(self) -> None:
+    async def let_pass(self, waited_seconds: float) -> None:
         """Real time passes; Slurm's is slower than ours."""
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(max(0.1, waited_seconds / 20))
 
 
 def slurm_scheduler(instance: Instance, folder: Path, *, over_tcp: bool = True) -> SlurmScheduler:

@@ -66,7 +66,13 @@ class Month:
 
     def client(self, who: str) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.tokens[who]}"}
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=30, trust_env=False)
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1",
+            headers=headers,
+            timeout=30,
+            verify=False,  # noqa: S501 - plain HTTP; to read all certificates takes 20 ms for each client
+            trust_env=False,
+        )
 
     def ask(self, who: str, method: str, path: str, **more: Any) -> Any:  # noqa: ANN401 - JSON
         """What somebody gets who asks; anything but a success fails the story."""
