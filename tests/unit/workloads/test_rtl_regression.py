@@ -237,3 +237,37 @@ def test_a_linked_result_is_not_followed(tmp_path: Path) -> None:
     (workspace / "regression/results").mkdir(parents=True)
     (workspace / "regression/results/0").symlink_to(secret)
     assert TEMPLATE.parse(workspace, params()).tasks == ()
+
+
+COCOTB: dict[str, Any] = {"cocotb": ["benches.test_it"], "top": "it"}
+COCOTB_SOURCES = {"it.sv": "module it; endmodule\n", "benches/test_it.py": "import cocotb\n"}
+
+
+def test_cocotb_compiles_the_design_alone_and_its_results_need_no_pass_text() -> None:
+    files = inputs(**COCOTB, sources=COCOTB_SOURCES)
+    assert files["regression/default.f"] == "+incdir+design\n+timescale+1ns/1ps\ndesign/it.sv\n"
+    assert files["regression/pass.txt"] == ""
+    assert files["design/benches/test_it.py"] == "import cocotb\n"
+    spec = TEMPLATE.render(params(**COCOTB, sources=COCOTB_SOURCES))
+    assert spec.environment["RTL_COCOTB"] == "benches.test_it"
+    assert "cocotb-config" in spec.programs
+    assert spec.script == SCRIPT
+
+
+def test_cocotb_s_modules_are_files_and_the_example_has_its_own_top() -> None:
+    assert problem_fields(**COCOTB, sources={"it.sv": ""}) == {"sources"}
+    assert problem_fields(cocotb=["test_fifo"]) == {"top"}
+    assert {"design/fifo.sv", "design/test_fifo.py"} <= inputs(cocotb=["test_fifo"], top="fifo").keys()
+
+
+@pytest.mark.parametrize("module", ["a/b", "a b", "a;b", "a..b", "os,sys", "a-b"])
+def test_a_module_of_cocotb_is_a_python_name(module: str) -> None:
+    with pytest.raises(InvalidParameters):
+        params(cocotb=[module])
+
+
+def test_a_regression_file_names_its_cocotb_modules() -> None:
+    text = 'cocotb = ["benches.test_it"]\ntop = "it"\n[tests.quick]\n'
+    spec = TEMPLATE.render(params(regression=text, sources=COCOTB_SOURCES))
+    assert spec.environment["RTL_COCOTB"] == "benches.test_it"
+    assert spec.environment["RTL_TOP"] == "it"
