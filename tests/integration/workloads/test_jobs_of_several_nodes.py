@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from schedulers.dask.node import default_runtime_paths
+from schedulers.jobspec import InputFile
 from schedulers.jobstate import JobState, StateFlag
 from schedulers.protocol import RequeueJob
 from schedulers.slurm.backend import SlurmScheduler
@@ -152,6 +153,27 @@ async def test_a_training_on_two_nodes_of_slurm_that_saved_itself_ends_as_one_th
     assert second.state is JobState.COMPLETED, job.output
     assert [run.nodes for run in (first, second)] == [("eda01", "eda02")] * 2
     assert_ended_undisturbed(job, params, references)
+
+
+async def test_a_training_of_which_one_node_fails_ends_with_its_code_and_is_not_run_again(
+    bench: SlurmBench,
+) -> None:
+    """Its Python is a stand-in that ends as torchrun does when it is told to: with 1."""
+    rendered = TRAINING.render(
+        TRAINING.validate({**SMALL, "nodes": 2, "resources": {"cpus": 1, "partition": "eda"}})
+    )
+    python = (
+        "#!/bin/bash\n[ $HPC_NODE_RANK = 1 ] || exit 69\ntrap 'exit 1' TERM\nwhile :; do sleep 0.1; done\n"
+    )
+    spec = rendered.model_copy(
+        update={
+            "inputs": (InputFile(path="tools/python", content=python, executable=True),),
+            "environment": {**rendered.environment, "PATH": "tools:/usr/bin:/bin"},
+        }
+    )
+    job = await hand_in(bench, spec)
+    (run,) = await job.ended()
+    assert (run.state, str(run.exit_code)) == (JobState.FAILED, "69:0"), job.output
 
 
 async def test_a_training_on_two_nodes_of_the_portal_s_own_cluster_that_is_requeued_does_so_too(
