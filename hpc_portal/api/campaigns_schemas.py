@@ -141,7 +141,7 @@ class HistoryReply(Reply):
     flaky: list[FlakyReply]
 
 
-class ChangedReply(Reply):
+class ChangedCellReply(Reply):
     """A cell that fails, or that no longer does."""
 
     row: str
@@ -155,7 +155,7 @@ class ChangedCellsReply(Reply):
     """All cells of one kind of change."""
 
     count: int
-    cells: list[ChangedReply]
+    cells: list[ChangedCellReply]
     """The first 200."""
 
 

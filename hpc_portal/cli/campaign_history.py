@@ -45,12 +45,10 @@ def compare(campaign_id: CampaignId, *, as_json: Json = False) -> None:
         out.print(table((_("Change"), _("Task"), _("Before"), _("Now")), cells))
     if found["slower"]:
         out.print(_slower(found["slower"]))
-    for text, causes in (
-        (_("New causes"), found["new_causes"]),
-        (_("Causes that are gone"), found["gone_causes"]),
-    ):
-        for cause in causes:
-            out.print(f"{text}: {cause}", markup=False)
+    causes = [(_("New cause"), one) for one in found["new_causes"]]
+    causes += [(_("Cause that is gone"), one) for one in found["gone_causes"]]
+    if causes:
+        out.print(table((_("Change"), _("Failure")), causes))
 
 
 def history(

@@ -116,7 +116,7 @@ def test_a_sweep_is_brushed_by_mouse_and_by_numbers_and_its_best_trial_named(
     page = open_page(locale="en")
     page.goto(f"/jobs/{sweep}")
     page.get_by_role("link", name="Compare trials").click()
-    expect(page.locator(".best-run")).to_contain_text(f"Trial {TRIALS - 1}")
+    expect(page.locator("[data-best]")).to_contain_text(f"Trial {TRIALS - 1}")
     rows = page.locator("[data-trial]:visible")
     expect(rows).to_have_count(TRIALS)
     expect(page.locator("[data-chosen]")).to_have_text(f"{TRIALS} of {TRIALS} trials")
