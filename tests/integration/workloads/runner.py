@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,3 +70,12 @@ def _environment(spec: JobSpec, index: int, path: str) -> Mapping[str, str]:
     if spec.array:
         variables |= {"HPC_ARRAY_TASK_ID": str(index), "SLURM_ARRAY_TASK_ID": str(index)}
     return {**variables, **spec.environment}
+
+
+def python_without_packages(folder: Path) -> str:
+    """A PATH whose `python` has the standard library alone."""
+    folder.mkdir()
+    python = folder / "python"
+    python.write_text(f'#!/bin/bash\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"

@@ -15,6 +15,7 @@ from distributed.security import Security
 from schedulers.jobstate import JobState
 from tests.contract.benches import Bench
 from tests.integration.workloads.clusters import HandedIn, hand_in, one_dask_node, two_dask_nodes
+from tests.integration.workloads.runner import prepare, python_without_packages, run_task
 from workloads.ai.dask_cluster import DaskCluster
 from workloads.template import Results, Verdict
 
@@ -145,3 +146,11 @@ async def test_the_example_agrees_with_the_closed_form(one_node: Bench) -> None:
     assert [task.verdict for task in found.tasks] == [Verdict.PASS]
     assert {one.name: len(one.points) for one in found.series} == {"sum": 20, "seconds": 20}
     assert job.processes() == []
+
+
+def test_what_a_node_lacks_is_named(tmp_path: Path) -> None:
+    spec = TEMPLATE.render(TEMPLATE.validate({}))
+    prepare(tmp_path, spec)
+    ended = run_task(tmp_path, spec, path=python_without_packages(tmp_path / "tools"))
+    words = "the Python package cryptography is missing"
+    assert (ended.exit_code, words in ended.output) == (69, True), ended.output

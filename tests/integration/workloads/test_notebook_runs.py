@@ -14,7 +14,14 @@ import pytest
 
 from schedulers.jobstate import JobState
 from tests.integration.workloads.clusters import hand_in, one_dask_node
-from tests.integration.workloads.runner import JOB_ID, finish, prepare, run_task, start
+from tests.integration.workloads.runner import (
+    JOB_ID,
+    finish,
+    prepare,
+    python_without_packages,
+    run_task,
+    start,
+)
 from tests.unit.workloads.hostile import TEXTS
 from workloads.ai.notebook import Notebook
 from workloads.template import Verdict
@@ -137,3 +144,12 @@ def test_a_file_that_is_no_notebook_is_said_in_words(tmp_path: Path, text: str, 
     path.write_text(text)
     code, output = run(tmp_path, {"notebook": str(path)})
     assert (code, words in output) == (64, True), output
+
+
+def test_what_a_node_lacks_is_named(tmp_path: Path) -> None:
+    spec = TEMPLATE.render(TEMPLATE.validate({}))
+    prepare(tmp_path, spec)
+    ended = run_task(tmp_path, spec, path=python_without_packages(tmp_path / "tools"))
+    assert (ended.exit_code, "the Python package ipykernel is missing" in ended.output) == (69, True), (
+        ended.output
+    )
