@@ -1,6 +1,8 @@
 """Replies about what there is to use: templates, nodes, partitions, licences."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
 
 from hpc_portal.api.schemas import Reply
 from schedulers.cluster import NodeState
@@ -35,6 +37,8 @@ class NodeReply(Reply):
     allocated_memory_mib: int
     allocated_gpus: dict[str, int]
     reason: str
+    missing_programs: Annotated[list[str], BeforeValidator(sorted)]
+    """Commands of the job templates that its jobs would not find; of all others nothing is known."""
 
 
 class PartitionReply(Reply):

@@ -40,6 +40,7 @@ class ShownNode:
     name: str
     word: Word
     reason: str
+    missing_programs: tuple[str, ...]
     meters: tuple[Meter, ...]
     gpus: tuple[Gpu, ...]
 
@@ -139,6 +140,7 @@ def _show_node(node: Node, language: Language) -> ShownNode:
         name=node.name,
         word=NODE_STATES[node.state],
         reason=node.reason,
+        missing_programs=tuple(sorted(node.missing_programs)),
         meters=meters_of((node,), language),
         gpus=tuple(gpus),
     )

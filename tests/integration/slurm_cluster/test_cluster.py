@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -140,6 +141,12 @@ def test_the_portals_two_workloads_find_their_programs(slurm: Instance) -> None:
     job = submit(slurm, f"iverilog -V | head -1; {training}")
     assert "Icarus Verilog" in output_of(slurm, job)
     assert output_of(slurm, job).endswith("42\n")
+
+
+def test_jobs_run_this_machines_own_tools(slurm: Instance) -> None:
+    versions = "iverilog -V 2>&1 | head -1; yosys -V; z3 --version; ngspice -v | head -2; verilator --version"
+    here = subprocess.check_output(["/bin/sh", "-c", versions], text=True)
+    assert output_of(slurm, submit(slurm, versions)) == here
 
 
 def test_a_job_over_its_memory_is_ended(slurm: Instance) -> None:
