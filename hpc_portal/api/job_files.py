@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
-from hpc_portal.api.attachment import attachment
 from hpc_portal.api.job_result_schemas import (
     CampaignCellReply,
     FileReply,
     MarkerReply,
     MetricReply,
+    PreviewReply,
     ResultsReply,
     SeriesReply,
     TableReply,
@@ -19,9 +19,12 @@ from hpc_portal.api.job_result_schemas import (
 )
 from hpc_portal.api.schemas import PageReply
 from hpc_portal.app.files.list_files import list_files
+from hpc_portal.app.files.preview import preview_file
 from hpc_portal.app.files.read_file import read_file
+from hpc_portal.app.files.zip_folder import zip_folder
 from hpc_portal.app.jobs import queries
 from hpc_portal.app.jobs.results import read_results
+from hpc_portal.attachment import attachment, zip_attachment
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 
 router = APIRouter(tags=["files of jobs"])
@@ -72,3 +75,26 @@ def file_content(
         job = queries.get_job(session, actor, job_id)
     opened = read_file(services.settings.effective_workspace_root, job.workspace, path)
     return attachment(opened, path, media_type="application/octet-stream")
+
+
+@router.get("/jobs/{job_id}/files/preview")
+def file_preview(services: PortalServices, actor: CurrentActor, job_id: UUID, path: FilePath) -> PreviewReply:
+    """What the beginning of a file looks like: text, rows of a table, or that it is an image."""
+    with services.reading() as session:
+        job = queries.get_job(session, actor, job_id)
+    root = services.settings.effective_workspace_root
+    return PreviewReply.model_validate(preview_file(root, job.workspace, path))
+
+
+@router.get("/jobs/{job_id}/files/zip", response_class=StreamingResponse)
+def folder_as_zip(
+    services: PortalServices,
+    actor: CurrentActor,
+    job_id: UUID,
+    path: Annotated[str, Query(max_length=4096)] = "",
+) -> StreamingResponse:
+    """A folder with all that is below it, but for links."""
+    with services.reading() as session:
+        job = queries.get_job(session, actor, job_id)
+    pieces = zip_folder(services.settings.effective_workspace_root, job.workspace, path)
+    return zip_attachment(pieces, job=job.name, path=path)

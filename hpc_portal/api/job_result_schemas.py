@@ -4,6 +4,7 @@ from datetime import datetime
 
 from hpc_portal.api.schemas import Number, Reply
 from hpc_portal.app.files.list_files import EntryKind
+from hpc_portal.app.files.preview import PreviewKind
 from workloads.template import Verdict
 
 
@@ -140,3 +141,15 @@ class ResultsReply(Reply):
     markers: list[MarkerReply]
     tables: list[TableReply]
     campaign: list[CampaignCellReply]
+
+
+class PreviewReply(Reply):
+    """A look at a file's beginning."""
+
+    kind: PreviewKind
+    size_bytes: int
+    is_whole: bool
+    """Whether nothing of the file is missing here."""
+    text: str
+    rows: list[list[str]]
+    """Of a table; the first row is its head."""

@@ -10,14 +10,17 @@ from starlette.responses import Response, StreamingResponse
 
 from hpc_portal.app.errors import FileNotInWorkspace
 from hpc_portal.app.files.list_files import list_files
+from hpc_portal.app.files.preview import preview_file
 from hpc_portal.app.files.read_file import read_file
+from hpc_portal.app.files.zip_folder import zip_folder
 from hpc_portal.app.jobs.queries import get_job
+from hpc_portal.attachment import zip_attachment
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.job import show_tab
 
 router = APIRouter(include_in_schema=False)
 
-_SHOWN_INLINE = ("text/plain", "image/png", "image/jpeg")
+_SHOWN_INLINE = ("text/plain", "image/png", "image/jpeg", "image/gif", "image/webp")
 """Nothing that could run as a page of ours: the rest is only offered for saving."""
 
 
@@ -48,6 +51,28 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         "next_after": listing.next_after,
     }
     return show_tab(request, job, "files", facts)
+
+
+@router.get("/jobs/{job_id}/preview")
+def look(
+    request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID, path: str
+) -> Response:
+    """What a file looks like, beside what can be done with it."""
+    with services.reading() as session:
+        job = get_job(session, actor, job_id)
+    found = preview_file(services.settings.effective_workspace_root, job.workspace, path)
+    folder, _, name = path.strip("/").rpartition("/")
+    facts = {"preview": found, "path": path.strip("/"), "folder": folder, "name": name}
+    return show_tab(request, job, "files", facts, template="preview")
+
+
+@router.get("/jobs/{job_id}/zip")
+def send_folder(actor: CurrentActor, services: PortalServices, job_id: UUID, path: str = "") -> Response:
+    """A folder with all that is below it, as a zip file."""
+    with services.reading() as session:
+        job = get_job(session, actor, job_id)
+    pieces = zip_folder(services.settings.effective_workspace_root, job.workspace, path)
+    return zip_attachment(pieces, job=job.name, path=path)
 
 
 @router.get("/jobs/{job_id}/files/{path:path}")

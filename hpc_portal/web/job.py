@@ -234,12 +234,13 @@ def show_tab(
     tab: str,
     facts: Mapping[str, Any],
     *,
+    template: str = "",
     status: HTTPStatus = HTTPStatus.OK,
 ) -> Response:
     """One tab under the job's head; it is live until the money is settled, a log until the job is over."""
     is_live = not job.is_over if tab == "log" else job.phase not in {Phase.SETTLED, Phase.REFUSED}
     head = {"job": job, "tab": tab, "tabs": TABS, "stream": is_live}
-    return pages_of(request).render(request, f"job/{tab}.html", {**head, **facts}, status=status)
+    return pages_of(request).render(request, f"job/{template or tab}.html", {**head, **facts}, status=status)
 
 
 def _facts(facts: Mapping[str, Any], language: Language) -> Iterator[str]:

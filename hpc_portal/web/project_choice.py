@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.queries import ProjectRecord, list_own_projects
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import ProjectNotFound
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.auth.sessions import is_secure
@@ -57,14 +58,16 @@ def chosen_account(request: Request, projects: Sequence[ProjectRecord]) -> str:
 
 
 @router.get("/work-in/{account}")
-async def choose_project(
+def choose_project(
     actor: CurrentActor,
     services: PortalServices,
     account: str,
     next: str = "/",  # noqa: A002
 ) -> Response:
-    """Remember the project in this browser and go back."""
-    del actor  # whoever is signed in; a project of somebody else's would be passed over
+    """Remember one of the reader's own projects in this browser and go back."""
+    with services.reading() as session:
+        if account not in {project.account for project in list_own_projects(session, actor)}:
+            raise ProjectNotFound(account)
     response = RedirectResponse(local_path(next), HTTPStatus.SEE_OTHER)
     remember(response, PROJECT_COOKIE, account, secure=is_secure(services.settings))
     return response

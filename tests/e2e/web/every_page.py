@@ -51,12 +51,17 @@ NO_PAGES = {
     "/jobs/{job_id}/live": "a stream",
     "/jobs/{job_id}/log/live": "a stream",
     "/jobs/{job_id}/files/{path:path}": "a file",
+    "/jobs/{job_id}/zip": "a file",
     "/campaigns/{campaign_id}/matrix": "data for the matrix",
     "/campaigns/{campaign_id}/changes": "a stream",
     "/campaigns/{campaign_id}/task": "leads on to a task's page",
     "/campaigns/{campaign_id}/export": "a file",
+    "/campaigns/{campaign_id}/history/export": "a file",
+    "/jobs/{job_id}/sweep": "of sweeps only: test_points.py",
+    "/jobs/{job_id}/corners": "of corners only: test_points.py",
     "/requests/{request_id}/attachments/{attachment_id}": "a file",
     "/language/{code}": "leads back",
+    "/work-in/{account}": "leads back",
     "/theme/{name}": "leads back",
     "/open-data": "there only where a city publishes them: test_reports.py",
 }
@@ -117,6 +122,9 @@ def furnish(city: City, services: Services) -> list[Look]:
             Look(f"/jobs/{{job_id}}{tab}", LEAD, f"/jobs/{city.jobs[job]}{tab}")
             for job, tabs in _JOBS.items()
             for tab in tabs
+        ),
+        Look(
+            "/jobs/{job_id}/preview", LEAD, f"/jobs/{city.jobs['digits-training']}/preview?path=metrics.jsonl"
         ),
         *(
             Look(f"/campaigns/{{campaign_id}}{tab}", LEAD, f"/campaigns/{campaign}{tab}")

@@ -1,4 +1,4 @@
-"""Every page, for everybody who has one, in both languages, themes and widths: whole, quiet and accessible."""
+"""Every page, for everybody who has one, in both languages and themes: whole, quiet and accessible."""
 
 from pathlib import Path
 from typing import Any

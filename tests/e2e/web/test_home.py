@@ -28,7 +28,7 @@ def test_what_failed_since_the_last_visit_stands_first(open_page: OpenPage, city
 
 
 def test_the_project_at_the_top_is_the_one_that_a_new_job_is_for(open_page: OpenPage, portal: str) -> None:
-    page = open_page(locale="en")
+    page = open_page(locale="en", expected=(404,))
     page.goto("/jobs")
     choice = page.locator("header details.choice")
     expect(choice).to_contain_text("npu-verif")
@@ -37,5 +37,7 @@ def test_the_project_at_the_top_is_the_one_that_a_new_job_is_for(open_page: Open
     choice.get_by_role("link", name="npu-verif Sao Biển Semiconductor").click()
     expect(page).to_have_url(f"{portal}/jobs")
     page.goto("/work-in/riscv-lab?next=/submit/script")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    page.goto("/submit/script")
     expect(page.locator("header details.choice")).to_contain_text("npu-verif")
     expect(page.get_by_label("Project", exact=True)).to_have_value("npu-verif")

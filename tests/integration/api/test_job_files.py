@@ -1,5 +1,7 @@
 """Logs, files and results of a job over HTTP."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import httpx
@@ -105,3 +107,23 @@ def test_templates_show_their_form_and_clusters_their_age(portal: Portal) -> Non
     assert (cluster["name"], cluster["nodes"][0]["gpus"]) == ("memory", {"h100": 8})
     assert cluster["age_seconds"] > 0
     assert missing.status_code == 404
+
+
+def test_a_file_is_looked_at_and_a_folder_taken_as_zip(portal: Portal) -> None:
+    with portal.client(portal.city.chips.member) as client:
+        job_id = submit(client).json()["id"]
+        home = log_file(portal, job_id).parent
+        (home / "results").mkdir()
+        (home / "results" / "corners.csv").write_text("corner,slack\ntt,0.1\n")
+        url = f"/api/v1/jobs/{job_id}/files"
+        look = client.get(f"{url}/preview", params={"path": "results/corners.csv"})
+        missing = client.get(f"{url}/preview", params={"path": "../results"})
+        packed = client.get(f"{url}/zip", params={"path": "results"})
+        nothing = client.get(f"{url}/zip", params={"path": "results/corners.csv"})
+        shown = client.get(f"/jobs/{job_id}/preview", params={"path": "results/corners.csv"})
+    assert look.json()["rows"] == [["corner", "slack"], ["tt", "0.1"]]
+    assert (missing.status_code, nothing.status_code) == (404, 404)
+    assert packed.headers["content-disposition"].endswith("results.zip")
+    with zipfile.ZipFile(io.BytesIO(packed.content)) as archive:
+        assert archive.read("corners.csv") == b"corner,slack\ntt,0.1\n"
+    assert "<td>0.1</td>" in shown.text

@@ -298,8 +298,10 @@ def names_the_victim(route: Route, victim: Victim) -> bool:
 def request_of(route: Route, victim: Victim) -> dict[str, Any]:
     """Query, body and headers that name the first tenant wherever the route could take a name."""
     query = {"project": "chips", "user": "chips-member", "owner": "chips-member", "id": victim.job_id}
-    if "files/content" in route.path:
+    if route.path.endswith(("/files/content", "/preview")):
         query["path"] = victim.parameters["path"]
+    if route.path.endswith("/log/search"):
+        query["search"] = "a"
     request: dict[str, Any] = {"params": query, "headers": {"Idempotency-Key": "tenancy"}}
     if route.method == "GET":
         return request
