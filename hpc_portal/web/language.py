@@ -119,6 +119,8 @@ class Language:
             return f"{self.number(100 * value, 1)} %"
         if value == int(value) and abs(value) < 10**15:
             return self.number(value)
+        if 10**4 <= abs(value) < 10**15:
+            return self.number(round(value))
         return f"{value:.4g}".replace(".", self.decimal)
 
     def resource(self, name: tres.Tres) -> str:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field
 from schedulers.jobspec import InputFile, JobSpec
 from workloads.eda.layout_reports import (
     Comparison,
+    check_files,
     mismatch_tables,
     read_broken_rules,
     read_comparison,
@@ -140,10 +141,8 @@ class LayoutCheck(Template[LayoutCheckParameters]):
                 resources=params.resources.request(),
                 programs=("magic",) if params.checks == "drc" else ("magic", "netgen-lvs"),
                 inputs=(
-                    *(
-                        InputFile(path=path, content=shipped(path))
-                        for path in ("layout/drc.tcl", "layout/read.tcl", "layout/pins.awk")
-                    ),
+                    InputFile(path="layout/read.tcl", content=shipped("layout/read.tcl")),
+                    *check_files(),
                     *design_files(params.sources, _EXAMPLE),
                 ),
             )
@@ -157,20 +156,22 @@ class LayoutCheck(Template[LayoutCheckParameters]):
             return Results(tasks=(missing,))
         rules, compared = read_broken_rules(workspace), read_comparison(workspace)
         verdict, why = _judge(facts, params, compared)
+        measured = _metrics(facts, compared)
         task = TaskResult(
             task_index=0,
             label=params.top,
             verdict=verdict,
-            metrics=(*_metrics(facts, compared), *rule_metrics(rules)),
+            metrics=(*measured, *rule_metrics(rules)),
             failure=why,
             artefacts=(
-                *present(workspace, "run", {"layout.ps": "image", "extracted.spice": "source"}),
+                *present(workspace, "reports", {"layout.png": "image"}),
+                *present(workspace, "run", {"extracted.spice": "source"}),
                 *present(workspace, "reports", {"drc.txt": "report", "lvs.txt": "report"}),
                 *present(workspace, "logs", {"drc.log": "log", "lvs.log": "log"}),
             ),
         )
         return Results(
-            tasks=(task,), metrics=task.metrics, tables=(*rule_tables(rules), *mismatch_tables(compared))
+            tasks=(task,), metrics=measured, tables=(*rule_tables(rules), *mismatch_tables(compared))
         )
 
     def _refuse_contradictions(self, params: LayoutCheckParameters) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schedulers.jobspec import InputFile
 from workloads.eda.task_facts import number
+from workloads.scripts import shipped
 from workloads.template import N_, Column, Metric, Table
 from workloads.workspace import read_text
 
@@ -14,6 +16,13 @@ _LARGEST_REPORT_BYTES = 16 * 1024**2
 _MOST_ROWS = 1000
 _LONGEST_TEXT = 200
 _BOX_EDGES = 4
+
+
+def check_files() -> tuple[InputFile, ...]:
+    """What the task's checks read: `layout/checks.sh` is a part of its script."""
+    shipped_as = {path: path for path in ("layout/drc.tcl", "layout/pins.awk")}
+    shipped_as["layout/draw_layout.py"] = "draw_layout.py"
+    return tuple(InputFile(path=path, content=shipped(origin)) for path, origin in shipped_as.items())
 
 
 @dataclass(frozen=True, slots=True)

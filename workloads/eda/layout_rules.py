@@ -160,18 +160,20 @@ class LayoutRules(Template[LayoutRulesParameters]):
             return Results(tasks=(missing,))
         found = _read(workspace)
         verdict, why = _judge(facts, params, found)
+        total = count(facts, "broken")
+        measured = () if total is None else (Metric("klayout__drc_error__count", total),)
         task = TaskResult(
             task_index=0,
             label=self.name,
             verdict=verdict,
-            metrics=_metrics(facts, found),
+            metrics=(*measured, *_rule_metrics(found)),
             failure=why,
             artefacts=(
                 *present(workspace, "reports", {"rules.lyrdb": "report", "rules.json": "report"}),
                 *present(workspace, "logs", {"rules.log": "log"}),
             ),
         )
-        return Results(tasks=(task,), metrics=task.metrics, tables=_tables(found))
+        return Results(tasks=(task,), metrics=measured, tables=_tables(found))
 
     def _refuse_contradictions(self, params: LayoutRulesParameters) -> None:
         problems = []
@@ -229,18 +231,9 @@ def _judge(
     return Verdict.PASS, None
 
 
-def _metrics(facts: Mapping[str, str], found: list[Finding] | None) -> tuple[Metric, ...]:
-    """LibreLane's names."""
-    total = count(facts, "broken")
-    if total is None:
-        return ()
-    return (
-        Metric("klayout__drc_error__count", total),
-        *(
-            Metric(f"klayout__drc_error__count__rule:{one.name}", one.count)
-            for one in found or ()
-            if one.count
-        ),
+def _rule_metrics(found: list[Finding] | None) -> tuple[Metric, ...]:
+    return tuple(
+        Metric(f"klayout__drc_error__count__rule:{one.name}", one.count) for one in found or () if one.count
     )
 
 

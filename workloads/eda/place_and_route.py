@@ -8,6 +8,7 @@ from typing import ClassVar
 from schedulers.jobspec import InputFile, JobSpec
 from workloads.eda.layout_reports import (
     Comparison,
+    check_files,
     mismatch_tables,
     read_broken_rules,
     read_comparison,
@@ -106,17 +107,18 @@ class PlaceAndRoute(Template[PlaceAndRouteParameters]):
         rules = read_broken_rules(workspace)
         compared = read_comparison(workspace)
         verdict, why = _judge(facts, params, compared)
+        measured = _metrics(facts, compared)
         task = TaskResult(
             task_index=0,
             label=self.name,
             verdict=verdict,
-            metrics=(*_metrics(facts, compared), *rule_metrics(rules)),
+            metrics=(*measured, *rule_metrics(rules)),
             failure=why,
             artefacts=_artefacts(workspace, params.top),
         )
         return Results(
             tasks=(task,),
-            metrics=task.metrics,
+            metrics=measured,
             tables=(
                 *_table_of_unrouted(workspace),
                 *rule_tables(rules),
@@ -145,7 +147,7 @@ def _inputs(params: PlaceAndRouteParameters) -> tuple[InputFile, ...]:
         InputFile(path="pnr/prepare.tcl", content=shipped("place_and_route/prepare.tcl")),
         InputFile(path="pnr/layout.awk", content=shipped("place_and_route/layout.awk")),
         InputFile(path="pnr/check.tcl", content=shipped("place_and_route/check.tcl")),
-        *(InputFile(path=path, content=shipped(path)) for path in ("layout/drc.tcl", "layout/pins.awk")),
+        *check_files(),
         *design,
     )
 
@@ -209,7 +211,7 @@ def _table_of_steps(facts: Mapping[str, str]) -> tuple[Table, ...]:
     rows = tuple(
         (step, spent / 1e6) for step in _STEPS if (spent := count(facts, f"{step}_microseconds")) is not None
     )
-    return (Table(N_("Steps"), columns, rows),) if rows else ()
+    return (Table(N_("Steps of the flow"), columns, rows),) if rows else ()
 
 
 def _table_of_unrouted(workspace: Path) -> tuple[Table, ...]:
@@ -224,10 +226,11 @@ def _table_of_unrouted(workspace: Path) -> tuple[Table, ...]:
 
 
 def _artefacts(workspace: Path, top: str) -> tuple[Artefact, ...]:
-    layout = {f"{top}.ps": "image", f"{top}.def": "layout", f"{top}.gds": "layout", f"{top}.mag": "layout"}
+    layout = {f"{top}.def": "layout", f"{top}.gds": "layout", f"{top}.mag": "layout"}
     netlists = {f"{top}.rtlnopwr.v": "source", f"{top}.sdf": "report"}
     logs = dict.fromkeys((f"{name}.log" for name in ("prepare", *_STEPS, "drc", "lvs")), "log")
     return (
+        *present(workspace, "reports", {"layout.png": "image"}),
         *present(workspace, "run/layout", layout),
         *present(workspace, "run/synthesis", netlists),
         *present(workspace, "reports", {"drc.txt": "report", "lvs.txt": "report"}),

@@ -37,6 +37,7 @@ if [[ -n $error ]] || ! grep -a -q -x 'LAYOUT complete' "$log"; then
     note_line "$log" "${error:-0:Magic ended before it was done}"
     finish 2
 fi
+draw run
 read -r left bottom right top < <(sed -n 's/^LAYOUT box //p' "$log")
 note width "$((${right:-0} - ${left:-0}))"
 note height "$((${top:-0} - ${bottom:-0}))"

@@ -96,6 +96,7 @@ fi
 step migrate "layout/$PNR_TOP.spice"
 cat layout/drc.tcl pnr/check.tcl > run/layout/check.tcl
 (cd run/layout && exec magic -dnull -noconsole -rcfile "$technology/$PNR_TECHNOLOGY.magicrc" check.tcl) < /dev/null > logs/drc.log 2>&1
+draw run/layout
 count_broken_rules
 compare "run/layout/$PNR_TOP.spice" "run/synthesis/$PNR_TOP.spc" "$PNR_TOP" \
     "$technology/${PNR_TECHNOLOGY}_setup.tcl" -blackbox

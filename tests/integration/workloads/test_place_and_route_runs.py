@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hpc_portal.app.files.preview import PreviewKind, preview_bytes
 from tests.integration.workloads.runner import prepare, run_all, run_task
 from workloads.eda.place_and_route import PlaceAndRoute
 from workloads.template import Results, Verdict
@@ -117,9 +118,9 @@ def test_a_layout_equals_qflow_run_by_hand_on_the_same_input(tmp_path: Path) -> 
     assert found["design__instance__count__class:sequential_cell"] == 4
     assert found["design__instance__area"] < found["design__die__area"]
     paths = {one.path for one in results.tasks[0].artefacts}
-    assert {f"run/layout/counter.{kind}" for kind in ("ps", "def", "gds", "mag")} <= paths
-    drawing = (tmp_path / "job/run/layout/counter.ps").read_bytes()
-    assert drawing.startswith(b"%!PS")
+    assert {f"run/layout/counter.{kind}" for kind in ("def", "gds", "mag")} <= paths
+    drawing = (tmp_path / "job/reports/layout.png").read_bytes()
+    assert preview_bytes(drawing, size=len(drawing), name="layout.png").kind is PreviewKind.IMAGE
 
 
 def test_power_and_ground_that_touch_in_a_narrow_die_are_found_by_lvs_and_a_slow_clock_is_told_first(

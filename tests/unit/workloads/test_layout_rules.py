@@ -46,7 +46,7 @@ def test_a_broken_rule_is_counted_and_placed(tmp_path: Path) -> None:
     report = [KEPT[0] | {"count": 2, "places": [[0, 0, 1, 0.5], [2, 0, 3, 0.5]]}, KEPT[1]]
     results = parse(tmp_path, {"exit_code": 1, "broken": 2, "fail_line": "RULES total 2"}, report)
     assert results.tasks[0].verdict is Verdict.FAIL
-    assert {metric.name: metric.value for metric in results.metrics} == {
+    assert {metric.name: metric.value for metric in results.tasks[0].metrics} == {
         "klayout__drc_error__count": 2,
         "klayout__drc_error__count__rule:M1.W": 2,
     }

@@ -47,7 +47,9 @@ def test_numbers_of_a_clean_layout_have_librelane_s_names(tmp_path: Path) -> Non
     assert values["route__wirelength"] == (488.77, "um")
     assert values["timing__fmax"] == (1352.73, "MHz")
     assert values["design__lvs_error__count"] == (0, "")
-    assert [(table.title, table.rows) for table in results.tables] == [("Steps", (("place", 1.5),))]
+    assert [(table.title, table.rows) for table in results.tables] == [
+        ("Steps of the flow", (("place", 1.5),))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +109,9 @@ def test_broken_rules_are_counted_and_placed(tmp_path: Path) -> None:
     results = parse(tmp_path, GOOD | {"exit_code": 1, "drc_errors": 3}, drc=text + "DRC complete\n")
     rule = "Metal1 spacing < 3 (MOSIS #7.2)"
     assert [table.rows for table in results.tables[:2]] == [((rule, 1),), ((rule, 0.1, 0, 1.5, 2),)]
-    assert {one.name: one.value for one in results.metrics}[f"magic__drc_error__count__rule:{rule}"] == 1
+    assert {one.name: one.value for one in results.tasks[0].metrics}[
+        f"magic__drc_error__count__rule:{rule}"
+    ] == 1
 
 
 def test_resources_follow_from_the_size_of_the_design_and_are_never_lowered() -> None:

@@ -25,6 +25,12 @@ count_broken_rules() {
     return 0
 }
 
+# draw FOLDER: the picture of what Magic saved there, on a node that has Python.
+draw() {
+    [[ -s $1/flat_drawing.mag ]] && command -v python3 > /dev/null || return 0
+    python3 layout/draw_layout.py "$1/flat_drawing.mag" reports/layout.png < /dev/null
+}
+
 # compare LAYOUT NETLIST TOP SETUP OPTION...: two SPICE files. Netgen's exit code is always 0, and its last line calls
 # circuits equal whose pins have each other's names or whose transistors have other widths.
 compare() {

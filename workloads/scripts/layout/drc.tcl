@@ -18,3 +18,11 @@ proc report_rules {} {
     }
     puts "DRC complete"
 }
+
+# All of a cell as one, for draw_layout.py.
+proc save_drawing {top} {
+    load $top
+    flatten flat_drawing
+    load flat_drawing
+    save flat_drawing
+}

@@ -21,7 +21,6 @@ expand
 if {$::env(LAYOUT_FORMAT) in {gds cif}} { port makeall }
 puts "LAYOUT box [box values]"
 report_rules
-catch { plot postscript layout.ps }
 drc off
 extract all
 ext2spice hierarchy on
@@ -34,5 +33,6 @@ ext2spice blackbox on
 ext2spice subcircuit top on
 ext2spice global off
 ext2spice -o extracted.spice
+save_drawing $top
 puts "LAYOUT complete"
 quit -noprompt

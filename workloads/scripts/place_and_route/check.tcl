@@ -8,5 +8,5 @@ select top cell
 expand
 report_rules
 gds write $::env(PNR_TOP)
-plot postscript $::env(PNR_TOP).ps
+save_drawing $::env(PNR_TOP)
 quit -noprompt
