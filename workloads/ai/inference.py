@@ -86,6 +86,17 @@ class InferenceParameters(Parameters):
         ),
         json_schema_extra={"group": N_("Program")},
     )
+    silence_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=366 * 86_400,
+        title=N_("Longest silence"),
+        description=N_(
+            "A program that answers nothing for so long is ended, as if it had died of its input. Empty "
+            "waits for ever."
+        ),
+        json_schema_extra={"unit": "s", "group": N_("Inference")},
+    )
     shards: int = Field(
         default=2,
         ge=1,
@@ -117,7 +128,7 @@ class Inference(Template[InferenceParameters]):
         if missing:
             raise InvalidParameters(self.name, [missing])
         given = params.model_dump(
-            include={"inputs", "input_folder", "pattern", "program", "arguments", "shards"}
+            include={"inputs", "input_folder", "pattern", "program", "arguments", "shards", "silence_seconds"}
         )
         request = params.resources.request()
         if params.gpus:

@@ -32,6 +32,7 @@ EXIT_RUN_AGAIN = 75
 MOST_INPUTS = 10_000_000
 MOST_BAD_IN_A_ROW = 3
 MOST_NAMED = 100
+POLL_SECONDS = 0.5
 ALL_INPUTS = Path("inputs.txt")
 
 
@@ -179,9 +180,22 @@ class Work:
             fail(f"cannot start {self.asked['program']}: {error.strerror}")
         if stop.number:
             stop.process.send_signal(stop.number)
-        code: int = stop.process.wait()
+        code = self.wait(stop.process)
         stop.process = None
         return code
+
+    def wait(self, process: "subprocess.Popen[bytes]") -> int:
+        """Its exit code; one that is silent for too long is ended."""
+        heard, size = time.monotonic(), -1
+        while True:
+            try:
+                return process.wait(POLL_SECONDS)
+            except subprocess.TimeoutExpired:
+                now = time.monotonic()
+            if (new := self.kept.stat().st_size) != size:
+                heard, size = now, new
+            elif self.asked["silence_seconds"] and now - heard > self.asked["silence_seconds"]:
+                process.kill()
 
 
 def read_answers(path: Path, wanted: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:

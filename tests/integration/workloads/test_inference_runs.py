@@ -94,6 +94,15 @@ def test_bad_inputs_are_named_whether_the_program_says_so_or_dies_of_them(tmp_pa
     )
 
 
+def test_an_input_that_a_program_never_answers_is_named_in_the_end(tmp_path: Path) -> None:
+    params = prepared(tmp_path, "        signal.pause()", inputs=["endless"], shards=1, silence_seconds=1)
+    ended = run_task(tmp_path, TEMPLATE.render(params), 0, PATH)
+    assert ended.exit_code == 0, ended.output
+    assert merged(tmp_path) == [
+        {"input": "endless", "error": "the program ended with signal 9 and no answer"},
+    ]
+
+
 def test_what_was_answered_before_a_kill_is_not_asked_again(tmp_path: Path) -> None:
     program = """
         if one == "3" and not os.path.exists("listens"):
