@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, select
@@ -51,14 +51,14 @@ class MemoryUse:
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredRun:
-    """One run whose peak is known."""
+class MeasuredRuns:
+    """Runs whose peaks are known and that are alike in every respect."""
 
     of: Names
     use: MemoryUse
 
 
-def measured_runs(connection: Connection, actor: Actor, query: UsageQuery) -> list[MeasuredRun]:
+def measured_runs(connection: Connection, actor: Actor, query: UsageQuery) -> list[MeasuredRuns]:
     """The newest runs of what is asked that the actor may see; what was not measured is left out.
 
     Raises:
@@ -90,13 +90,16 @@ def measured_runs(connection: Connection, actor: Actor, query: UsageQuery) -> li
     ).all()
     names: dict[UUID, str] = {**tenants.projects, **tenants.organisations}
     names |= names_of_people(connection, {row.user for row in rows})
-    found = [_measured(row, names) for row in rows if (row.allocated_tres or {}).get(tres.MEM)]
     wanted = query.where.get(Dimension.GPU_TYPE)
-    return [run for run in found if wanted is None or run.of[Dimension.GPU_TYPE] == wanted]
+    return [
+        MeasuredRuns(_named(key, names), use)
+        for key, use in _add_up_alike(rows).items()
+        if wanted is None or key.gpu_type == wanted
+    ]
 
 
 def add_up_by(
-    runs: Iterable[MeasuredRun], by: Sequence[Dimension]
+    runs: Iterable[MeasuredRuns], by: Sequence[Dimension]
 ) -> dict[tuple[str | date, ...], MemoryUse]:
     """Their sums, by the values of `by` in its order."""
     sums: dict[tuple[str | date, ...], list[int]] = defaultdict(lambda: [0, 0, 0])
@@ -174,18 +177,38 @@ def _conditions(where: Mapping[Dimension, object]) -> list[ColumnElement[bool]]:
     return found
 
 
-def _measured(row: Row[*tuple[Any, ...]], names: Mapping[UUID, str]) -> MeasuredRun:
-    asked, day = row.allocated_tres[tres.MEM], row.ended_at.astimezone(CITY_TIME).date()
+class _Alike(NamedTuple):
+    """What runs have in common."""
+
+    values: tuple[Any, ...]
+    """Of `_COLUMNS`, as the database has them."""
+    day: date
+    gpu_type: str
+
+
+def _add_up_alike(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[_Alike, MemoryUse]:
+    """First of all: there are far fewer kinds of runs than runs."""
+    sums: dict[_Alike, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for row in rows:
+        if asked := (row.allocated_tres or {}).get(tres.MEM, 0):
+            day = row.ended_at.astimezone(CITY_TIME).date()
+            total = sums[_Alike(tuple(row[: len(_COLUMNS)]), day, _gpu_type(row.allocated_tres))]
+            total[0] += 1
+            total[1] += asked * row.elapsed_seconds
+            total[2] += min(row.max_rss_mib, asked) * row.elapsed_seconds
+    return {key: MemoryUse(*total) for key, total in sums.items()}
+
+
+def _named(key: _Alike, names: Mapping[UUID, str]) -> Names:
     of: dict[Dimension, str | date] = {
-        Dimension.DAY: day,
-        Dimension.MONTH: day.replace(day=1),
-        Dimension.GPU_TYPE: _gpu_type(row.allocated_tres),
+        Dimension.DAY: key.day,
+        Dimension.MONTH: key.day.replace(day=1),
+        Dimension.GPU_TYPE: key.gpu_type,
     }
-    for key in _COLUMNS:
-        value = getattr(row, key.value)
-        of[key] = names.get(value, "") if isinstance(value, UUID) else _READ.get(key, str)(value)
-    peak = min(row.max_rss_mib, asked)
-    return MeasuredRun(of, MemoryUse(1, asked * row.elapsed_seconds, peak * row.elapsed_seconds))
+    for dimension, value in zip(_COLUMNS, key.values, strict=True):
+        is_id = isinstance(value, UUID)
+        of[dimension] = names.get(value, "") if is_id else _READ.get(dimension, str)(value)
+    return of
 
 
 def _gpu_type(allocated: Mapping[str, int]) -> str:
