@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from hpc_portal.app.db import create_engine, transact
+from tests.e2e.web.accessible import barriers
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import NOW, City
 from tests.seeded_campaign import FAILS_EVERY, Owner, Shape, seed_campaign
@@ -100,6 +101,7 @@ def test_it_fits_a_phone_in_the_dark(open_page: OpenPage, big: UUID, tmp_path: P
     expect(page.locator(".canvas-told")).to_have_text("test_0000 1: Không đạt")
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.screenshot(path=tmp_path / "canvas-vi-390.png", full_page=True)
+    assert barriers(page) == []
 
 
 @pytest.mark.parametrize(("locale", "theme", "width"), [("en", "light", 1280), ("vi", "dark", 390)])
@@ -117,3 +119,4 @@ def test_a_night_stands_beside_the_one_before(  # noqa: PLR0913 - fixtures and p
     expect(page.locator(".spark")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.screenshot(path=tmp_path / f"history-{locale}-{width}.png", full_page=True)
+    assert barriers(page) == []

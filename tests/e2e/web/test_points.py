@@ -16,6 +16,7 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job
 from schedulers.jobstate import JobState
+from tests.e2e.web.accessible import barriers
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import NOW, City
 from workloads import catalog
@@ -121,6 +122,7 @@ def test_a_sweep_is_brushed_by_mouse_and_by_numbers_and_its_best_trial_named(
     expect(rows).to_have_count(TRIALS)
     expect(page.locator("[data-chosen]")).to_have_text(f"{TRIALS} of {TRIALS} trials")
     page.screenshot(path=tmp_path / "sweep-en-1280.png", full_page=True)
+    assert barriers(page) == []
     page.locator("summary", has_text="Choose by numbers").click()
     page.get_by_label("optimiser").select_option("adam")
     expect(rows).to_have_count(TRIALS // 2)
@@ -170,6 +172,7 @@ def test_both_fit_a_phone_in_the_dark_and_can_be_read_without_scripts(
     expect(page.locator("tbody tr").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.screenshot(path=tmp_path / f"{path}-vi-390.png", full_page=True)
+    assert barriers(page) == []
     plain = open_page(locale="vi", javascript=False)
     plain.goto(f"/jobs/{job}/{path}")
     expect(plain.locator("tbody tr").first).to_be_visible()
