@@ -55,23 +55,23 @@ class CharacterisationParameters(Parameters):
         max_length=1000,
         title=N_("Cells and models"),
         description=N_("SPICE files by path. Empty takes the four cells that come with the portal."),
-        json_schema_extra={"widget": "files", "group": N_("Cells")},
+        json_schema_extra={"widget": "files", "group": N_("Library cells")},
     )
     netlist: DeckPath = Field(
         default="cells.sp",
         title=N_("Cell netlists"),
         description=N_("The file with a .subckt for each cell, as drawn or extracted from the layout."),
-        json_schema_extra={"group": N_("Cells")},
+        json_schema_extra={"group": N_("Library cells")},
     )
     cells: list[Cell] = Field(
         default=["inv_x1 y=!a", "buf_x1 y=a", "nand2_x1 y=!(a & b)", "aoi21_x1 y=!((a & b) | c)"],
         min_length=1,
         max_length=MOST_CELLS,
-        title=N_("Cells"),
+        title=N_("Cells and functions"),
         description=N_(
             "NAME OUTPUT=FUNCTION, one a line, of ! & | ^ and parentheses: combinational, with one output."
         ),
-        json_schema_extra={"group": N_("Cells")},
+        json_schema_extra={"group": N_("Library cells")},
     )
     supply_ports: list[Word] = Field(
         default=["vdd"],
@@ -79,14 +79,14 @@ class CharacterisationParameters(Parameters):
         max_length=8,
         title=N_("Supply ports"),
         description=N_("Of the .subckt lines, n-wells among them, one a line."),
-        json_schema_extra={"group": N_("Cells")},
+        json_schema_extra={"group": N_("Library cells")},
     )
     ground_ports: list[Word] = Field(
         default=["gnd"],
         min_length=1,
         max_length=8,
         title=N_("Ground ports"),
-        json_schema_extra={"group": N_("Cells")},
+        json_schema_extra={"group": N_("Library cells")},
     )
     models: DeckPath | None = Field(
         default="devices.lib",

@@ -38,7 +38,7 @@ def read_results(workspace: Path, params: CharacterisationParameters) -> Results
     tasks = tuple(_task_result(workspace, params, *one) for one in found)
     passed = {task.task_index for task in tasks if task.verdict is Verdict.PASS}
     good = [(cell, measures) for cell, _, measures in found if cell.index in passed]
-    return Results(tasks=tasks, metrics=summary(tasks), tables=(*_capacitances(good), *_timing(params, good)))
+    return Results(tasks=tasks, metrics=summary(tasks), tables=(*_capacitances(good), *_timing(good)))
 
 
 def _read_measures(workspace: Path, index: int) -> Measures:
@@ -140,16 +140,17 @@ def _capacitances(good: Sequence[tuple[Cell, Measures]]) -> tuple[Table, ...]:
     return _table(N_("Input capacitances"), columns, rows)
 
 
-def _timing(params: CharacterisationParameters, good: Sequence[tuple[Cell, Measures]]) -> tuple[Table, ...]:
+def _timing(good: Sequence[tuple[Cell, Measures]]) -> tuple[Table, ...]:
+    """The range of each arc's tables; the library holds them whole."""
     columns = (
         Column(N_("Cell")),
         Column(N_("Input")),
         Column(N_("Others")),
         Column(N_("Output edge")),
-        Column(N_("Input slew"), "ns"),
-        Column(N_("Output load"), "pF"),
-        Column(N_("Delay"), "ns"),
-        Column(N_("Transition"), "ns"),
+        Column(N_("Delay, from"), "ns"),
+        Column(N_("Delay, to"), "ns"),
+        Column(N_("Transition, from"), "ns"),
+        Column(N_("Transition, to"), "ns"),
     )
     rows = [
         (
@@ -157,21 +158,23 @@ def _timing(params: CharacterisationParameters, good: Sequence[tuple[Cell, Measu
             arc.input,
             arc.when,
             output,
-            slew,
-            load,
-            *_pair(measures, index, f"{edge}_{row}_{column}"),
+            *_range(measures, index, f"d{edge}"),
+            *_range(measures, index, f"s{edge}"),
         )
         for cell, measures in good
         for index, arc in enumerate(cell.function.arcs())
         for edge, output in zip((1, 2), ("fall", "rise") if arc.inverts else ("rise", "fall"), strict=True)
-        for row, slew in enumerate(params.slews_ns)
-        for column, load in enumerate(params.loads_pf)
     ]
     return _table(N_("Delays and transitions"), columns, rows)
 
 
-def _pair(measures: Measures, arc: int, place: str) -> tuple[float, float]:
-    return 1e9 * measures[arc, f"d{place}"], 1e9 * measures[arc, f"s{place}"]
+def _range(measures: Measures, arc: int, kind: str) -> tuple[float, float]:
+    values = [
+        1e9 * value
+        for (measured, name), value in measures.items()
+        if measured == arc and name.startswith(f"{kind}_")
+    ]
+    return min(values), max(values)
 
 
 def _table(

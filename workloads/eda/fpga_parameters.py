@@ -39,7 +39,7 @@ class FpgaParameters(Parameters):
         title=N_("Source files"),
         description=N_(
             "SystemVerilog by path, read in this order; .svh and .vh are for `include only. "
-            "Empty takes the counter with eight LEDs that comes with the portal."
+            "Empty takes the wave over eight LEDs that comes with the portal."
         ),
         json_schema_extra={"widget": "files", "group": N_("Design")},
     )

@@ -222,7 +222,7 @@ def _clocks(ranked: Sequence[Placed]) -> tuple[Table, ...]:
 def _use(ranked: Sequence[Placed]) -> tuple[Table, ...]:
     """Of the best seed; others differ by a few cells that the router needs."""
     used = next((one.used for one in ranked if one.used), {})
-    columns = (Column(N_("Resource")), Column(N_("Used")), Column(N_("Available")), Column(N_("Share"), "%"))
+    columns = (Column(N_("Resource")), Column(N_("Used")), Column(N_("Total")), Column(N_("Share"), "%"))
     rows = tuple(
         (kind, one, available, 100 * one / available) for kind, (one, available) in used.items() if available
     )
