@@ -200,6 +200,23 @@ def test_a_cell_for_another_file_of_the_node_is_not_shown(tmp_path: Path) -> Non
     assert "root:" not in json.dumps([str(results), (tmp_path / "logs/drc.log").read_text()])
 
 
+@pytest.mark.parametrize(("second_ground", "code"), [("g", 0), ("g2", 1)])
+def test_cells_in_cells_are_compared_and_the_substrate_joins_their_grounds(
+    tmp_path: Path, second_ground: str, code: int
+) -> None:
+    places = "".join(
+        f"use and2 and2_{number}\ntimestamp 1\ntransform 1 0 {100 * number} 0 1 0\nbox -6 -16 50 44\n"
+        for number in (0, 1)
+    )
+    pair = f"magic\ntech scmos\ntimestamp 1\n<< metal1 >>\nrect 44 10 102 13\n{places}<< end >>\n"
+    netlist = f"{NETLIST}.subckt pair\nX1 a b mid v g and2\nX2 mid d y v2 {second_ground} and2\n.ends\n"
+    sources = {"pair.mag": pair, "and2.mag": CELL, "pair.spice": netlist}
+    raw = {"layout": "pair.mag", "top": "pair", "netlist": "pair.spice", "checks": "lvs"}
+    ended, results = check(tmp_path, sources=sources, **raw)
+    assert ended == code
+    assert (("nets", "8", "9") in [row for table in results.tables for row in table.rows]) == (code == 1)
+
+
 def test_a_layout_of_place_and_route_is_checked_by_its_cells_pins(tmp_path: Path) -> None:
     layout = """VERSION 5.6 ;
 NAMESCASESENSITIVE ON ;
