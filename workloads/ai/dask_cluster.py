@@ -37,7 +37,7 @@ from workloads.workspace import list_files
 
 EVENTS = "cluster.jsonl"
 _EXAMPLE = ("zeta.py",)
-_PROGRAMS = ("dask_cluster.py", "dask_script.py")
+_PROGRAMS = ("dask_cluster.py", "dask_key.py", "dask_script.py")
 _LEAST_WORKER_MIB = 192
 """A worker takes about 100 MiB before it has computed anything."""
 _MOST_EXIT_CODE, _MOST_SIGNAL = 255, 64

@@ -42,11 +42,12 @@ def fail(code: int, message: str) -> NoReturn:
 
 
 try:
-    import cryptography  # noqa: F401 - what Security.temporary() makes its key with
     import dask
+
+    # It lies beside this file in a job's workspace, and has another name here.
+    from dask_key import known_key, make_key  # type: ignore[import-not-found]
     from distributed import Nanny, Scheduler, Worker
     from distributed.diagnostics.plugin import SchedulerPlugin
-    from distributed.security import Security
     from distributed.utils import get_ip
 except ImportError as error:
     fail(
@@ -273,27 +274,6 @@ async def until_told_to_stop(
         return await part(parameters, allocation, scratch, signals)
     except asyncio.CancelledError:
         return -signals.last
-
-
-def make_key(meeting: Path) -> Security:
-    """A key and its certificate, which is its own authority: who does not have the key is not let in."""
-    made = Security.temporary()  # type: ignore[no-untyped-call]
-    for name, text in (("key", made.tls_scheduler_key), ("certificate", made.tls_scheduler_cert)):
-        write(meeting / name, text)
-    return known_key(meeting)
-
-
-def known_key(meeting: Path) -> Security:
-    """The same for every part of the cluster."""
-    key, certificate = str(meeting / "key"), str(meeting / "certificate")
-    roles = {
-        f"tls_{role}_{what}": path
-        for role in ("scheduler", "worker", "client")
-        for what, path in (("key", key), ("cert", certificate))
-    }
-    return Security(  # type: ignore[no-untyped-call]
-        require_encryption=True, tls_ca_file=certificate, **roles
-    )
 
 
 async def scheduler_address(allocation: Allocation) -> str:

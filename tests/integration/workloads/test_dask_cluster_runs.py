@@ -152,5 +152,5 @@ def test_what_a_node_lacks_is_named(tmp_path: Path) -> None:
     spec = TEMPLATE.render(TEMPLATE.validate({}))
     prepare(tmp_path, spec)
     ended = run_task(tmp_path, spec, path=python_without_packages(tmp_path / "tools"))
-    words = "the Python package cryptography is missing"
+    words = "the Python package dask is missing"
     assert (ended.exit_code, words in ended.output) == (69, True), ended.output
