@@ -57,3 +57,17 @@ def _has_package(python: str, name: str) -> bool:
     """Looked for where Python's own folders are: to ask Python itself takes a process and its start."""
     folders = [place for pattern in _PACKAGE_FOLDERS for place in Path(python).parent.parent.glob(pattern)]
     return any((folder / name).is_dir() for folder in folders)
+
+
+def search_script() -> str:
+    """Shell text that says, as a JSON array, which of them it finds; for nodes where nothing of ours runs."""
+    return f"""\
+found=
+for name in {" ".join(_COMMANDS)}; do
+    command -v "$name" >/dev/null && found="$found, \\"$name\\""
+done
+for name in {" ".join(_PYTHON_PACKAGES)}; do
+    python -c "import $name" 2>/dev/null && found="$found, \\"$name\\""
+done
+printf '[%s]\\n' "${{found#, }}"
+"""

@@ -55,6 +55,11 @@ class Commands(OnDemandGroup):
         Place("prices", "operator_prices:prices", "Price lists, subsidies and programmes."),
         Place("limit", "operator_limits:limit", "How much somebody may use at once, or ask for in one job."),
         Place("license", "operator_licenses:licenses", "Licences that are kept for projects."),
+        Place(
+            "node-tools",
+            "node_tools:node_tools",
+            "A script that lists which of the templates' tools a Slurm node has.",
+        ),
         Place("template", "site_templates:template", "The templates of this site."),
     )
 
