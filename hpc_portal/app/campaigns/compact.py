@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from hpc_portal.app.campaigns.cells import cells_of
-from hpc_portal.app.campaigns.results import running_tasks, verdicts_since
+from hpc_portal.app.campaigns.results import running_tasks, tasks_by_verdict_since
 from workloads.template import CampaignCell, Verdict
 
 LETTERS = {Verdict.PASS: "p", Verdict.FAIL: "f", Verdict.NO_VERDICT: "n"}
@@ -41,7 +41,7 @@ class CompactMatrix:
     states: str
     """A letter for each task in the order of `blocks`, with its run length before it: `120p1f33w`."""
     sequence: int
-    """Of the newest result; see `verdicts_since`."""
+    """Of the newest result; see `tasks_by_verdict_since`."""
 
 
 @dataclass(slots=True)
@@ -65,10 +65,12 @@ def compact_matrix(session: Session, job_id: UUID) -> CompactMatrix:
     kept = _find(session, job_id)
     running = running_tasks(session, job_id)
     with kept.lock:
-        found, sequence = verdicts_since(session, job_id, after=kept.sequence)
-        for task, verdict in found.items():
-            if (at := _at(kept, task)) is not None:
-                kept.letters[at] = ord(LETTERS[verdict])
+        found, sequence = tasks_by_verdict_since(session, job_id, after=kept.sequence)
+        for verdict, tasks in found.items():
+            letter = ord(LETTERS[verdict])
+            for task in tasks:
+                if (at := _at(kept, task)) is not None:
+                    kept.letters[at] = letter
         kept.sequence = sequence
         letters = bytearray(kept.letters)
     for task in running:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import String, func, select, type_coerce
 from sqlmodel import Session, col
 
 from hpc_portal.app.campaigns.history import campaigns_of_name
@@ -139,7 +139,7 @@ def cells_before(session: Session, campaign: CampaignView) -> Mapping[Place, Bef
     if before is None:
         return {}
     return {
-        (row, column): Before(verdict, wall_ms)
+        (row, column): Before(Verdict(verdict), wall_ms)
         for row, column, verdict, wall_ms, _ in _cells(session, before.job_id)
     }
 
@@ -179,9 +179,10 @@ def _compare(session: Session, before: _Run, job_id: UUID) -> Comparison:
         known = old.get((row, column))
         if known is None:
             continue
-        change = change_of(known[0], verdict)
-        if change is not None:
-            changed[change].append(Changed(row, column, known[0], verdict, task_index))
+        if known[0] != Verdict.PASS or verdict != Verdict.PASS:
+            was, now = Verdict(known[0]), Verdict(verdict)
+            if change := change_of(was, now):
+                changed[change].append(Changed(row, column, was, now, task_index))
         elif wall and known[1]:
             sums = times.setdefault(row, [0, 0, 0])
             sums[0] += 1
@@ -216,13 +217,13 @@ def _slower(times: Mapping[str, list[int]]) -> tuple[Slower, ...]:
     return tuple(found[:_MOST_SLOWER])
 
 
-def _cells(session: Session, job_id: UUID) -> Iterable[tuple[str, str, Verdict, int, int]]:
-    """Row, column, verdict, wall time in milliseconds, task."""
+def _cells(session: Session, job_id: UUID) -> Iterable[tuple[str, str, str, int, int]]:
+    """Row, column, verdict as stored, wall time in milliseconds, task."""
     found: Iterable[Any] = session.connection().execute(
         select(
             col(CampaignResult.row_name),
             col(CampaignResult.column_name),
-            col(CampaignResult.verdict),
+            type_coerce(col(CampaignResult.verdict), String),
             col(CampaignResult.wall_ms),
             col(CampaignResult.task_index),
         ).where(col(CampaignResult.job_id) == job_id)

@@ -4,6 +4,8 @@ That the reader may see the campaign is the caller's to know: those of its name 
 tenant's.
 """
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +21,7 @@ from workloads.template import Verdict
 MOST_CAMPAIGNS = 20
 _MOST_FLAKY = 100
 _MOST_RESULTS = 100_000
+_MOST_KEPT = 64
 _COVERAGE = "coverage_total"
 """The metric of a run that tells which part of the design all passing tasks together hit, in per cent."""
 
@@ -68,6 +71,11 @@ class CampaignPoint:
     """Of one task."""
     coverage_percent: float | None
     """Merged over its passing tasks; None where it was not measured."""
+
+
+_kept: OrderedDict[tuple[tuple[UUID, int], ...], list[Flaky]] = OrderedDict()
+"""By the runs that were looked at, with how many results they had."""
+_lock = threading.Lock()
 
 
 def campaigns_of_name(session: Session, campaign: CampaignView) -> Sequence[UUID]:
@@ -150,6 +158,20 @@ def history_of_name(session: Session, campaign: CampaignView) -> list[CampaignPo
 def flaky_cells(session: Session, campaign: CampaignView) -> list[Flaky]:
     """Cells whose verdicts differ between runs of one build, reruns included; the most often run first."""
     runs = _newest_runs(session, campaign)
+    key = tuple(runs.items())
+    with _lock:
+        if key in _kept:
+            _kept.move_to_end(key)
+            return _kept[key]
+    found = _flaky_cells(session, list(runs))
+    with _lock:
+        _kept[key] = found
+        while len(_kept) > _MOST_KEPT:
+            _kept.popitem(last=False)
+    return found
+
+
+def _flaky_cells(session: Session, runs: Sequence[UUID]) -> list[Flaky]:
     passed = func.sum(case((col(CampaignResult.verdict) == Verdict.PASS, 1), else_=0))
     rows = session.connection().execute(
         select(
@@ -167,19 +189,20 @@ def flaky_cells(session: Session, campaign: CampaignView) -> list[Flaky]:
     return [Flaky(row.row_name, row.column_name, int(row.passed), row.total) for row in rows]
 
 
-def _newest_runs(session: Session, campaign: CampaignView) -> list[UUID]:
-    """Jobs of the newest campaigns of the name with at most 100,000 results together, but always of one."""
+def _newest_runs(session: Session, campaign: CampaignView) -> dict[UUID, int]:
+    """Jobs of the newest campaigns of the name with at most 100,000 results together, but always of one.
+
+    With how many results each has: they are only added, so that equal numbers are equal results.
+    """
     ids = campaigns_of_name(session, campaign)
     rows = session.connection().execute(
         select(col(CampaignRun.job_id), col(CampaignRun.results))
         .where(col(CampaignRun.campaign_id).in_(ids))
         .order_by(col(CampaignRun.campaign_id).desc(), col(CampaignRun.number))
     )
-    found: list[UUID] = []
-    results = 0
+    found: dict[UUID, int] = {}
     for row in rows:
-        results += row.results
-        if found and results > _MOST_RESULTS:
+        if found and sum(found.values()) + row.results > _MOST_RESULTS:
             break
-        found.append(row.job_id)
+        found[row.job_id] = row.results
     return found

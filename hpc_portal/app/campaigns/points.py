@@ -1,4 +1,4 @@
-"""What the points of a sweep or of corners achieved, read from the job's workspace as its template parses it."""
+"""What points of a sweep or of corners achieved, read from the job's workspace as its template parses it."""
 
 from uuid import UUID
 
