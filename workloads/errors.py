@@ -47,6 +47,11 @@ class FieldProblem:
         return f"{self.place}: {self.message}" if self.place else self.message
 
 
+def field_problem(field: str, kind: str, sentence: str, **facts: object) -> FieldProblem:
+    """A problem in a sentence that is marked for translation, with its facts."""
+    return FieldProblem(field, sentence % facts, kind, sentence, facts)
+
+
 class InvalidParameters(WorkloadError):
     """The parameters do not fit the template's model."""
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from schedulers.jobspec import ArraySpec, InputFile, JobSpec
-from workloads.eda.characterisation_cells import Cell, cells_of, problem_of_ports, read_ports
+from workloads.eda.characterisation_cells import Cell, cells_of, problems_of_ports, read_ports
 from workloads.eda.characterisation_decks import cell_with_blanks, deck, header
 from workloads.eda.characterisation_parameters import CharacterisationParameters
 from workloads.eda.characterisation_results import read_results
 from workloads.eda.sources import lines_file
 from workloads.eda.task_facts import task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import FieldProblem, InvalidParameters, field_problem
 from workloads.scripts import shipped
 from workloads.template import N_, CampaignCell, Results, Template
 
@@ -92,11 +92,11 @@ def _problems_of_tables(params: CharacterisationParameters) -> Iterator[FieldPro
     for field in ("slews_ns", "loads_pf"):
         values = getattr(params, field)
         if list(values) != sorted(set(values)):
-            yield FieldProblem(field, "each value must be larger than the one before", "order")
+            yield field_problem(field, "order", N_("Each value must be larger than the one before."))
     longest = max(params.slews_ns) / (params.high - params.low)
     if longest > params.window_ns / 2:
-        text = f"the longest edge takes {longest:g} ns: the window must be twice as long, or longer"
-        yield FieldProblem("window_ns", text, "too_small")
+        text = N_("The longest edge takes %(longest)s ns: the window must be at least twice as long.")
+        yield field_problem("window_ns", "too_small", text, longest=f"{longest:g}")
 
 
 def _problems_of_cells(
@@ -108,17 +108,19 @@ def _problems_of_cells(
     for field in ("netlist", "models"):
         path = getattr(params, field)
         if path is not None and path not in files:
-            yield FieldProblem(field, f"there is no file {path}", "missing")
+            yield field_problem(field, "missing", N_("There is no file %(path)s."), path=path)
     for name, times in Counter(cell.name.lower() for cell in cells).items():
         if times > 1:
-            yield FieldProblem("cells", f"{name} is listed {times} times", "duplicate")
+            text = N_("%(name)s is listed %(times)s times.")
+            yield field_problem("cells", "duplicate", text, name=name, times=times)
     total = 0
     for cell in cells:
-        if problem := problem_of_ports(params, cell, ports.get(cell.name.lower())):
-            yield FieldProblem(f"cells.{cell.index}", problem, "ports")
+        yield from problems_of_ports(params, cell, ports.get(cell.name.lower()))
         arcs = list(cell.function.arcs())
         total += len(arcs)
         if {arc.input for arc in arcs} != set(cell.function.inputs):
-            yield FieldProblem(f"cells.{cell.index}", "an input has no influence on the output", "function")
+            text = N_("An input of %(cell)s has no influence on its output.")
+            yield field_problem(f"cells.{cell.index}", "function", text, cell=cell.name)
     if total > _MOST_ARCS:
-        yield FieldProblem("cells", f"{total} timing arcs; a job can have {_MOST_ARCS}", "too_large")
+        text = N_("%(count)s timing arcs; a job can have %(most)s.")
+        yield field_problem("cells", "too_large", text, count=total, most=_MOST_ARCS)

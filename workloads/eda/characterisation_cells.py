@@ -1,11 +1,13 @@
 """The cells that a characterisation asks for, with the ports of their .subckt lines. Pure."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workloads.eda.characterisation_function import Function, read_function
 from workloads.eda.characterisation_parameters import CharacterisationParameters, cell_parts
+from workloads.errors import FieldProblem, field_problem
+from workloads.template import N_
 
 _SUBCKT = re.compile(r"^\s*\.subckt\s+(\S+)(.*)$", re.IGNORECASE)
 
@@ -41,14 +43,20 @@ def read_ports(texts: Iterable[str]) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def problem_of_ports(params: CharacterisationParameters, cell: Cell, ports: tuple[str, ...] | None) -> str:
-    """Why the cell's ports do not fit its function; empty when they do."""
+def problems_of_ports(
+    params: CharacterisationParameters, cell: Cell, ports: tuple[str, ...] | None
+) -> Iterator[FieldProblem]:
+    """Why the cell's ports do not fit its function."""
+    field = f"cells.{cell.index}"
     if ports is None:
-        return f"no file has a .subckt {cell.name}"
+        yield field_problem(field, "ports", N_("No file has a .subckt %(cell)s."), cell=cell.name)
+        return
     powers = {name.lower() for name in (*params.supply_ports, *params.ground_ports)}
     signals = {name.lower() for name in (*cell.function.inputs, cell.output)}
-    if unknown := [port for port in ports if port not in powers | signals]:
-        return f"the port {unknown[0]} of {cell.name} is no input, output, supply or ground"
-    if lacking := sorted(signals - set(ports)):
-        return f"{cell.name} has no port {lacking[0]}"
-    return ""
+    for port in ports:
+        if port not in powers | signals:
+            text = N_("The port %(port)s of %(cell)s is no input, output, supply or ground.")
+            yield field_problem(field, "ports", text, port=port[:100], cell=cell.name)
+    for port in sorted(signals - set(ports)):
+        text = N_("%(cell)s has no port %(port)s.")
+        yield field_problem(field, "ports", text, cell=cell.name, port=port)

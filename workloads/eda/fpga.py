@@ -9,7 +9,7 @@ from workloads.eda.fpga_parameters import PACKAGES, FpgaParameters
 from workloads.eda.fpga_results import read_results
 from workloads.eda.sources import compiled, design_files, lines_file
 from workloads.eda.task_facts import task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.scripts import shipped
 from workloads.template import N_, CampaignCell, Results, Template
 
@@ -65,10 +65,11 @@ class Fpga(Template[FpgaParameters]):
     def _refuse_contradictions(self, params: FpgaParameters) -> None:
         problems = []
         if params.sources and not compiled(params.sources):
-            problems.append(FieldProblem("sources", "there is no .sv or .v file to compile", "missing"))
+            problems.append(field_problem("sources", "missing", N_("There is no .sv or .v file to compile.")))
         if params.package not in (known := PACKAGES[params.device]):
-            text = f"{params.device} has no package {params.package}; it has {', '.join(known)}"
-            problems.append(FieldProblem("package", text, "missing"))
+            text = N_("%(device)s has no package %(package)s; it has %(known)s.")
+            facts = {"device": params.device, "package": params.package, "known": ", ".join(known)}
+            problems.append(field_problem("package", "missing", text, **facts))
         if problems:
             raise InvalidParameters(self.name, problems)
 

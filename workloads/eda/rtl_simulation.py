@@ -14,7 +14,7 @@ from workloads.eda.sources import (
     lines_file,
 )
 from workloads.eda.task_facts import ended_tasks
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import FieldProblem, InvalidParameters, field_problem
 from workloads.regression.coverage import read_coverage
 from workloads.regression.file import (
     RegressionFile,
@@ -210,9 +210,11 @@ def _design_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable
     for module in asked.cocotb:
         path = module.replace(".", "/") + ".py"
         if path not in (params.sources or _COCOTB_EXAMPLE):
-            yield FieldProblem("sources", f"{path}, which cocotb is to run, is missing", "missing")
+            text = N_("%(path)s, which cocotb is to run, is missing.")
+            yield field_problem("sources", "missing", text, path=path)
     if asked.cocotb and not params.sources and asked.top == "tb":
-        yield FieldProblem("top", "cocotb drives the design itself, which is fifo in the example", "missing")
+        text = N_("cocotb drives the design itself, which is fifo in the example.")
+        yield field_problem("top", "missing", text)
     if asked.coverage and asked.tool != "verilator":
         yield FieldProblem("coverage", "only Verilator tells coverage", "needs_verilator")
 

@@ -10,7 +10,7 @@ from workloads.eda.sources import design_files, lines_file
 from workloads.eda.task_facts import task_script
 from workloads.eda.vhdl_parameters import MOST_TASKS, VhdlParameters
 from workloads.eda.vhdl_results import Run, read_results
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.regression.plan import LARGEST_SEED
 from workloads.template import N_, CampaignCell, Results, StopRule, Template
 
@@ -83,24 +83,25 @@ class Vhdl(Template[VhdlParameters]):
     def _refuse_contradictions(self, params: VhdlParameters) -> None:
         problems = []
         if len(set(params.variants)) != len(params.variants):
-            problems.append(FieldProblem("variants", "each value may be given once", "duplicate"))
+            problems.append(field_problem("variants", "duplicate", N_("Each value may be given once.")))
         total = _task_count(params)
         if total > MOST_TASKS:
-            text = f"{total} tasks; a campaign can have {MOST_TASKS}"
-            problems.append(FieldProblem("seeds", text, "too_large"))
+            text = N_("%(count)s tasks; a campaign can have %(most)s.")
+            problems.append(field_problem("seeds", "too_large", text, count=total, most=MOST_TASKS))
         if params.first_seed + params.seed_offset + params.seeds - 1 > LARGEST_SEED:
             field = "seed_offset" if params.seed_offset else "first_seed"
-            problems.append(FieldProblem(field, f"the last seed would pass {LARGEST_SEED}", "too_large"))
+            text = N_("The last seed would pass %(most)s.")
+            problems.append(field_problem(field, "too_large", text, most=LARGEST_SEED))
         if any(index >= total for index in params.only_tasks):
-            problems.append(FieldProblem("only_tasks", f"the last task is {total - 1}", "too_large"))
+            text = N_("The last task is %(last)s.")
+            problems.append(field_problem("only_tasks", "too_large", text, last=total - 1))
         if params.seeds > 1 and params.seed_generic is None:
-            text = "without a generic for the seed all runs would be the same"
-            problems.append(FieldProblem("seeds", text, "too_large"))
+            text = N_("Without a generic for the seed all runs would be the same.")
+            problems.append(field_problem("seeds", "too_large", text))
         if (params.timeout_seconds or 0) > params.resources.walltime_seconds:
-            text = (
-                f"a simulation may take {params.timeout_seconds} s, but the walltime of its task ends before"
-            )
-            problems.append(FieldProblem("resources.walltime_seconds", text, "too_small"))
+            text = N_("A simulation may take %(limit)s s, but the walltime of its task ends before.")
+            facts = {"limit": params.timeout_seconds}
+            problems.append(field_problem("resources.walltime_seconds", "too_small", text, **facts))
         if problems:
             raise InvalidParameters(self.name, problems)
 
