@@ -50,6 +50,7 @@ NO_PAGES = {
     "/jobs/live": "a stream",
     "/jobs/{job_id}/live": "a stream",
     "/jobs/{job_id}/log/live": "a stream",
+    "/jobs/{job_id}/log/lines": "more lines of a log",
     "/jobs/{job_id}/files/{path:path}": "a file",
     "/jobs/{job_id}/zip": "a file",
     "/campaigns/{campaign_id}/matrix": "data for the matrix",
@@ -87,6 +88,7 @@ def furnish(city: City, services: Services) -> list[Look]:
     admin = "/admin/templates/{name}"
     return [
         Look("/sign-in", NOBODY, "/sign-in"),
+        Look("/reports", LEAD, "/reports?by=day&by=user"),
         Look("/invitations/{secret}", NOBODY, invited.link[invited.link.index("/invitations/") :]),
         *(
             Look(path, LEAD, path)

@@ -14,8 +14,6 @@ from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 from tests.e2e.web.every_page import NO_PAGES, Look, furnish
 
-pytestmark = pytest.mark.xdist_group("browser-every-page")
-
 AXE = Axe()
 SERIOUS = {"serious", "critical"}
 
@@ -31,6 +29,7 @@ def looks(city: City) -> list[Look]:
         services.engine.dispose()
 
 
+@pytest.mark.xdist_group("browser-every-page-vi")
 def test_no_page_is_forgotten(looks: list[Look]) -> None:
     routes = {
         route.path
@@ -42,7 +41,13 @@ def test_no_page_is_forgotten(looks: list[Look]) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("locale", "theme", "width"), [("vi", "light", 1280), ("en", "dark", 390)])
+@pytest.mark.parametrize(
+    ("locale", "theme", "width"),
+    [
+        pytest.param("vi", "light", 1280, marks=pytest.mark.xdist_group("browser-every-page-vi")),
+        pytest.param("en", "dark", 390, marks=pytest.mark.xdist_group("browser-every-page-en")),
+    ],
+)
 def test_every_page_is_whole_quiet_and_accessible(  # noqa: PLR0913 - fixtures and parameters
     open_page: OpenPage, looks: list[Look], tmp_path: Path, *, locale: str, theme: str, width: int
 ) -> None:

@@ -1,7 +1,6 @@
 """What a person does in the browser, on the real application; any error in the console fails the test."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -15,13 +14,6 @@ from tests.e2e.web.city import PASSWORD, City
 pytestmark = pytest.mark.xdist_group("browser-pages")
 """One server, one city and one browser for all of them."""
 
-EVERY_PAGE = (
-    *("/", "/jobs", "/submit", "/submit/script", "/quota", "/clusters", "/settings"),
-    *("/reports", "/reports?by=day&by=user", "/reports/waste", "/reports/utilisation"),
-    *("/reports/forecast", "/reports/statement"),
-    *("/requests", "/requests/new", "/notices", "/menu", "/prices", "/limits", "/licenses"),
-)
-
 
 def _cancel_wish(city: City, job: str) -> object:
     engine = create_engine(city.settings.effective_database_url)
@@ -30,10 +22,6 @@ def _cancel_wish(city: City, job: str) -> object:
         found = connection.execute(wish).scalar_one()
     engine.dispose()
     return found
-
-
-def _overflow(page: Page) -> int:
-    return int(page.evaluate("document.documentElement.scrollWidth - innerWidth"))
 
 
 def test_signing_in_goes_where_the_reader_wanted_and_out_again(open_page: OpenPage, portal: str) -> None:
@@ -62,23 +50,6 @@ def test_the_language_is_vietnamese_until_the_reader_chooses_english(open_page: 
     expect(page.get_by_role("heading", level=1)).to_have_text("Jobs")
     expect(page.locator("html")).to_have_attribute("lang", "en")
     expect(page.get_by_role("link", name="Tiếng Việt")).to_be_visible()
-
-
-@pytest.mark.parametrize(("locale", "theme", "width"), [("vi", "light", 1280), ("en", "dark", 390)])
-def test_every_page_opens_in_both_languages_themes_and_widths(  # noqa: PLR0913 - fixtures and parameters
-    open_page: OpenPage, city: City, tmp_path: Path, *, locale: str, theme: str, width: int
-) -> None:
-    page = open_page(locale=locale, theme=theme, width=width)
-    job = f"/jobs/{city.jobs['fifo-regression']}"
-    tabs = [job + tab for tab in ("", "/log", "/files", "/cost", "/spec", "/events")]
-    for number, path in enumerate((*EVERY_PAGE, *tabs, f"/jobs/{city.jobs['digits-training']}")):
-        answer = page.goto(path)
-        assert answer
-        assert answer.status == 200, path
-        expect(page.get_by_role("heading", level=1)).to_be_visible()
-        expect(page.locator("html")).to_have_attribute("data-bs-theme", theme)
-        assert _overflow(page) <= 0, f"{path} scrolls sideways"
-        page.screenshot(path=tmp_path / f"{number}-{locale}-{width}.png")
 
 
 def test_jobs_are_filtered_in_the_url_and_paged(open_page: OpenPage) -> None:
