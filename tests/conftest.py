@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 from scripts.slurm_cluster.instance import Instance
+from tests.compiled_once import compile_once
 from tests.databases import PORTAL_TABLES, Tables, sqlite_file
 from tests.order import spread_groups
 from tests.postgres import PostgresServer, running_server
@@ -15,6 +16,7 @@ from tests.slurm import group_by_module, running_cluster, settle
 
 settings.register_profile("portal", deadline=None)  # a loaded machine is no defect
 settings.load_profile("portal")
+compile_once()
 
 
 @pytest.hookimpl(tryfirst=True)
