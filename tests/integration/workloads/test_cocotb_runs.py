@@ -89,7 +89,7 @@ def test_a_seed_fails_alike_on_icarus_on_verilator_and_with_cocotb_s_own_runner(
     raw = {"cocotb": ["test_fifo"], "top": "fifo", "transactions": 300, "defines": ["BUG_LEVEL"], "seeds": 1}
     raw |= {"tests": ["balanced"], "first_seed": 4}
     codes, icarus = run(tmp_path / "icarus", **raw, waves=True)
-    _, verilator = run(tmp_path / "verilator", **raw, tool="verilator", coverage=True)
+    _, verilator = run(tmp_path / "verilator", **raw, tool="verilator")
     own = by_hand(tmp_path / "icarus", seed=4)
     [stopped] = re.findall(r"test_fifo.balanced +FAIL +([\d.]+)", own)
     assert codes == [1]
