@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from hpc_portal.app.campaigns.compact import compact_matrix
 from hpc_portal.app.campaigns.queries import RunView, get_campaign
-from hpc_portal.app.campaigns.results import running_tasks, verdicts_since
+from hpc_portal.app.campaigns.results import running_tasks, tasks_by_verdict_since
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 
@@ -42,10 +42,10 @@ def changes(
     run: int = 0,
     after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
 ) -> Response:
-    """Verdicts that were read after `after`, what runs now, and whether all of it is known."""
+    """Tasks by the verdict that was read after `after`, what runs now, and whether all of it is known."""
     with services.reading() as session:
         chosen = get_campaign(session, actor, campaign_id).run(run)
-        found, sequence = verdicts_since(session, chosen.job_id, after=after)
+        found, sequence = tasks_by_verdict_since(session, chosen.job_id, after=after)
         running = running_tasks(session, chosen.job_id)
     facts = {"after": sequence, "verdicts": found, "running": sorted(running), "over": is_final(chosen)}
     return JSONResponse(facts, headers=_NOT_STORED)

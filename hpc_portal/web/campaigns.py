@@ -16,6 +16,7 @@ from hpc_portal.app.campaigns.export import ENDINGS, MEDIA_TYPES, ExportFormat, 
 from hpc_portal.app.campaigns.queries import RunView, get_campaign, list_campaigns
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
 from hpc_portal.app.campaigns.results import (
+    failing_verdicts,
     failure_groups,
     list_results,
     running_tasks,
@@ -196,7 +197,8 @@ def _fits_a_table(run: RunView, *, only_failing: bool) -> bool:
 
 
 def _matrix(session: Session, run: RunView, *, only_failing: bool, page: int) -> dict[str, Any]:
-    found, sequence = verdicts(session, run.job_id)
+    read = failing_verdicts if only_failing else verdicts
+    found, sequence = read(session, run.job_id)
     running = frozenset() if run.is_over else running_tasks(session, run.job_id)
     cells = cells_of(session, run.job_id)
     shown = show_cells(cells, found, running, run, only_failing=only_failing, page=page)

@@ -97,25 +97,29 @@ def verdicts(session: Session, job_id: UUID) -> tuple[dict[int, Verdict], int]:
 
 def verdicts_since(session: Session, job_id: UUID, *, after: int) -> tuple[dict[int, Verdict], int]:
     """Verdicts that were read after a sequence number, and the newest sequence number."""
-    rows = (
-        session.connection()
-        .execute(
-            select(
-                col(CampaignResult.task_index), col(CampaignResult.verdict), col(CampaignResult.sequence)
-            ).where(col(CampaignResult.job_id) == job_id, col(CampaignResult.sequence) > after)
+    found, sequence = tasks_by_verdict_since(session, job_id, after=after)
+    return {task: verdict for verdict, tasks in found.items() for task in tasks}, sequence
+
+
+def failing_verdicts(session: Session, job_id: UUID) -> tuple[dict[int, Verdict], int]:
+    """As `verdicts`, but only of tasks that did not pass."""
+    newest = select(func.max(col(CampaignResult.sequence))).where(col(CampaignResult.job_id) == job_id)
+    sequence = session.connection().execute(newest).scalar() or 0
+    rows = session.connection().execute(
+        select(col(CampaignResult.task_index), col(CampaignResult.verdict)).where(
+            col(CampaignResult.job_id) == job_id, col(CampaignResult.verdict).in_(_NOT_PASSED)
         )
-        .all()
     )
-    return (
-        {row.task_index: row.verdict for row in rows},
-        max((int(row.sequence or 0) for row in rows), default=after),
-    )
+    return {row.task_index: row.verdict for row in rows}, sequence
 
 
 def tasks_by_verdict_since(
     session: Session, job_id: UUID, *, after: int
 ) -> tuple[dict[Verdict, list[int]], int]:
-    """The same, with the tasks of each verdict together: for 100,000 of them some ten times as fast."""
+    """Tasks by the verdict that was read after a sequence number, and the newest sequence number.
+
+    The database puts them together: row by row, 100,000 of them would take ten times as long.
+    """
     tasks = func.aggregate_strings(cast(col(CampaignResult.task_index), String), ",")
     rows = (
         session.connection()

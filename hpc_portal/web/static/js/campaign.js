@@ -63,8 +63,8 @@ async function patchCells() {
   const found = await response.json()
   after = found.after
   for (const task of found.running) view?.show(task, 'running')
-  for (const [task, verdict] of Object.entries(found.verdicts)) {
-    if (!view?.show(Number(task), verdict) && verdict !== 'pass') hasNews = true
+  for (const [verdict, tasks] of Object.entries(found.verdicts)) {
+    for (const task of tasks) if (!view?.show(task, verdict) && verdict !== 'pass') hasNews = true
   }
   if (found.over) {
     view?.rest()
