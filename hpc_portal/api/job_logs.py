@@ -72,7 +72,7 @@ async def search(  # noqa: PLR0913 - which log, and what in it
 ) -> LogSearchReply:
     """Lines that hold `search` (with `regex`, a pattern as RE2 reads it), or with `errors` tell of one.
 
-    Each call looks for half a second at most. Unless `is_over`, go on at `next_line`: forwards from that
+    Each call looks for about half a second. Unless `is_over`, go on at `next_line`: forwards from that
     line, `backward` from before it. Upper and lower case are the same unless `search` has an upper-case
     letter. Colours and what a progress bar has overwritten are not looked at.
     """

@@ -13,7 +13,8 @@ from hpc_portal.app.files.log_index import OpenLog, line_at, offset_of_line
 from hpc_portal.app.files.read_log import MOST_LINE_BYTES
 from hpc_portal.app.files.terminal_text import without_escapes
 
-_BLOCK_BYTES = 1024**2
+_BLOCK_BYTES = 128 * 1024
+"""RE2's slowest patterns take seconds for a megabyte, and time is looked at after each block."""
 _MOST_PATTERN_MEMORY_BYTES = 8 * 1024**2
 _MOST_SECONDS = 0.5
 
@@ -137,7 +138,7 @@ def _words_of(error: Exception) -> str:
 
 
 def _blocks(descriptor: int, offset: int) -> Iterator[bytes]:
-    """Whole lines, about a mebibyte at a time; of a longer line, pieces."""
+    """Whole lines, a block at a time; of a longer line, pieces."""
     rest = b""
     while block := os.pread(descriptor, _BLOCK_BYTES, offset):
         offset += len(block)

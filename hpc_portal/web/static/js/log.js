@@ -192,8 +192,8 @@ function wireSearch() {
   })
   lineForm.addEventListener('submit', (event) => {
     event.preventDefault()
-    const number = Number(lineForm.elements.line.value)
-    if (number) goTo(number)
+    const number = Math.trunc(lineForm.elements.line.valueAsNumber)
+    if (number >= 1) goTo(number)
   })
   document.querySelector('[data-error="first"]').addEventListener('click', (event) => {
     event.preventDefault()
