@@ -10,13 +10,13 @@ from tests.integration.slurm_workloads.conftest import Live
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(900)]
 
-TASKS = 40
+TASKS, AT_ONCE = 40, 2
 RESOURCES = {"cpus": 16, "memory_mib": 256, "walltime_seconds": 600}
 REGRESSION = {
     "tests": ["random", "burst"],
     "seeds": TASKS // 2,
     "defines": ["BUG_LEVEL"],
-    "max_parallel": 2,
+    "max_parallel": AT_ONCE,
     "resources": RESOURCES,
 }
 
@@ -34,12 +34,14 @@ async def test_a_campaign_that_reached_its_rule_starts_nothing_more_and_what_wai
     await live.until(lambda: live.campaign(job_id).first.is_read, "every result to be read")
     run = live.campaign(job_id).first
     assert run.stopped_by is why
-    assert 2 <= run.has_result < TASKS
-    assert (run.passed, run.failed) == (0, run.has_result), "a task that was stopped did not fail"
-    assert run.never_ran == job.tasks_cancelled == TASKS - run.has_result
-    assert live.sacct(job_id, "state").count("FAILED") == run.failed
+    assert 0 < run.has_result < TASKS
+    assert (run.passed, run.failed + run.no_verdict) == (0, run.has_result)
+    assert run.no_verdict <= AT_ONCE, "Slurm may have started these since the portal last looked"
+    assert run.never_ran == TASKS - run.has_result, "what was stopped before it ran did not fail"
+    assert run.never_ran <= job.tasks_cancelled <= run.never_ran + AT_ONCE
+    assert run.failed - AT_ONCE <= live.sacct(job_id, "state").count("FAILED") <= run.failed
     results = list((live.workspace(job_id) / "regression/results").iterdir())
-    assert len(results) == run.has_result, "nothing else ever started"
+    assert run.failed <= len(results) <= run.has_result, "nothing else ever started"
     money = live.money()
     assert (money.held, money.available) == (0, free - job.charged_vnd)
     assert job.charged_vnd > 0
