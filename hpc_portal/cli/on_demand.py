@@ -1,8 +1,10 @@
 """Commands whose modules are imported when they are given: no other command, and no help, waits for them."""
 
+import gc
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 from typing import Any, ClassVar
 
 import typer
@@ -33,7 +35,7 @@ class OnDemandCommand(TyperCommand):
     def load(self) -> Any:  # noqa: ANN401 - Typer's own command classes are private
         """The command itself, with its help in English."""
         module, _colon, attribute = self._place.where.partition(":")
-        found = getattr(import_module(f"hpc_portal.cli.{module}"), attribute)
+        found = getattr(_imported(f"hpc_portal.cli.{module}"), attribute)
         parent = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False)
         if isinstance(found, typer.Typer):
             parent.add_typer(found, name=self._place.name)
@@ -60,6 +62,15 @@ class OnDemandGroup(TyperGroup):
         super().__init__(**more)
         for place in self.places:
             self.add_command(OnDemandCommand(place))
+
+
+def _imported(name: str) -> ModuleType:
+    """Code is no garbage: to look for some in it, again and again, takes a sixth of a long import."""
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.enable()
 
 
 def every_command(app: typer.Typer) -> Any:  # noqa: ANN401 - as above
