@@ -44,11 +44,16 @@ def read_parameters(file: Path) -> dict[str, Any]:
 def coerce(text: str, schema: Mapping[str, Any], path: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
     """A value as the template's JSON Schema types it: comma lists, `k=v` pairs, numbers, switches, text.
 
-    Of a field that holds files each item is the path of one, whose text goes along.
+    Of a field that holds files each item is the path of one, whose text goes along. Nothing is "none" where
+    a single value may be none.
     """
     node = schema
     for name in path:
-        node = _resolve(_resolve(node, schema).get("properties", {}).get(name, {}), schema)
+        node = _resolve(node, schema).get("properties", {}).get(name, {})
+    is_nullable = any(choice.get("type") == "null" for choice in node.get("anyOf", ()))
+    node = _resolve(node, schema)
+    if is_nullable and not text and node.get("type") not in {"array", "object"}:
+        return None
     return _typed(text, node, schema)
 
 

@@ -42,6 +42,7 @@ from hpc_portal.web.show_form import (
     show_form,
 )
 from hpc_portal.web.show_quota import asset_label, show_asset
+from hpc_portal.web.show_submission import show_submission
 from quotas.errors import QuotaError
 from quotas.tables import TenantState
 from schedulers.directives.translation import TranslatedOption
@@ -156,10 +157,11 @@ async def submit(request: Request, actor: CurrentActor, services: PortalServices
 
 @router.post("/submit/{name}/estimate")
 async def estimate(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
-    """The price of what the form says now, as a fragment."""
+    """The price of what the form says now, its script and its command, as fragments."""
     filled = await _read(request, actor, services, name)
     facts = await asyncio.to_thread(_estimate, request, actor, services, filled)
-    return pages_of(request).render(request, "submit/estimate.html", facts)
+    facts |= _submission(request, services, filled)
+    return pages_of(request).render(request, "submit/live.html", facts)
 
 
 @router.post("/submit/{name}/price")
@@ -248,6 +250,7 @@ def _form(  # noqa: PLR0913 - what a page is made of
         "submission": filled.value("submission") or str(uuid4()),
         **price,
     }
+    facts |= _submission(request, services, filled, project=facts["chosen_project"])
     status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
     return pages.render(request, "submit/form.html", facts, status=status)
 
@@ -263,14 +266,36 @@ def _estimate(request: Request, actor: Actor, services: Services, filled: _Fille
     try:
         found = estimate_job(services, actor, filled.request(key=None))
     except (PortalError, QuotaError, WorkloadError) as error:
-        problems = _mend_texts(filled, problems_of(error, language), language)
-        shown = [_linked(filled, problem) for problem in problems]
-        texts = [
-            f"{language.gettext(problem.label)}: {problem.text}" if problem.label else problem.text
-            for problem in shown
-        ]
-        return {"estimate": None, "no_estimate": " ".join(texts)}
+        return {"estimate": None, "no_estimate": " ".join(_told(filled, error, language))}
     return {"estimate": found, "no_estimate": "", **_around(found, language), "header": _header(filled)}
+
+
+def _submission(
+    request: Request, services: Services, filled: _Filled, *, project: str = ""
+) -> dict[str, Any]:
+    """The script and the commands; while something is wrong the last problem instead."""
+    language = pages_of(request).language(request)
+    try:
+        shown = show_submission(
+            filled.template,
+            filled.reference,
+            filled.fields,
+            read_parameters(filled.fields, filled.pairs),
+            project=project or filled.value("project"),
+            address=services.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/"),
+        )
+    except WorkloadError as error:
+        return {"shown": None, "last_problem": _told(filled, error, language)[-1]}
+    return {"shown": shown, "last_problem": ""}
+
+
+def _told(filled: _Filled, error: Exception, language: Language) -> list[str]:
+    """Each problem with the field that it is about."""
+    problems = _mend_texts(filled, problems_of(error, language), language)
+    return [
+        f"{language.gettext(one.label)}: {one.text}" if one.label else one.text
+        for one in (_linked(filled, problem) for problem in problems)
+    ]
 
 
 def _header(filled: _Filled) -> Sequence[TranslatedOption]:
