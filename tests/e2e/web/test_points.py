@@ -121,6 +121,8 @@ def test_a_sweep_is_brushed_by_mouse_and_by_numbers_and_its_best_trial_named(
     rows = page.locator("[data-trial]:visible")
     expect(rows).to_have_count(TRIALS)
     expect(page.locator("[data-chosen]")).to_have_text(f"{TRIALS} of {TRIALS} trials")
+    told = page.request.get(f"/api/v1/jobs/{sweep}/sweep").json()
+    assert (told["best"]["task_index"], len(told["trials"])) == (TRIALS - 1, TRIALS)
     page.screenshot(path=tmp_path / "sweep-en-1280.png", full_page=True)
     assert barriers(page) == []
     page.locator("summary", has_text="Choose by numbers").click()
@@ -160,6 +162,9 @@ def test_corners_stand_beside_their_limits_and_the_worst_is_named(
     expect(rows).to_have_count(6)
     expect(rows.nth(5)).to_contain_text("invalid")
     page.screenshot(path=tmp_path / "corners-en-1280.png", full_page=True)
+    told = page.request.get(f"/api/v1/jobs/{corners}/corners").json()
+    assert [one["corner"] for one in told["worst"]] == ["ss 0.9 V, 125 °C", "ss 0.9 V, -40 °C"]
+    assert told["corners"][5]["values"] == [None, None]
 
 
 @pytest.mark.parametrize("path", ["sweep", "corners"])
