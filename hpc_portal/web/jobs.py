@@ -15,8 +15,8 @@ from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
 from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response, visible_topic
-from hpc_portal.web.render import pages_of
 from hpc_portal.web.cookies import local_path
+from hpc_portal.web.render import pages_of
 from hpc_portal.web.words import STATES
 from schedulers.jobstate import JobState
 

@@ -18,9 +18,9 @@ from hpc_portal.app.tenants.hand_over import hand_over_organisation
 from hpc_portal.app.tenants.invite import Invited, Invitees, invite, resend_invitation, revoke_invitation
 from hpc_portal.app.tenants.queries import get_organisation, list_invitations, list_tenants
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.web.cookies import local_path
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.cookies import local_path
 from hpc_portal.web.tenant_forms import (
     carry_out,
     read_emails,

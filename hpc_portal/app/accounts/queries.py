@@ -123,7 +123,7 @@ def list_visible_projects(session: Session, actor: Actor) -> list[ProjectRecord]
 
 
 def list_own_projects(session: Session, actor: Actor) -> list[ProjectRecord]:
-    """The projects that the actor works in, by account name: neither closed ones nor their students' parts."""
+    """The projects that the actor works in, by account name: no closed ones, no parts of students."""
     statement = _PROJECTS.where(
         col(Project.id).in_(list(actor.projects)), col(Project.state) != TenantState.CLOSED
     ).order_by(col(Project.account))

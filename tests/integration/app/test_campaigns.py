@@ -239,8 +239,8 @@ def test_a_campaign_is_compared_with_the_last_of_its_name(story: Story) -> None:
     ]
     assert shown == [[("b", Verdict.PASS, Verdict.FAIL)], [("a", Verdict.FAIL, Verdict.PASS)], []]
     assert (found.new_causes, found.gone_causes) == (("FATAL: new",), ("FATAL: old",))
-    shown = [(one.name, [(p.passed, p.total, p.mean_seconds) for p in one.points if p]) for one in history]
-    assert shown == [
+    trends = [(one.name, [(p.passed, p.total, p.mean_seconds) for p in one.points if p]) for one in history]
+    assert trends == [
         ("a", [(0, 1, 1.5), (1, 1, 1.5)]),
         ("b", [(1, 1, 1.5), (0, 1, 1.5)]),
     ]

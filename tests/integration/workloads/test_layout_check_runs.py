@@ -233,8 +233,10 @@ END DESIGN
 """
     netlist = f".include {TECHNOLOGY}/osu018_stdcells.sp\n.subckt pair\n"
     netlist += "X1 a y vdd gnd INVX1\nX2 b z vdd gnd INVX1\n.ends\n"
-    raw = {"sources": {"pair.def": layout, "pair.sp": netlist}, "layout": "pair.def", "netlist": "pair.sp"}
-    code, results = check(tmp_path, top="pair", checks="lvs", **raw)
+    sources = {"pair.def": layout, "pair.sp": netlist}
+    code, results = check(
+        tmp_path, top="pair", checks="lvs", sources=sources, layout="pair.def", netlist="pair.sp"
+    )
     assert (code, results.tasks[0].verdict) == (0, Verdict.PASS)
     assert values(results)["design__device__count"] == 2
 

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from klayout import db, rdb
@@ -54,7 +55,7 @@ def test_the_example_keeps_the_rules_of_its_process(tmp_path: Path) -> None:
     assert set(broken(results).values()) == {0}
 
 
-BAD = {
+BAD: dict[tuple[int, int], list[tuple[float, ...]]] = {
     (1, 0): [
         *((x, 0, x + 0.2, 3) for x in (0, 1, 2, 3)),  # four wires of 0.2
         *((x, 10, x + 1, 11) for x in (0, 1.2, 2.4, 3.6)),  # four squares, three spaces of 0.2
@@ -121,7 +122,7 @@ def test_rules_of_layers_that_the_layout_has_not_are_no_verdict(tmp_path: Path) 
     ],
 )
 def test_a_layout_that_cannot_be_read_is_an_error_with_its_reason(
-    tmp_path: Path, text: str | None, raw: dict[str, object], words: str
+    tmp_path: Path, text: str | None, raw: dict[str, Any], words: str
 ) -> None:
     code, results = check(tmp_path, text, **raw)
     assert (code, results.tasks[0].verdict) == (2, Verdict.FAIL)

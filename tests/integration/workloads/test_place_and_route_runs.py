@@ -92,13 +92,14 @@ def measured(layout: str) -> dict[str, float]:
     for net in re.findall(r"\+ ROUTED .*?(?:;|(?=^-))", nets, re.DOTALL | re.MULTILINE):
         for wire in re.split(r"NEW|ROUTED", net)[1:]:
             vias += len(re.findall(r"\bM\d_M\d\b", wire))
-            x = y = None
+            points: list[tuple[int, ...]] = []
             for point in re.findall(r"\( (\S+) (\S+) \)", wire):
-                new_x, new_y = (
-                    old if text == "*" else int(text) for text, old in zip(point, (x, y), strict=True)
+                last = points[-1] if points else (0, 0)
+                points.append(
+                    tuple(old if text == "*" else int(text) for text, old in zip(point, last, strict=True))
                 )
-                length += 0 if x is None else abs(new_x - x) + abs(new_y - y)
-                x, y = new_x, new_y
+            steps = zip(points, points[1:], strict=False)
+            length += sum(abs(x - old_x) + abs(y - old_y) for (old_x, old_y), (x, y) in steps)
     placed = re.findall(r"^- \S+ (?!FILL)\S+ \+ PLACED", layout, re.MULTILINE)
     return {
         "design__die__area": (right - left) * (top - bottom) / units**2,

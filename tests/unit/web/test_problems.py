@@ -8,9 +8,9 @@ import pytest
 from hpc_portal.app import errors as app
 from hpc_portal.app.reports.period import period
 from hpc_portal.auth.errors import AuthError
+from hpc_portal.web.cookies import local_path
 from hpc_portal.web.language import load_languages
 from hpc_portal.web.problems import problems_of, say_stored, status_of
-from hpc_portal.web.sign_in import local_path
 from quotas.errors import (
     AllocationNotFound,
     BudgetExceeded,
