@@ -29,8 +29,9 @@ for ((arc = 0; arc < arcs; arc++)); do
     ((code == 0)) || failed=$code
     cat -- "$log.one" >> "$log"
     # A measure that could not be taken says `failed`; ngspice then still ends with 0.
-    awk -v arc="$arc" '$2 == "=" && $1 ~ /^([desq][12]_[0-9]+_[0-9]+|cap)$/ && $3 ~ /^[-+]?[0-9]/ { print arc, $1, $3 }' \
-        "$log.one" >> "$values.new"
+    awk -v arc="$arc" '$2 == "=" && $1 ~ /^([des][12]_[0-9]+_[0-9]+|cap)$/ && $3 ~ /^[-+]?[0-9]/ {
+        print arc, $1, $3
+    }' "$log.one" >> "$values.new"
 done
 rm -f -- "$log.one" "design/.arc-$index.cir"
 mv -f -- "$values.new" "$values"
@@ -46,8 +47,10 @@ if ! awk -f characterisation/fill.awk "$values" "characterisation/$index.lib" > 
     finish 1
 fi
 # The ends of both edges must be levels, else the numbers before them mean nothing.
-unsettled=$(awk -v supply="$CHAR_SUPPLY_V" '$2 ~ /^e/ { low = $3 < 0 ? -$3 : $3; high = $3 - supply; if (high < 0) high = -high
-    if (low > 0.05 * supply && high > 0.05 * supply) { print $2 " = " $3; exit } }' "$values")
+unsettled=$(awk -v supply="$CHAR_SUPPLY_V" '
+    function size(x) { return x < 0 ? -x : x }
+    $2 ~ /^e/ && size($3) > 0.05 * supply && size($3 - supply) > 0.05 * supply { print $2 " = " $3; exit }
+    ' "$values")
 if [[ -n $unsettled ]]; then
     rm -f -- "liberty/cells/$index.new"
     note unsettled yes
@@ -62,7 +65,7 @@ flock 9
 library=liberty/$CHAR_LIBRARY.lib
 {
     cat characterisation/header.lib
-    find liberty/cells -name '*.lib' -printf '%f\n' | sort -n | while IFS= read -r name; do cat "liberty/cells/$name"; done
+    find liberty/cells -name '*.lib' -printf '%f\n' | sort -n | (cd liberty/cells && xargs -r cat --)
     echo '}'
 } > "$library.new"
 mv -f -- "$library.new" "$library"

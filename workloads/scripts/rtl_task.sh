@@ -87,7 +87,7 @@ version() {
 # What cocotb needs to be found by the simulator.
 find_cocotb() {
     [[ -n $RTL_COCOTB ]] || return 0
-    need cocotb-config=cocotb
+    command -v cocotb-config > /dev/null || missing cocotb-config "it comes with the Python package cocotb"
     cocotb_python=$(cocotb-config --python-bin)
     {
         read -r cocotb_version
@@ -161,7 +161,7 @@ missing() {
 need() {
     local entry
     for entry in "$@"; do
-        command -v "${entry%%=*}" > /dev/null || missing "${entry%%=*}" "it comes with the package ${entry#*=}"
+        command -v "${entry%%=*}" > /dev/null || missing "${entry%%=*}" "it comes with the Debian package ${entry#*=}"
     done
 }
 
@@ -186,7 +186,11 @@ fi
 } < "$build/id"
 
 command=("$build/simulation")
-[[ $RTL_TOOL == icarus ]] && command=(vvp -N ${RTL_COCOTB:+-m "$cocotb_libraries/libcocotbvpi_icarus.so"} "$build/simulation")
+if [[ $RTL_TOOL == icarus ]]; then
+    loaded=()
+    [[ -n $RTL_COCOTB ]] && loaded=(-m "$cocotb_libraries/libcocotbvpi_icarus.so")
+    command=(vvp -N "${loaded[@]}" "$build/simulation")
+fi
 ((limit)) && command=(timeout --kill-after=10 "$limit" "${command[@]}")
 waves=()
 ((RTL_WAVES)) && waves=("+waves=waves/$row-$seed.vcd") && export RTL_WAVES_FILE=waves/$row-$seed.vcd
@@ -198,8 +202,9 @@ judge_cocotb() {
     [[ -n $RTL_COCOTB ]] || return 0
     cocotb_found=$("$cocotb_python" regression/cocotb/read_results.py "$COCOTB_RESULTS_FILE" "$log")
     pass_seen=no
-    grep -q '^cocotb_passed=[1-9]' <<< "$cocotb_found" && grep -q -x 'cocotb_failed=0' <<< "$cocotb_found" && pass_seen=yes
-    if grep -q '^cocotb_failed=[1-9]' <<< "$cocotb_found"; then
+    if grep -q -x 'cocotb_failed=0' <<< "$cocotb_found"; then
+        grep -q '^cocotb_passed=[1-9]' <<< "$cocotb_found" && pass_seen=yes
+    else
         failing=$(sed -n 's/^fail_line_number=//p' <<< "$cocotb_found"):$(sed -n 's/^fail_line=//p' <<< "$cocotb_found")
     fi
 }

@@ -50,7 +50,11 @@ if [[ ! -e build/done ]]; then
     finish 2
 fi
 note tool "$(head -n 1 logs/analysis.log)"
-note build "$({ head -n 1 logs/analysis.log; echo "${options[*]} $VHDL_TOP"; sort vhdl/sources.txt | xargs -d '\n' sha256sum; } | sha256sum | cut -c 1-64)"
+note build "$({
+    head -n 1 logs/analysis.log
+    echo "${options[*]} $VHDL_TOP"
+    xargs -d '\n' sha256sum < vhdl/sources.txt
+} | sha256sum | cut -c 1-64)"
 
 log=logs/run-$index.log
 run=(ghdl -r "${options[@]}" "$VHDL_TOP" "${generics[@]/#/-g}" "--assert-level=$VHDL_FAIL_LEVEL")
