@@ -1,5 +1,6 @@
 """The place-and-route template's rendered script on the real qflow, beside qflow run by hand."""
 
+import itertools
 import os
 import re
 import subprocess
@@ -98,7 +99,7 @@ def measured(layout: str) -> dict[str, float]:
                 points.append(
                     tuple(old if text == "*" else int(text) for text, old in zip(point, last, strict=True))
                 )
-            steps = zip(points, points[1:], strict=False)
+            steps = itertools.pairwise(points)
             length += sum(abs(x - old_x) + abs(y - old_y) for (old_x, old_y), (x, y) in steps)
     placed = re.findall(r"^- \S+ (?!FILL)\S+ \+ PLACED", layout, re.MULTILINE)
     return {
