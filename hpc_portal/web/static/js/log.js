@@ -152,7 +152,8 @@ function mark(number) {
   target = number
   line.classList.add('target')
   atEnd.stop()
-  line.scrollIntoView({ block: 'center' })
+  box.scrollIntoView({ block: 'nearest' })
+  box.scrollTop += line.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 2
   history.replaceState(null, '', `?${box.dataset.query}&line=${number}#L${number}`)
   showPlace()
   return line
