@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Request
 from starlette.datastructures import FormData, UploadFile
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from hpc_portal.app.accounts.queries import ProjectRecord, list_visible_projects
 from hpc_portal.app.actor import Actor
@@ -21,6 +21,7 @@ from hpc_portal.app.jobs.estimate import JobEstimate, estimate_job
 from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.jobs.size_from_history import SizeProposal, propose_size
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.app.jobs.was_submitted import was_submitted
 from hpc_portal.app.services import Services
 from hpc_portal.app.templates.find import find_template, offered, reference_of
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -138,6 +139,15 @@ def show(  # noqa: PLR0913 - what the address says
 def _propose(actor: Actor, services: Services, name: str) -> SizeProposal | None:
     with services.reading() as session:
         return propose_size(session.connection(), actor, name, now=services.clock.now())
+
+
+@router.get("/submit/{name}/sent")
+def show_sent(actor: CurrentActor, services: PortalServices, name: str, submission: str) -> JSONResponse:
+    """Whether a form that was sent has become a job: its draft is over then."""
+    del name
+    with services.reading() as session:
+        is_stored = was_submitted(session.connection(), actor, submission[:200])
+    return JSONResponse({"is_stored": is_stored}, headers={"cache-control": "no-store"})
 
 
 @router.post("/submit/{name}")

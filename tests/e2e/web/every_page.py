@@ -60,6 +60,7 @@ NO_PAGES = {
     "/campaigns/{campaign_id}/history/export": "a file",
     "/jobs/{job_id}/sweep": "of sweeps only: test_points.py",
     "/jobs/{job_id}/corners": "of corners only: test_points.py",
+    "/submit/{name}/sent": "data for the draft",
     "/requests/{request_id}/attachments/{attachment_id}": "a file",
     "/language/{code}": "leads back",
     "/work-in/{account}": "leads back",
