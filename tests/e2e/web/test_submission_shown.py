@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from hpc_portal.app.db import create_engine
 from hpc_portal.app.tables import Job
+from tests.e2e.web.accessible import barriers
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City
 
@@ -58,7 +59,9 @@ def test_the_script_follows_what_is_typed(open_page: OpenPage) -> None:
     page.get_by_role("button", name="Copy the script").click()
     expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("#!/bin/bash\n./simv +seed=7")
+    _open_commands(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert barriers(page) == []
 
 
 def test_without_scripts_the_page_shows_both_with_the_price(open_page: OpenPage) -> None:
