@@ -26,6 +26,10 @@ PATIENCE_SECONDS = 240
 pytestmark = pytest.mark.timeout(900)
 
 
+_WITH_THE_UNINTERRUPTED = pytest.mark.xdist_group("training-uninterrupted")
+"""In one process, so that it is trained once."""
+
+
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     workspace = tmp_path_factory.mktemp("uninterrupted")
@@ -68,6 +72,7 @@ def catches_sigterm(pid: int) -> bool:
     return bool(int(caught, 16) >> (signal.SIGTERM - 1) & 1)
 
 
+@_WITH_THE_UNINTERRUPTED
 def test_a_training_learns_and_leaves_model_checkpoint_and_result(uninterrupted: Path) -> None:
     results = TEMPLATE.parse(uninterrupted, PARAMS)
     [task] = results.tasks
@@ -105,6 +110,7 @@ def test_killed_ten_times_at_random_a_training_ends_as_one_that_ran_through(tmp_
     assert (killed / "result.json").read_bytes() == (through / "result.json").read_bytes()
 
 
+@_WITH_THE_UNINTERRUPTED
 def test_a_job_that_was_stopped_goes_on_bit_for_bit_and_shows_where(
     tmp_path: Path, uninterrupted: Path
 ) -> None:
@@ -147,6 +153,7 @@ def test_a_signal_while_pytorch_is_being_imported_is_saved_too(tmp_path: Path) -
     assert (tmp_path / "checkpoint.pt").exists()
 
 
+@_WITH_THE_UNINTERRUPTED
 def test_a_checkpoint_of_other_parameters_is_refused(tmp_path: Path, uninterrupted: Path) -> None:
     shutil.copy(uninterrupted / "checkpoint.pt", tmp_path)
     code, output = run(tmp_path, PARAMS.model_copy(update={"seed": 2}))
