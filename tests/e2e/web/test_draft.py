@@ -102,11 +102,11 @@ def test_a_stored_job_ends_its_draft_and_a_refused_one_does_not(open_page: OpenP
     page.get_by_label("Walltime").fill("00:10:00")
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("sent")
+    _wait_for_drafts(page, None)
     page.goto("/submit/script")
     expect(page.locator("#estimate .figure")).to_be_visible()
     expect(page.get_by_label("Job name")).not_to_have_value("sent")
     expect(page.locator("#draft")).to_be_hidden()
-    _wait_for_drafts(page, None)
 
 
 def test_two_tabs_keep_a_draft_each(open_page: OpenPage) -> None:

@@ -1,8 +1,9 @@
 // Keeps what is typed into the submit form in this browser, until its job is stored: one draft for each tab, by user,
 // template and project. Passwords and files are never kept.
 
+import { forgetStored, listDrafts } from './drafts.js'
+
 const form = document.querySelector('#job-form')
-const KEPT_DAYS = 30
 const prefix = `draft/${form.dataset.user}/${form.dataset.template}/`
 const place = `draft-id:${location.pathname}${location.search}`
 const isAsTyped = 'typed' in form.dataset // shown again with what is wrong: what stands there is newest
@@ -17,7 +18,7 @@ let timer = 0
 start()
 
 async function start() {
-  const drafts = await forgetStored(all())
+  const drafts = await forgetStored(listDrafts(prefix))
   id = await takeId()
   const draft = drafts.find((one) => one.id === id) ?? (isPlain ? await findOrphan(drafts) : null)
   if (draft && !isAsTyped) restore(draft)
@@ -62,40 +63,6 @@ function take(name, patience) {
   })
 }
 
-function all() {
-  const found = []
-  for (const key of Object.keys(localStorage).filter((one) => one.startsWith(prefix))) {
-    const draft = parsed(localStorage.getItem(key))
-    if (!draft || Date.now() - draft.at > KEPT_DAYS * 86_400_000) localStorage.removeItem(key)
-    else found.push({ ...draft, key, id: key.slice(key.lastIndexOf('/') + 1) })
-  }
-  return found
-}
-
-function parsed(text) {
-  try {
-    const draft = JSON.parse(text)
-    return Array.isArray(draft.values) ? draft : null
-  } catch {
-    return null
-  }
-}
-
-// A draft that was sent is over when its job is stored; when the session had ended or the portal was away it is not.
-async function forgetStored(drafts) {
-  const left = []
-  for (const one of drafts) {
-    if (one.sent && await isStored(one.sent)) localStorage.removeItem(one.key)
-    else left.push(one)
-  }
-  return left
-}
-
-async function isStored(submission) {
-  const answer = await fetch(`${form.dataset.sent}?submission=${encodeURIComponent(submission)}`).catch(() => null)
-  return answer?.ok ? (await answer.json()).is_stored : false
-}
-
 function kept() {
   return [...form.elements].filter((one) =>
     one.name && one.type !== 'hidden' && one.type !== 'password' && one.type !== 'file' && !('notKept' in one.dataset))
@@ -133,10 +100,10 @@ function save({ isSent = false } = {}) {
   timer = 0
   const values = read()
   const key = `${prefix}${project.value}/${id}`
-  for (const one of all()) if (one.id === id && one.key !== key) localStorage.removeItem(one.key)
+  for (const one of listDrafts(prefix)) if (one.id === id && one.key !== key) localStorage.removeItem(one.key)
   if (JSON.stringify(values) === untouched && !isAsTyped) return localStorage.removeItem(key)
   const draft = { at: Date.now(), project: project.value, values }
-  if (isSent) draft.sent = form.elements.namedItem('submission').value
+  if (isSent) draft.sent = `${form.dataset.sent}?submission=${form.elements.namedItem('submission').value}`
   try {
     localStorage.setItem(key, JSON.stringify(draft))
   } catch {
