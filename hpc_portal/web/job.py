@@ -228,7 +228,7 @@ async def cancel(actor: CurrentActor, services: PortalServices, job_id: UUID) ->
     return RedirectResponse(f"/jobs/{job_id}", HTTPStatus.SEE_OTHER)
 
 
-def show_tab(
+def show_tab(  # noqa: PLR0913 - which tab, and how
     request: Request,
     job: JobDetail,
     tab: str,

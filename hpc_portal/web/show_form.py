@@ -8,7 +8,7 @@ from hpc_portal.web.problems import ShownProblem
 from schedulers.errors import InvalidJobSpec
 from schedulers.units import format_walltime, parse_memory_mib, parse_walltime
 from workloads.forms import FormField, Widget, parse_form
-from workloads.template import N_, Template
+from workloads.template import N_
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -133,21 +133,6 @@ def not_understood(fields: Sequence[FormField], name: str) -> str:
 def anchor(name: str) -> str:
     """A field's name as part of an id."""
     return name.replace(".", "-")
-
-
-def icon_of(template: Template[Any]) -> str:
-    """The icon of a template's domain."""
-    icons = {
-        "verification": "test-pipe",
-        "synthesis": "cpu",
-        "timing": "timeline",
-        "layout": "grid-dots",
-        "analog": "wave-square",
-        "signoff": "shield-check",
-        "training": "brain",
-        "general": "terminal-2",
-    }
-    return icons.get(template.domain, "rocket")
 
 
 def _show_field(one: FormField, pairs: Pairs, errors: Mapping[str, str]) -> ShownField:

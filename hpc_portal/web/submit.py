@@ -23,7 +23,7 @@ from hpc_portal.app.jobs.size_from_history import SizeProposal, propose_size
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.was_submitted import was_submitted
 from hpc_portal.app.services import Services
-from hpc_portal.app.templates.find import find_template, offered, reference_of
+from hpc_portal.app.templates.find import find_template, reference_of
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.language import Language
 from hpc_portal.web.problems import ShownProblem, problems_of, said_of
@@ -37,7 +37,6 @@ from hpc_portal.web.show_form import (
     default_pairs,
     errors_by_field,
     field_of,
-    icon_of,
     not_understood,
     read_parameters,
     show_form,
@@ -69,16 +68,6 @@ _STARTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class GalleryItem:
-    """One template to choose."""
-
-    name: str
-    title: str
-    summary: str
-    icon: str
-
-
-@dataclass(frozen=True, slots=True)
 class LeftLine:
     """An asset before and after the job."""
 
@@ -97,15 +86,6 @@ class LinkedProblem:
     href: str = ""
     """A page that helps to mend it, and what it offers."""
     link: str = ""
-
-
-@router.get("/submit")
-def show_gallery(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
-    """What can be run."""
-    locale = pages_of(request).language(request).template_locale
-    found = offered(services, actor, locale)
-    gallery = [GalleryItem(t.name, t.title, t.summary, icon_of(t)) for t in found]
-    return pages_of(request).render(request, "submit/gallery.html", {"gallery": gallery})
 
 
 @router.get("/submit/{name}")

@@ -69,3 +69,13 @@ def test_letters_after_a_g_open_pages_and_a_question_mark_names_them(
     page.keyboard.press("/")
     page.keyboard.type("gj?")
     expect(page.get_by_role("searchbox", name="Name")).to_have_value("gj?")
+
+
+def test_templates_stand_by_field_and_are_searched_without_scripts(open_page: OpenPage) -> None:
+    page = open_page(locale="vi", javascript=False)
+    page.goto("/submit")
+    expect(page.get_by_role("region", name="Kiểm chứng").get_by_role("link").first).to_contain_text("RTL")
+    page.get_by_role("searchbox", name="Tìm mẫu").fill("huan luyen pytorch")
+    page.locator("main").get_by_role("button", name="Tìm kiếm").click()
+    expect(page.locator("main .shelf")).to_have_count(1)
+    expect(page.locator("main .shelf").get_by_role("link")).to_contain_text(["Huấn luyện PyTorch"])

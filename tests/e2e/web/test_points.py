@@ -197,3 +197,12 @@ def test_another_tenant_and_another_kind_of_job_find_nothing(
         answer = page.goto(f"/jobs/{job}/{path}")
         assert answer
         assert answer.status == 404
+
+
+def test_another_tenant_gets_neither(open_page: OpenPage, sweep: UUID, corners: UUID) -> None:
+    page = open_page(user="minh", expected=(404,))
+    for job, part in ((sweep, "sweep"), (corners, "corners")):
+        assert page.request.get(f"/api/v1/jobs/{job}/{part}").status == 404
+        answer = page.goto(f"/jobs/{job}/{part}")
+        assert answer
+        assert answer.status == 404
