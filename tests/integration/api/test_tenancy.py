@@ -153,8 +153,8 @@ BODIES: dict[str, Any] = {
 
 
 NOT_THERE = ("/sweep", "/corners", "/work-in/{account}")
-"""Ends of routes that are nobody's here: what jobs of other templates have (tests/e2e/web/test_points.py), and one's
-own projects only (test_home.py beside it)."""
+"""Ends of routes that lead to nothing of the victim's: jobs of its template have neither page, and only
+members work in a project. Both are tried as another tenant in tests/e2e/web, test_points.py and test_home.py."""
 
 
 @dataclass(frozen=True)
