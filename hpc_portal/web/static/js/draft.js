@@ -34,10 +34,10 @@ async function start() {
 // What this tab had at this address, unless the tab was duplicated and the first one still has it.
 async function takeId() {
   const own = sessionStorage.getItem(place)
-  if (own && await take(own, 500)) return own
+  if (own && await take(own, 3000)) return own
   const made = crypto.getRandomValues(new Uint32Array(3)).join('-')
   sessionStorage.setItem(place, made)
-  await take(made, 500)
+  await take(made, 3000)
   return made
 }
 
