@@ -154,7 +154,7 @@ BODIES: dict[str, Any] = {
 
 NOT_THERE = ("/sweep", "/corners", "/work-in/{account}")
 """Ends of routes that lead to nothing of the victim's: jobs of its template have neither page, and only
-members work in a project. Both are tried as another tenant in tests/e2e/web, test_points.py and test_home.py."""
+members work in a project. Both are tried as another tenant in tests/e2e/web."""
 
 
 @dataclass(frozen=True)
