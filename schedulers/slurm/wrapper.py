@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Sequence
 
 from schedulers.job_variables import SCRIPT_NAME
-from schedulers.jobspec import JobSpec, Launch
+from schedulers.jobspec import JobSpec, Launch, RequeuePolicy
 from schedulers.protocol import Submission
 from schedulers.slurm.output_files import is_opened_by_slurm, shell_path
 
@@ -41,11 +41,40 @@ _ARRAY = """
 export HPC_ARRAY_TASK_ID="$SLURM_ARRAY_TASK_ID" LSB_JOBINDEX="$SLURM_ARRAY_TASK_ID"
 """
 
-_RANK = """
+_WATCHED = """
+for hpc_signal in HUP INT TERM USR1 USR2; do  # without CONT: Slurm sends it first, and bash may lose the next
+    trap 'kill -s '"$hpc_signal"' "$!" 2>/dev/null' "$hpc_signal"
+done
+{{  # in silence: bash would tell the job's log that a program was killed
+    set -m  # the program keeps SIGINT and a process group of its own
+    {program} 2>&3 3>&- &
+    set +m
+    hpc_child=$!
+    wait "$hpc_child"
+    hpc_code=$?  # or that of the trap which interrupted it
+    while kill -0 "$hpc_child"; do wait "$hpc_child"; hpc_code=$?; done
+    wait "$hpc_child"
+    hpc_last=$?
+    [ "$hpc_last" = -1 ] || hpc_code=$hpc_last  # -1: it died just as a signal came, and bash lost its code
+}} 3>&2 2>/dev/null
+trap - HUP INT TERM USR1 USR2
+"""
+"""Runs the program, hands signals on to it, and learns its exit code: 128 and the signal that ended it."""
+
+_ENDS_ALIKE = """
+ulimit -c 0  # the core is the program's
+case "$hpc_code" in
+    14[789]|150) ;;  # STOP, TSTP, TTIN, TTOU end no program: it chose this code
+    *) [ "$hpc_code" -le 128 ] || kill -s "$((hpc_code - 128))" "$$" 2>/dev/null ;;
+esac
+exit "$hpc_code"
+"""
+
+_RANK_BEGINS = """
 export HPC_NODE_RANK="$SLURM_NODEID" HPC_GPUS_ON_NODE="${SLURM_GPUS_ON_NODE:-0}"
 export HPC_CPUS="${SLURM_CPUS_ON_NODE:-1}"
-hpc_stdout="$1" hpc_stderr="$2"
-shift 2
+hpc_stdout="$1" hpc_stderr="$2" hpc_first_end="$3"
+shift 3
 if [ "$HPC_NODE_RANK" -gt 0 ]; then
     exec >>"$hpc_stdout.rank$HPC_NODE_RANK"
     if [ "$hpc_stdout" = "$hpc_stderr" ]
@@ -53,9 +82,29 @@ if [ "$HPC_NODE_RANK" -gt 0 ]; then
     else exec 2>>"$hpc_stderr.rank$HPC_NODE_RANK"
     fi
 fi
-exec "$@"
 """
-"""One process on each node; rank 0 prints where the job does, the others beside it."""
+_NOTES_FIRST_END = """
+[ "$hpc_code" = 0 ] || (set -o noclobber; echo "$hpc_code" >"$hpc_first_end") 2>/dev/null
+"""
+_WARNED_RANK = f'{_RANK_BEGINS.lstrip()}exec "$@"'
+"""Of a job that is warned or runs again: bash may lose a code that comes with a signal."""
+_RANK = "".join(
+    part.lstrip() for part in (_RANK_BEGINS, _WATCHED.format(program='"$@"'), _NOTES_FIRST_END, _ENDS_ALIKE)
+)
+"""One process on each node; rank 0 prints where the job does, the others beside it.
+
+The first that fails writes down its end before srun hears of it, and ends the others.
+"""
+_ENDS_AS_FIRST_RANK = """
+if [ "$hpc_code" != 0 ] && { read -r hpc_noted <"$hpc_first_end"; } 2>/dev/null; then
+    hpc_code=$hpc_noted
+    rm -f "$hpc_first_end"
+fi
+"""
+"""Otherwise the job would end by SIGTERM, as the ranks that srun ended.
+
+The file is never looked for before: its node's NFS client would remember for a while that there is none.
+"""
 
 REQUEUE_SIGNAL = "URG"
 """Makes the script put itself back: before API v0.0.45 slurmrestd has no other way. Others ignore it."""
@@ -64,21 +113,7 @@ _HEARS_REQUEUE = f"""
 hpc_self="${{SLURM_ARRAY_JOB_ID:+${{SLURM_ARRAY_JOB_ID}}_}}${{SLURM_ARRAY_TASK_ID:-$SLURM_JOB_ID}}"
 trap 'scontrol requeue "$hpc_self"' {REQUEUE_SIGNAL}
 """
-_REQUEUING = """
-for hpc_signal in HUP INT TERM USR1 USR2; do  # without CONT: Slurm sends it first, and bash may lose the next
-    trap 'kill -s '"$hpc_signal"' "$!" 2>/dev/null' "$hpc_signal"
-done
-set -m  # the program keeps SIGINT and a process group of its own
-{program} &
-set +m  # and nobody is told that it is done
-hpc_child=$!
-wait "$hpc_child" 2>/dev/null
-hpc_code=$?  # or that of the trap which interrupted it
-while kill -0 "$hpc_child" 2>/dev/null; do wait "$hpc_child" 2>/dev/null; hpc_code=$?; done
-wait "$hpc_child" 2>/dev/null
-hpc_last=$?
-[ "$hpc_last" = -1 ] || hpc_code=$hpc_last  # -1: it died just as a signal came, and bash lost its code
-trap - HUP INT TERM USR1 USR2
+_REQUEUES = """
 case "$hpc_code" in
     {codes})
         if [ "$HPC_RESTART_COUNT" -lt {most} ]; then
@@ -87,10 +122,8 @@ case "$hpc_code" in
             trap - TERM
         fi ;;
 esac
-if [ "$hpc_code" -gt 128 ]; then kill -s "$((hpc_code - 128))" "$$"; fi
-exit "$hpc_code"
 """
-"""Asks for another run after one of the job's exit codes, and ends as the program did."""
+"""Asks for another run after one of the job's exit codes."""
 
 
 def wrapper_script(submission: Submission, *, runtime_paths: Sequence[str] = ()) -> str:
@@ -133,17 +166,33 @@ def _own_redirection(submission: Submission) -> str:
 def _program(submission: Submission) -> str:
     spec = submission.spec
     argv = shlex.join(spec.argv or (f"{submission.workspace}/{SCRIPT_NAME}",))
-    if spec.resources.nodes > 1 and spec.launch is Launch.EVERY_NODE:
-        argv = _on_every_node(submission, argv)
-    if not may_requeue(spec):
+    on_every_node = spec.resources.nodes > 1 and spec.launch is Launch.EVERY_NODE
+    if not on_every_node and not may_requeue(spec):
         return f"exec {argv}\n"
-    codes = "|".join(map(str, spec.requeue.on_exit_codes)) or "none"
-    return _REQUEUING.lstrip().format(program=argv, codes=codes, most=spec.requeue.max_requeues)
+    parts = [
+        _first_end(submission) if on_every_node else "",
+        _WATCHED.format(program=_on_every_node(submission, argv) if on_every_node else argv),
+        _ENDS_AS_FIRST_RANK if on_every_node else "",
+        _requeues(spec.requeue) if may_requeue(spec) else "",
+        _ENDS_ALIKE,
+    ]
+    return "".join(part.lstrip() for part in parts)
+
+
+def _requeues(policy: RequeuePolicy) -> str:
+    codes = "|".join(map(str, policy.on_exit_codes)) or "none"
+    return _REQUEUES.format(codes=codes, most=policy.max_requeues)
 
 
 def may_requeue(spec: JobSpec) -> bool:
     """Whether Slurm may run the job again (sbatch --requeue)."""
     return spec.requeue.on_node_fail or bool(spec.requeue.on_exit_codes)
+
+
+def _first_end(submission: Submission) -> str:
+    """The file of this run, and of no other, where a rank notes how it failed."""
+    path = shlex.quote(f"{submission.workspace}/.first-end")
+    return f'hpc_first_end={path}-"$SLURM_JOB_ID-$HPC_RESTART_COUNT"\n'
 
 
 def _on_every_node(submission: Submission, argv: str) -> str:
@@ -154,4 +203,6 @@ def _on_every_node(submission: Submission, argv: str) -> str:
         f"srun --nodes={asked.nodes} --ntasks={asked.nodes} --ntasks-per-node=1 "
         "--cpu-bind=none --kill-on-bad-exit=1 --mpi=none --export=ALL"
     )
-    return f"{launcher} /bin/bash -c {shlex.quote(_RANK.strip())} hpc-rank {stdout} {stderr} {argv}"
+    is_warned = spec.warning_signal or spec.requeue.on_exit_codes
+    rank = f"/bin/bash -c {shlex.quote((_WARNED_RANK if is_warned else _RANK).strip())} hpc-rank"
+    return f'{launcher} {rank} {stdout} {stderr} "$hpc_first_end" {argv}'

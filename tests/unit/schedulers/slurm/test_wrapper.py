@@ -23,8 +23,10 @@ if [ "$1" = show ]; then printf 'n1\\nn2\\n'; else echo "$@" >>"$NOTES"; exit "$
 SRUN = """#!/bin/sh
 echo "$@" >>"$NOTES"
 while [ "${1#--}" != "$1" ]; do shift; done
-for rank in 0 1; do SLURM_NODEID=$rank SLURM_GPUS_ON_NODE=2 "$@"; done
+for rank in 0 1; do SLURM_NODEID=$rank SLURM_GPUS_ON_NODE=2 "$@" || code=143; done
+exit "${code:-0}"
 """
+"""Ranks one after the other; it ends as if it had ended one of them, where any failed."""
 
 
 @pytest.fixture
@@ -120,6 +122,21 @@ def test_a_program_ends_as_it_did_also_by_a_signal(workspace: Path, requeue: dic
     assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
 
 
+@pytest.mark.parametrize("code", [128, 147, 255])
+@pytest.mark.parametrize("requeue", [{"on_node_fail": False}, {}])
+def test_an_exit_code_that_no_signal_leaves_stays_what_it_is(
+    workspace: Path, code: int, requeue: dict[str, object]
+) -> None:
+    """147 is 128 and SIGSTOP, which would stop the script for as long as the job may run."""
+    done = run(submission(workspace, argv=("sh", "-c", f"exit {code}"), requeue=requeue))
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+def test_nobody_is_told_in_the_log_that_a_program_was_killed(workspace: Path) -> None:
+    job = submission(workspace, argv=("sh", "-c", "kill -s SEGV $$"))
+    assert {(run(job).returncode, run(job).stderr) for _ in range(5)} == {(-signal.SIGSEGV, "")}
+
+
 def test_a_signal_to_the_program_and_the_script_at_once_is_how_both_end(workspace: Path) -> None:
     """As scancel sends it. Bash forgets the program's end now and then, when a trap runs at that moment."""
     job = submission(workspace, argv=("sh", "-c", "kill -TERM $PPID $$; sleep 60"))
@@ -169,6 +186,40 @@ def test_on_several_nodes_each_rank_knows_its_place_and_prints_beside_the_first(
     other = (workspace / f"slurm-{JOB_ID}.out.rank1").read_text().split()
     assert other == ["1", "2", "n1,n2", "n1", port, "2"]
     assert "--nodes=2 --ntasks=2" in notes(workspace)
+
+
+_TWO_NODES: dict[str, Any] = {"resources": {"nodes": 2, "ntasks": 2}}
+
+
+@pytest.mark.parametrize("requeue", [{"on_node_fail": False}, {}])
+@pytest.mark.parametrize(
+    ("end", "returncode"), [("exit 7", 7), ("kill -s SEGV $$", -signal.SIGSEGV), ("exit 0", 0)]
+)
+def test_a_job_on_several_nodes_ends_as_the_rank_that_failed_first(
+    workspace: Path, requeue: dict[str, object], end: str, returncode: int
+) -> None:
+    program = f"test $HPC_NODE_RANK = 0 || exit {9 if returncode else 0}; {end}"
+    done = run(submission(workspace, argv=("sh", "-c", program), requeue=requeue, **_TWO_NODES))
+    assert done.returncode == returncode
+    assert not list(workspace.glob(".first-end*"))
+
+
+def test_a_rank_that_failed_in_another_run_says_nothing_about_this_one(workspace: Path) -> None:
+    (workspace / ".first-end-7-0").write_text("9\n")
+    job = submission(workspace, argv=("sh", "-c", "exit 3"), **_TWO_NODES)
+    assert run(job, SLURM_RESTART_COUNT="1").returncode == 3
+
+
+def test_where_no_rank_can_note_its_end_the_job_ends_as_srun_did(workspace: Path) -> None:
+    (workspace / ".first-end-7-0").mkdir()
+    done = run(submission(workspace, argv=("sh", "-c", "exit 3"), **_TWO_NODES))
+    assert (done.returncode, done.stderr) == (-signal.SIGTERM, "")
+
+
+def test_a_signal_to_a_rank_reaches_its_program(workspace: Path) -> None:
+    program = "trap 'exit 5' USR1; kill -USR1 $PPID; while :; do :; done"
+    done = run(submission(workspace, argv=("bash", "-c", program), **_TWO_NODES))
+    assert (done.returncode, done.stderr) == (5, "")
 
 
 def test_a_script_for_sbatch_starts_on_the_first_node_only(workspace: Path) -> None:
