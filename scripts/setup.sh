@@ -19,6 +19,7 @@ slurm_packages=(
 test_packages=(
     # The tools of the chip-design templates: jobs need them on the nodes, the portal itself does not.
     verilator=verilator
+    zlib1g-dev=/usr/include/zlib.h # for the waveforms of what Verilator builds
     yosys=yosys
     tcl=tclsh # the scripts of commercial tools' templates run in it, with every command of the tool as a stub
     opensta=sta

@@ -39,8 +39,8 @@ def _task_result(plan: Plan, run: Run, facts: dict[str, str], waveforms: Collect
     built = facts.get("stage") != "build"
     log = f"logs/{stem}.log" if built else f"build/{run.configuration}/build.log"
     artefacts = [Artefact(log, "log")]
-    if built and f"{stem}.vcd" in waveforms:
-        artefacts.append(Artefact(f"waves/{stem}.vcd", "waveform"))
+    if built and f"{stem}.fst" in waveforms:
+        artefacts.append(Artefact(f"waves/{stem}.fst", "waveform"))
     verdict = judge(
         exit_code=int(facts["exit_code"]),
         fail_line=facts.get("fail_line"),

@@ -69,7 +69,7 @@ compile() {
     options=(--cc --exe --build --timing -Wno-fatal --prefix Vsimulation -O3)
     options+=(-CFLAGS -O0 -MAKEFLAGS 'OPT_FAST=-O0 OPT_GLOBAL=-O0')
     ((RTL_COVERAGE)) && options+=(--coverage)
-    ((RTL_WAVES)) && options+=(--trace)
+    ((RTL_WAVES)) && options+=(--trace-fst)
     if [[ -n $RTL_COCOTB ]]; then
         options+=(--vpi --public-flat-rw --timescale 1ns/1ps)
         options+=(-LDFLAGS "-Wl,-rpath,$cocotb_libraries -L$cocotb_libraries -lcocotbvpi_verilator")
@@ -190,10 +190,12 @@ if [[ $RTL_TOOL == icarus ]]; then
     loaded=()
     [[ -n $RTL_COCOTB ]] && loaded=(-m "$cocotb_libraries/libcocotbvpi_icarus.so")
     command=(vvp -N "${loaded[@]}" "$build/simulation")
+    ((RTL_WAVES)) && command+=(-fst)
 fi
-((limit)) && command=(timeout --kill-after=10 "$limit" "${command[@]}")
+# By SIGINT, at which Icarus ends as at $finish and so completes its waveform.
+((limit)) && command=(timeout --signal=INT --kill-after=10 "$limit" "${command[@]}")
 waves=()
-((RTL_WAVES)) && waves=("+waves=waves/$row-$seed.vcd") && export RTL_WAVES_FILE=waves/$row-$seed.vcd
+((RTL_WAVES)) && waves=("+waves=waves/$row-$seed.fst") && export RTL_WAVES_FILE=waves/$row-$seed.fst
 [[ -n $RTL_COCOTB ]] && rm -f -- "$COCOTB_RESULTS_FILE"
 ((RTL_COVERAGE)) && export RTL_COVERAGE_FILE=coverage/$index.dat
 

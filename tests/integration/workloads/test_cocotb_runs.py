@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.integration.workloads.runner import run_all
+from tests.integration.workloads.waveforms import fst_end
 from workloads.campaign import buckets
 from workloads.eda.rtl_simulation import RtlRegression
 from workloads.template import Results, Verdict
@@ -104,7 +105,7 @@ def test_a_seed_fails_alike_on_icarus_on_verilator_and_with_cocotb_s_own_runner(
     assert failure
     log = (tmp_path / "icarus" / failure.file).read_text().splitlines()
     assert failure.line in log[failure.line_number - 1]
-    assert "$enddefinitions" in (tmp_path / "icarus" / icarus.tasks[0].artefacts[1].path).read_text()
+    assert fst_end(tmp_path / "icarus" / icarus.tasks[0].artefacts[1].path) > 0
 
 
 def test_what_cocotb_says_decides_and_assertions_without_words_are_told_apart_by_their_source(

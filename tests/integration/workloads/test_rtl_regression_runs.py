@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.integration.workloads.runner import Ended, finish, prepare, run_all, run_task, start
+from tests.integration.workloads.waveforms import fst_end
 from workloads.campaign import buckets, matrix, pass_rate
 from workloads.eda.rtl_simulation import RtlRegression, rerun_failures
 from workloads.regression.parameters import RtlRegressionParameters
@@ -78,7 +79,7 @@ def test_failures_rerun_with_the_same_seeds_fail_the_same_and_leave_waveforms(tm
     assert [shown(task) for task in found.tasks] == [shown(task) for task in failed]
     for task in found.tasks:
         [wave] = [one.path for one in task.artefacts if one.kind == "waveform"]
-        assert "$enddefinitions" in (tmp_path / "again" / wave).read_text()
+        assert fst_end(tmp_path / "again" / wave) > 0
 
 
 def shown(task: TaskResult) -> tuple[str, str]:
@@ -193,7 +194,20 @@ configurations = ["level"]
 [configurations.level]
 defines = ["BUG_LEVEL"]
 """
-ENDLESS = 'module tb; initial begin $display("starting"); forever #1; end endmodule\n'
+ENDLESS = """\
+module tb;
+    string waves;
+    reg clock = 0;
+    initial begin
+        if ($value$plusargs("waves=%s", waves)) begin
+            $dumpfile(waves);
+            $dumpvars(0, tb);
+        end
+        $display("starting");
+        forever #1 clock = !clock;
+    end
+endmodule
+"""
 
 
 def test_each_configuration_is_its_own_build_with_its_own_results(tmp_path: Path) -> None:
@@ -207,8 +221,10 @@ def test_each_configuration_is_its_own_build_with_its_own_results(tmp_path: Path
 
 
 def test_a_simulation_past_its_own_time_limit_fails_with_its_log(tmp_path: Path) -> None:
-    _, ended, results = run(tmp_path, sources={"tb.sv": ENDLESS}, tests=["t"], seeds=1, timeout_seconds=1)
+    sources = {"tb.sv": ENDLESS}
+    _, ended, results = run(tmp_path, sources=sources, tests=["t"], seeds=1, timeout_seconds=1, waves=True)
     assert ended[0].exit_code == 1
+    assert fst_end(tmp_path / "waves/t-1.fst") > 0, "what it hung in can be looked at"
     failure = results.tasks[0].failure
     assert failure
     assert (failure.signature, failure.line) == ("the simulation passed its time limit", "starting")
@@ -217,8 +233,9 @@ def test_a_simulation_past_its_own_time_limit_fails_with_its_log(tmp_path: Path)
 def test_verilator_s_coverage_is_merged_over_passing_tasks_and_is_more_than_any_of_them(
     tmp_path: Path,
 ) -> None:
-    _, ended, results = run(tmp_path, tool="verilator", coverage=True, seeds=1)
+    _, ended, results = run(tmp_path, tool="verilator", coverage=True, waves=True, seeds=1)
     assert [one.exit_code for one in ended.values()] == [0, 0, 0]
+    assert all(fst_end(wave) > 0 for wave in (tmp_path / "waves").iterdir())
     metrics = {metric.name: metric.value for metric in results.metrics}
     points = [{one.name: one.value for one in task.metrics}["coverage_points"] for task in results.tasks]
     assert len(points) == 3

@@ -138,7 +138,7 @@ def test_a_failing_task_shows_its_line_signature_numbers_and_files(tmp_path: Pat
         statistics="TB_STAT cycles=40 pushes=16 ratio=-0.5",
     )
     (tmp_path / "waves").mkdir()
-    (tmp_path / "waves/a-2.vcd").touch()
+    (tmp_path / "waves/a-2.fst").touch()
     [task] = TEMPLATE.parse(tmp_path, params(tests=["a"], seeds=2, waves=True)).tasks
     assert task == TaskResult(
         task_index=1,
@@ -156,7 +156,7 @@ def test_a_failing_task_shows_its_line_signature_numbers_and_files(tmp_path: Pat
             "logs/a-2.log",
             3,
         ),
-        artefacts=(Artefact("logs/a-2.log", "log"), Artefact("waves/a-2.vcd", "waveform")),
+        artefacts=(Artefact("logs/a-2.log", "log"), Artefact("waves/a-2.fst", "waveform")),
     )
 
 

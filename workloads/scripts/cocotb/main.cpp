@@ -11,7 +11,7 @@
 #include "verilated.h"
 #include "verilated_vpi.h"
 #if VM_TRACE
-#include "verilated_vcd_c.h"
+#include "verilated_fst_c.h"
 #endif
 #if VM_COVERAGE
 #include "verilated_cov.h"
@@ -37,9 +37,9 @@ int main(int argc, char** argv) {
     Verilated::traceEverOn(true);
     const auto top = std::make_unique<Vsimulation>("");
 #if VM_TRACE
-    std::unique_ptr<VerilatedVcdC> waves;
+    std::unique_ptr<VerilatedFstC> waves;
     if (const char* const path = std::getenv("RTL_WAVES_FILE")) {
-        waves = std::make_unique<VerilatedVcdC>();
+        waves = std::make_unique<VerilatedFstC>();
         top->trace(waves.get(), 99);
         waves->open(path);
     }

@@ -3,7 +3,7 @@
 //   +test=random|burst|drain   how pushes and pops are drawn
 //   +seed=N                    where the random sequence starts: same seed, same simulator, same run
 //   +n=N                       cycles to drive
-//   +waves=FILE                write a VCD waveform
+//   +waves=FILE                write a waveform
 //
 // Ends with TEST PASSED CHECKS, or with the first mismatch and TEST FAILED CHECKS.
 
