@@ -38,6 +38,16 @@ class IssuedTokenReply(Reply):
     expires_at: datetime | None
 
 
+class SessionReply(Reply):
+    """A browser in which you are signed in."""
+
+    id: str
+    """Names it, and lets nobody in."""
+    created_at: datetime
+    expires_at: datetime
+    user_agent: str
+
+
 class TokenReply(Reply):
     """A token without its secret."""
 

@@ -13,11 +13,13 @@ from hpc_portal.api.people_schemas import (
     OrganisationReply,
     PasswordBody,
     ProjectReply,
+    SessionReply,
     SignInBody,
     TokenBody,
     TokenReply,
 )
 from hpc_portal.api.schemas import ListReply
+from hpc_portal.app.accounts.browser_sessions import end_session, list_sessions
 from hpc_portal.app.accounts.change_settings import change_appearance, change_password
 from hpc_portal.app.accounts.issue_token import IssuedToken, issue_token
 from hpc_portal.app.accounts.queries import list_tokens, list_visible_organisations, list_visible_projects
@@ -65,6 +67,23 @@ def delete_token(
 ) -> None:
     """Revoke one of your tokens."""
     revoke_token(services, actor, token_id)
+    identities.forget()
+
+
+@router.get("/sessions")
+def sessions(services: PortalServices, actor: CurrentActor) -> ListReply[SessionReply]:
+    """The browsers in which you are signed in, newest first."""
+    with services.reading() as session:
+        found = list_sessions(session, actor, at=services.clock.now())
+    return ListReply(items=[SessionReply.model_validate(item) for item in found])
+
+
+@router.delete("/sessions/{session_id}", status_code=HTTPStatus.NO_CONTENT)
+def delete_session(
+    services: PortalServices, actor: CurrentActor, identities: KnownIdentities, session_id: str
+) -> None:
+    """Sign one of your browsers out."""
+    end_session(services, actor, session_id)
     identities.forget()
 
 

@@ -75,6 +75,7 @@ DEEDS: Mapping[str, str] = {
     "template.published": N_("Template published"),
     "template.retired": N_("Template retired"),
     "token.issued": N_("Access token issued"),
+    "session.ended": N_("Browser signed out from settings"),
     "token.revoked": N_("Access token revoked"),
     "user.cluster_account_removed": N_("Cluster account removed"),
     "user.cluster_account_set": N_("Cluster account set"),

@@ -1,4 +1,4 @@
-"""One's own settings: language, theme, API tokens."""
+"""One's own settings: language, theme, API tokens, and the browsers in which one is signed in."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,16 +7,19 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
+from hpc_portal.app.accounts.browser_sessions import end_other_sessions, end_session, list_sessions
 from hpc_portal.app.accounts.change_settings import change_appearance
 from hpc_portal.app.accounts.issue_token import issue_token
 from hpc_portal.app.accounts.queries import list_tokens
 from hpc_portal.app.accounts.revoke_token import revoke_token
+from hpc_portal.app.accounts.secret import hash_secret
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
-from hpc_portal.auth.sessions import is_secure
+from hpc_portal.auth.sessions import is_secure, session_secret
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, remember
 from hpc_portal.web.render import THEMES, pages_of
+from hpc_portal.web.show_device import device_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -64,10 +67,33 @@ async def revoke(
     return RedirectResponse("/settings", HTTPStatus.SEE_OTHER)
 
 
+@router.post("/settings/sessions/end")
+async def end_sessions(
+    request: Request, actor: CurrentActor, services: PortalServices, identities: KnownIdentities
+) -> Response:
+    """Sign one browser out, or all but this one."""
+    session_id = str((await request.form()).get("session", ""))
+    if session_id:
+        await asyncio.to_thread(end_session, services, actor, session_id)
+    else:
+        keep = hash_secret(session_secret(request))
+        await asyncio.to_thread(lambda: end_other_sessions(services, actor, keep=keep))
+    identities.forget()
+    return RedirectResponse("/settings", HTTPStatus.SEE_OTHER)
+
+
 def _page(
     request: Request, actor: Actor, services: Services, *, saved: bool = False, new_token: str = ""
 ) -> Response:
     with services.reading() as session:
         tokens = list_tokens(session, actor)
-    facts = {"saved": saved, "new_token": new_token, "tokens": tokens, "theme_choices": THEMES}
+        sessions = list_sessions(session, actor, at=services.clock.now())
+    facts = {
+        "saved": saved,
+        "new_token": new_token,
+        "tokens": tokens,
+        "sessions": [(one, device_of(one.user_agent)) for one in sessions],
+        "this_session": hash_secret(session_secret(request)),
+        "theme_choices": THEMES,
+    }
     return pages_of(request).render(request, "settings.html", facts)

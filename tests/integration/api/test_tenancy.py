@@ -44,6 +44,7 @@ SECRETS = ("skywalker", "TOP-SECRET", "Chips first silicon", "Chips JSC", "Chips
 
 PUBLIC_PARAMETERS = {
     "secret": "guessed",
+    "session_id": "guessed",
     "name": "script",
     "code": "en",
     "cluster": "memory",
