@@ -20,6 +20,7 @@ from schedulers.protocol import (
     Feature,
     JobRef,
     Observation,
+    RequeueJob,
     RunKey,
     Submission,
     SubmitOutcome,
@@ -174,8 +175,11 @@ class SlurmScheduler:
         for request in requests:
             outcome = await self._changer.change(request, self._book.owner_of(request.job))
             outcomes.append(outcome)
-            if isinstance(request.change, CancelTasks) and isinstance(outcome, Carried):
-                self._book.expect_cancelled(request.job, request.change.tasks, at=datetime.now(UTC))
+            match request.change, outcome:
+                case CancelTasks(tasks), Carried():
+                    self._book.expect_cancelled(request.job, tasks, at=datetime.now(UTC))
+                case RequeueJob(), Carried():
+                    self._book.doubt(request.job)
         self._observer.expect()
         return outcomes
 

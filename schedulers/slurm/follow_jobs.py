@@ -120,6 +120,11 @@ class Book:
         for view in self._views.values():
             view.is_to_be_read = True
 
+    def doubt(self, job: JobRef) -> None:
+        """It was put back into the queue: when it runs again at the next look, it is listed just as before."""
+        if view := self._view_of(job):
+            view.is_to_be_read = True
+
     def _note_waiting(self, job_id: str, view: View, listed: Lines) -> None:
         """A job of ours that only waits has nothing to read but its reason, which is read in its turn."""
         with self._changing(view):

@@ -361,6 +361,15 @@ def test_after_slurmctld_was_away_what_looks_as_before_is_read_again() -> None:
     assert job.look(states(("812", "RUNNING", 812))).whole == set()  # only slurmdbd can tell of it
 
 
+def test_a_job_that_we_put_back_is_read_again_though_it_runs_as_before() -> None:
+    job = Following()
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
+    assert job.look(states(("812", "RUNNING", 812)), record("RUNNING", attempt=1)).whole == set()
+    job.book.doubt(JOB)
+    job.look(states(("812", "RUNNING", 812)), record("RUNNING", attempt=1))
+    assert ids(job.known().tasks) == [(0, 0, JobState.RUNNING), (0, 1, JobState.RUNNING)]
+
+
 def test_a_running_job_is_read_again_now_and_then() -> None:
     job = Following()
     job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
