@@ -121,7 +121,7 @@ class Book:
             view.is_to_be_read = True
 
     def doubt(self, job: JobRef) -> None:
-        """It was put back into the queue: when it runs again at the next look, it is listed just as before."""
+        """It was put back into the queue: where it runs again by the next look, it is listed as before."""
         if view := self._view_of(job):
             view.is_to_be_read = True
 
