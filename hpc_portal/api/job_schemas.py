@@ -106,8 +106,6 @@ class WaitedForLicenseReply(Reply):
     """In use by people and machines that are not the clusters'."""
     others: int
     """Held by running jobs that you may not see."""
-    kept: int
-    """Kept for other projects."""
 
 
 class JobDetailReply(JobReply):

@@ -125,7 +125,7 @@ class _Shared:
 
 
 def _slurm_controller(shared: _Shared, slurm: SlurmSettings) -> ControllerParts:
-    turn = _SlurmTurn(slurm)
+    turn = _SlurmTurn(slurm, counts_licenses=bool(shared.settings.license_servers))
     return ControllerParts(
         cluster=slurm.cluster_name,
         settings=shared.settings,
@@ -141,8 +141,9 @@ def _slurm_controller(shared: _Shared, slurm: SlurmSettings) -> ControllerParts:
 class _SlurmTurn:
     """One turn of a Slurm cluster's controller: its scheduler and its own loops share a client."""
 
-    def __init__(self, slurm: SlurmSettings) -> None:
+    def __init__(self, slurm: SlurmSettings, *, counts_licenses: bool) -> None:
         self._slurm = slurm
+        self._counts_licenses = counts_licenses
         self._client: SlurmClient | None = None
 
     def scheduler(self) -> SlurmScheduler:
@@ -158,14 +159,14 @@ class _SlurmTurn:
         )
 
     def loops(self, context: ControllerContext) -> list[Loop]:
-        """Budgets, jobs from outside and licences set aside, where settings ask for them."""
+        """Budgets, jobs from outside and licences in use outside, where settings ask for them."""
         assert self._client  # noqa: S101 - the turn's scheduler was made before
         found = []
         if self._slurm.mirror_quotas and context.budgets is not None:
             mirror = MirrorStep(context, slurm_mirror(self._slurm, self._client))
             interval = self._slurm.mirror_interval_seconds
             found.append(Loop("mirror", mirror, interval, wake=context.budgets.missed))
-        if self._slurm.scontrol:
+        if self._slurm.scontrol and self._counts_licenses:
             aside = SetAsideLicensesStep(context, ReservedLicenses(self._slurm.scontrol))
             found.append(Loop("set_aside_licenses", aside, SET_ASIDE_SECONDS))
         if self._slurm.import_external:

@@ -56,7 +56,7 @@ class SlurmSettings(BaseModel):
     """Where jobs go that name none; needed before API v0.0.43, which does not tell it (else: the first)."""
     scontrol: list[str] = Field(default_factory=list)
     """How `scontrol` is called as an operator of the cluster, such as `["scontrol"]`: it sets aside what
-    others use of the licence servers' features and what is kept for projects. Empty: that is only shown."""
+    others use of the licence servers' features. Empty: that is only shown."""
     programs: dict[str, list[str]] = Field(default_factory=dict)
     """By partition, or feature of nodes: which commands of the job templates jobs find there, such as
     `{"eda": ["yosys", "sta"]}`. Nodes that nothing here names are taken to have all."""

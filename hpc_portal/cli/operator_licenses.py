@@ -19,7 +19,7 @@ def reserve(
     project: str,
     count: Annotated[int, typer.Argument(min=0, help="How many; 0 keeps none.")],
 ) -> None:
-    """Keep licences of a feature for one project's jobs."""
+    """Keep licences of a feature for one project's jobs on the portal's own cluster."""
     with operator_services() as services:
         before = reserve_licenses(services, OPERATOR, feature=feature, project=project, count=count)
     out.print(

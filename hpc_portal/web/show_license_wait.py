@@ -21,8 +21,10 @@ def _sentence(wait: LicenseWait, language: Language) -> str:
         language.gettext(N_("outside the clusters (%(count)s)"), count=language.number(use.outside))
         if use.outside
         else "",
-        language.gettext(N_("kept for other projects (%(count)s)"), count=language.number(wait.kept))
-        if wait.kept
+        language.gettext(
+            N_("kept for other projects (%(count)s)"), count=language.number(use.kept_for_others)
+        )
+        if use.kept_for_others
         else "",
     ]
     return language.gettext(

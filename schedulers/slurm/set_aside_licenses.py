@@ -1,4 +1,4 @@
-"""Licences that jobs may not take, as reservations of Slurm.
+"""Licences that others use outside the cluster, as a reservation of Slurm that no job is in.
 
 slurmrestd makes no reservations before API v0.0.43, so `scontrol` does it, wherever it runs. Slurm's other
 means, `lastconsumed` of `sacctmgr`, is for licences that slurmdbd counts, and sets off what its own jobs
@@ -10,15 +10,10 @@ import os
 from collections.abc import Mapping, Sequence
 
 from schedulers.errors import SchedulerRefused, SchedulerUnavailable
-from schedulers.set_aside_licenses import SetAside
-from schedulers.slurm.license_reservations import (
-    LicenseReservation,
-    lowered,
-    read_reservations,
-    reservations_for,
-    write_licenses,
-)
 
+SET_ASIDE_RESERVATION = "hpc-portal-outside"
+KEPT_MINUTES = 60
+"""A portal that is gone for so long keeps nothing from anybody."""
 _NO_SUCH_RESERVATION = "Requested reservation is invalid"
 
 
@@ -34,46 +29,26 @@ class ReservedLicenses:
         self._command = tuple(command)
         self._timeout_seconds = timeout_seconds
 
-    async def set_aside(self, wanted: SetAside) -> Mapping[str, str]:
-        """See schedulers/set_aside_licenses.py. What Slurm has already is asked of Slurm."""
-        code, shown = await self._run("--oneliner", "show", "reservation")
-        if code:
-            raise SchedulerRefused(shown)
-        reservations = reservations_for(wanted)
-        refused: dict[str, str] = {}
-        for name, found in read_reservations(shown).items():
-            least = lowered(found, reservations[name].licenses if name in reservations else {})
-            if least != found:
-                refused |= await self._lower(name, found, least)
-        for reservation in reservations.values():
-            refused |= await self._reserve(reservation)
-        return refused
-
-    async def _lower(self, name: str, found: Mapping[str, int], least: Mapping[str, int]) -> dict[str, str]:
-        """By name, what Slurm refused with.
-
-        One that jobs run in cannot be deleted: it is left with 0 licences, and takes in no more jobs.
-        """
-        called = f"ReservationName={name}"
-        if least:
-            code, said = await self._run("update", called, f"Licenses={write_licenses(least)}")
-            return {name: said} if code else {}
-        code, said = await self._run("delete", called)
-        if not code or _NO_SUCH_RESERVATION in said:
-            return {}
-        none = write_licenses(dict.fromkeys(found, 0))
-        code, said = await self._run("update", called, f"Licenses={none}", "Flags-=MAGNETIC")
-        return {name: said} if code else {}
-
-    async def _reserve(self, wanted: LicenseReservation) -> dict[str, str]:
-        """By name, what Slurm refused with."""
-        name = f"ReservationName={wanted.name}"
-        facts = (f"Licenses={write_licenses(wanted.licenses)}", f"EndTime=now+{wanted.minutes}minutes")
-        code, said = await self._run("update", name, *facts, *wanted.again)
-        if code and _NO_SUCH_RESERVATION in said:
-            new = (name, "StartTime=now", *facts, *wanted.whose, "NodeCnt=0")
+    async def set_aside(self, counts: Mapping[str, int]) -> None:
+        """See schedulers/outside_licenses.py."""
+        name = f"ReservationName={SET_ASIDE_RESERVATION}"
+        if not counts:
+            await self._has("delete", name)
+            return
+        licenses = ",".join(f"{feature}:{count}" for feature, count in sorted(counts.items()))
+        facts = (f"Licenses={licenses}", f"EndTime=now+{KEPT_MINUTES}minutes")
+        if not await self._has("update", name, *facts):
+            new = (name, "StartTime=now", *facts, "Users=root", "NodeCnt=0", "Flags=ANY_NODES")
             code, said = await self._run("create", "reservation", *new)
-        return {wanted.name: said} if code else {}
+            if code:
+                raise SchedulerRefused(said)
+
+    async def _has(self, *request: str) -> bool:
+        """Carry it out; False where there is no such reservation."""
+        code, said = await self._run(*request)
+        if code and _NO_SUCH_RESERVATION not in said:
+            raise SchedulerRefused(said)
+        return not code
 
     async def _run(self, *arguments: str) -> tuple[int, str]:
         """Exit code and what was said."""

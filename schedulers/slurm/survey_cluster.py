@@ -15,7 +15,7 @@ from schedulers.cluster import (
     Reservation,
 )
 from schedulers.errors import InvalidJobSpec
-from schedulers.slurm.license_reservations import OUTSIDE_RESERVATION, is_the_portals, read_licenses
+from schedulers.slurm.set_aside_licenses import SET_ASIDE_RESERVATION
 from schedulers.slurm.wire import (
     Number,
     SlurmLicense,
@@ -50,7 +50,7 @@ def survey(  # noqa: PLR0913 - one for each thing that slurmctld was asked for
     the first one that Slurm lists.
     """
     reservations = list(reservations)
-    outside = _outside(reservations)
+    outside = _set_aside(reservations)
     known = sorted(nodes, key=lambda node: node.name)
     shown = [partition for partition in partitions if "INACTIVE" not in partition.partition.state]
     return ClusterSnapshot(
@@ -59,7 +59,9 @@ def survey(  # noqa: PLR0913 - one for each thing that slurmctld was asked for
         partitions=tuple(_partitions(shown, known, default_partition)),
         nodes=tuple(read_node(node) for node in known),
         licenses=tuple(_license(item, outside.get(item.name, 0)) for item in licenses),
-        reservations=tuple(_reservations(item for item in reservations if not is_the_portals(item.name))),
+        reservations=tuple(
+            _reservations(item for item in reservations if item.name != SET_ASIDE_RESERVATION)
+        ),
         abilities=frozenset(Ability),
         walltime_step_seconds=_SECONDS_PER_MINUTE,
     )
@@ -69,10 +71,11 @@ def _license(item: SlurmLicense, outside: int) -> License:
     return License(item.name, item.total, item.used + outside, outside)
 
 
-def _outside(reservations: Iterable[SlurmReservation]) -> dict[str, int]:
-    """By feature: what the portal keeps from jobs, since others use it."""
-    texts = [item.licenses for item in reservations if item.name == OUTSIDE_RESERVATION]
-    return read_licenses(",".join(texts))
+def _set_aside(reservations: Iterable[SlurmReservation]) -> dict[str, int]:
+    """By feature: what the portal keeps from jobs, since others use it; "vcs:2,primetime:1"."""
+    texts = [item.licenses for item in reservations if item.name == SET_ASIDE_RESERVATION]
+    pairs = [part.rpartition(":") for text in texts for part in text.split(",") if part]
+    return {feature: int(count) for feature, _, count in pairs if count.isdecimal()}
 
 
 def read_node(node: SlurmNode) -> Node:

@@ -23,8 +23,7 @@ from hpc_portal.app.services import Services
 def reserve_licenses(services: Services, actor: Actor, *, feature: str, project: str, count: int) -> int:
     """Keep so many for the project, 0 keeps none; how many it were before. Again is fine.
 
-    It holds on our own clusters within a second or two, on Slurm that may be told within some; what runs
-    already goes on.
+    It holds on our own clusters within a second or two; what runs already goes on.
 
     Raises:
         NotAllowed: administrators only.

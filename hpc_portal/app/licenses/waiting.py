@@ -18,8 +18,6 @@ class LicenseWait:
     asked: int
     free: int
     use: FeatureUse
-    kept: int
-    """Of those free or held: kept for other projects than the job's."""
 
     @property
     def feature(self) -> str:
@@ -48,19 +46,14 @@ def licenses_waited_for(connection: Connection, actor: Actor, job: JobDetail) ->
         return []
     asked = job.spec.resources.licenses
     waits = [
-        LicenseWait(asked[use.name], free_of(use), use, kept_from(use, job.project))
+        LicenseWait(asked[use.name], free_of(use), use)
         for use in license_use(connection, actor)
         if use.name in asked
     ]
-    short = [wait for wait in waits if wait.free - wait.kept < wait.asked]
+    short = [wait for wait in waits if wait.free < wait.asked]
     return short or waits
 
 
 def free_of(use: FeatureUse) -> int:
     """What the next job may get, but for what is kept for projects."""
     return max(0, use.total - use.taken)
-
-
-def kept_from(use: FeatureUse, project: str) -> int:
-    """How many are kept for others than this project."""
-    return use.kept_for_others + sum(count for owner, count in use.kept.items() if owner != project)

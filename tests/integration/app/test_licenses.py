@@ -19,7 +19,7 @@ from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.licenses.poll import PollLicensesStep, load_reports
 from hpc_portal.app.licenses.queries import FeatureUse, license_use
 from hpc_portal.app.licenses.reserve import reserve_licenses
-from hpc_portal.app.licenses.set_aside import in_use_outside, set_aside_of
+from hpc_portal.app.licenses.set_aside import in_use_outside
 from hpc_portal.app.licenses.supply import license_supplies
 from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.settings import LicenseServerSettings
@@ -105,12 +105,6 @@ def test_a_cluster_that_counts_itself_is_told_what_its_jobs_cannot_have(
     story: Story, server: LicenseServerSettings, tmp_path: Path
 ) -> None:
     """The cluster counts five; besides, a feature that no server has, and another cluster."""
-    reserve_licenses(story.city.services, OPERATOR, feature="vcs", project="chips", count=4)
-
-    def kept(cluster: str = "memory") -> Mapping[str, Mapping[str, int]] | None:
-        with story.city.services.engine.connect() as connection:
-            found = set_aside_of(connection, cluster=cluster)
-        return found.kept if found else None
 
     def gone(*, issued: int, outside: int, cluster: str = "memory") -> dict[str, int]:
         answer(tmp_path, issued=issued, outside=outside)
@@ -119,10 +113,7 @@ def test_a_cluster_that_counts_itself_is_told_what_its_jobs_cannot_have(
             return in_use_outside(connection, cluster=cluster)
 
     assert gone(issued=10, outside=5) == {}
-    assert kept() == {"chips": {"vcs": 4}}
     assert gone(issued=10, outside=8) == {"vcs": 3}
-    assert kept() == {"chips": {"vcs": 2}}, "what is outside goes first"
-    assert kept("another") is None
     assert gone(issued=10, outside=40) == {"vcs": 5}
     assert gone(issued=3, outside=1) == {"vcs": 3}
     assert gone(issued=10, outside=8, cluster="another") == {}
@@ -178,17 +169,14 @@ def test_a_job_that_waits_says_for_which_licence_and_who_has_it(
     running, waiting = story.submit(wanting(2)), story.submit(wanting(4))
     story.step()
 
-    def waits(actor: Actor) -> list[tuple[str, int, int, int, int]]:
+    def waits(actor: Actor) -> list[tuple[str, int, int, int]]:
         with story.city.services.reading() as session:
             job = get_job(session, actor, waiting)
             found = licenses_waited_for(session.connection(), actor, job)
-        return [(one.feature, one.asked, one.free, one.outside, one.kept) for one in found]
+        return [(one.feature, one.asked, one.free, one.outside) for one in found]
 
     assert story.job(running).tasks_running == 1
-    assert waits(story.city.chips.member) == [("vcs", 4, 0, 8, 0)]
-    for project, count in (("chips", 3), (story.city.rivals.account, 2)):
-        reserve_licenses(story.city.services, OPERATOR, feature="vcs", project=project, count=count)
-    assert waits(story.city.chips.member) == waits(OPERATOR) == [("vcs", 4, 0, 8, 2)], "none of its own"
+    assert waits(story.city.chips.member) == [("vcs", 4, 0, 8)]
 
 
 def test_licences_are_kept_for_a_project_and_let_go(story: Story, server: LicenseServerSettings) -> None:
