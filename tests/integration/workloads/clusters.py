@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from schedulers.protocol import JobRef
 from tests.contract.benches import LICENSES, MAIN, Behaviour, Bench, node_config
 from tests.integration.dask_backend.farm import connected, farm
 from tests.integration.workloads.runner import prepare
+
+_STRAGGLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,13 @@ class HandedIn:
     def output(self) -> str:
         """What its ranks printed."""
         return "\n".join(path.read_text() for path in sorted(self.workspace.glob("slurm-*.out*")))
+
+    def stragglers(self) -> list[str]:
+        """What stays when the job is over. Python's own helpers end a moment after those that they help."""
+        deadline = time.monotonic() + _STRAGGLE_SECONDS
+        while (found := self.processes()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
 
     def processes(self) -> list[str]:
         """Command lines of whatever on this machine still belongs to the job, as far as we may look."""

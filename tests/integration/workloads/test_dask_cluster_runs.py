@@ -113,7 +113,7 @@ async def test_a_stranger_is_let_in_nowhere_and_a_lost_worker_and_an_error_are_t
     assert task.failure.signature == "ValueError: seed * is unlucky"
     assert STORY.splitlines()[task.failure.line_number - 1].strip().startswith("raise ValueError")
     assert 'File "<frozen runpy>"' not in job.output
-    assert job.processes() == []
+    assert job.stragglers() == []
     assert not (job.workspace / ".dask").exists()
 
 
@@ -134,7 +134,7 @@ async def test_a_script_spans_nodes_and_its_exit_code_is_the_job_s(two_nodes: Be
     [task] = results(job, raw).tasks
     assert task.failure
     assert (task.verdict, task.failure.line) == (Verdict.FAIL, "the script ended with 3")
-    assert job.processes() == []
+    assert job.stragglers() == []
 
 
 async def test_the_example_agrees_with_the_closed_form(one_node: Bench) -> None:
@@ -145,7 +145,7 @@ async def test_the_example_agrees_with_the_closed_form(one_node: Bench) -> None:
     found = results(job, raw)
     assert [task.verdict for task in found.tasks] == [Verdict.PASS]
     assert {one.name: len(one.points) for one in found.series} == {"sum": 20, "seconds": 20}
-    assert job.processes() == []
+    assert job.stragglers() == []
 
 
 def test_what_a_node_lacks_is_named(tmp_path: Path) -> None:

@@ -114,7 +114,7 @@ async def test_a_dask_cluster_spans_nodes_is_closed_to_others_and_gone_at_the_en
     )
     metrics = {one.name: one.value for one in template.parse(job.workspace, template.validate(raw)).metrics}
     assert (metrics["workers"], metrics["workers_lost"]) == (2, 1)
-    assert job.processes() == []
+    assert job.stragglers() == []
     assert slurm.run("find", "/tmp", "-user", "alice", "-name", "dask-*") == ""  # noqa: S108 - of the cluster's nodes
 
 
@@ -137,7 +137,7 @@ def assert_ended_undisturbed(job: HandedIn, params: TrainingParameters, referenc
     for mine, other in zip(found.series[0].points, loss.points, strict=True):
         assert math.isclose(mine[1], other[1], rel_tol=0.02, abs_tol=1e-4), (mine, other)
     assert abs(found.series[1].points[-1][1] - accuracy.points[-1][1]) <= 0.01
-    assert job.processes() == []
+    assert job.stragglers() == []
 
 
 async def test_a_training_on_two_nodes_of_slurm_that_saved_itself_ends_as_one_that_ran_through(

@@ -117,7 +117,7 @@ async def test_on_the_portal_s_own_cluster_the_example_agrees_with_the_closed_fo
         found = TEMPLATE.parse(job.workspace, TEMPLATE.validate({}))
         assert [task.verdict for task in found.tasks] == [Verdict.PASS]
         assert [(one.name, len(one.points)) for one in found.series] == [("error", 20)]
-        assert job.processes() == []
+        assert job.stragglers() == []
 
 
 def test_a_notebook_that_is_ended_leaves_what_it_had_and_no_kernel(tmp_path: Path) -> None:
