@@ -162,9 +162,15 @@ async def test_a_training_of_which_one_node_fails_ends_with_its_code_and_is_not_
     rendered = TRAINING.render(
         TRAINING.validate({**SMALL, "nodes": 2, "resources": {"cpus": 1, "partition": "eda"}})
     )
-    python = (
-        "#!/bin/bash\n[ $HPC_NODE_RANK = 1 ] || exit 69\ntrap 'exit 1' TERM\nwhile :; do sleep 0.1; done\n"
-    )
+    python = """#!/bin/bash
+if [ $HPC_NODE_RANK = 1 ]; then
+    trap 'exit 1' TERM
+    touch listens
+    while :; do sleep 0.1; done
+fi
+until [ -e listens ]; do sleep 0.1; done
+exit 69
+"""
     spec = rendered.model_copy(
         update={
             "inputs": (InputFile(path="tools/python", content=python, executable=True),),
