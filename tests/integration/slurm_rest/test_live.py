@@ -355,6 +355,7 @@ async def test_slurmrestd_killed_amid_a_burst_leaves_no_submit_in_a_wrong_light(
     async def submit_until_it_is_killed_and_once_more() -> None:
         while not is_killed.is_set():
             await submit()
+            await asyncio.sleep(0)  # a client that knows slurmrestd to be away waits for nothing
         await submit()
 
     async def kill_in_the_middle() -> None:
