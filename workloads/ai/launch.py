@@ -37,6 +37,7 @@ wait "$launcher"
 code=$?
 
 # After a signal the launcher ends with 1, whatever its processes did: what they wrote down decides.
+[ "$code" != -1 ] || code=1 # bash lost it, for the launcher ended just as the signal came
 # SIGTERM on one of many nodes may only mean that another node's processes failed: that is not run again.
 [ "${HPC_NNODES:-1}" = 1 ] || [ "$asked" != TERM ] || asked=
 if [ "$code" != 0 ] && ! last_event 'done|diverged'; then
