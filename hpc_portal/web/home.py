@@ -84,6 +84,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         "budget": sum(item.available_vnd for item in balances) if balances else None,
         "burn_down": show_burn_down(spent, language) if spent else None,
         "choice": choice,
+        "project_choice": lambda: choice,
         "free": _free(clusters, language),
         "licenses": [(use.name, free_of(use), use.total) for use in licenses],
         "meters": _meters(clusters, language),

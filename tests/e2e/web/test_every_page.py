@@ -4,18 +4,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from fastapi.routing import APIRoute
 from playwright.sync_api import Page, expect
 
 from hpc_portal.app.wiring import build_services
 from hpc_portal.web import pages
+from tests.e2e.web.accessible import barriers
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 from tests.e2e.web.every_page import NO_PAGES, Look, furnish
-
-AXE = Axe()
-SERIOUS = {"serious", "critical"}
 
 
 @pytest.fixture(scope="module", autouse=True)  # before Playwright, in whose thread no other loop may run
@@ -74,10 +71,4 @@ def _problems(page: Page, look: Look, theme: str) -> list[Any]:
     problems: list[Any] = []
     if (wider := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
         problems.append(f"{wider} px wider than the screen")
-    violations = AXE.run(page, options={"resultTypes": ["violations"]}).response["violations"]
-    problems += [
-        (one["id"], [(node["html"], node["failureSummary"]) for node in one["nodes"]])
-        for one in violations
-        if one["impact"] in SERIOUS
-    ]
-    return problems
+    return [*problems, *barriers(page)]
