@@ -86,6 +86,10 @@ arch: arrows ## Arrows, and the tests of the project's own shape
 docs: setup-test ## Write the generated parts of docs/ anew: the file tree and the settings
 	@$(BIN)/python scripts/write_docs.py
 
+.PHONY: screenshots
+screenshots: setup-test ## Take pictures of every page into docs/screenshots, anew (PAGES="home jobs": some only)
+	@$(BIN)/python -m scripts.screenshots $(PAGES)
+
 .PHONY: docs-check
 docs-check: setup-test ## Are the generated parts of docs/ up to date, and do all links lead somewhere?
 	@$(BIN)/python -m pytest -q tests/architecture/test_docs.py

@@ -1,19 +1,14 @@
 """A real server on a seeded city, and a browser that fails a test on any error it reports."""
 
-import asyncio
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from hpc_portal.app.wiring import build_services
-from hpc_portal.asgi import create_app
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City, build_city
+from tests.e2e.web.serve import served
 
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE_MILLISECONDS = 30_000
@@ -27,23 +22,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
 
 @pytest.fixture(scope="module")
 def portal(city: City) -> Iterator[str]:
-    """The address of the portal, served from a thread."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    services = build_services(city.settings)
-    app = create_app(services)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-
-    def serve() -> None:
-        asyncio.run(server.serve(sockets=[listener]))
-
-    thread = threading.Thread(target=serve, name="portal")
-    thread.start()
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    listener.close()
-    services.engine.dispose()
+    with served(city.settings) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")  # not session: while Playwright runs, no other test can run an event loop
