@@ -1,4 +1,4 @@
-"""`bare_app PORT [empty]`: the web process with a bare one-row insert beside it, or an empty FastAPI app."""
+"""`bare_app PORT [empty]`: the web process with a bare insert and page beside it, or an empty FastAPI app."""
 
 import sys
 from datetime import UTC, datetime
@@ -6,17 +6,23 @@ from datetime import UTC, datetime
 import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Connection, insert
+from starlette.responses import HTMLResponse
 
 from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wiring import build_services
 from hpc_portal.asgi import create_app
+from hpc_portal.auth.deps import CurrentActor
 
 _INSERT = insert(AuditRecord)
 
 
 def portal_app() -> FastAPI:
-    """The real application and POST /bare/insert: one row, one commit, through the same group commit."""
+    """The real application with two references beside it.
+
+    POST /bare/insert is one row, one commit, through the same group commit; GET /bare/page a page that knows
+    who asks and says nothing else.
+    """
     services = build_services(Settings())
     app = create_app(services)
 
@@ -29,6 +35,10 @@ def portal_app() -> FastAPI:
     async def bare_insert() -> dict[str, str]:
         await services.commits.run(store)
         return {"status": "stored"}
+
+    @app.get("/bare/page")
+    def bare_page(actor: CurrentActor) -> HTMLResponse:
+        return HTMLResponse(f"<!doctype html><title>bare</title><h1>{actor.username}</h1>")
 
     return app
 

@@ -5,7 +5,7 @@ written by `quotas.fold_usage`, as in production. It goes on where it was interr
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -25,6 +25,7 @@ from quotas.publish_prices import publish_price_list
 from quotas.slice_run import RecordedRun, day_begins_at
 from quotas.tables import (
     AccountingRecord,
+    Allocation,
     AllocationLine,
     Entry,
     LedgerAccount,
@@ -36,6 +37,7 @@ from quotas.tables import (
     TransferKind,
     table_of,
 )
+from schedulers.jobspec import JobSpec, ResourceRequest
 from schedulers.jobstate import JobState
 
 FIRST_DAY = date(2025, 11, 1)
@@ -49,11 +51,17 @@ SEED = 20251101
 CLUSTER = "danang"
 PARTITIONS = (("cpu", "", 4, 0), ("cpu", "", 16, 0), ("gpu", "h100", 8, 1), ("gpu", "a100", 8, 2))
 """Name, GPU type, CPUs and GPUs of a run."""
-WORKLOADS = ("vcs-regression", "spice-corners", "pytorch-training", "")
+WORKLOADS = ("rtl-regression", "spice", "pytorch-training", "")
+_SPEC = JobSpec(
+    name="synthetic",
+    script="#!/bin/bash\nmake regress\n",
+    resources=ResourceRequest(cpus_per_task=4, memory_mib_per_node=8192, walltime_seconds=7200),
+).model_dump_json(exclude_defaults=True)
 STATES = (JobState.COMPLETED,) * 17 + (JobState.FAILED, JobState.TIMEOUT, JobState.NODE_FAIL)
 _RECORDS, _JOBS = table_of(AccountingRecord), table_of(Job)
 _TRANSFERS, _ENTRIES = table_of(Transfer), table_of(Entry)
 _ACCOUNTS, _LINES = table_of(LedgerAccount), table_of(AllocationLine)
+_PROJECTS, _ALLOCATIONS = table_of(Project), table_of(Allocation)
 _RUNS_AT_ONCE = 30_000
 
 
@@ -75,8 +83,8 @@ def generate(engine: Engine, runs: int) -> None:
     while (day := _next_day(engine)) < END_DAY:
         number = (day - FIRST_DAY).days
         count = runs * (number + 1) // DAYS - runs * number // DAYS
-        transact(engine, lambda connection: _write_day(connection, payers, day, count))  # noqa: B023 - runs now
-    transact(engine, _balance)
+        transact(engine, lambda connection: write_day(connection, payers, day, count))  # noqa: B023 - runs now
+    transact(engine, balance_accounts)
     with engine.connect() as connection:
         connection.execute(text("ANALYZE"))
         connection.commit()
@@ -90,27 +98,28 @@ def _city(connection: Connection) -> list[Payer]:
     users = ids[ORGANISATIONS + PROJECTS :]
     if not connection.execute(select(func.count()).select_from(Project)).scalar_one():
         _insert_city(connection, organisations, projects, users)
-    lines = {
-        row.project_id: row
-        for row in connection.execute(
-            text(
-                "SELECT a.project_id, l.allocation_id, l.available_id, l.consumed_id FROM allocation a "
-                "JOIN allocation_line l ON l.allocation_id = a.id WHERE l.asset = 'VND'"
-            ).columns(project_id=_RECORDS.c.project_id.type, allocation_id=_RECORDS.c.project_id.type)
-        )
-    }
     each = USERS // PROJECTS
-    return [
-        Payer(
-            project,
-            organisations[number % ORGANISATIONS],
-            lines[project].allocation_id,
-            lines[project].available_id,
-            lines[project].consumed_id,
-            users[number * each : (number + 1) * each],
+    people = {project: users[number * each : (number + 1) * each] for number, project in enumerate(projects)}
+    return read_payers(connection, people)
+
+
+def read_payers(connection: Connection, people: Mapping[UUID, Sequence[UUID]]) -> list[Payer]:
+    """The grants in đồng that last longest, of each of these projects with the people who submit for it."""
+    found = connection.execute(
+        select(
+            _PROJECTS.c.id,
+            _PROJECTS.c.organisation_id,
+            _LINES.c.allocation_id,
+            _LINES.c.available_id,
+            _LINES.c.consumed_id,
         )
-        for number, project in enumerate(projects)
-    ]
+        .join(_ALLOCATIONS, _ALLOCATIONS.c.project_id == _PROJECTS.c.id)
+        .join(_LINES, _LINES.c.allocation_id == _ALLOCATIONS.c.id)
+        .where(_LINES.c.asset == "VND")
+        .order_by(_ALLOCATIONS.c.valid_to)
+    )
+    rows = {row.id: row for row in found}
+    return [Payer(*rows[project], submitters) for project, submitters in people.items()]
 
 
 def _insert_city(
@@ -183,7 +192,15 @@ def _next_day(engine: Engine) -> date:
     return FIRST_DAY if newest is None else (newest + timedelta(hours=7)).date() + timedelta(days=1)
 
 
-def _write_day(connection: Connection, payers: Sequence[Payer], day: date, count: int) -> None:
+def write_day(
+    connection: Connection,
+    payers: Sequence[Payer],
+    day: date,
+    count: int,
+    *,
+    tasks_of_a_job: int = TASKS_OF_A_JOB,
+) -> None:
+    """A day's jobs, which are over, with so many runs together; the first payers have most of them."""
     lot = Random(SEED * DAYS + day.toordinal())  # noqa: S311 - synthetic
     organisations = {payer.project_id: payer.organisation_id for payer in payers}
     transfer = connection.execute(select(func.max(_TRANSFERS.c.id))).scalar() or 0
@@ -191,9 +208,9 @@ def _write_day(connection: Connection, payers: Sequence[Payer], day: date, count
     days: list[tuple[RecordedRun, int, date]] = []
     rows: dict[str, list[tuple[Any, ...]]] = {"job": [], "record": [], "transfer": [], "entry": []}
     begins_at = day_begins_at(day)
-    jobs = max(count // TASKS_OF_A_JOB, 1)
+    jobs = max(count // tasks_of_a_job, 1)
     for number in range(jobs):
-        payer = payers[int(PROJECTS * lot.random() ** 2)]
+        payer = payers[int(len(payers) * lot.random() ** 2)]
         tasks = count * (number + 1) // jobs - count * number // jobs
         submitted_at = begins_at + timedelta(seconds=86_399 * number // jobs)
         job_id = UUID(int=first_id_at(submitted_at).int | lot.getrandbits(62))
@@ -260,7 +277,18 @@ def _job_row(
     ended_at = max(run.ended_at for run in runs)
     return (
         *(job_id, payer.organisation_id, payer.project_id, first.user_id, f"{first.workload or 'script'}"),
-        *("{}", "synthetic", first.partition, 0, len(runs) > 1, False, Phase.SETTLED, first.state, ""),
+        *(
+            first.workload or None,
+            _SPEC,
+            f"synthetic/{job_id}",
+            first.partition,
+            0,
+            len(runs) > 1,
+            False,
+            Phase.SETTLED,
+            first.state,
+            "",
+        ),
         *(CLUSTER, submitted_at, first.started_at, ended_at, ended_at, False),
         *(len(runs), 0, len(runs), 0, 0, charged, charged),
     )
@@ -268,7 +296,7 @@ def _job_row(
 
 _JOB_COLUMNS = (
     *("id", "organisation_id", "project_id", "user_id", "name"),
-    *("spec", "workspace", "partition", "priority", "is_array", "is_external", "phase", "state"),
+    *("template", "spec", "workspace", "partition", "priority", "is_array", "is_external", "phase", "state"),
     "state_reason",
     *("scheduler", "submitted_at", "started_at", "ended_at", "settled_at", "waits_for_jobs"),
     *("tasks_total", "tasks_running", "tasks_completed", "tasks_failed", "tasks_cancelled"),
@@ -328,7 +356,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - of any column
     return str(value) if isinstance(value, str) else value
 
 
-def _balance(connection: Connection) -> None:
+def balance_accounts(connection: Connection) -> None:
     """The journal was written past the cached balances: make them its sums."""
     total = (
         select(func.coalesce(func.sum(_ENTRIES.c.amount), 0))

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.benchmark
 
 SIZES = [int(size) for size in os.environ.get("HPC_PORTAL_BENCH_RUNS", "1000000,10000000").split(",")]
 FOLDER = Path(os.environ.get("HPC_PORTAL_BENCH_FOLDER", Path.home() / ".cache" / "hpc-portal-bench"))
-GENERATION = "3"
+GENERATION = "4"
 """Change it when the generator or the tables change."""
 YEAR_ENDS = date(2026, 11, 1)
 MONTH, MONTH_ENDS = date(2026, 5, 1), date(2026, 6, 1)

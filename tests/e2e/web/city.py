@@ -61,10 +61,14 @@ class City:
         return self.workspaces[job] / f"slurm-{self.jobs[job]}.out"
 
 
-def build_city(state_dir: Path) -> City:
-    """Make the database and workspaces of a city whose numbers can be checked by hand."""
-    settings = Settings(state_dir=state_dir, default_locale="vi")
-    (state_dir / "portal.db").write_bytes(sqlite_file(PORTAL_TABLES))
+def build_city(state_dir: Path, database_url: str = "") -> City:
+    """Make the database and workspaces of a city whose numbers can be checked by hand.
+
+    `database_url` is one that has the portal's tables already; by default the city has an SQLite file.
+    """
+    settings = Settings(state_dir=state_dir, default_locale="vi", database_url=database_url)
+    if not database_url:
+        (state_dir / "portal.db").write_bytes(sqlite_file(PORTAL_TABLES))
     city = City(settings)
     engine = create_engine(settings.effective_database_url)
     transact(engine, lambda connection: _people(connection, city))
