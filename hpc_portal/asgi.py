@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hpc_portal import health
 from hpc_portal.api import routes as api
 from hpc_portal.api.problems import problem_reply, said_to
 from hpc_portal.app.errors import PortalError
@@ -22,11 +23,13 @@ from hpc_portal.app.loops import Loop, run_loop
 from hpc_portal.app.requests import attachment_files
 from hpc_portal.app.requests.attachment_files import KEPT, SWEEP_SECONDS
 from hpc_portal.app.services import Services
+from hpc_portal.app.telemetry.readiness import ReadinessCheck
 from hpc_portal.auth.csrf import refuse_cross_site
 from hpc_portal.auth.identify import Identities
 from hpc_portal.auth.sessions import is_secure
 from hpc_portal.auth.throttle import SignInThrottle
 from hpc_portal.middleware import MAX_BODY_BYTES, SecurityHeaders
+from hpc_portal.request_metrics import RequestMetrics
 from hpc_portal.web import pages
 from hpc_portal.web.say_refusal import say_refusal
 from quotas.errors import QuotaError
@@ -64,8 +67,10 @@ def create_app(services: Services) -> FastAPI:
     app.state.throttle = SignInThrottle()
     app.state.say_refusal = say_refusal
     app.state.event_hub = EventHub(services.engine)
+    health.install(app, ReadinessCheck(services.engine, services.settings))
     api.install(app)
     app.add_middleware(SecurityHeaders, is_https=is_secure(services.settings))
+    app.add_middleware(RequestMetrics)
     for error in _OURS:
         app.add_exception_handler(error, _reply_to)
     app.add_exception_handler(Exception, _reply_to)

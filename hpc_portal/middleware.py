@@ -1,9 +1,10 @@
 """What every reply carries and every request is held to, as plain ASGI, so that streams stay streams."""
 
 import random
+import re
 
 import structlog
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = (
@@ -20,6 +21,8 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
+_REQUEST_ID = re.compile(r"[0-9A-Za-z-]{8,64}")
+"""A proxy's or a browser's own name of the request goes on, so that its log and ours can be joined."""
 MAX_BODY_BYTES = 64 * 1024**2
 """More than any honest request: large files belong into workspaces."""
 
@@ -38,7 +41,10 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = f"{random.getrandbits(64):016x}"  # a name, no secret
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = (
+            given if _REQUEST_ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+        )  # a name, no secret
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_headers(message: Message) -> None:

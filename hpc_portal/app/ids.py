@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 _DRAW = 256
@@ -42,3 +42,8 @@ def first_id_at(at: datetime) -> UUID:
     """The smallest id that could be made at this instant: turns "submitted after" into a range of keys."""
     milliseconds = max(0, int(at.timestamp() * 1000))
     return UUID(int=milliseconds << 80 | 0x7 << 76 | 0b10 << 62)
+
+
+def made_at(identifier: UUID) -> datetime:
+    """When an id of `new_id` was made, to the millisecond."""
+    return datetime.fromtimestamp((identifier.int >> 80) / 1000, tz=UTC)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from hpc_portal.app.leases import LeaseLost
+from hpc_portal.app.telemetry.instruments import LOOP_LAST_STEP, LOOP_SECONDS, LOOP_STEPS
 
 log = structlog.get_logger()
 
@@ -48,11 +49,16 @@ async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
             raise
         except Exception:
             failures += 1
+            LOOP_STEPS.labels(loop.name, "failed").inc()
             log.exception("loop.step_failed", loop=loop.name, failures=failures)
             await _pause(min(_MAX_BACKOFF_SECONDS, 0.1 * 2**failures), stop)
             continue
         failures = 0
-        log.debug("loop.stepped", loop=loop.name, seconds=round(time.monotonic() - began, 4))
+        seconds = time.monotonic() - began
+        LOOP_STEPS.labels(loop.name, "done").inc()
+        LOOP_SECONDS.labels(loop.name).observe(seconds)
+        LOOP_LAST_STEP.labels(loop.name).set_to_current_time()
+        log.debug("loop.stepped", loop=loop.name, seconds=round(seconds, 4))
         if loop.rest_seconds:
             await _pause(loop.rest_seconds, stop)
         if not has_more:

@@ -145,6 +145,8 @@ class Settings(BaseSettings):
     """Folder for the SQLite file, sockets and the embedded node; created when missing."""
     workspace_root: Path | None = None
     """Folder of all job workspaces, shared with the nodes; default: `workspaces` in state_dir."""
+    upload_max_gib: int = Field(default=100, ge=1)
+    """The largest file that may be uploaded into a project's shared files."""
     attachment_root: Path | None = None
     """Folder of the files attached to requests, shared by all web processes; default: in state_dir."""
     capacity_availability_percent: int = Field(default=85, ge=1, le=100)
@@ -158,6 +160,12 @@ class Settings(BaseSettings):
     """Address to listen on; `0.0.0.0` for all of the machine's."""
     port: int = Field(default=8000, ge=0, le=65_535)
     """TCP port to listen on; 0 takes a free one and prints it."""
+    metrics_host: str = "127.0.0.1"
+    """Address of the port for machines."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Port for machines, without sign-in: /metrics, /healthz, /readyz of this process. Empty: none.
+
+    Under `hpc-portal serve` the controller takes the next one."""
     public_url: str = ""
     """What people type in the browser, where a proxy stands in front; decides secure cookies."""
     session_hours: Annotated[int, Field(ge=1, le=720)] = 12

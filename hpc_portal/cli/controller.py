@@ -9,6 +9,7 @@ from hpc_portal.app.controllers import run_controllers
 from hpc_portal.app.settings import Settings
 from hpc_portal.cli.configuration import load_settings
 from hpc_portal.cli.log import configure_log
+from hpc_portal.cli.machine_port import Pulse, machine_port
 from hpc_portal.cli.parent import end_with_parent
 from hpc_portal.cli.process_options import DaskScheduler, ParentFd, Verbose
 
@@ -31,4 +32,10 @@ async def _control(settings: Settings, parent_fd: int | None) -> None:
     controllers = build_controllers(settings)
     gc.collect()
     gc.freeze()  # the code stays for good: to walk through it took a tenth of the time of a burst of jobs
-    await run_controllers(controllers, stop)
+    shared, pulse = controllers[0], Pulse()
+    beating = asyncio.create_task(pulse.beat())
+    try:
+        with machine_port(settings, shared.engine, shared.clock, alive=pulse.look):
+            await run_controllers(controllers, stop)
+    finally:
+        beating.cancel()

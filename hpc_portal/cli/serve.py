@@ -76,7 +76,9 @@ def _controller_kept_running(settings: Settings) -> Iterator[None]:
     life, held_open = os.pipe()
     stopping = threading.Event()
     keeper = threading.Thread(
-        target=_keep_running, args=(_command(settings, life), life, stopping), name="controller-keeper"
+        target=_keep_running,
+        args=(_command(settings, life), _environment(settings), life, stopping),
+        name="controller-keeper",
     )
     keeper.start()
     try:
@@ -94,11 +96,19 @@ def _command(settings: Settings, life: int) -> list[str]:
     return [*command, "--dask-scheduler", settings.dask_scheduler] if settings.dask_scheduler else command
 
 
-def _keep_running(command: list[str], life: int, stopping: threading.Event) -> None:
+def _environment(settings: Settings) -> dict[str, str]:
+    """Ours, but the port for machines is the next one: two processes cannot listen on the same."""
+    next_port = str(settings.metrics_port + 1) if settings.metrics_port else None
+    return {**os.environ, **({"HPC_PORTAL_METRICS_PORT": next_port} if next_port else {})}
+
+
+def _keep_running(
+    command: list[str], environment: dict[str, str], life: int, stopping: threading.Event
+) -> None:
     pause = _FIRST_PAUSE_SECONDS
     while not stopping.is_set():
         # A session of its own: Ctrl-C reaches the parent only, which then stops both in order.
-        child = subprocess.Popen(command, pass_fds=(life,), start_new_session=True)  # noqa: S603 - our own command
+        child = subprocess.Popen(command, env=environment, pass_fds=(life,), start_new_session=True)  # noqa: S603 - our own command
         log.info("controller.started", pid=child.pid)
         started = time.monotonic()
         code = _wait(child, stopping)

@@ -9,10 +9,12 @@ import structlog
 import uvicorn
 
 from hpc_portal.app.settings import Settings
+from hpc_portal.app.telemetry.readiness import OK
 from hpc_portal.app.wiring import build_services
 from hpc_portal.asgi import create_app
 from hpc_portal.cli.configuration import load_settings
 from hpc_portal.cli.log import configure_log
+from hpc_portal.cli.machine_port import machine_port
 from hpc_portal.cli.parent import announce_on, end_with_parent
 from hpc_portal.cli.process_options import Host, ParentFd, Port, ReadyFd, Verbose, address_errors, say_where
 
@@ -45,8 +47,9 @@ def run_web(
     """Serve until SIGTERM or SIGINT; `on_ready` is told the address once connections are accepted."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
+    services = build_services(settings)
     config = uvicorn.Config(
-        create_app(build_services(settings)),
+        create_app(services),
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=GRACE_SECONDS,
@@ -54,10 +57,11 @@ def run_web(
         proxy_headers=bool(settings.public_url),
     )
     url = address_of(listener)
-    log.info("web.listening", url=url)
-    if on_ready:
-        on_ready(url)  # the socket already queues connections
-    uvicorn.Server(config).run(sockets=[listener])
+    with machine_port(settings, services.engine, services.clock, alive=lambda: {"process": OK}):
+        log.info("web.listening", url=url)
+        if on_ready:
+            on_ready(url)  # the socket already queues connections
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _end(_number: int, _frame: object) -> NoReturn:

@@ -20,6 +20,7 @@ from hpc_portal.app import events
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.files.workspace import prepare_workspace
+from hpc_portal.app.ids import made_at
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import Answer, Other, answer, find_others, hand_over
 from hpc_portal.app.jobs.lifecycle import NEVER, Phase
@@ -36,9 +37,11 @@ from hpc_portal.app.jobs.record_outcomes import (
 )
 from hpc_portal.app.jobs.submissions import PRESENT_USER, SUBMISSIONS, is_budget_in_force, submission_of
 from hpc_portal.app.paying_projects import STOPPED_PROJECTS
+from hpc_portal.app.project_files.let_pass import let_job_pass
 from hpc_portal.app.tables import Job
+from hpc_portal.app.telemetry.instruments import DISPATCH_SECONDS, JOBS_DISPATCHED
 from schedulers.errors import SchedulerUnavailable
-from schedulers.protocol import Feature, Refused, Submission, SubmitOutcome, Uncertain
+from schedulers.protocol import Accepted, Feature, Refused, Submission, SubmitOutcome, Uncertain
 
 log = structlog.get_logger()
 
@@ -116,6 +119,21 @@ async def _record(context: ControllerContext, batch: _Batch, outcomes: Sequence[
         lambda connection: record_outcomes(connection, context, batch.claimed, outcomes)
     )
     context.tracked.add(there)
+    _count(context, batch, outcomes)
+
+
+def _count(context: ControllerContext, batch: _Batch, outcomes: Sequence[Outcome]) -> None:
+    """Tell Prometheus and the log; from here on the log knows a job by its cluster's number, too."""
+    cluster, now = context.scheduler.name, context.clock.now()
+    sent = {}
+    for claim, outcome in zip(batch.claimed, outcomes, strict=True):
+        JOBS_DISPATCHED.labels(cluster, type(outcome).__name__.lower()).inc()
+        if isinstance(outcome, Accepted):
+            job_id = claim.submission.job_id
+            sent[str(job_id)] = outcome.scheduler_job_id
+            DISPATCH_SECONDS.labels(cluster).observe((now - made_at(job_id)).total_seconds())
+    if sent:
+        log.info("dispatch.sent", scheduler=cluster, jobs=sent)
 
 
 async def _give_back(context: ControllerContext, batch: _Batch) -> None:
@@ -282,6 +300,7 @@ def _prepare_workspaces(
         try:
             owner = submission.cluster_uid if context.needs_accounts else None
             prepare_workspace(context.workspace_root, relative, submission.spec, owner=owner)
+            let_job_pass(context.workspace_root, submission)
         except OSError as error:
             log.warning("dispatch.workspace_failed", job_id=str(submission.job_id), problem=str(error))
             problems[submission.job_id] = Uncertain("WorkspaceUnavailable")

@@ -19,6 +19,7 @@ from hpc_portal.app.jobs.provisional import flag_provisional, seen_usage, withou
 from hpc_portal.app.jobs.refs import REF, ref_of
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
+from hpc_portal.app.telemetry.instruments import RUNS_SETTLED, WAIT_SECONDS
 from quotas.end_states import load_end_rules
 from quotas.fold_usage import UsageBatch
 from quotas.money import Vnd
@@ -107,6 +108,12 @@ class SettleStep:
         for row in rows:
             by_job[row.job_id].append(row)
         await self._write(by_job, functools.partial(_settle, known=known, at=self._context.clock.now()))
+        settled = [row for row in rows if row.job_id not in self._set_aside]
+        cluster = self._context.scheduler.name
+        RUNS_SETTLED.labels(cluster).inc(len(settled))
+        for row in settled:
+            if row.started_at and row.attempt == 0:
+                WAIT_SECONDS.labels(cluster).observe((row.started_at - row.submitted_at).total_seconds())
 
     async def _write(
         self, jobs: Mapping[UUID, T], write: Callable[[Connection, Mapping[UUID, T]], object]

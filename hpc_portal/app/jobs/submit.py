@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import structlog
+
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
@@ -15,9 +17,12 @@ from hpc_portal.app.jobs.store_together import (
 )
 from hpc_portal.app.services import Services
 from hpc_portal.app.storage.require_room import require_room
+from hpc_portal.app.telemetry.instruments import JOBS_SUBMITTED
 from quotas import pricing
 from quotas.errors import PriceListRetired, QuotaError
 from workloads.errors import WorkloadError
+
+log = structlog.get_logger()
 
 __all__ = ["SubmitRequest", "SubmittedJob", "submit_job"]
 
@@ -51,6 +56,9 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
         submitted = await services.commits.run_together(store_together, anew)
     if submitted.is_new:
         services.wake.notify()
+        cluster = submission.prepared.cluster.name
+        JOBS_SUBMITTED.labels(cluster).inc()
+        log.info("job.submitted", job_id=str(submitted.job_id), cluster=cluster)  # beside the request's id
     return submitted
 
 

@@ -1,0 +1,177 @@
+"""The state of the whole portal, read from the database whenever Prometheus asks: queue, lags, findings."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+import structlog
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import col
+
+from hpc_portal.app import cluster_views, outages
+from hpc_portal.app.clock import Clock
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.notices.tables import Mail
+from hpc_portal.app.tables import Job, JobTask, Lease
+from quotas.usage_tables import DiscrepancyRow, DiscrepancyState
+from schedulers.cluster import ClusterSnapshot
+
+log = structlog.get_logger(__name__)
+
+_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED, Phase.ENDED)
+
+
+class PortalState(Collector):
+    """Every process tells the same: ask for `max by (...)`."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def collect(self) -> Iterator[Metric]:
+        """One transaction that reads; of a database out of reach only that is told."""
+        reachable = GaugeMetricFamily("hpc_database_up", "Whether the database answers.")
+        found: list[Metric] = []
+        try:
+            with self._engine.connect() as connection:
+                found = list(_read(connection, self._clock.now()))
+        except DBAPIError as problem:
+            log.warning("metrics.database_unavailable", problem=str(problem.orig))
+        reachable.add_metric([], bool(found))
+        yield reachable
+        yield from found
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering must not ask the database."""
+        return iter(())
+
+
+def _read(connection: Connection, now: datetime) -> Iterator[Metric]:
+    yield from _queue(connection, now)
+    yield from _settlement(connection, now)
+    yield from _clusters(connection, now)
+    yield from _controllers(connection, now)
+    yield from _findings(connection)
+    yield from _mails(connection, now)
+
+
+def _queue(connection: Connection, now: datetime) -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("hpc_jobs", "Jobs that are not closed.", labels=("cluster", "phase", "state"))
+    oldest = GaugeMetricFamily(
+        "hpc_oldest_undispatched_seconds",
+        "Age of the oldest job that no cluster has heard of, unless it is held or waits for others.",
+        labels=("cluster",),
+    )
+    counted = (
+        select(col(Job.scheduler), col(Job.phase), col(Job.state), func.count())
+        .where(col(Job.phase).in_(_UNDER_WAY))
+        .group_by(col(Job.scheduler), col(Job.phase), col(Job.state))
+    )
+    for cluster, phase, state, number in connection.execute(counted):
+        jobs.add_metric([cluster, phase.value, state.value], number)
+    yield jobs
+    waiting = (
+        select(col(Job.scheduler), func.min(col(Job.submitted_at)).label("since"))
+        .where(
+            col(Job.phase).in_([Phase.ACCEPTED, Phase.DISPATCHING]),
+            col(Job.waits_for_jobs).is_(False),
+            col(Job.held_by).is_(None),
+        )
+        .group_by(col(Job.scheduler))
+    )
+    for cluster, since in connection.execute(waiting):
+        oldest.add_metric([cluster], _age(since, now))
+    yield oldest
+
+
+def _settlement(connection: Connection, now: datetime) -> Iterator[Metric]:
+    runs = GaugeMetricFamily("hpc_runs_unsettled", "Ended runs that are not charged.", labels=("cluster",))
+    lag = GaugeMetricFamily("hpc_settlement_lag_seconds", "Age of the oldest of them.", labels=("cluster",))
+    unsettled = (
+        select(col(Job.scheduler), func.count(), func.min(col(JobTask.ended_at)))
+        .select_from(JobTask)
+        .join(Job, col(Job.id) == col(JobTask.job_id))
+        .where(col(JobTask.ended_at).is_not(None), col(JobTask.settled_at).is_(None))
+        .group_by(col(Job.scheduler))
+    )
+    for cluster, number, since in connection.execute(unsettled):
+        runs.add_metric([cluster], number)
+        lag.add_metric([cluster], _age(since, now))
+    yield from (runs, lag)
+
+
+def _clusters(connection: Connection, now: datetime) -> Iterator[Metric]:
+    age = GaugeMetricFamily("hpc_cluster_report_age_seconds", "Since the last report.", labels=("cluster",))
+    nodes = GaugeMetricFamily("hpc_nodes", "Nodes.", labels=("cluster", "state"))
+    gpus = GaugeMetricFamily("hpc_gpus", "GPUs of nodes.", labels=("cluster", "type", "use"))
+    licenses = GaugeMetricFamily("hpc_licenses", "Licences.", labels=("cluster", "feature", "use"))
+    for cluster in cluster_views.load(connection):
+        age.add_metric([cluster.name], _age(cluster.as_of, now))
+        for state, number in Counter(node.state.value for node in cluster.nodes).items():
+            nodes.add_metric([cluster.name, state], number)
+        for (kind, use), number in _gpus(cluster).items():
+            gpus.add_metric([cluster.name, kind, use], number)
+        for one in cluster.licenses:
+            licenses.add_metric([cluster.name, one.feature, "used"], one.used)
+            licenses.add_metric([cluster.name, one.feature, "total"], one.total)
+    yield from (age, nodes, gpus, licenses)
+    down = GaugeMetricFamily(
+        "hpc_cluster_part_out_seconds",
+        "Since when a part of a cluster does not answer; there is a line only while it does not.",
+        labels=("cluster", "part"),
+    )
+    for outage in outages.load(connection):
+        down.add_metric([outage.cluster, outage.part.value], _age(outage.since, now))
+    yield down
+
+
+def _gpus(cluster: ClusterSnapshot) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for node in cluster.nodes:
+        for kind, number in node.gpus.items():
+            found[kind, "total"] += number
+            found[kind, "used"] += node.allocated_gpus.get(kind, 0)
+    return found
+
+
+def _controllers(connection: Connection, now: datetime) -> Iterator[Metric]:
+    left = GaugeMetricFamily(
+        "hpc_lease_remaining_seconds",
+        "How long a lease still holds; below zero nobody does its work.",
+        labels=("lease",),
+    )
+    for name, expires_at in connection.execute(select(col(Lease.name), col(Lease.expires_at))):
+        left.add_metric([name], (expires_at - now).total_seconds())
+    yield left
+
+
+def _findings(connection: Connection) -> Iterator[Metric]:
+    found = GaugeMetricFamily(
+        "hpc_discrepancies_open", "What does not add up and waits for somebody.", labels=("kind",)
+    )
+    open_ones = (
+        select(col(DiscrepancyRow.kind), func.count())
+        .where(col(DiscrepancyRow.state) == DiscrepancyState.OPEN)
+        .group_by(col(DiscrepancyRow.kind))
+    )
+    for kind, number in connection.execute(open_ones):
+        found.add_metric([kind.value], number)
+    yield found
+
+
+def _mails(connection: Connection, now: datetime) -> Iterator[Metric]:
+    waiting = (col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
+    number, since = connection.execute(
+        select(func.count(), func.min(col(Mail.not_before))).where(*waiting)
+    ).one()
+    yield GaugeMetricFamily("hpc_mails_waiting", "Mails that are not sent yet.", value=number)
+    overdue = _age(since, now) if since else 0.0
+    yield GaugeMetricFamily("hpc_mail_overdue_seconds", "By how much the oldest is late.", value=overdue)
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - since).total_seconds()) if since else math.nan
