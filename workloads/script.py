@@ -110,6 +110,7 @@ class Script(Template[ScriptParameters]):
     title: ClassVar[str] = N_("Script")
     summary: ClassVar[str] = N_("Run a script of your own as it is, once or as an array.")
     domain: ClassVar[str] = "general"
+    fixed_script: ClassVar[str] = N_("The script is a field of the form: edit it there.")
     parameters = ScriptParameters
 
     def render(self, params: ScriptParameters) -> JobSpec:

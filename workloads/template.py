@@ -178,6 +178,12 @@ class Template(ABC, Generic[P]):
     summary: ClassVar[str]
     domain: ClassVar[str]
     """`verification`, `synthesis`, `training`, ..."""
+    fixed_script: ClassVar[str] = ""
+    """Why nobody may edit the script for one job, untranslated; "" where everybody may.
+
+    One that may be edited is the same text for all parameters, which reach it as variables and files (ADR
+    0050): an edit stays right whatever the form says, and takes no value for a command.
+    """
     parameters: type[P]
 
     @abstractmethod

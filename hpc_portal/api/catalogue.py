@@ -44,6 +44,7 @@ def show_template(
         summary=found.summary,
         domain=found.domain,
         version=found.version if isinstance(found, SiteTemplate) else None,
+        fixed_script=found.fixed_script,
         parameters_schema=found.parameters.model_json_schema(),
     )
 

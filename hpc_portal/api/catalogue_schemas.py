@@ -23,6 +23,8 @@ class TemplateDetailReply(TemplateReply):
     """A template with the JSON Schema of its parameters."""
 
     parameters_schema: dict[str, Any]
+    fixed_script: str
+    """Why its script may not be edited for one job; empty where it may, as `script` of a submission."""
 
 
 class NodeReply(Reply):

@@ -1,12 +1,13 @@
 """Bodies and replies about jobs: submitted, listed, followed, estimated."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from hpc_portal.api.schemas import Body, Reply, Text
+from hpc_portal.app.jobs.edit_script import MOST_CHARACTERS
 from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
 from hpc_portal.app.jobs.wish import HeldBy
 from schedulers.jobspec import JobSpec
@@ -20,6 +21,9 @@ class SubmitBody(Body):
     """Account name of the project that pays."""
     template: Text | None = None
     parameters: dict[str, Any] | None = None
+    script: Annotated[str, StringConstraints(max_length=MOST_CHARACTERS)] | None = None
+    """Of a template: what runs instead of the script that it makes, edited by hand. The estimate's `spec` has
+    the one that it makes; `GET /templates/{name}` says whether it may be."""
     spec: JobSpec | None = None
 
 

@@ -193,6 +193,7 @@ def _request(body: SubmitBody, idempotency_key: str | None) -> SubmitRequest:
         project=body.project,
         template=body.template,
         parameters=body.parameters,
+        script=body.script,
         spec=body.spec,
         idempotency_key=idempotency_key,
     )

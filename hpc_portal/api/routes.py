@@ -19,6 +19,7 @@ from hpc_portal.api import (
     job_efficiency,
     job_files,
     job_logs,
+    job_script,
     jobs,
     licenses,
     limits,
@@ -38,7 +39,8 @@ from hpc_portal.api import (
 )
 
 _MODULES = (
-    *(jobs, job_changes, job_cost, job_efficiency, job_files, job_logs, scripts, streams, sign_in, projects),
+    *(jobs, job_changes, job_cost, job_efficiency, job_files, job_logs),
+    *(job_script, scripts, streams, sign_in, projects),
     *(
         administration,
         job_doubt,

@@ -6,6 +6,7 @@ from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.budgets import tables as budgets
 from hpc_portal.app.campaigns import tables as campaigns
 from hpc_portal.app.home import tables as home
+from hpc_portal.app.jobs import tables as jobs
 from hpc_portal.app.licenses import tables as licenses
 from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
@@ -22,6 +23,7 @@ TABLE_MODULES = (
     budgets,
     campaigns,
     home,
+    jobs,
     licenses,
     notices,
     reports,

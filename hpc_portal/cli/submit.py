@@ -1,5 +1,7 @@
 """Submit a script or a template: price, balance and start are shown first."""
 
+import shlex
+import sys
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +20,11 @@ from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json, Project
 from hpc_portal.cli.portal import Portal, offer_request
 from hpc_portal.cli.render import err, is_interactive, out, print_json
-from hpc_portal.cli.request import template_body
+from hpc_portal.cli.request import read_text, template_body
 from quotas.money import format_vnd
 from schedulers.directives.translation import Dialect
+
+_STDIN = Path("-")
 
 
 def submit(  # noqa: PLR0913 - one argument for each option
@@ -38,6 +42,17 @@ def submit(  # noqa: PLR0913 - one argument for each option
     file: Annotated[
         Path | None, typer.Option("-f", "--file", help="Parameters of the template in TOML or JSON.")
     ] = None,
+    script_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--script-from",
+            metavar="FILE",
+            help="Run this instead of the template's script; --print-script prints that one. - is stdin.",
+        ),
+    ] = None,
+    print_script: Annotated[
+        bool, typer.Option("--print-script", help="Print the script that would run; submit nothing.")
+    ] = False,
     project: Project = "",
     name: Annotated[str, typer.Option("--name", "-J", help="The job's name.")] = "",
     nodes: Annotated[int | None, typer.Option("--nodes", "-N", min=1, help="Nodes.")] = None,
@@ -99,8 +114,8 @@ def submit(  # noqa: PLR0913 - one argument for each option
                 "such as -p resources.cpus=4."
             )
         )
-    if script and (parameters or file):
-        raise UsageProblem(_("-p and --file are parameters of a template; a script has none."))
+    if script and (parameters or file or script_from):
+        raise UsageProblem(_("-p, --file and --script-from belong to a template; a script has none."))
     with open_portal() as portal:
         if script:
             body = _script_body(portal, script, options, project=project, show=not as_json)
@@ -108,19 +123,36 @@ def submit(  # noqa: PLR0913 - one argument for each option
             payer = project or only_project(portal)
             schema = portal.get(f"/templates/{template}")["parameters_schema"]
             body = template_body(payer, template, schema, file, parameters or ())
+            body |= _edited(script_from)
         estimate = portal.post("/jobs/estimate", body, changes_nothing=True)
+        if print_script:
+            spec = estimate["spec"]
+            sys.stdout.write(spec["script"] or f"{shlex.join(spec['argv'])}\n")
+            return
         if dry_run and as_json:
             print_json(estimate)
         elif not as_json:
-            err.print(estimate_of(estimate))
-            for note in estimate["notes"]:
-                err.print(note, markup=False)
+            _show_estimate(estimate)
         _require_no_obstacle(estimate)
-        if dry_run:
-            return
-        if not yes and is_interactive() and not typer.confirm(_("Submit?"), default=True, err=True):
-            return
-        _submit(portal, body, wait=wait, as_json=as_json)
+        if not dry_run and _is_meant(yes=yes):
+            _submit(portal, body, wait=wait, as_json=as_json)
+
+
+def _show_estimate(estimate: Mapping[str, Any]) -> None:
+    err.print(estimate_of(estimate))
+    for note in estimate["notes"]:
+        err.print(note, markup=False)
+
+
+def _is_meant(*, yes: bool) -> bool:
+    return yes or not is_interactive() or typer.confirm(_("Submit?"), default=True, err=True)
+
+
+def _edited(script_from: Path | None) -> dict[str, str]:
+    """The part of the body that replaces the template's script."""
+    if script_from is None:
+        return {}
+    return {"script": sys.stdin.read() if script_from == _STDIN else read_text(script_from)}
 
 
 def _script_body(

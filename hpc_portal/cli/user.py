@@ -39,6 +39,7 @@ class Commands(OnDemandGroup):
             "jobs:tasks",
             "List the runs of a job's tasks; tasks that have not started yet are not listed.",
         ),
+        Place("script", "job_script:script", "Print the script that a job runs."),
         Place(
             "results",
             "results:results",

@@ -34,6 +34,7 @@ DEEDS: Mapping[str, str] = {
     "job.cancel_requested": N_("Job cancelled"),
     "job.change_requested": N_("Job changed"),
     "job.doubt_decided": N_("Doubtful job decided"),
+    "job.script_edited": N_("Job submitted with a script edited by hand"),
     "license.reserved": N_("Licences reserved"),
     "limit.removed": N_("Limit removed"),
     "limit.set": N_("Limit set"),

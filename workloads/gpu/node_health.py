@@ -165,6 +165,9 @@ class NodeHealth(Template[NodeHealthParameters]):
     title: ClassVar[str] = N_("Node health check")
     summary: ClassVar[str] = N_("Burn-in of a node: bandwidth, checked arithmetic, memory errors, heat.")
     domain: ClassVar[str] = "operations"
+    fixed_script: ClassVar[str] = N_(
+        "Its result says whether a node is in order: everybody has to run the same test."
+    )
     parameters = NodeHealthParameters
 
     def render(self, params: NodeHealthParameters) -> JobSpec:

@@ -148,4 +148,6 @@ class Document(_Part):
     parameters: dict[ParameterName, Parameter] = Field(default_factory=dict, max_length=100)
     array: Array | None = None
     script: str = Field(min_length=1, max_length=LONGEST_SCRIPT, pattern=r"^[^\x00\r]+$")
+    script_may_be_edited: bool = False
+    """Whether people may edit the script by hand for one job."""
     results: ResultRules

@@ -31,6 +31,10 @@ from workloads.template import (
 from workloads.verdict import judge
 from workloads.workspace import list_files, read_text
 
+_FIXED = N_(
+    "The city's administrators publish this template with a script that everybody runs as it is. Ask them to "
+    "allow edits in it, or run a script of your own."
+)
 _MOST_ARTEFACTS = 100
 _LONGEST_NAME = 100
 _COMMAND = re.compile(r"^[A-Za-z0-9_.+-]+$", re.ASCII)
@@ -48,6 +52,7 @@ class SiteTemplate(Template[Parameters]):
         self.title = document.title.say(locale)  # type: ignore[misc]  # of the document, not of the class
         self.summary = document.summary.say(locale)  # type: ignore[misc]  # of the document, not of the class
         self.domain = document.domain  # type: ignore[misc]  # of the document, not of the class
+        self.fixed_script = "" if document.script_may_be_edited else _FIXED  # type: ignore[misc]  # as above
         self.parameters = model_of(document, locale)
         self._script = script_of(document)
         self._scanner = Scanner(document.results)

@@ -14,6 +14,7 @@ from hpc_portal.app.campaigns.record import RerunOf
 from hpc_portal.app.campaigns.results import not_passed
 from hpc_portal.app.campaigns.tables import CampaignRun, RunKind
 from hpc_portal.app.errors import InvalidSubmission, Problem
+from hpc_portal.app.jobs.edit_script import generated_script
 from hpc_portal.app.jobs.prepare import SubmitRequest
 from hpc_portal.app.jobs.submit import SubmittedJob, submit_job
 from hpc_portal.app.services import Services
@@ -89,8 +90,10 @@ def _request(session: Session, campaign: CampaignView, wish: RerunWish, key: str
     if run is None or not indices:
         raise InvalidSubmission([Problem("campaign", "There is nothing to run again: all passed so far.")])
     template = template_of_job(session.connection(), campaign.template)
-    statement = select(col(Job.parameters)).where(col(Job.id) == run.job_id)
-    stored: dict[str, Any] = session.connection().execute(statement).scalar_one() or {}
+    statement = select(col(Job.parameters), col(Job.spec)).where(col(Job.id) == run.job_id)
+    job = session.connection().execute(statement).one()
+    stored: dict[str, Any] = job.parameters or {}
+    is_edited = generated_script(session.connection(), run.job_id) is not None
     attempts = sum(one.kind is RunKind.NEW_SEEDS for one in campaign.runs)
     parameters = template.rerun(
         template.validate(stored),
@@ -103,6 +106,7 @@ def _request(session: Session, campaign: CampaignView, wish: RerunWish, key: str
         project=campaign.project,
         template=campaign.template,
         parameters=parameters.model_dump(mode="json"),
+        script=job.spec["script"] if is_edited else None,
         idempotency_key=key,
         rerun_of=RerunOf(campaign.id, kind, wish.with_waves),
     )

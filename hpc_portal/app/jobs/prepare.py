@@ -15,6 +15,7 @@ from hpc_portal.app.clusters import visible_part
 from hpc_portal.app.errors import InvalidSubmission, Problem, ProjectNotFound
 from hpc_portal.app.files.workspace import layout_problems
 from hpc_portal.app.jobs.choose_cluster import choose_cluster
+from hpc_portal.app.jobs.edit_script import edited_spec, notes_on
 from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
@@ -35,6 +36,8 @@ class SubmitRequest:
     template: str | None = None
     parameters: Mapping[str, Any] | None = None
     spec: JobSpec | None = None
+    script: str | None = None
+    """What runs instead of the script that the template makes; None: that one."""
     idempotency_key: str | None = None
     rerun_of: RerunOf | None = None
     """Set by the portal itself, of a rerun in a campaign."""
@@ -61,6 +64,8 @@ class PreparedJob:
     cluster: ClusterSnapshot
     stop_rule: StopRule | None = None
     """Of the campaign that it opens or belongs to; None: it is none."""
+    generated_script: str | None = None
+    """What the template made, where somebody edited it by hand; None: it runs as it was made."""
     notes: tuple[Problem, ...] = ()
     """What will be otherwise than asked, although nothing is wrong with it."""
 
@@ -103,11 +108,15 @@ def prepare_job(services: Services, actor: Actor, request: SubmitRequest) -> Pre
         spec=complete,
         template=rendered.template,
         parameters=rendered.parameters,
+        generated_script=rendered.generated_script,
         cluster_user=actor.account_on(cluster.name),
         walltime_is_default=partition is not None and spec.resources.walltime_seconds is None,
         cluster=cluster,
         stop_rule=rendered.stop_rule,
-        notes=tuple(_notes(spec, complete, pays_by_qos=cluster.name in settings.clusters_with_budgets)),
+        notes=(
+            *_notes(spec, complete, pays_by_qos=cluster.name in settings.clusters_with_budgets),
+            *(notes_on(spec) if rendered.generated_script else ()),
+        ),
     )
 
 
@@ -134,6 +143,7 @@ class _Rendered:
     template: str | None = None
     parameters: dict[str, Any] | None = None
     stop_rule: StopRule | None = None
+    generated_script: str | None = None
 
 
 def _render(services: Services, actor: Actor, request: SubmitRequest, project: PayingProject) -> _Rendered:
@@ -141,14 +151,19 @@ def _render(services: Services, actor: Actor, request: SubmitRequest, project: P
         raise InvalidSubmission([Problem("template", "Give either a template or a job specification.")])
     if request.template is None:
         assert request.spec is not None  # noqa: S101 - the line above
+        if request.script is not None:
+            raise InvalidSubmission([Problem("script", "A job specification has its script inside.")])
         return _Rendered(request.spec)
     template, reference = template_to_run(services, actor, request.template, project)
     parameters = template.validate(request.parameters or {})
+    made = template.render(parameters)
+    spec = edited_spec(template, made, request.script)
     return _Rendered(
-        template.render(parameters),
+        spec,
         reference,
         parameters.model_dump(mode="json"),
         template.stop_rule(parameters),
+        made.script if spec is not made else None,
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
-from hpc_portal.app import events, paying_projects
+from hpc_portal.app import audit, events, paying_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.record import NewRun, record_runs
 from hpc_portal.app.db import AnyRow
@@ -23,6 +23,7 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest
+from hpc_portal.app.jobs.tables import EditedScript
 from hpc_portal.app.jobs.wish import HeldBy
 from hpc_portal.app.notices.tables import JobNotice
 from hpc_portal.app.services import Services
@@ -146,7 +147,9 @@ class Submission:
 
     def event(self) -> Event:
         """What followers are told."""
-        facts = {"name": self.prepared.spec.name}
+        facts: dict[str, Any] = {"name": self.prepared.spec.name}
+        if self.prepared.generated_script is not None:
+            facts["is_script_edited"] = True
         return Event(self.job_id, self.prepared.project_id, "job.submitted", facts)
 
     def notice_row(self) -> dict[str, Any] | None:
@@ -233,6 +236,7 @@ def _store_active(
             _store_keys(connection, [one.key_row(now) for one in held if one.key])
             record_runs(connection, [run for one in held if (run := one.campaign_run())], at=now)
             events.record(connection, [one.event() for one in held], at=now)
+            _store_edited_scripts(connection, held, at=now)
         elif len(held) > 1:
             raise _SomeAreThere
     return [
@@ -245,6 +249,24 @@ def _store_notices(connection: Connection, submissions: Sequence[Submission]) ->
     rows = [row for one in submissions if (row := one.notice_row())]
     if rows:
         connection.execute(insert(JobNotice), rows)
+
+
+def _store_edited_scripts(connection: Connection, submissions: Sequence[Submission], *, at: datetime) -> None:
+    """Both texts are kept: what the template made here, what runs in the job's spec."""
+    for one in submissions:
+        if one.prepared.generated_script is None:
+            continue
+        row = {"job_id": one.job_id, "generated": one.prepared.generated_script}
+        connection.execute(insert(EditedScript), row)
+        audit.record(
+            connection,
+            at=at,
+            actor=one.actor,
+            action="job.script_edited",
+            subject=str(one.job_id),
+            template=one.prepared.template,
+            project=one.prepared.account,
+        )
 
 
 def _store_keys(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -283,6 +305,7 @@ def _hash(request: SubmitRequest) -> str:
         "template": request.template,
         "parameters": dict(request.parameters) if request.parameters is not None else None,
         "spec": request.spec.model_dump(mode="json") if request.spec else None,
+        **({} if request.script is None else {"script": request.script}),
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import junitparser
 import pytest
 from sqlalchemy import func, select
+from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.collect import CollectStep
@@ -25,9 +26,12 @@ from hpc_portal.app.campaigns.results import failure_groups, verdicts, verdicts_
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
 from hpc_portal.app.campaigns.tables import CampaignResult, RunKind, StoppedBy
 from hpc_portal.app.errors import CampaignNotFound, InvalidSubmission, NotAllowed
+from hpc_portal.app.jobs.edit_script import generated_script
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.app.tables import Job
 from schedulers.jobstate import JobState
 from tests.integration.app.conftest import Story
+from workloads.catalog import CATALOG
 from workloads.template import Verdict
 
 BUILD = "ab" * 32
@@ -97,6 +101,24 @@ def rerun(story: Story, campaign_id: UUID, wish: RerunWish, key: str | None = No
     made = asyncio.run(rerun_failed(story.city.services, actor, campaign_id, wish, idempotency_key=key))
     story.step()
     return made.job_id
+
+
+def test_what_was_edited_by_hand_runs_again_edited(story: Story) -> None:
+    made = CATALOG["rtl-regression"].render(CATALOG["rtl-regression"].validate({})).script or ""
+    edited = made.replace("set -u", "echo by hand\nset -u", 1)
+    raw = {"name": "nightly", "tests": ["a"], "seeds": 2, "resources": RESOURCES}
+    request = SubmitRequest(project="chips", template="rtl-regression", parameters=raw, script=edited)
+    first = asyncio.run(submit_job(story.city.services, story.city.chips.member, request)).job_id
+    story.step()
+    end(story, first, 0, line=LEVEL % (500, 4))
+    end(story, first, 1)
+    collect(story)
+    again = rerun(story, first, RerunWish())
+    with story.city.services.engine.connect() as connection:
+        found = select(col(Job.spec)).where(col(Job.id).in_([first, again]))
+        specs = connection.execute(found).scalars()
+        assert [spec["script"] for spec in specs] == [edited, edited]
+        assert [generated_script(connection, one) for one in (first, again)] == [made, made]
 
 
 def test_results_are_kept_once_and_failures_grouped_by_cause(story: Story) -> None:

@@ -138,6 +138,20 @@ def test_what_cannot_run_is_refused_with_the_field(designer: Person) -> None:
     assert "4 CPUs" in done.stderr
 
 
+def test_a_templates_script_is_printed_edited_and_submitted(designer: Person) -> None:
+    made = designer.hpc("submit", "-t", "lint", "--print-script")
+    assert made.stdout.startswith("#!/bin/bash\n")
+    edited = designer.home / "edited.sh"
+    edited.write_text(made.stdout.replace("set -u", "echo edited\nset -u", 1))
+    done = designer.hpc("submit", "-t", "lint", "--script-from", str(edited))
+    job_id = done.stdout.strip()
+    assert designer.hpc("script", job_id).stdout == edited.read_text()
+    assert "+ echo edited\n" in designer.hpc("script", job_id, "--changes").stdout
+    refused = designer.hpc("submit", "-t", "lint", "--script-from", "-", stdin="echo no interpreter\n")
+    assert "#!" in refused.stderr
+    assert refused.code != 0
+
+
 def test_more_than_the_budget_is_refused_before_it_is_submitted(designer: Person) -> None:
     options = ("--time", "7-0", "--array", "0-9999", "--cpus", "4")
     done = designer.hpc("submit", designer.script("true"), *options)

@@ -1,6 +1,7 @@
 """The catalogue and what every template promises."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from schedulers.jobspec import JobSpec
 from workloads.catalog import CATALOG, template, titles
 from workloads.errors import InvalidParameters, TemplateNotFound
+from workloads.forms import FormField, Widget, form_fields, parse_form
 
 
 def test_the_catalogue_is_keyed_by_each_template_s_own_name() -> None:
@@ -40,6 +42,36 @@ def test_defaults_alone_are_a_complete_job(name: str) -> None:
 def test_equal_parameters_give_equal_jobs(name: str) -> None:
     found = template(name)
     assert found.render(found.validate({})) == found.render(found.validate({}))
+
+
+@pytest.mark.parametrize("name", [name for name, one in CATALOG.items() if not one.fixed_script])
+def test_a_script_that_may_be_edited_is_the_same_text_for_all_parameters(name: str) -> None:
+    found = template(name)
+    made = found.render(found.validate({})).script
+    assert made
+    tried = 0
+    for one in form_fields(found.parameters):
+        for value in _others(one):
+            try:
+                other = found.render(found.validate(parse_form([one], [(one.name, value)])))
+            except InvalidParameters:
+                continue
+            tried += 1
+            assert other.script == made, one.name
+    assert tried > 3
+
+
+def _others(one: FormField) -> Sequence[str]:
+    """Values that a field could have instead of its default."""
+    match one.widget:
+        case Widget.SEGMENTED | Widget.SELECT:
+            return one.choices
+        case Widget.SWITCH:
+            return ("true", "false")
+        case Widget.NUMBER:
+            return ("1", "2", "3")
+        case _:
+            return ("other",)
 
 
 @pytest.mark.parametrize("name", CATALOG)
