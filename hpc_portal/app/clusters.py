@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import NotFound
 from hpc_portal.app.outages import Outage
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
@@ -99,6 +100,18 @@ def list_clusters(services: Services, actor: Actor) -> list[SeenCluster]:
             )
         )
     return found
+
+
+def find_cluster(services: Services, actor: Actor, name: str) -> SeenCluster:
+    """The configured cluster of that name.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for found in list_clusters(services, actor):
+        if found.name == name:
+            return found
+    raise NotFound("cluster", name)
 
 
 def is_out(services: Services, cluster: str) -> bool:

@@ -1,18 +1,17 @@
-"""A cluster in the words of its page: what each node has, what is free, how old the knowledge is."""
+"""A cluster in the words of its page: how full it is and since when, its partitions and licences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hpc_portal.app.clusters import GpuCount, SeenCluster
+from hpc_portal.app.cluster_queue import PartitionQueue
+from hpc_portal.app.clusters import STALE_AFTER, GpuCount, SeenCluster, count_gpus
 from hpc_portal.app.jobs.choose_cluster import SEPARATOR
+from hpc_portal.app.licenses.queries import FeatureUse
 from hpc_portal.app.tables import ClusterPart
 from hpc_portal.web.language import Language
-from hpc_portal.web.words import NODE_STATES, Word
-from schedulers.cluster import License, Node, NodeState, Partition, Reservation
+from schedulers.cluster import ClusterSnapshot, Node, NodeState, Partition, Reservation
 from workloads.template import N_
-
-_MOST_NODES_OPEN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +25,31 @@ class Meter:
 
 
 @dataclass(frozen=True, slots=True)
-class Gpu:
-    """One GPU of a node; which of them is busy is a count here, not an index."""
-
-    label: str
-    is_busy: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ShownNode:
-    """A node as its row shows it."""
-
-    name: str
-    word: Word
-    reason: str
-    missing_programs: tuple[str, ...]
-    meters: tuple[Meter, ...]
-    gpus: tuple[Gpu, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class ShownPartition:
-    """A partition under the name that a job must give."""
+    """A partition under the name that a job must give, what of it is free, and its queue."""
 
     name: str
     partition: Partition
+    free_cpus: int
+    cpus: int
+    gpus: tuple[GpuCount, ...]
+    queue: PartitionQueue
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLicense:
+    """A licence feature that the cluster counts."""
+
+    feature: str
+    taken: int
+    total: int
+    own: int
+    """Of these, by jobs of the reader's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownCluster:
-    """A cluster as its page shows it."""
+    """A cluster as a page shows it at its top."""
 
     name: str
     is_default: bool
@@ -63,44 +57,84 @@ class ShownCluster:
     account: str
     """What the person's jobs run as there, where the site gives out accounts; "" elsewhere."""
     as_of: datetime | None
+    is_stale: bool
+    """What is shown is so old that it may not be true any more."""
     is_out: bool
     gpus: tuple[GpuCount, ...]
-    nodes: tuple[ShownNode, ...]
-    partitions: tuple[ShownPartition, ...]
-    licenses: tuple[License, ...]
+    meters: tuple[Meter, ...]
+    nodes: int
+    nodes_up: int
     reservations: tuple[Reservation, ...]
 
     @property
-    def is_long(self) -> bool:
-        """Whether its nodes are better folded away at first."""
-        return len(self.nodes) > _MOST_NODES_OPEN
+    def href(self) -> str:
+        """Its own page."""
+        return f"/clusters/{self.name}"
 
 
-def show_cluster(seen: SeenCluster, language: Language, *, every_partition: Sequence[str]) -> ShownCluster:
-    """A cluster in the page's words.
-
-    Args:
-        seen: what there is to show.
-        language: the reader's.
-        every_partition: names of the partitions of all clusters; one that is there twice needs its cluster's.
-    """
+def show_cluster(seen: SeenCluster, language: Language, *, now: datetime) -> ShownCluster:
+    """A cluster in the page's words."""
     snapshot = seen.snapshot
+    nodes = snapshot.nodes if snapshot else ()
     return ShownCluster(
         name=seen.name,
         is_default=seen.is_default,
         lacks_account=seen.account is None,
         account=(seen.needs_account and seen.account) or "",
         as_of=snapshot.as_of if snapshot else None,
+        is_stale=snapshot is not None and now - snapshot.as_of > STALE_AFTER,
         is_out=any(outage.part is ClusterPart.SCHEDULER for outage in seen.outages),
         gpus=seen.gpus,
-        nodes=tuple(_show_node(node, language) for node in snapshot.nodes) if snapshot else (),
-        partitions=tuple(
-            ShownPartition(_written(seen.name, item.name, every_partition), item)
-            for item in (snapshot.partitions if snapshot else ())
-        ),
-        licenses=snapshot.licenses if snapshot else (),
+        meters=meters_of(nodes, language) if nodes else (),
+        nodes=len(nodes),
+        nodes_up=sum(node.state is NodeState.UP for node in nodes),
         reservations=snapshot.reservations if snapshot else (),
     )
+
+
+def show_partitions(
+    snapshot: ClusterSnapshot, queues: Sequence[PartitionQueue], *, every_partition: Sequence[str]
+) -> list[ShownPartition]:
+    """Partitions with what is free and their queues.
+
+    Args:
+        snapshot: the cluster.
+        queues: one for each of its partitions, in their order.
+        every_partition: names of the partitions of all clusters; one that is there twice needs its cluster's.
+    """
+    nodes = {node.name: node for node in snapshot.nodes}
+    found = []
+    for partition, queue in zip(snapshot.partitions, queues, strict=True):
+        members = [nodes[name] for name in partition.nodes if name in nodes]
+        up = [node for node in members if node.state is NodeState.UP]
+        found.append(
+            ShownPartition(
+                name=_written(snapshot.name, partition.name, every_partition),
+                partition=partition,
+                free_cpus=sum(max(0, node.cpus - node.allocated_cpus) for node in up),
+                cpus=sum(node.cpus for node in members if node.state is not NodeState.DOWN),
+                gpus=count_gpus(members),
+                queue=queue,
+            )
+        )
+    return found
+
+
+def show_licenses(
+    snapshot: ClusterSnapshot, uses: Sequence[FeatureUse], *, username: str
+) -> list[ShownLicense]:
+    """The features that this cluster counts, with what the reader's own jobs hold."""
+    counted = {item.feature for item in snapshot.licenses}
+    return [
+        ShownLicense(
+            feature=use.name,
+            taken=use.taken,
+            total=use.total,
+            own=sum(one.count for one in use.holders if one.job_id and one.user == username),
+        )
+        for use in uses
+        if use.name in counted
+    ]
 
 
 def _written(cluster: str, partition: str, every: Sequence[str]) -> str:
@@ -128,19 +162,3 @@ def meters_of(nodes: tuple[Node, ...], language: Language) -> tuple[Meter, ...]:
         label = f"GPU {gpu_type.upper()}".strip()
         found.append(Meter(label, used, total, f"{language.number(used)} / {language.number(total)}"))
     return tuple(found)
-
-
-def _show_node(node: Node, language: Language) -> ShownNode:
-    gpus = [
-        Gpu(f"GPU {gpu_type.upper()}".strip(), is_busy=index < node.allocated_gpus.get(gpu_type, 0))
-        for gpu_type, count in sorted(node.gpus.items())
-        for index in range(count)
-    ]
-    return ShownNode(
-        name=node.name,
-        word=NODE_STATES[node.state],
-        reason=node.reason,
-        missing_programs=tuple(sorted(node.missing_programs)),
-        meters=meters_of((node,), language),
-        gpus=tuple(gpus),
-    )

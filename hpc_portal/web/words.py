@@ -4,6 +4,7 @@ import signal
 from dataclasses import dataclass
 from datetime import datetime
 
+from hpc_portal.app.cluster_map import Use
 from hpc_portal.app.jobs.lifecycle import Phase
 from schedulers.cluster import NodeState
 from schedulers.jobstate import JobState
@@ -51,6 +52,16 @@ NODE_STATES = {
     NodeState.DRAINING: Word("hourglass", N_("Draining"), "wait"),
     NodeState.DOWN: Word("circle-x", N_("Down"), "bad"),
 }
+
+USES = {
+    Use.FREE: Word("check", N_("Free"), "good"),
+    Use.MINE: Word("user", N_("Mine"), "run"),
+    Use.PROJECT: Word("users", N_("My projects'"), "odd"),
+    Use.OTHERS: Word("lock", N_("Others'"), "off"),
+    Use.DRAINED: Word("hourglass", N_("Drained"), "wait"),
+    Use.DOWN: Word("x", N_("Down"), "bad"),
+}
+"""What becomes of a GPU on the map of a cluster."""
 
 OUTCOMES = {
     JobState.COMPLETED: N_("It ran to its end without an error."),
