@@ -1,5 +1,7 @@
 """The variables that tell every program of a job what it is, on whatever cluster it runs; pure."""
 
+from schedulers.project_files import VARIABLE as PROJECT_FILES_VARIABLE
+from schedulers.project_files import project_files_of
 from schedulers.protocol import Submission
 
 SCRIPT_NAME = "job.sh"
@@ -36,6 +38,7 @@ def job_variables(submission: Submission) -> dict[str, str]:
         "HPC_PARTITION": spec.partition or "",
         "HPC_ACCOUNT": spec.account or submission.project,
         "HPC_SUBMIT_DIR": submission.workspace,
+        PROJECT_FILES_VARIABLE: project_files_of(submission.workspace),
         "LSB_JOBID": job_id,
         "LSB_JOBNAME": spec.name,
         "LSB_JOBINDEX": "0",

@@ -21,6 +21,10 @@
     ├── RequestNotOpen             a request for quota stands where that cannot be done with it any more
     ├── RefundCaseRefused          a refund cannot be asked for, withdrawn or decided so, as things stand
     ├── DiscrepancyDecided         somebody explained or resolved it in the meantime
+    ├── FileExists                 a name in a project's files is taken
+    ├── NoRoomForFile              a file is larger than what is left of a project's storage
+    ├── DiskFull                   the file system itself has no room
+    ├── UploadOutOfStep            a part of an upload came that does not follow what the portal has of it
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
     └── WrongCredentials           sign-in failed; does not say which part was wrong
 
@@ -223,6 +227,49 @@ class DiscrepancyDecided(PortalError):
             f"Discrepancy {number} is not open any more: somebody decided on it. Load the list again."
         )
         self.number = number
+
+
+class FileExists(PortalError):
+    """A name in a project's files is taken; nothing was changed."""
+
+    def __init__(self, path: str, *, is_folder: bool = False) -> None:
+        what = "a folder" if is_folder else "a file"
+        advice = "Choose another name." if is_folder else "Choose another name, or ask to overwrite it."
+        super().__init__(f"There is {what} {path!r} already. {advice}")
+        self.path = path
+        self.is_folder = is_folder
+
+
+class NoRoomForFile(PortalError):
+    """A file is larger than what is left of a project's storage."""
+
+    def __init__(self, project: str, *, size_bytes: int, left_bytes: int) -> None:
+        super().__init__(
+            f"Project {project} has {left_bytes:,} bytes of its storage left, and the file has "
+            f"{size_bytes:,}. Delete what nobody needs and have it measured again, or request more storage."
+        )
+        self.project = project
+        self.size_bytes = size_bytes
+        self.left_bytes = left_bytes
+
+
+class DiskFull(PortalError):
+    """The file system that holds the workspaces has no room; nothing of the file was kept."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The city's file system has no room for the file now. Tell the administrators, and try later."
+        )
+
+
+class UploadOutOfStep(PortalError):
+    """A part of an upload does not follow what the portal has of it, or another part is coming in now."""
+
+    def __init__(self, received_bytes: int) -> None:
+        super().__init__(
+            f"The portal has {received_bytes} bytes of this upload. Go on from there once nothing else sends."
+        )
+        self.received_bytes = received_bytes
 
 
 class ClusterNotSeenYet(PortalError):

@@ -29,6 +29,8 @@ class Action(StrEnum):
     VIEW = "view"
     """See a project, its jobs, files, logs and balance."""
     SUBMIT = "submit"
+    CHANGE_FILES = "change_files"
+    """Upload, rename and delete files that a project's people share."""
     CANCEL_OWN = "cancel_own"
     CANCEL_ANY = "cancel_any"
     CHANGE_OWN = "change_own"
@@ -76,6 +78,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         {
             Action.VIEW,
             Action.SUBMIT,
+            Action.CHANGE_FILES,
             Action.CANCEL_OWN,
             Action.CANCEL_ANY,
             Action.CHANGE_OWN,
@@ -86,12 +89,15 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
             Action.SET_LIMITS,
         }
     ),
-    Role.PROJECT_MEMBER: frozenset({Action.VIEW, Action.SUBMIT, Action.CANCEL_OWN, Action.CHANGE_OWN}),
+    Role.PROJECT_MEMBER: frozenset(
+        {Action.VIEW, Action.SUBMIT, Action.CHANGE_FILES, Action.CANCEL_OWN, Action.CHANGE_OWN}
+    ),
 }
 
 WHO_MAY: Mapping[Action, str] = {
     Action.VIEW: "the project's lead",
     Action.SUBMIT: "the project's lead to make you a member",
+    Action.CHANGE_FILES: "the project's lead to make you a member",
     Action.CANCEL_OWN: "the project's lead",
     Action.CANCEL_ANY: "the job's owner or the project's lead",
     Action.CHANGE_OWN: "the project's lead",

@@ -8,6 +8,7 @@ from hpc_portal.app import errors as app
 from hpc_portal.app.requests.shortage import Shortage, may_be_asked_for
 from hpc_portal.app.requests.transitions import RequestState
 from hpc_portal.web.language import Language
+from hpc_portal.web.say_files import say_files
 from hpc_portal.web.say_outside import say_outside
 from hpc_portal.web.say_quotas import say_quotas
 from hpc_portal.web.say_tenant import say_tenant
@@ -33,6 +34,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
 
 _ACTIONS = {
     "submit": N_("You see this project, but may not submit to it. Ask its lead to make you a member."),
+    "change_files": N_("You see these files, but may not change them. Ask the project's lead to add you."),
     "cancel_own": N_("You may not cancel this job. Ask the project's lead."),
     "change_own": N_("You may not change this job. Ask the project's lead."),
     "change_any": N_("This job is not yours. Ask its owner or the project's lead to change it."),
@@ -127,7 +129,7 @@ def status_of(error: Exception) -> HTTPStatus:
 
 
 def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 - a case for each
-    for said in (say_tenant, say_quotas, say_outside):
+    for said in (say_tenant, say_quotas, say_outside, say_files):
         if text := said(error, language):
             return text
     say = language.gettext

@@ -15,6 +15,7 @@ from schedulers.dask.accounts import Account
 from schedulers.dask.cgroup_tree import CellCgroup
 from schedulers.dask.executor import Setup
 from schedulers.dask.node import Gpu, NodeConfig
+from schedulers.project_files import project_files_beside
 
 Isolation = Literal["sandbox", "user", "none"]
 
@@ -202,6 +203,7 @@ def _bubblewrap(cell: Cell, config: NodeConfig, *, as_root: bool) -> list[str]:
         *("--size", tmpfs_bytes, "--perms", "1777", "--tmpfs", "/tmp"),  # noqa: S108 - made here
         *("--size", tmpfs_bytes, "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108 - made here
         *_shown(config),
+        *_bind("--ro-bind-try", project_files_beside(cell.tenant_root)),
         *_bind("--bind", cell.tenant_root),
         *("--remount-ro", "/"),
         *("--chdir", "/"),

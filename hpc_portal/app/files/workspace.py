@@ -4,17 +4,17 @@ import contextlib
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from hpc_portal.app.errors import Problem
+from hpc_portal.app.files.make_folders import descend, descend_from, enter
 from schedulers.job_variables import SCRIPT_NAME
 from schedulers.jobspec import JobSpec
 
 _MOST_NAME_BYTES = 230
 """File systems allow 255; ours get a suffix while they are written."""
-_SHARED_MODE = 0o711
+SHARED_MODE = 0o711
 """Folders above a job's own: another cluster user may pass through, but not list them."""
 _OWN_MODE = 0o700
 _GIVEN_MODE = 0o2770
@@ -87,18 +87,18 @@ def prepare_workspace(root: Path, relative: str, spec: JobSpec, *, owner: int | 
     root.mkdir(parents=True, exist_ok=True)
     parents, name = PurePosixPath(relative).parent, PurePosixPath(relative).name
     with contextlib.ExitStack() as stack:
-        above = stack.enter_context(_descend(root, parents, mode=_SHARED_MODE))
+        above = stack.enter_context(descend(root, parents, mode=SHARED_MODE))
         mode = _OWN_MODE if owner is None else _GIVEN_MODE
-        home = stack.enter_context(_enter(above, name, mode=mode, owner=owner))
+        home = stack.enter_context(enter(above, name, mode=mode, owner=owner))
         if spec.script is not None:
             _write(home, SCRIPT_NAME, spec.script, mode=_PROGRAM_MODE, owner=owner)
         for item in spec.inputs:
             path = PurePosixPath(item.path)
             file_mode = _PROGRAM_MODE if item.executable else _FILE_MODE
-            with _descend_from(home, path.parent, mode=mode, owner=owner) as folder:
+            with descend_from(home, path.parent, mode=mode, owner=owner) as folder:
                 _write(folder, path.name, item.content, mode=file_mode, owner=owner)
         for folder_path in _folders_named_by(spec):
-            with _descend_from(home, folder_path, mode=mode, owner=owner):
+            with descend_from(home, folder_path, mode=mode, owner=owner):
                 pass
     return root / relative
 
@@ -107,46 +107,6 @@ def _folders_named_by(spec: JobSpec) -> list[PurePosixPath]:
     """Folders that must exist before the program starts; those with a pattern in their name are not known."""
     outputs = [PurePosixPath(path).parent for path in (spec.stdout_path, spec.stderr_path) if path]
     return [PurePosixPath(spec.working_directory), *(path for path in outputs if "%" not in str(path))]
-
-
-@contextlib.contextmanager
-def _descend(root: Path, relative: PurePosixPath, *, mode: int) -> Iterator[int]:
-    start = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        with _descend_from(start, relative, mode=mode) as folder:
-            yield folder
-    finally:
-        os.close(start)
-
-
-@contextlib.contextmanager
-def _descend_from(
-    start: int, relative: PurePosixPath, *, mode: int, owner: int | None = None
-) -> Iterator[int]:
-    """A descriptor of the folder `relative` to `start`, whose missing parts are made."""
-    with contextlib.ExitStack() as stack:
-        current = start
-        for part in relative.parts:
-            current = stack.enter_context(_enter(current, part, mode=mode, owner=owner))
-        yield current
-
-
-@contextlib.contextmanager
-def _enter(parent: int, name: str, *, mode: int, owner: int | None = None) -> Iterator[int]:
-    made = False
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(name, mode, dir_fd=parent)
-        made = True
-    folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        is_still_ours = owner is not None and os.fstat(folder).st_uid == os.geteuid() != owner
-        if owner is not None and is_still_ours:  # just made, or whoever made it died right after
-            os.fchown(folder, owner, -1)
-        if made or is_still_ours:
-            os.fchmod(folder, mode)  # the umask may have taken bits away, and so does chown
-        yield folder
-    finally:
-        os.close(folder)
 
 
 def _write(folder: int, name: str, content: str, *, mode: int, owner: int | None) -> None:

@@ -7,7 +7,7 @@ priority; so a million files delay nothing else. One that a controller did not f
 import asyncio
 import os
 import threading
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -19,6 +19,8 @@ from sqlmodel import col
 
 from hpc_portal.app.files.workspace import project_folder
 from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.project_files.let_pass import member_uids, shut_out_others
+from hpc_portal.app.project_files.sweep import sweep_uploads
 from hpc_portal.app.storage.walk import ENTRIES_PER_TURN, walk
 from hpc_portal.app.storage.warn import warn
 from quotas.measured_storage import Measured, next_to_measure, record_storage
@@ -87,12 +89,22 @@ class MeasureStorageStep:
             .join(Organisation, col(Organisation.id) == col(Project.organisation_id))
             .where(col(Project.id) == project_id)
         ).one()
-        steps = walk(
-            self._context.workspace_root,
-            project_folder(organisation=row.slug, account=row.account),
-            entries_per_turn=self._entries_per_turn,
-        )
+        members = member_uids(connection, project_id, uid_base=self._context.cluster_uid_base)
+        steps = self._tidy_and_walk(row.slug, row.account, members, now)
         return Walk(project_id, row.account, now, steps)
+
+    def _tidy_and_walk(
+        self, organisation: str, account: str, members: Collection[int], now: datetime
+    ) -> Generator[None, None, Measured]:
+        """First sweep broken uploads away, and shut out the accounts of those who left the project."""
+        root = self._context.workspace_root
+        try:
+            sweep_uploads(root, organisation=organisation, account=account, now=now)
+            shut_out_others(root, organisation=organisation, account=account, members=members)
+        except OSError as error:
+            log.warning("storage.untidy", project=account, problem=str(error))
+        folder = project_folder(organisation=organisation, account=account)
+        return (yield from walk(root, folder, entries_per_turn=self._entries_per_turn))
 
     def record(
         self, connection: Connection, project_id: UUID, account: str, measured: Measured, began_at: datetime
