@@ -13,6 +13,7 @@ from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import EventHub, Topic
 from hpc_portal.app.jobs.queries import is_visible
+from hpc_portal.app.live_marks import Marks, Watched
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import find_actor
@@ -78,6 +79,8 @@ async def job_messages(
 ) -> AsyncIterator[bytes]:
     """`event: job` with its JSON for each event; `event: resync` when too much was missed to tell.
 
+    What the topic watches beside jobs has no id: each stream tells it first as it is, then when it changes,
+    as `event: notices` with the number of unread ones, `event: requests` and `event: clusters`.
     Ends with `event: end` when the reader may see it no longer; reconnecting then tells why.
     """
     yield RETRY
@@ -90,15 +93,27 @@ async def job_messages(
                 return
         if batch.is_gap:
             yield message("resync", "{}", event_id=batch.sequence)
-        elif batch.events:
-            yield b"".join(message("job", event.json, event_id=event.sequence) for event in batch.events)
+        elif batch.events or batch.marks:
+            told = [message("job", event.json, event_id=event.sequence) for event in batch.events]
+            yield b"".join([*told, *_mark_messages(batch.marks)])
         else:
             yield ALIVE
+
+
+def _mark_messages(marks: Marks) -> list[bytes]:
+    """One for each kind; that somebody else's request or cluster changed is all that is told of it."""
+    told = {kind: "{}" for kind, _ in marks}
+    for (kind, _), mark in marks.items():
+        if kind is Watched.NOTICES:
+            told[kind] = json.dumps({"unread": mark})
+    return [message(kind, content) for kind, content in told.items()]
 
 
 def _sees(services: Services, actor: Actor, topic: Topic) -> bool:
     if topic.job_id is not None:
         with services.reading() as session:
-            return is_visible(session, actor, topic.job_id)
+            if not is_visible(session, actor, topic.job_id):
+                return False
     visible = visible_topic(services, actor).project_ids
-    return visible is None or (topic.project_ids is not None and topic.project_ids <= visible)
+    wanted = [topic.requests_of] if topic.job_id is not None else [topic.project_ids, topic.requests_of]
+    return visible is None or all(ids is not None and ids <= visible for ids in wanted)

@@ -1,11 +1,12 @@
-"""One reader of job events a process, many followers: one cheap query a tick, only while somebody follows."""
+"""One reader of changes a process, many followers: cheap queries each tick, only while somebody follows."""
 
 import asyncio
 import contextlib
 import json
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +15,13 @@ from sqlalchemy import ColumnElement, Engine, Row, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
+from hpc_portal.app.live_marks import Key, Marks, Watched, read_marks
 from hpc_portal.app.tables import JobEvent
 
 log = structlog.get_logger(__name__)
 
 _TICK_SECONDS = 0.3
+_MARKS_SECONDS = 0.5
 _BATCH = 1000
 _MOST_QUEUED = 512
 _MOST_REPLAYED = 2000
@@ -26,10 +29,15 @@ _MOST_REPLAYED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Whose events: of one job, of some projects, or (both None) of all."""
+    """Whose events: of one job, of some projects, or (both None) of all; and what is followed beside them."""
 
     job_id: UUID | None = None
     project_ids: frozenset[UUID] | None = None
+    watched: frozenset[Watched] = frozenset()
+    reader: UUID | None = None
+    """Whose notices, where those are watched."""
+    requests_of: frozenset[UUID] | None = frozenset()
+    """The projects whose requests, where those are watched; None: of all."""
 
     def covers(self, event: "HubEvent") -> bool:
         """Whether the event belongs to this topic."""
@@ -37,9 +45,22 @@ class Topic:
             return event.job_id == self.job_id
         return self.project_ids is None or event.project_id in self.project_ids
 
+    def watches(self, key: Key) -> bool:
+        """Whether this mark is followed."""
+        kind, whose = key
+        if kind not in self.watched:
+            return False
+        match kind:
+            case Watched.NOTICES:
+                return whose == self.reader
+            case Watched.REQUESTS:
+                return self.requests_of is None or whose in self.requests_of
+            case Watched.CLUSTERS:
+                return True
+
     @property
     def condition(self) -> ColumnElement[bool]:
-        """The same as a WHERE clause."""
+        """`covers` as a WHERE clause."""
         if self.job_id is not None:
             return col(JobEvent.job_id) == self.job_id
         return true() if self.project_ids is None else col(JobEvent.project_id).in_(self.project_ids)
@@ -65,6 +86,8 @@ class Batch:
     """Where to resume after this batch."""
     is_gap: bool = False
     """Too much was missed to replay it: look at the present state again, then go on from here."""
+    marks: Marks = field(default_factory=dict)
+    """What is followed beside jobs: at first all of it, then what differs from what was told before."""
 
 
 class _Follower:
@@ -74,6 +97,8 @@ class _Follower:
         self.topic = topic
         self.overflowed = False
         self._queue: deque[HubEvent] = deque()
+        self._told: dict[Key, int | str] = {}
+        self._marks: dict[Key, int | str] = {}
         self.arrived = asyncio.Event()
 
     def offer(self, event: HubEvent) -> None:
@@ -85,20 +110,30 @@ class _Follower:
             self._queue.append(event)
         self.arrived.set()
 
+    def see(self, marks: Marks) -> None:
+        for key, mark in marks.items():
+            if self._told.get(key) != mark and self.topic.watches(key):
+                self._told[key] = self._marks[key] = mark
+                self.arrived.set()
+
     def wake(self) -> None:
         self.arrived.set()
 
-    async def take(self, *, after: int, timeout_seconds: float) -> list[HubEvent]:
+    async def take(self, *, after: int, timeout_seconds: float) -> tuple[list[HubEvent], Marks]:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.arrived.wait(), timeout_seconds)
         self.arrived.clear()
         taken = [event for event in self._queue if event.sequence > after]
         self._queue.clear()
-        return taken
+        marks, self._marks = self._marks, {}
+        return taken, marks
 
 
 class EventHub:
-    """Follows `job_event` by its sequence, which only grows and has no late-comers (see events.record)."""
+    """Follows `job_event` by its sequence, which only grows and has no late-comers (see events.record).
+
+    What is followed beside jobs is read whole and compared: it is little, and has no such sequence.
+    """
 
     def __init__(self, engine: Engine, *, tick_seconds: float = _TICK_SECONDS) -> None:
         self._engine = engine
@@ -107,6 +142,7 @@ class EventHub:
         self._starting = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._sequence = 0
+        self._marks_at = float("-inf")
         self.is_closed = False
 
     @property
@@ -151,10 +187,11 @@ class EventHub:
                     batch = await asyncio.to_thread(self._replay, topic, last)
                     is_behind = False
                 else:
-                    events = await follower.take(after=last, timeout_seconds=alive_seconds)
+                    events, marks = await follower.take(after=last, timeout_seconds=alive_seconds)
                     if follower.overflowed:
+                        yield Batch((), last, marks=marks)
                         continue
-                    batch = Batch(events, events[-1].sequence if events else last)
+                    batch = Batch(events, events[-1].sequence if events else last, marks=marks)
                 last = batch.sequence
                 yield batch
         finally:
@@ -183,6 +220,7 @@ class EventHub:
         while self._followers and not self.is_closed:
             try:
                 events = await asyncio.to_thread(self._events, true(), self._sequence, _BATCH)
+                marks = await asyncio.to_thread(self._marks)
             except SQLAlchemyError:
                 failures += 1
                 log.warning("event_hub.read_failed", failures=failures, exc_info=failures == 1)
@@ -193,8 +231,20 @@ class EventHub:
                 self._sequence = event.sequence
                 for follower in self._followers:
                     follower.offer(event)
+            for follower in self._followers if marks else ():
+                follower.see(marks)
             await asyncio.sleep(0 if len(events) == _BATCH else self._tick_seconds)
         self._reader = None
+
+    def _marks(self) -> Marks:
+        """What somebody watches, read less often than events; {} when it is not yet time."""
+        topics = [follower.topic for follower in list(self._followers)]
+        watched = frozenset[Watched]().union(*(topic.watched for topic in topics))
+        if not watched or time.monotonic() - self._marks_at < _MARKS_SECONDS:
+            return {}
+        self._marks_at = time.monotonic()
+        with self._engine.connect() as connection:
+            return read_marks(connection, watched, {topic.reader for topic in topics if topic.reader})
 
     def _newest(self) -> int:
         with self._engine.connect() as connection:

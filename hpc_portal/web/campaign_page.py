@@ -44,7 +44,7 @@ def show_campaign_page(  # noqa: PLR0913, PLR0917 - what every tab shows
         "campaign": campaign,
         "run": run,
         "tab": tab,
-        "stream": tab == "matrix" and not is_final(run),
+        "stream": f"job={run.job_id}" if tab == "matrix" and not is_final(run) else "",
         "kinds": KINDS,
         "legend": legend(run),
         "states": STATES,

@@ -26,6 +26,7 @@ from hpc_portal.app.campaigns.stop_campaign import stop_campaign
 from hpc_portal.app.errors import InvalidSubmission, NotAllowed, TenantNotActive
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.campaign_page import show_campaign_page
+from hpc_portal.web.jobs import EVERY_JOB
 from hpc_portal.web.problems import ShownProblem, problems_of
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_campaign import CELLS_A_PAGE, legend, show_cells
@@ -57,6 +58,7 @@ def show_list(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         "is_narrowed": bool(project or name),
         "more": f"/campaigns?{urlencode({k: v for k, v in chosen.items() if v})}" if page.next_cursor else "",
     }
+    facts["stream"] = EVERY_JOB
     return pages_of(request).render(request, "campaigns/list.html", facts)
 
 

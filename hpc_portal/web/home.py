@@ -19,7 +19,7 @@ from hpc_portal.app.licenses.waiting import free_of
 from hpc_portal.app.notices.read import list_unread
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from hpc_portal.web.jobs import Filters, row_facts
+from hpc_portal.web.jobs import EVERY_JOB, Filters, row_facts
 from hpc_portal.web.language import Language
 from hpc_portal.web.project_choice import project_choice
 from hpc_portal.web.render import pages_of
@@ -89,7 +89,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         "licenses": [(use.name, free_of(use), use.total) for use in licenses],
         "meters": _meters(clusters, language),
         "steps": None if steps.are_taken or actor.global_role else steps,
-        "stream": True,
+        "stream": f"{EVERY_JOB}&also=clusters",
     }
     return pages.render(request, "home.html", facts)
 

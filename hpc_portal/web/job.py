@@ -10,11 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.event_hub import Topic
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
 from hpc_portal.app.jobs.efficiency import job_efficiency
@@ -32,8 +30,7 @@ from hpc_portal.app.jobs.wish import ChangeKind
 from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.limits.in_use import limit_waited_for
 from hpc_portal.app.services import Services
-from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
-from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response
+from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.language import Language
 from hpc_portal.web.points import page_of_points
 from hpc_portal.web.problems import problems_of
@@ -200,27 +197,6 @@ def show_events(request: Request, actor: CurrentActor, services: PortalServices,
     return show_tab(request, job, "events", {"events": shown})
 
 
-@router.get("/jobs/{job_id}/live")
-async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    hub: Events,
-    job_id: UUID,
-    after: int | None = None,
-) -> Response:
-    """Events of this job."""
-
-    def find(session: Session) -> None:
-        with session:
-            get_job(session, actor, job_id)
-
-    await asyncio.to_thread(find, services.reading())
-    topic = Topic(job_id=job_id)
-    allowed = may_still_see(request, topic)
-    return sse_response(job_messages(hub, topic, after=resume_point(request, after), still_allowed=allowed))
-
-
 @router.post("/jobs/{job_id}/cancel")
 async def cancel(actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
     """Record the wish; the page then says that it is being cancelled."""
@@ -239,7 +215,7 @@ def show_tab(  # noqa: PLR0913 - which tab, and how
 ) -> Response:
     """One tab under the job's head; it is live until the money is settled, a log until the job is over."""
     is_live = not job.is_over if tab == "log" else job.phase not in {Phase.SETTLED, Phase.REFUSED}
-    head = {"job": job, "tab": tab, "tabs": TABS, "stream": is_live}
+    head = {"job": job, "tab": tab, "tabs": TABS, "stream": f"job={job.id}" if is_live else ""}
     return pages_of(request).render(request, f"job/{template or tab}.html", {**head, **facts}, status=status)
 
 

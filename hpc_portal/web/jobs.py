@@ -13,8 +13,7 @@ from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
-from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
-from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response, visible_topic
+from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.cookies import local_path
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.words import STATES
@@ -23,6 +22,8 @@ from schedulers.jobstate import JobState
 router = APIRouter(include_in_schema=False)
 
 PAGE_SIZE = 50
+EVERY_JOB = "jobs=true"
+"""What the stream of a page tells that shows several jobs; see `live`."""
 _MOST_CELLS = 200
 
 
@@ -78,7 +79,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         "projects": projects,
         "clusters": services.settings.cluster_names,
         "state_choices": [(state, word.text) for state, word in STATES.items()],
-        "stream": True,
+        "stream": EVERY_JOB,
         "left_out": left_out,
     }
     is_fragment = "hx-request" in request.headers and cursor is not None
@@ -96,26 +97,6 @@ def show_rows(
     with services.reading() as session:
         page = list_jobs(session, actor, JobFilter(job_ids=id), limit=_MOST_CELLS)
     return pages_of(request).render(request, "jobs/rows.html", row_facts(Page(page.items), Filters()))
-
-
-@router.get("/jobs/live")
-async def follow(
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    hub: Events,
-    after: int | None = None,
-) -> Response:
-    """Events of all jobs that the actor may see."""
-    topic = await asyncio.to_thread(visible_topic, services, actor)
-    return sse_response(
-        job_messages(
-            hub,
-            topic,
-            after=resume_point(request, after),
-            still_allowed=may_still_see(request, topic),
-        )
-    )
 
 
 @router.post("/jobs/cancel")

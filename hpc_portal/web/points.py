@@ -28,7 +28,8 @@ _ENDS = {
 def show_sweep(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
     """Parallel coordinates over a table of the same trials; the best trial."""
     job, found = sweep_of(services, actor, job_id)
-    facts = {"job": job, "stream": not job.is_over, "sweep": found, "ends": _ENDS, "drawn": _drawn(found)}
+    stream = "" if job.is_over else f"job={job.id}"
+    facts = {"job": job, "stream": stream, "sweep": found, "ends": _ENDS, "drawn": _drawn(found)}
     return pages_of(request).render(request, "campaigns/sweep.html", facts)
 
 
@@ -36,7 +37,8 @@ def show_sweep(request: Request, actor: CurrentActor, services: PortalServices, 
 def show_corners(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
     """Every corner with its measures, their distance to the limits, and the worst corner of each."""
     job, found = corners_of(services, actor, job_id)
-    facts = {"job": job, "stream": not job.is_over, "found": found, "verdicts": VERDICTS}
+    stream = "" if job.is_over else f"job={job.id}"
+    facts = {"job": job, "stream": stream, "found": found, "verdicts": VERDICTS}
     return pages_of(request).render(request, "campaigns/corners.html", facts)
 
 

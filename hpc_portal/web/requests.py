@@ -53,6 +53,7 @@ from quotas.errors import QuotaError
 
 router = APIRouter(include_in_schema=False)
 
+_STREAM = "also=requests"
 _SCOPES = {"open": tuple(OPEN), "waiting": UNDECIDED}
 
 
@@ -74,6 +75,7 @@ def show_list(
         "next_cursor": found.next_cursor,
         "scope": scope,
         "may_ask": permissions.may_somewhere(actor, Action.REQUEST),
+        "stream": _STREAM,
     }
     return pages.render(request, "requests/list.html", facts)
 
@@ -85,9 +87,8 @@ def show_inbox(request: Request, actor: CurrentActor, services: PortalServices) 
     language = pages.language(request)
     with services.reading() as session:
         found = list_inbox(session, actor)
-    return pages.render(
-        request, "requests/inbox.html", {"requests": [show_summary(item, language) for item in found]}
-    )
+    facts = {"requests": [show_summary(item, language) for item in found], "stream": _STREAM}
+    return pages.render(request, "requests/inbox.html", facts)
 
 
 @router.get("/requests/new")
@@ -222,6 +223,7 @@ def show_request(  # noqa: PLR0913, PLR0917 - a page and what went wrong on it
         "file_types": ",".join(sorted(TYPES)),
         "most_mib": MOST_BYTES // 1024**2,
         "most_files": MOST_FILES,
+        "stream": _STREAM,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if problems else HTTPStatus.OK
     return pages.render(request, "requests/request.html", facts, status=status)

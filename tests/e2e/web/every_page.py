@@ -47,8 +47,7 @@ class Look:
 
 NO_PAGES = {
     "/jobs/rows": "more rows for the list of jobs",
-    "/jobs/live": "a stream",
-    "/jobs/{job_id}/live": "a stream",
+    "/live": "a stream",
     "/jobs/{job_id}/log/live": "a stream",
     "/jobs/{job_id}/log/lines": "more lines of a log",
     "/jobs/{job_id}/files/{path:path}": "a file",

@@ -178,7 +178,7 @@ def test_what_happened_before_the_stream_opened_is_shown(
         route.continue_()
 
     page = open_page(locale="en")
-    page.route(re.compile(r"/live$"), meanwhile)
+    page.route(re.compile(r"/live\?"), meanwhile)
     try:
         page.goto(address.format(job=city.jobs["npu-synth"]))
         expect(page.get_by_text("(Priority)")).to_be_visible()

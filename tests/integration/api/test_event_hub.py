@@ -1,20 +1,27 @@
 """The one reader of job events: everything, once, in order, whatever writers and slow readers do."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, insert
 
 from hpc_portal.app import events
 from hpc_portal.app.db import transact
-from hpc_portal.app.event_hub import EventHub, Topic
+from hpc_portal.app.event_hub import Batch, EventHub, Topic
 from hpc_portal.app.events import Event
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.live_marks import Marks, Watched
+from hpc_portal.app.requests.checks import WantedQuota, first_today
+from hpc_portal.app.requests.draft import draft_request
+from hpc_portal.app.requests.submit import submit_request
+from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.app.tables import Job
-from tests.small_city import City
+from quotas.money import VND
+from tests.small_city import City, Tenant
 
 PATIENCE_SECONDS = 60
 
@@ -102,3 +109,44 @@ def test_a_follower_that_starts_now_hears_nothing_old_and_nobody_elses(city: Cit
         return kinds
 
     assert set(asyncio.run(asyncio.wait_for(scenario(), PATIENCE_SECONDS))) == {"job.new"}
+
+
+async def next_marks(batches: AsyncIterator[Batch]) -> Marks:
+    async for batch in batches:
+        if batch.marks:
+            return batch.marks
+    raise AssertionError("The hub was closed.")
+
+
+def test_a_follower_is_told_of_its_own_notices_requests_and_of_clusters_first_as_they_are_then_changed(
+    city: City,
+) -> None:
+    chips, rivals = city.chips, city.rivals
+    begin = first_today(datetime.now(UTC))
+    wanted = WantedQuota(RequestKind.NEW, {VND: 1_000}, begin, begin + timedelta(days=30), "For a test.")
+
+    def ask(team: Tenant) -> None:
+        submit_request(
+            city.services, team.lead, draft_request(city.services, team.lead, team.account, wanted)
+        )
+
+    async def scenario() -> list[Marks]:
+        hub = EventHub(city.services.engine, tick_seconds=0.02)
+        topic = Topic(
+            project_ids=frozenset(),
+            watched=frozenset(Watched),
+            reader=chips.lead.user_id,
+            requests_of=frozenset([chips.project_id]),
+        )
+        batches = hub.follow(topic, alive_seconds=0.5)
+        seen = [await next_marks(batches)]
+        await asyncio.to_thread(ask, rivals)
+        await asyncio.to_thread(ask, chips)
+        seen.append(await next_marks(batches))
+        await hub.close()
+        return seen
+
+    first, then = asyncio.run(asyncio.wait_for(scenario(), PATIENCE_SECONDS))
+    assert first[Watched.NOTICES, chips.lead.user_id] == 0
+    assert (Watched.REQUESTS, chips.project_id) not in first
+    assert set(then) == {(Watched.REQUESTS, chips.project_id)}

@@ -60,25 +60,19 @@ function labelCells(table) {
   for (const row of table.querySelectorAll('tbody tr, tfoot tr')) {
     const cells = [...row.cells]
     const skipped = names.length - cells.reduce((sum, cell) => sum + cell.colSpan, 0) // spanned from rows above
-    if (skipped < 0 || cells.some((cell) => cell.colSpan > 1)) continue
-    cells.forEach((cell, at) => {
+    if (skipped < 0) continue
+    let column = skipped
+    for (const cell of cells) {
       const isEmpty = !cell.childElementCount && !cell.textContent.trim()
-      if (names[skipped + at] && !isEmpty) cell.dataset.label = names[skipped + at]
-    })
+      if (names[column] && !isEmpty && cell.colSpan === 1) cell.dataset.label = names[column]
+      column += cell.colSpan
+    }
   }
   table.classList.add('is-labelled')
 }
 
 function showWholeTab(tab) {
   if (tab) tab.parentElement.scrollLeft = tab.offsetLeft - (tab.parentElement.clientWidth - tab.offsetWidth) / 2
-}
-
-export function showLive(status) {
-  const badge = document.querySelector('.live')
-  if (!badge) return
-  badge.hidden = false
-  badge.dataset.is = status
-  badge.firstElementChild.textContent = badge.dataset[status]
 }
 
 function countTicks(tick) {

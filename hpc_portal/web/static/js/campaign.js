@@ -1,8 +1,6 @@
 // One run of a campaign: its matrix, as a table or on a canvas. While it goes on, new verdicts are patched into the
 // cells several times a second at most, the parts around them once a second; the matrix itself is sent once.
 
-import { openStream } from './sse.js'
-import { showLive } from './app.js'
 import { openTable } from './matrix_table.js'
 import { openCanvas } from './matrix_canvas.js'
 
@@ -15,7 +13,6 @@ const words = JSON.parse(root.dataset.words)
 let view = null
 let after = Number(root.dataset.after)
 let hasNews = false // a task did not pass and has no cell: this table shows only those that did not
-let stream = null
 
 start()
 
@@ -28,16 +25,12 @@ async function start() {
     after = found.after
     view = openCanvas(box, found, words, only === 'failing')
   } else if (box) view = openTable(box, words)
-  if (root.dataset.stream) stream = openStream(() => root.dataset.stream, { job: noteChange, resync: noteChange }, noteStatus)
+  for (const name of ['job', 'resync', 'open']) document.addEventListener(`live:${name}`, noteChange)
+  if (root.dataset.isLive) noteChange() // for what happened while the matrix came
 }
 
 const patchCellsSoon = paced(patchCells, CELLS_PAUSE)
 const patchPartsSoon = paced(patchParts, PARTS_PAUSE)
-
-function noteStatus(status) {
-  showLive(status)
-  if (status === 'live') noteChange() // for what happened after the page was made, or while nobody listened
-}
 
 function noteChange() {
   patchCellsSoon()
@@ -68,7 +61,7 @@ async function patchCells() {
   }
   if (found.over) {
     view?.rest()
-    stream.close()
+    for (const name of ['job', 'resync', 'open']) document.removeEventListener(`live:${name}`, noteChange)
     document.querySelector('.live').hidden = true // nothing more will happen
     patchPartsSoon()
   }

@@ -1,41 +1,37 @@
-// Live states: when jobs on this page change, their cells are fetched and patched, at most once a second.
-// Rows keep their place, ticked boxes and focus; only cells whose text changed are touched.
+// The list of jobs: when some on this page change, their cells are fetched and patched, at most once a second. Rows
+// keep their place, ticked boxes and focus; jobs that are new are only told of.
 
-import { openStream } from './sse.js'
-import { showLive } from './app.js'
+import { morph } from './morph.js'
 
-const root = document.querySelector('[data-stream]')
+const PAUSE = 750
 const changed = new Set()
 let timer = 0
 
-openStream(() => root.dataset.stream, { job: noteChange, resync: noteAll }, noteStatus)
+document.addEventListener('live:job', (event) => noteChange(event.detail))
+for (const name of ['open', 'resync']) document.addEventListener(`live:${name}`, noteAll)
 
-function noteStatus(status) {
-  showLive(status)
-  if (status === 'live') noteAll() // for what happened after the page was made, or while nobody listened
-}
-
-function noteChange(event) {
-  const { job_id } = JSON.parse(event.data)
-  if (!row(job_id)) return
-  changed.add(job_id)
-  soon()
+function noteChange({ job_id, kind }) {
+  if (!row(job_id)) {
+    if (kind === 'job.submitted') document.querySelector('[data-newer]')?.removeAttribute('hidden')
+    return
+  }
+  patchSoon([job_id])
 }
 
 function noteAll() {
-  for (const one of document.querySelectorAll('[data-job]')) changed.add(one.dataset.job)
-  soon()
+  patchSoon([...document.querySelectorAll('[data-job]')].map((one) => one.dataset.job))
 }
 
-function soon() {
-  timer ||= setTimeout(fetchRows, 250)
+export function patchSoon(ids) {
+  for (const id of ids) changed.add(id)
+  timer ||= setTimeout(fetchRows, 20)
 }
 
 async function fetchRows() {
-  const ids = [...changed]
-  changed.clear()
+  const ids = [...changed].slice(0, 100)
+  for (const id of ids) changed.delete(id)
   if (ids.length) await patch(ids).catch(() => { for (const id of ids) changed.add(id) })
-  timer = setTimeout(() => { timer = 0; if (changed.size) soon() }, 750)
+  timer = setTimeout(() => { timer = 0; if (changed.size) patchSoon([]) }, PAUSE)
 }
 
 async function patch(ids) {
@@ -45,13 +41,11 @@ async function patch(ids) {
   table.innerHTML = `<table><tbody>${await response.text()}</tbody></table>`
   for (const fresh of table.content.querySelectorAll('[data-job]')) {
     const old = row(fresh.dataset.job)
-    for (const cell of fresh.querySelectorAll('[data-cell]')) {
-      const place = old?.querySelector(`[data-cell="${cell.dataset.cell}"]`)
-      if (place && place.innerHTML !== cell.innerHTML) place.replaceChildren(...cell.childNodes)
-    }
+    if (old) morph(old, fresh)
   }
+  document.dispatchEvent(new CustomEvent('refreshed'))
 }
 
-function row(id) {
+export function row(id) {
   return document.querySelector(`[data-job="${CSS.escape(id)}"]`)
 }

@@ -1,7 +1,7 @@
 // A log's page: follows what a job writes, goes to any line of it, and finds what its reader looks for.
 
-import { showLive } from './app.js'
 import { followEnd } from './follow.js'
+import { showLive } from './live.js'
 import { lineElement, numbers, paint } from './log_line.js'
 import { highlight, logSearch } from './log_search.js'
 import { logWindow } from './log_window.js'

@@ -1,15 +1,16 @@
-// One event stream a page: closed while the tab is hidden, reopened where it broke off, with growing pauses.
+// An event stream: closed while the tab is hidden, reopened after the last event that was seen, with growing pauses.
 
 export function openStream(urlAfter, handlers, onStatus = () => {}) {
   let source = null
   let timer = 0
   let pause = 500
+  let last = ''
 
   function open() {
     clearTimeout(timer)
     source?.close()
     onStatus('waiting')
-    source = new EventSource(urlAfter())
+    source = new EventSource(urlAfter(last))
     source.onopen = () => { pause = 500; onStatus('live') }
     source.onerror = () => {
       onStatus('waiting')
@@ -17,7 +18,12 @@ export function openStream(urlAfter, handlers, onStatus = () => {}) {
       timer = setTimeout(open, pause * (1 + Math.random()))
       pause = Math.min(pause * 2, 15000)
     }
-    for (const [name, handle] of Object.entries(handlers)) source.addEventListener(name, handle)
+    for (const [name, handle] of Object.entries(handlers)) {
+      source.addEventListener(name, (event) => {
+        last = event.lastEventId || last
+        handle(event)
+      })
+    }
   }
 
   function close(status) {

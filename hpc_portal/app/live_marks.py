@@ -1,0 +1,63 @@
+"""What pages follow beside jobs: notices, requests and clusters, as marks that differ once those change."""
+
+from collections.abc import Collection, Mapping
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Connection, func, select
+from sqlmodel import col
+
+from hpc_portal.app.notices.tables import Notice
+from hpc_portal.app.requests.tables import QuotaRequest
+from hpc_portal.app.requests.transitions import RequestState
+from hpc_portal.app.tables import ClusterOutage, ClusterView
+
+
+class Watched(StrEnum):
+    """What can be followed, as it is called on the wire."""
+
+    NOTICES = "notices"
+    REQUESTS = "requests"
+    CLUSTERS = "clusters"
+
+
+Key = tuple[Watched, UUID | str]
+"""What, and whose: a person's notices, a project's requests, a cluster by its name."""
+Marks = Mapping[Key, int | str]
+"""Of notices the number of unread ones; of the others something to compare with what was read before."""
+
+
+def read_marks(connection: Connection, watched: Collection[Watched], readers: Collection[UUID]) -> Marks:
+    """The marks of now. Drafts of requests have none: only some of a project see those.
+
+    Args:
+        connection: reads.
+        watched: what somebody follows.
+        readers: whose notices.
+    """
+    marks: dict[Key, int | str] = {}
+    if Watched.NOTICES in watched:
+        unread = select(col(Notice.user_id), func.count().label("unread")).where(
+            col(Notice.read_at).is_(None), col(Notice.user_id).in_(readers)
+        )
+        counted = connection.execute(unread.group_by(col(Notice.user_id)))
+        marks |= {(Watched.NOTICES, reader): 0 for reader in readers}
+        marks |= {(Watched.NOTICES, row.user_id): row.unread for row in counted}
+    if Watched.REQUESTS in watched:
+        versions = select(
+            col(QuotaRequest.project_id), func.sum(col(QuotaRequest.version)).label("version")
+        ).where(col(QuotaRequest.state) != RequestState.DRAFT)
+        summed = connection.execute(versions.group_by(col(QuotaRequest.project_id)))
+        marks |= {(Watched.REQUESTS, row.project_id): int(row.version) for row in summed}
+    if Watched.CLUSTERS in watched:
+        outages = connection.execute(
+            select(col(ClusterOutage.cluster), func.count().label("parts")).group_by(
+                col(ClusterOutage.cluster)
+            )
+        )
+        out = {row.cluster: row.parts for row in outages}
+        seen = connection.execute(select(col(ClusterView.name), col(ClusterView.as_of)))
+        marks |= {
+            (Watched.CLUSTERS, row.name): f"{row.as_of.isoformat()} {out.get(row.name, 0)}" for row in seen
+        }
+    return marks

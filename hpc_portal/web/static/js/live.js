@@ -1,0 +1,63 @@
+// The page's one stream. What it tells is told on to all of the page's scripts, as events of the document: `live:job`,
+// `live:requests` and the like, and `live:open` when everything may have changed because nobody had listened.
+
+import { openStream } from './sse.js'
+
+const NAMES = ['job', 'resync', 'notices', 'requests', 'clusters']
+const AGE_SECONDS = 5
+const address = document.body.dataset.live
+const badge = document.querySelector('.live')
+let knownAt = Date.now()
+let was = ''
+
+if (address) addEventListener('DOMContentLoaded', start) // by then every script of the page listens
+document.addEventListener('live:notices', (event) => showUnread(event.detail.unread))
+
+function start() {
+  const handlers = Object.fromEntries(NAMES.map((name) => [name, (event) => tell(name, JSON.parse(event.data))]))
+  openStream(
+    (last) => last ? `${address}${address.includes('?') ? '&' : '?'}after=${last}` : address,
+    handlers,
+    (status) => { showLive(status); if (status === 'live') tell('open', {}) },
+  )
+}
+
+function tell(name, detail) {
+  document.dispatchEvent(new CustomEvent(`live:${name}`, { detail }))
+}
+
+// Says whether the page is up to date, and once it is not: since when.
+export function showLive(status) {
+  if (!badge) return
+  if (was === 'live') knownAt = Date.now()
+  badge.hidden = false
+  badge.dataset.is = status
+  was = status
+  sayAge()
+}
+
+if (badge) setInterval(sayAge, AGE_SECONDS * 1000)
+
+function sayAge() {
+  const isLost = was === 'waiting' && badge.dataset.wasLive
+  if (was === 'live') badge.dataset.wasLive = 'yes'
+  const state = badge.dataset[isLost ? 'reconnecting' : was] ?? ''
+  const seconds = Math.round((Date.now() - knownAt) / 1000)
+  const isOld = was !== 'live' && seconds >= AGE_SECONDS
+  badge.classList.toggle('is-old', isOld)
+  badge.firstElementChild.textContent = isOld ? `${state} · ${badge.dataset.asOf.replace('{age}', age(seconds))}` : state
+}
+
+function age(seconds) {
+  const [amount, unit] = seconds < 90 ? [seconds, 'second'] : seconds < 5400 ? [seconds / 60, 'minute'] : [seconds / 3600, 'hour']
+  return new Intl.RelativeTimeFormat(document.documentElement.lang).format(-Math.round(amount), unit)
+}
+
+function showUnread(count) {
+  const bell = document.querySelector('.bell')
+  const number = bell?.querySelector('.count')
+  if (!number) return
+  number.hidden = count === 0
+  number.textContent = count < 100 ? count : '99+'
+  bell.setAttribute('aria-label', bell.dataset.unread.replace('{count}', count))
+}

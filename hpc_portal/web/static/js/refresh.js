@@ -1,0 +1,60 @@
+// A page that shows states asks for itself again when the stream tells that one changed, and morphs the parts of it
+// that are marked with `data-part`. At once, then at most every `PAUSE` milliseconds.
+// `data-refresh` names the events; `data-slowly` those that may wait, so that a thousand open pages are no burden.
+
+import { morph } from './morph.js'
+
+const PAUSE = 750
+const SLOWLY = 20_000
+const root = document.querySelector('[data-refresh]')
+let timer = 0
+let again = false
+let late = 0
+
+if (root) {
+  for (const name of ['open', 'resync', ...root.dataset.refresh.split(' ')]) document.addEventListener(`live:${name}`, hear)
+  for (const name of (root.dataset.slowly ?? '').split(' ').filter(Boolean)) document.addEventListener(`live:${name}`, refreshLate)
+}
+
+// A page that lists some jobs of many (`data-few`) is told of all of them, and is in a hurry for its own and new ones.
+function hear({ detail }) {
+  const isOthers = 'few' in root.dataset && detail?.job_id && detail.kind !== 'job.submitted' && !row(detail.job_id)
+  if (isOthers) refreshLate()
+  else refreshSoon()
+}
+
+function row(id) {
+  return root.querySelector(`[data-job="${CSS.escape(id)}"]`)
+}
+
+export function refreshSoon() {
+  if (timer) { again = true; return }
+  timer = setTimeout(refresh, 20)
+}
+
+function refreshLate() {
+  late ||= setTimeout(() => { late = 0; refreshSoon() }, SLOWLY * Math.random())
+}
+
+async function refresh() {
+  again = false
+  // Not location.href where a form was refused: that is shown at the address it was posted to.
+  const address = root.dataset.page ? root.dataset.page + location.search : location.pathname + location.search
+  const response = await fetch(address, { headers: { 'HX-Request': 'true' } }).catch(() => null)
+  if (response?.ok) showFresh(new DOMParser().parseFromString(await response.text(), 'text/html'))
+  timer = setTimeout(() => { timer = 0; if (again) refreshSoon() }, PAUSE)
+}
+
+// Also for the answer to a form, which is a whole page.
+export function showFresh(fresh) {
+  for (const part of document.querySelectorAll('[data-part]')) {
+    const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`)
+    if (!next) continue
+    morph(part, next)
+    part.dispatchEvent(new CustomEvent('refreshed', { bubbles: true }))
+  }
+  document.title = fresh.title || document.title
+  const sign = fresh.querySelector('link[rel="icon"]')?.getAttribute('href')
+  const shown = document.querySelector('link[rel="icon"]')
+  if (sign && shown.getAttribute('href') !== sign) shown.setAttribute('href', sign)
+}
