@@ -26,6 +26,7 @@ from hpc_portal.api import (
     mirror,
     notices,
     prices,
+    project_books,
     projects,
     reports,
     requests,
@@ -40,7 +41,7 @@ from hpc_portal.api import (
 
 _MODULES = (
     *(jobs, job_changes, job_cost, job_efficiency, job_files, job_logs),
-    *(job_script, scripts, streams, sign_in, projects),
+    *(job_script, scripts, streams, sign_in, projects, project_books),
     *(
         administration,
         job_doubt,

@@ -1,91 +1,34 @@
-"""A project's page: its state, people, invitations and classes."""
+"""A project's first page: what it has left and for how long, who uses it, and its state."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hpc_portal.app.accounts.set_membership import set_project_membership
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.home.project_overview import project_overview
 from hpc_portal.app.services import Services
 from hpc_portal.app.storage.queries import project_storage
-from hpc_portal.app.tables import ProjectRole
 from hpc_portal.app.tenants.change_state import change_project_state
-from hpc_portal.app.tenants.class_queries import list_classes
-from hpc_portal.app.tenants.hand_over import hand_over_project
-from hpc_portal.app.tenants.invite import Invited, Invitees, invite
-from hpc_portal.app.tenants.queries import get_project_details, list_invitations
-from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.web.draw_burn_down import draw_burn_down
 from hpc_portal.web.problems import ShownProblem
+from hpc_portal.web.project_tabs import project_facts
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.show_quota import last_day, show_lines
+from hpc_portal.web.show_burn_down import say_burn_down
+from hpc_portal.web.show_quota import last_day, share_percent, show_lines
 from hpc_portal.web.show_storage import show_storage
-from hpc_portal.web.tenant_forms import (
-    carry_out,
-    read_emails,
-    read_hand_over,
-    read_state,
-    text_of,
-)
-from hpc_portal.web.tenant_words import ROLES, TENANT_STATES
-from quotas.balance import balance
+from hpc_portal.web.show_use import show_people
+from hpc_portal.web.tenant_forms import carry_out, read_state
+from quotas.money import VND
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Renders the project's page again and again."""
-
-    request: Request
-    actor: Actor
-    services: Services
-    account: str
-
-    def show(
-        self,
-        problems: Sequence[ShownProblem] = (),
-        invited: Sequence[Invited] = (),
-        entered: Mapping[str, str] | None = None,
-    ) -> Response:
-        pages = pages_of(self.request)
-        now = self.services.clock.now()
-        with self.services.reading() as session:
-            details = get_project_details(session, self.actor, self.account)
-            project = details.project
-            budget = balance(session.connection(), project.id, now)
-            stored = project_storage(session, self.actor, self.account, at=now)
-            classes = list_classes(session, self.actor, self.account)
-            invitations = (
-                list_invitations(session, self.actor, project=self.account)
-                if project.may_manage_members
-                else ()
-            )
-        facts = {
-            "tenant": details,
-            "project": project,
-            "home": f"/projects/{self.account}",
-            "lines": show_lines(budget, pages.language(self.request)),
-            "until": last_day(budget),
-            "stored": show_storage(self.account, stored, pages.language(self.request)),
-            "classes": classes,
-            "problems": problems,
-            "invited": invited,
-            "entered": entered or {},
-            "invitations": invitations,
-            "now": now,
-            "states": TENANT_STATES,
-            "roles": ROLES,
-            "choices": [role.value for role in ProjectRole],
-        }
-        return pages.render(self.request, "tenants/project.html", facts)
 
 
 @router.get("/projects/{account}")
 def show(request: Request, actor: CurrentActor, services: PortalServices, account: str) -> Response:
     """One project, as far as the reader may see it."""
-    return _Page(request, actor, services, account).show()
+    return _page(request, actor, services, account)
 
 
 @router.post("/projects/{account}/state")
@@ -94,67 +37,39 @@ async def change_state(
 ) -> Response:
     """Suspend, resume or close it."""
     wanted = read_state(await request.form())
-    page = _Page(request, actor, services, account)
     return await carry_out(
         request,
         lambda: change_project_state(services, actor, account, wanted),
-        page.show,
+        lambda problems: _page(request, actor, services, account, problems),
         f"/projects/{account}",
     )
 
 
-@router.post("/projects/{account}/members/{username}")
-async def set_member(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+def _page(
     request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    identities: KnownIdentities,
+    actor: Actor,
+    services: Services,
     account: str,
-    username: str,
+    problems: Sequence[ShownProblem] = (),
 ) -> Response:
-    """Change a member's role, or end their membership."""
-    wanted = text_of(await request.form(), "role")
-    role = ProjectRole(wanted) if wanted in set(ProjectRole) else None
-
-    def deed() -> None:
-        set_project_membership(services, actor, account=account, username=username, role=role)
-        identities.forget()
-
-    page = _Page(request, actor, services, account)
-    return await carry_out(request, deed, page.show, f"/projects/{account}")
-
-
-@router.post("/projects/{account}/hand-over")
-async def hand_over(
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    identities: KnownIdentities,
-    account: str,
-) -> Response:
-    """Make another member the lead in one's stead."""
-    wanted = read_hand_over(await request.form())
-
-    def deed() -> None:
-        hand_over_project(services, actor, account, wanted)
-        identities.forget()
-
-    page = _Page(request, actor, services, account)
-    return await carry_out(request, deed, page.show, f"/projects/{account}")
-
-
-@router.post("/projects/{account}/invite")
-async def invite_people(
-    request: Request, actor: CurrentActor, services: PortalServices, account: str
-) -> Response:
-    """Send invitations, and show their links once."""
-    form = await request.form()
-    entered = {name: text_of(form, name) for name in ("emails", "role")}
-    wanted = Invitees(read_emails(form), text_of(form, "role"), project=account)
-    page = _Page(request, actor, services, account)
-    return await carry_out(
-        request,
-        lambda: invite(services, actor, wanted),
-        lambda problems: page.show(problems, entered=entered),
-        lambda invited: page.show(invited=invited),
-    )
+    pages = pages_of(request)
+    language = pages.language(request)
+    now = services.clock.now()
+    with services.reading() as session:
+        _, facts = project_facts(session, actor, account, "overview")
+        found = project_overview(session, actor, account, at=now)
+        stored = project_storage(session, actor, account, at=now)
+    money = found.balance.by_asset.get(VND)
+    facts |= {
+        "problems": problems,
+        "overview": found,
+        "money": money,
+        "money_percent": share_percent(money) if money else 0,
+        "lines": show_lines(found.balance, language),
+        "until": last_day(found.balance),
+        "drawn": draw_burn_down(found.burn_down, language) if found.burn_down else None,
+        "sentence": say_burn_down(found.burn_down, language) if found.burn_down else "",
+        "people": show_people(found.people, language),
+        "stored": show_storage(account, stored, language),
+    }
+    return pages.render(request, "project/overview.html", facts)

@@ -42,10 +42,11 @@ def show_burn_down(found: BurnDown, language: Language) -> ShownBurnDown:
         now=language.vnd(found.left[-1]),
     )
     line = " ".join(points)
-    return ShownBurnDown(line, f"0,{HEIGHT} {line} {WIDTH},{HEIGHT}", _sentence(found, language), alt)
+    return ShownBurnDown(line, f"0,{HEIGHT} {line} {WIDTH},{HEIGHT}", say_burn_down(found, language), alt)
 
 
-def _sentence(found: BurnDown, language: Language) -> str:
+def say_burn_down(found: BurnDown, language: Language) -> str:
+    """How long it lasts."""
     if found.forecast is None:
         return language.gettext(N_("Valid until %(day)s."), day=written.day(found.last_day, language.code))
     if found.forecast.exhausted_on is None:

@@ -1,6 +1,7 @@
 """How many jobs are under way, of one person or of all that they see."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlmodel import Session, col
@@ -23,8 +24,10 @@ class JobNumbers:
     tasks_running: int
 
 
-def count_jobs(session: Session, actor: Actor, *, only_own: bool = False) -> JobNumbers:
-    """Jobs under way, of the actor or of all that they may see."""
+def count_jobs(
+    session: Session, actor: Actor, *, only_own: bool = False, project_id: UUID | None = None
+) -> JobNumbers:
+    """Jobs under way, of the actor or of all that they may see; of one project, or of all."""
     statement = (
         select(
             func.count().filter(col(Job.state) == JobState.PENDING),
@@ -36,5 +39,7 @@ def count_jobs(session: Session, actor: Actor, *, only_own: bool = False) -> Job
     )
     if only_own:
         statement = statement.where(col(Job.user_id) == actor.user_id)
+    if project_id is not None:
+        statement = statement.where(col(Job.project_id) == project_id)
     pending, running, tasks_running = session.connection().execute(statement).one()
     return JobNumbers(pending, running, tasks_running)

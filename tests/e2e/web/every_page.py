@@ -136,7 +136,12 @@ def furnish(city: City, services: Services) -> list[Look]:
         Look("/requests/{request_id}", ADMINISTRATOR, f"/requests/{request}"),
         Look("/requests/{request_id}/edit", LEAD, f"/requests/{_draft(services, lead)}/edit"),
         Look("/organisations/{slug}", ADMINISTRATOR, "/organisations/sao-bien"),
-        Look("/projects/{account}", LEAD, "/projects/npu-verif"),
+        *(
+            Look(f"/projects/{{account}}{tab}", LEAD, f"/projects/npu-verif{tab}")
+            for tab in (
+                *("", "/members", "/usage", "/charges", "/limits", "/requests", "/classes", "/storage"),
+            )
+        ),
         Look("/projects/{account}/classes/new", LEAD, "/projects/npu-verif/classes/new"),
         Look("/classes/{class_id}", LEAD, f"/classes/{term}"),
         Look("/admin/prices/drafts/{draft_id}", ADMINISTRATOR, f"/admin/prices/drafts/{draft}"),

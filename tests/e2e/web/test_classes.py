@@ -17,7 +17,7 @@ PHONE = 390
 
 def make_class(page: Page, *, name: str, each: str = "100.000") -> list[str]:
     """Fill in the form as a teacher does; the links of the invitations."""
-    page.goto("/projects/npu-verif")
+    page.goto("/projects/npu-verif/classes")
     page.get_by_role("link", name="Lớp mới").click()
     page.locator("#name").fill(name)
     page.locator("#students").fill("\n".join(STUDENTS))
@@ -55,7 +55,7 @@ def test_a_teacher_with_thirty_students(open_page: OpenPage, portal: str) -> Non
     student.goto(address)
     expect(student.get_by_role("alert")).to_contain_text("đã được dùng")
 
-    teacher.goto("/projects/npu-verif")
+    teacher.goto("/projects/npu-verif/classes")
     teacher.get_by_role("link", name="Thiết kế vi mạch 1").click()
     row = teacher.locator("tr[data-student='sv01@dut.example.vn']")
     expect(row).to_contain_text("Phạm Văn Học")
@@ -86,7 +86,9 @@ def test_more_than_there_is_is_refused_and_the_form_keeps_what_was_entered(open_
 
 
 @pytest.mark.parametrize("width", [PHONE, 1280])
-@pytest.mark.parametrize("path", ["/projects/npu-verif", "/organisations/sao-bien", "/admin/organisations"])
+@pytest.mark.parametrize(
+    "path", ["/projects/npu-verif/members", "/organisations/sao-bien", "/admin/organisations"]
+)
 def test_pages_of_tenants_fit_phone_and_desktop(open_page: OpenPage, path: str, width: int) -> None:
     page = open_page(user="thanhpho", locale="en", width=width)
     page.goto(path)
@@ -110,7 +112,7 @@ def test_an_administrator_suspends_a_project_and_its_people_read_why(open_page: 
 
 def test_addresses_that_were_typed_stay_when_one_is_wrong(open_page: OpenPage) -> None:
     page = open_page(user="linh", expected=(422,))
-    page.goto("/projects/npu-verif")
+    page.goto("/projects/npu-verif/members")
     page.locator("#emails").fill("an@dut.example.vn, binh.example.vn")
     page.get_by_role("button", name="Gửi lời mời").click()
     expect(page.get_by_role("alert")).to_contain_text("binh.example.vn")
