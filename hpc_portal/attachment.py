@@ -1,4 +1,4 @@
-"""Files that a job wrote, as replies of the API and of pages: saved, never run as a page of ours."""
+"""Files of jobs and projects, as replies of the API and of pages: saved, never run as a page of ours."""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -14,9 +14,9 @@ def attachment(opened: OpenedFile, path: str, *, media_type: str) -> StreamingRe
     return StreamingResponse(opened.pieces, media_type=media_type, headers=headers)
 
 
-def zip_attachment(pieces: Iterator[bytes], *, job: str, path: str) -> StreamingResponse:
-    """A folder: it is called like itself, or like its job when it is the whole workspace."""
-    name = path.strip("/").rpartition("/")[2] or job
+def zip_attachment(pieces: Iterator[bytes], *, whole: str, path: str) -> StreamingResponse:
+    """A folder: it is called like itself, or `whole` when it is all that there is."""
+    name = path.strip("/").rpartition("/")[2] or whole
     return StreamingResponse(pieces, media_type="application/zip", headers=_saved_as(f"{name}.zip"))
 
 

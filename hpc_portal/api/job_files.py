@@ -97,4 +97,4 @@ def folder_as_zip(
     with services.reading() as session:
         job = queries.get_job(session, actor, job_id)
     pieces = zip_folder(services.settings.effective_workspace_root, job.workspace, path)
-    return zip_attachment(pieces, job=job.name, path=path)
+    return zip_attachment(pieces, whole=job.name, path=path)
