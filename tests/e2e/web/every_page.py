@@ -132,6 +132,7 @@ def furnish(city: City, services: Services) -> list[Look]:
             Look(f"/campaigns/{{campaign_id}}{tab}", LEAD, f"/campaigns/{campaign}{tab}")
             for tab in ("", "/results", "/history")
         ),
+        Look("/clusters/{cluster}", LEAD, "/clusters/danang"),
         Look("/allocations/{allocation_id}", LEAD, f"/allocations/{allocation}"),
         Look("/requests/{request_id}", ADMINISTRATOR, f"/requests/{request}"),
         Look("/requests/{request_id}/edit", LEAD, f"/requests/{_draft(services, lead)}/edit"),

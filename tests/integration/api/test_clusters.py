@@ -78,7 +78,8 @@ def test_each_person_sees_what_is_theirs_of_a_cluster(portal: Portal, administra
     for who in (portal.city.chips.member, portal.city.rivals.member, administrator):
         with portal.client(who) as client:
             slurm, own = client.get("/api/v1/clusters").json()["items"]
-            page = client.get("/clusters").text
+            page = client.get("/clusters/slurm").text
+            assert client.get("/clusters").status_code == 200
         assert (slurm["name"], slurm["is_default"], own["name"], own["outages"]) == (
             "slurm",
             True,
@@ -94,6 +95,20 @@ def test_each_person_sees_what_is_theirs_of_a_cluster(portal: Portal, administra
         "rivals-member": ("rivals-tapeout", "", False),
         "rivals-lead": ("rivals-tapeout", "10.0.0.7 refused", False),
     }
+
+
+def test_nodes_and_queue_of_a_cluster_are_read_as_the_page_shows_them(portal: Portal) -> None:
+    with portal.client(portal.city.chips.member) as client:
+        url = "/api/v1/clusters/memory"
+        [node] = client.get(f"{url}/nodes", params={"gpu": "h100", "state": "free"}).json()["items"]
+        assert (node["name"], node["use"], node["partitions"]) == ("n1", "free", ["main"])
+        assert [(one["use"], one["count"]) for one in node["gpus"]] == [("free", 8)]
+        assert client.get(f"{url}/nodes", params={"state": "mine"}).json()["items"] == []
+        assert client.get(f"{url}/nodes", params={"state": "moon"}).status_code == 422
+        [queue] = client.get(f"{url}/queue").json()["items"]
+        assert (queue["partition"], queue["jobs_waiting"], queue["ahead"]) == ("main", 0, None)
+        for path in ("/api/v1/clusters/moon/nodes", "/api/v1/clusters/moon/queue", "/clusters/moon"):
+            assert client.get(path).status_code == 404
 
 
 def test_every_page_says_what_does_not_answer_and_takes_jobs(portal: Portal) -> None:
