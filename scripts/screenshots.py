@@ -118,7 +118,8 @@ def photograph(browser: Browser, portal: str, looks: dict[str, Look], variant: V
         page.set_viewport_size({"width": variant.width, "height": _SCREEN_HEIGHT})
         answer = page.goto(look.address)
         if not answer or not answer.ok:
-            sys.exit(f"{look.address} did not answer as it should: {answer and answer.status}")
+            print(f"No picture of {look.address}: it answered {answer and answer.status}")
+            continue
         _settle(page)
         height = min(page.evaluate("document.documentElement.scrollHeight"), _MAX_HEIGHT)
         page.set_viewport_size({"width": variant.width, "height": height})

@@ -84,7 +84,8 @@ def furnish(city: City, services: Services) -> list[Look]:
     [invited] = invite(services, lead, Invitees(["moi@sao-bien.example"], "member", project="npu-verif"))
     transact(services.engine, lambda connection: report(connection, [_FOUND], at=datetime.now(UTC)))
     with services.engine.connect() as connection:
-        allocation = connection.execute(select(col(Allocation.id))).scalars().first()
+        own = select(col(Allocation.id)).where(col(Allocation.project_id) == city.projects["npu-verif"])
+        allocation = connection.execute(own).scalar_one()
     admin = "/admin/templates/{name}"
     return [
         Look("/sign-in", NOBODY, "/sign-in"),
