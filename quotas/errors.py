@@ -73,10 +73,14 @@ class BudgetExceeded(QuotaError):
         """What else is short in the same allocation."""
 
     @property
+    def shortages(self) -> tuple[Shortage, ...]:
+        """All that is short in the allocation that comes closest, the worst first."""
+        return (Shortage(self.asset, self.available, self.needed), *self.also)
+
+    @property
     def missing(self) -> dict[str, int]:
         """So much more of each asset, and it would have gone through."""
-        worst = Shortage(self.asset, self.available, self.needed)
-        return {short.asset: short.missing for short in (worst, *self.also)}
+        return {short.asset: short.missing for short in self.shortages}
 
 
 class AllocationStopped(BudgetExceeded):

@@ -196,6 +196,15 @@ class ShortageReply(Reply):
     """By asset: TRES-seconds, đồng, or GiB of storage."""
 
 
+class WaysToPayReply(Reply):
+    """Ways out where the budget is too small, each tried for real."""
+
+    projects: list[str]
+    """Other projects of yours that could pay for it now."""
+    walltime_seconds: int | None
+    """The longest walltime that this project could pay for; null: none."""
+
+
 class EstimateReply(Reply):
     """Price, balance after it, expected start and licence fit; nothing was written."""
 
@@ -216,5 +225,6 @@ class EstimateReply(Reply):
     """Why a submit would be refused right now; empty when it would be accepted."""
     shortages: list[ShortageReply]
     """What is missing of the budget; give it to `POST /requests/from-shortage` to ask for it."""
+    ways_to_pay: WaysToPayReply
     notes: list[str]
     """What will be otherwise than asked, such as a time limit rounded up."""

@@ -4,39 +4,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, select
-from sqlmodel import col
-
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.clusters import is_out
-from hpc_portal.app.db import writing
 from hpc_portal.app.errors import Problem
-from hpc_portal.app.ids import new_id
-from hpc_portal.app.jobs import check_limits
-from hpc_portal.app.jobs.expected_start import ExpectedStart, WorkAhead, expected_start
-from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
+from hpc_portal.app.jobs.expected_start import ExpectedStart, expected_start
+from hpc_portal.app.jobs.prepare import SubmitRequest, prepare_job
+from hpc_portal.app.jobs.try_to_hold import try_to_hold
+from hpc_portal.app.jobs.ways_to_pay import WaysToPay, ways_to_pay
+from hpc_portal.app.jobs.work_ahead import work_ahead
 from hpc_portal.app.requests.shortage import Shortage, may_be_asked_for
 from hpc_portal.app.services import Services
-from hpc_portal.app.storage.require_room import require_room
-from hpc_portal.app.tables import Job
-from quotas import pricing
 from quotas.balance import balance
-from quotas.errors import (
-    BudgetExceeded,
-    LimitExceeded,
-    PriceListRetired,
-    QuotaError,
-    StorageExceeded,
-)
-from quotas.hold import hold
+from quotas.errors import BudgetExceeded, QuotaError
 from quotas.money import VND
-from quotas.pricing import Estimate, PricedLine
-from quotas.subsidies import Subsidy
-from quotas.tables import Allocation
+from quotas.pricing import PricedLine
 from schedulers.cluster import ClusterSnapshot
-from schedulers.jobspec import JobSpec, ResourceRequest
-from schedulers.tres import Tres, add, times
+from schedulers.jobspec import JobSpec
+from schedulers.tres import Tres
 from schedulers.units import CITY_TIME
 
 
@@ -73,6 +57,8 @@ class JobEstimate:
     """Why a submit would be refused right now; empty when it would be accepted."""
     remarks: tuple[Problem, ...]
     """What will be otherwise than asked, although nothing is wrong with it."""
+    ways_to_pay: WaysToPay
+    """Ways out where the budget is too small."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -110,19 +96,11 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
     prepared = prepare_job(services, actor, request)
     spec = prepared.spec
     now = services.clock.now()
-    subsidy = services.subsidies.get().of(prepared.project_id, now)
-    priced = pricing.estimate(
-        spec.resources.tres,
-        walltime_seconds=spec.resources.walltime_seconds or 0,
-        tasks=spec.task_count,
-        partition=spec.partition or "",
-        price_list=services.price_list.get(),
-        subsidy=subsidy,
-    )
+    tried = try_to_hold(services, actor, prepared)
+    priced = tried.priced
     with services.engine.connect() as connection:
         left = balance(connection, prepared.project_id, now).by_asset
-        ahead = _work_ahead(connection, prepared)
-    refusals, payer = _try(services, actor, prepared, priced, subsidy)
+        ahead = work_ahead(connection, cluster=prepared.cluster.name, partition=spec.partition or "")
     available = {asset: line.promisable for asset, line in left.items()}
     needed = {**priced.tres_seconds, VND: priced.vnd}
     return JobEstimate(
@@ -150,8 +128,12 @@ def estimate_job(services: Services, actor: Actor, request: SubmitRequest) -> Jo
             else expected_start(spec, prepared.cluster, ahead, now=now)
         ),
         licenses=_license_fits(spec, prepared.cluster),
-        refusals=refusals,
-        remarks=(*prepared.notes, *_ends_before(payer, now, spec.resources.walltime_seconds or 0)),
+        refusals=tried.refusals,
+        remarks=(
+            *prepared.notes,
+            *_ends_before(tried.payer_ends_at, now, spec.resources.walltime_seconds or 0),
+        ),
+        ways_to_pay=ways_to_pay(services, actor, request, prepared, tried.refusals),
     )
 
 
@@ -164,45 +146,6 @@ def _license_fits(spec: JobSpec, cluster: ClusterSnapshot) -> tuple[LicenseFit, 
     )
 
 
-def _try(
-    services: Services, actor: Actor, prepared: PreparedJob, priced: Estimate, subsidy: Subsidy
-) -> tuple[tuple[QuotaError, ...], datetime | None]:
-    """What a submit would say, and when the budget ends that would pay: tried for real, and rolled back."""
-    found: list[QuotaError] = []
-    ends_at: datetime | None = None
-    with writing(services.engine).connect() as connection:
-        try:
-            check_limits.require_within(
-                connection, actor=actor, prepared=prepared, limited=services.limited.get()
-            )
-        except LimitExceeded as error:
-            found.append(error)
-        try:
-            require_room(services, prepared.project_id, prepared.account)
-        except StorageExceeded as error:
-            found.append(error)
-        try:
-            held = hold(
-                connection,
-                project_id=prepared.project_id,
-                job_id=new_id(),
-                unit=priced.unit,
-                units=priced.units,
-                partition=prepared.spec.partition or "",
-                price_list=services.price_list.get(),
-                subsidy=subsidy,
-                units_at_once=prepared.spec.array.throttle if prepared.spec.array else None,
-                at=services.clock.now(),
-            )
-            ends_at = connection.execute(
-                select(col(Allocation.valid_to)).where(col(Allocation.id) == held.allocation_id)
-            ).scalar_one()
-        except (BudgetExceeded, PriceListRetired) as error:
-            found.append(error)
-        connection.rollback()
-    return tuple(found), ends_at
-
-
 def _ends_before(payer_ends_at: datetime | None, now: datetime, walltime_seconds: int) -> Iterator[Problem]:
     """A job that may outlive its budget is let through: what is held for it stays, and nothing is added."""
     if payer_ends_at is not None and now + timedelta(seconds=walltime_seconds) > payer_ends_at:
@@ -212,36 +155,3 @@ def _ends_before(payer_ends_at: datetime | None, now: datetime, walltime_seconds
             "stays until it ends; what requeued or later tasks need then is not there.",
             {"day": (payer_ends_at - timedelta(microseconds=1)).astimezone(CITY_TIME).date().isoformat()},
         )
-
-
-def _work_ahead(connection: Connection, prepared: PreparedJob) -> WorkAhead:
-    """What the same partition has to do before; of a very long queue, only its front is added up."""
-    rows = connection.execute(
-        _UNDER_WAY, {"cluster": prepared.cluster.name, "partition": prepared.spec.partition}
-    )
-    work: dict[Tres, int] = {}
-    longest = waiting = 0
-    for spec, total, running, ended in rows:
-        asked = ResourceRequest.model_validate(spec.get("resources", {}))
-        walltime = asked.walltime_seconds or 0
-        work = add(work, times(asked.tres, walltime * (total - ended)))
-        longest = max(longest, walltime)
-        waiting += total - ended - running
-    return WorkAhead(work, longest, waiting)
-
-
-_UNDER_WAY = (
-    select(
-        col(Job.spec),
-        col(Job.tasks_total),
-        col(Job.tasks_running),
-        col(Job.tasks_completed) + col(Job.tasks_failed) + col(Job.tasks_cancelled),
-    )
-    .where(
-        col(Job.scheduler) == bindparam("cluster"),
-        col(Job.partition) == bindparam("partition"),
-        col(Job.phase).in_([Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED]),
-    )
-    .order_by(col(Job.id))
-    .limit(1000)
-)
