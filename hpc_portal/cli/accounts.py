@@ -1,7 +1,7 @@
 """People, organisations, projects and budgets, set up by whoever may run `hpc-portal` on the machine."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from enum import StrEnum
@@ -18,18 +18,19 @@ from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_u
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.queries import list_cluster_accounts
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
-from hpc_portal.app.errors import InvalidEntry, PortalError
+from hpc_portal.app.errors import PortalError
 from hpc_portal.app.requests.amounts import unit_of
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole
 from hpc_portal.app.wiring import build_services
 from hpc_portal.cli.configuration import load_settings
-from hpc_portal.cli.errors import CliError, FieldProblem, UsageProblem
+from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.options import Json
 from hpc_portal.cli.passwords import read_password
 from hpc_portal.cli.render import err, out, print_json, table
 from hpc_portal.cli.request import parse_assignment
+from hpc_portal.cli.say_refusal import refused
 from quotas.errors import QuotaError
 from quotas.money import VND
 from quotas.tables import OrganisationKind
@@ -219,10 +220,8 @@ def operator_services() -> Iterator[Services]:
     services = build_services(load_settings())
     try:
         yield services
-    except InvalidEntry as error:
-        raise CliError(_("Some entries are wrong:"), _fields(error)) from error
     except (PortalError, QuotaError) as error:
-        raise CliError(str(error)) from error
+        raise refused(error) from error
     finally:
         services.commits.close()
         services.engine.dispose()
@@ -234,10 +233,6 @@ def _cluster(services: Services, named: str) -> str:
     if named or len(known) != 1:
         return named
     return known[0]
-
-
-def _fields(error: InvalidEntry) -> Sequence[FieldProblem]:
-    return [FieldProblem(problem.field, problem.message) for problem in error.problems]
 
 
 def _role(kind: type[R], text: str) -> R | None:

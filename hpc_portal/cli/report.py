@@ -32,9 +32,10 @@ from hpc_portal.app.reports.waste_report import report_waste
 from hpc_portal.app.services import Services
 from hpc_portal.app.wiring import build_services
 from hpc_portal.cli.configuration import load_settings
-from hpc_portal.cli.errors import CliError, FieldProblem, UsageProblem
+from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.language import active
 from hpc_portal.cli.language import gettext as _
+from hpc_portal.cli.say_refusal import refused
 from hpc_portal.cli.show_report import print_document, store
 from hpc_portal.cli.usage import Output, form_of
 from quotas.usage_report import Dimension
@@ -175,10 +176,9 @@ def _portal() -> Iterator[tuple[Services, Edition]]:
     try:
         yield services, Edition(active(), services.clock.now())
     except InvalidEntry as error:
-        fields = [FieldProblem(problem.field, problem.message) for problem in error.problems]
-        raise UsageProblem(_("Some values are wrong:"), fields) from error
+        raise UsageProblem(_("Some values are wrong:"), refused(error).fields) from error
     except PortalError as error:
-        raise CliError(str(error)) from error
+        raise refused(error) from error
     finally:
         services.commits.close()
         services.engine.dispose()

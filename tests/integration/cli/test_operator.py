@@ -119,6 +119,16 @@ def test_what_the_portal_refuses_fails_the_command_and_names_the_field(tmp_path:
     assert operator(state, "member", "set", "lan", "--org", "dut", "--role", "king").code == 2
 
 
+def test_what_the_portal_refuses_is_said_in_the_language_of_the_command(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    assert operator(state, "db", "upgrade").code == 0
+    short = operator(state, "--lang", "vi", "user", "add", "lan", "--name", "Lan", HPC_PASSWORD="short")
+    assert (short.code, "password: Hãy dùng ít nhất 12 ký tự." in short.stderr) == (1, True), short.stderr
+    nobody = operator(state, "--lang", "vi", "member", "set", "lan", "--org", "dut", "--role", "member")
+    assert nobody.code == 1
+    assert "Ở đây không có gì bạn xem được." in nobody.stderr
+
+
 def test_settings_are_shown_without_the_databases_password(tmp_path: Path) -> None:
     url = "postgresql+psycopg://portal:hunter2@db/portal"
     done = operator(tmp_path, "settings", "--json", HPC_PORTAL_DATABASE_URL=url)
