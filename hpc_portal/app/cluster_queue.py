@@ -16,11 +16,10 @@ from sqlmodel import col
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.ids import first_id_at
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.tables import Job
 from schedulers.jobstate import JobState
 
-_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 _LATELY = timedelta(days=1)
 _MOST_STARTS = 2000
 _FEWEST_STARTS = 5
@@ -102,7 +101,7 @@ def _numbers(cluster: str) -> Select[*tuple[Any, ...]]:
             func.sum(_WAITING).label("tasks_waiting"),
             func.sum(col(Job.tasks_running)).label("tasks_running"),
         )
-        .where(col(Job.phase).in_(_UNDER_WAY), col(Job.scheduler) == cluster)
+        .where(under_way(), col(Job.scheduler) == cluster)
         .group_by(col(Job.partition))
     )
 
@@ -127,7 +126,7 @@ def _waits(connection: Connection, cluster: str, now: datetime) -> dict[str, lis
 
 def _places(connection: Connection, actor: Actor, cluster: str) -> dict[str, tuple[int, int | None]]:
     could_start = (
-        col(Job.phase).in_(_UNDER_WAY),
+        under_way(),
         col(Job.scheduler) == cluster,
         col(Job.state) == JobState.PENDING,
         col(Job.held_by).is_(None),

@@ -10,6 +10,7 @@ from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.cluster_map import VisibleRun
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.tables import Job, JobTask
 
 _MOST = 50_000
@@ -30,6 +31,7 @@ def visible_runs(connection: Connection, actor: Actor, cluster: str) -> list[Vis
         .join(JobTask, col(JobTask.job_id) == col(Job.id))
         .where(
             col(JobTask.ended_at).is_(None),
+            under_way(),
             col(Job.phase) == Phase.TRACKED,
             col(Job.scheduler) == cluster,
             permissions.visible_jobs(actor),

@@ -140,6 +140,9 @@ class ApiToken(SQLModel, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+_UNDER_WAY = "phase IN ('accepted', 'dispatching', 'tracked')"
+
+
 class Job(SQLModel, table=True):
     """One submission. Three columns never become one: `phase` is where we stand, `state` what the
     scheduler says, `cancel_requested_at` what the user wants.
@@ -165,6 +168,15 @@ class Job(SQLModel, table=True):
         Index("ix_job_project_state_list", "project_id", "state", "id"),
         Index("ix_job_organisation_list", "organisation_id", "id"),
         Index("ix_job_user_list", "user_id", "id"),
+        Index(
+            "ix_job_under_way",
+            "organisation_id",
+            "project_id",
+            "user_id",
+            "state",
+            sqlite_where=text(_UNDER_WAY),
+            postgresql_where=text(_UNDER_WAY),
+        ),
     )
 
     id: UUID = Field(primary_key=True)

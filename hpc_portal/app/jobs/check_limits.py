@@ -7,15 +7,13 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.tables import Job
 from quotas import limits
 from quotas.limits import EVERYBODY, InUse, JobDemand, Limit, LimitKind, LimitOwner, Owner
 from quotas.set_limit import read_limits
-from schedulers.jobspec import JobSpec
-
-NOT_ENDED = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
+from schedulers.jobspec import JobSpec, ResourceRequest
 
 
 def is_limited(actor: Actor, prepared: PreparedJob, limited: Collection[UUID]) -> bool:
@@ -84,13 +82,17 @@ def require_walltime_within(
 
 def demand_of(spec: JobSpec) -> JobDemand:
     """What of a job limits care about."""
-    asked = spec.resources
-    gpus = asked.whole_node.gpus if asked.whole_node else asked.gpus_per_node
     return JobDemand(
-        walltime_seconds=asked.walltime_seconds or 0,
+        walltime_seconds=spec.resources.walltime_seconds or 0,
         array_tasks=spec.task_count,
-        gpus={kind: count * asked.nodes for kind, count in gpus.items()},
+        gpus=gpus_of(spec.resources),
     )
+
+
+def gpus_of(asked: ResourceRequest) -> dict[str, int]:
+    """GPUs of one task on all its nodes, by type; those without a type are under ""."""
+    gpus = asked.whole_node.gpus if asked.whole_node else asked.gpus_per_node
+    return {kind: count * asked.nodes for kind, count in gpus.items()}
 
 
 def _in_use(
@@ -101,7 +103,7 @@ def _in_use(
     return {
         owner.kind: InUse(
             jobs_queued=connection.execute(
-                select(func.count()).where(jobs_of(owner), col(Job.phase).in_(NOT_ENDED))
+                select(func.count()).where(jobs_of(owner), under_way())
             ).scalar_one()
         )
         for owner in owners

@@ -8,11 +8,9 @@ from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.tables import Job
 from schedulers.jobstate import JobState
-
-_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def count_jobs(
             func.coalesce(func.sum(col(Job.tasks_running)), 0),
         )
         .select_from(Job)
-        .where(col(Job.phase).in_(_UNDER_WAY), permissions.visible_jobs(actor))
+        .where(under_way(), permissions.visible_jobs(actor))
     )
     if only_own:
         statement = statement.where(col(Job.user_id) == actor.user_id)

@@ -11,6 +11,7 @@ from sqlmodel import col
 from hpc_portal.app import cluster_views, permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.licenses.poll import load_reports
 from hpc_portal.app.licenses.supply import cluster_hosts, is_inside, kept_for_projects
 from hpc_portal.app.tables import Job, User
@@ -200,12 +201,15 @@ def _running_jobs(connection: Connection, actor: Actor) -> Iterator[_RunningJob]
         )
         .join(User, col(User.id) == col(Job.user_id))
         .join(Project, col(Project.id) == col(Job.project_id))
-        .where(col(Job.phase) == Phase.TRACKED, col(Job.tasks_running) > 0)
+        .where(
+            under_way(),
+            col(Job.phase) == Phase.TRACKED,
+            col(Job.tasks_running) > 0,
+            col(Job.spec)[("resources", "licenses")].as_string().is_not(None),
+        )
         .order_by(col(Job.id))
     )
     for row in rows:
-        if not row.spec.get("resources", {}).get("licenses"):
-            continue
         spec = JobSpec.model_validate(row.spec)
         yield _RunningJob(
             row.id,

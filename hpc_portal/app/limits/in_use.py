@@ -5,34 +5,40 @@ from collections import Counter
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
-from hpc_portal.app.jobs.check_limits import NOT_ENDED, demand_of, jobs_of, owners_of
+from hpc_portal.app.jobs.check_limits import demand_of, gpus_of, jobs_of, owners_of
 from hpc_portal.app.jobs.queries import JobSummary
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.tables import Job
 from quotas.errors import LimitExceeded
 from quotas.limits import InUse, LimitOwner, Owner, check_start
 from quotas.set_limit import read_limits
-from schedulers.jobspec import JobSpec
+from schedulers.jobspec import JobSpec, ResourceRequest
 
+_RESOURCES = col(Job.spec)["resources"].as_string().label("resources")
+"""As text: jobs that ask for the same are counted together."""
 _BUDGET = "AssocGrpBillingMinutes"
 
 
 def in_use_of(connection: Connection, owner: Owner) -> InUse:
     """What counts for an owner now; GPUs that were asked for without a type are under ""."""
-    queued = connection.execute(
-        select(func.count()).where(jobs_of(owner), col(Job.phase).in_(NOT_ENDED))
-    ).scalar_one()
-    running = connection.execute(
-        select(col(Job.spec), col(Job.tasks_running)).where(
-            jobs_of(owner), col(Job.phase).in_(NOT_ENDED), col(Job.tasks_running) > 0
+    alike = connection.execute(
+        select(
+            _RESOURCES,
+            func.count().label("jobs"),
+            func.coalesce(func.sum(col(Job.tasks_running)), 0).label("tasks"),
         )
-    )
-    tasks = 0
+        .where(jobs_of(owner), under_way())
+        .group_by(_RESOURCES)
+    ).all()
     gpus: Counter[str] = Counter()
-    for spec, count in running:
-        tasks += count
-        for gpu_type, each in demand_of(JobSpec.model_validate(spec)).gpus.items():
-            gpus[gpu_type] += each * count
-    return InUse(jobs_queued=queued, jobs_running=tasks, gpus_running=gpus)
+    for row in alike:
+        for gpu_type, each in gpus_of(ResourceRequest.model_validate_json(row.resources or "{}")).items():
+            gpus[gpu_type] += each * int(row.tasks)
+    return InUse(
+        jobs_queued=sum(row.jobs for row in alike),
+        jobs_running=sum(int(row.tasks) for row in alike),
+        gpus_running=gpus,
+    )
 
 
 def limit_waited_for(connection: Connection, job: JobSummary, spec: JobSpec) -> LimitExceeded | None:

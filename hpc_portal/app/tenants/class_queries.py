@@ -14,7 +14,7 @@ from hpc_portal.app import permissions
 from hpc_portal.app.accounts.queries import get_project
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import NotFound
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import Job, ProjectMember, ProjectRole, User
 from hpc_portal.app.tenants.place import load_place
@@ -23,7 +23,6 @@ from quotas.amounts import Asset
 from quotas.balance import AssetBalance
 from quotas.tables import AllocationLine, LedgerAccount, Project, TenantState, table_of
 
-_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 _ACCOUNTS = table_of(LedgerAccount)
 _AVAILABLE, _HELD, _CONSUMED = (_ACCOUNTS.alias(name) for name in ("available", "held", "consumed"))
 
@@ -182,7 +181,7 @@ def _seats(connection: Connection, class_id: UUID, at: datetime) -> list[SeatRec
         row.project_id: row.jobs
         for row in connection.execute(
             select(col(Job.project_id), func.count().label("jobs"))
-            .where(col(Job.project_id).in_(projects), col(Job.phase).in_(_UNDER_WAY))
+            .where(col(Job.project_id).in_(projects), under_way())
             .group_by(col(Job.project_id))
         )
     }

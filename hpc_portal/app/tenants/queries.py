@@ -18,7 +18,7 @@ from hpc_portal.app.accounts.queries import (
 )
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import NotFound
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import Job, OrganisationMember, OrganisationRole, User
 from hpc_portal.app.tenants.place import find_place
@@ -35,7 +35,6 @@ from quotas.tables import (
     table_of,
 )
 
-_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 _MOST_INVITATIONS = 500
 _ACCOUNTS = table_of(LedgerAccount)
 _AVAILABLE, _HELD, _CONSUMED = (_ACCOUNTS.alias(name) for name in ("available", "held", "consumed"))
@@ -145,7 +144,7 @@ def list_tenants(session: Session, actor: Actor) -> list[TenantLine]:
 
     projects = counted(col(Project.organisation_id), Project)
     members = counted(col(OrganisationMember.organisation_id), OrganisationMember)
-    jobs = counted(col(Job.organisation_id), Job, col(Job.phase).in_(_UNDER_WAY))
+    jobs = counted(col(Job.organisation_id), Job, under_way())
     money = {
         row.organisation_id: row
         for row in connection.execute(
