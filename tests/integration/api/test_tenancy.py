@@ -57,6 +57,7 @@ PUBLIC_PARAMETERS = {
     "draft_id": "1",
     "rule_id": "1",
     "programme": "chip-design",
+    "upload_id": str(UUID(int=1)),
 }
 """Path parameters that name nothing of a tenant."""
 
@@ -99,6 +100,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/organisations/{slug}/invitations": {"emails": ["a@b.vn"], "role": "manager"},
     "/api/v1/projects/{account}/state": {"state": "closed", "reason": "mine", "jobs": "cancel_all"},
     "/api/v1/projects/{account}/hand-over": {"successor": "rivals-lead", "former": "chips-lead"},
+    "/api/v1/projects/{account}/files/folders": {"path": "mine"},
+    "/api/v1/projects/{account}/files/moves": {"path": "top.v", "to": "mine.v"},
     "/api/v1/projects/{account}/invitations": {"emails": ["a@b.vn"], "role": "lead"},
     "/api/v1/invitations/accept": {"secret": "guessed"},
     "/api/v1/projects/{account}/classes": {"name": "Mine", "students": [{"student": "chips-member"}]},
@@ -217,6 +220,9 @@ def victim(portal: Portal) -> Victim:
     home = prepare_workspace(services.settings.effective_workspace_root, job.workspace, job.spec)
     (home / "skywalker.gds").touch()
     (home / f"slurm-{job_id}.out").write_text("skywalker: TOP-SECRET\n")
+    shared = home.parents[1] / ".project" / "files"
+    (shared / "skywalker").mkdir(parents=True)
+    (shared / "top.v").write_text("module TOP-SECRET;\n")
     token = issue_token(services, member, name="skywalker token")
     request_id, attachment_id = _ask_for_quota(portal)
     invitation_id, class_id = _make_a_class(portal)
@@ -306,6 +312,11 @@ def request_of(route: Route, victim: Victim) -> dict[str, Any]:
     query = {"project": "chips", "user": "chips-member", "owner": "chips-member", "id": victim.job_id}
     if route.path.endswith(("/files/content", "/preview")):
         query["path"] = victim.parameters["path"]
+    if route.path.endswith("/uploads/{upload_id}"):
+        query |= {"path": victim.parameters["path"], "size_bytes": "1"}
+    if route.path.endswith(("{account}/files", "{account}/delete", "{account}/rename")):
+        is_file = route.method == "DELETE" or not route.path.endswith("files")
+        query["path"] = victim.parameters["path"] if is_file else ""
     if route.path.endswith("/log/search"):
         query["search"] = "a"
     request: dict[str, Any] = {"params": query, "headers": {"Idempotency-Key": "tenancy"}}
