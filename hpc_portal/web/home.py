@@ -7,9 +7,10 @@ from fastapi import APIRouter, Request
 from sqlmodel import Session
 from starlette.responses import Response
 
-from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.accounts.queries import list_own_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.home.burn_down import burn_down
+from hpc_portal.app.home.city_duties import city_duties
 from hpc_portal.app.home.overview import failed_since, first_steps
 from hpc_portal.app.home.visits import come_back
 from hpc_portal.app.jobs.count_jobs import count_jobs
@@ -17,6 +18,7 @@ from hpc_portal.app.jobs.queries import JobFilter, Page, list_jobs
 from hpc_portal.app.licenses.queries import license_use
 from hpc_portal.app.licenses.waiting import free_of
 from hpc_portal.app.notices.read import list_unread
+from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.jobs import EVERY_JOB, Filters, row_facts
@@ -25,6 +27,7 @@ from hpc_portal.web.project_choice import project_choice
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_burn_down import show_burn_down
 from hpc_portal.web.show_cluster import Meter, meters_of
+from hpc_portal.web.show_duties import show_duties
 from hpc_portal.web.show_quota import share_percent, total_vnd
 from quotas.balance import balance
 from schedulers.cluster import ClusterSnapshot
@@ -76,14 +79,15 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
             "failed": failed_since(session, actor, away_since, at=now) if away_since else (),
             "notices": list_unread(session, actor, locale=language.code, limit=_NOTICES_SHOWN),
         }
+        waiting = city_duties(session, actor) if may(actor, Action.AUDIT) else None
     clusters = services.clusters.get()
     facts |= {
         **row_facts(Page(jobs), Filters(), ticks=False),
         "away_since": away_since,
         "balances": balances,
-        "budget": sum(item.available_vnd for item in balances) if balances else None,
         "burn_down": show_burn_down(spent, language) if spent else None,
         "choice": choice,
+        "duties": show_duties(waiting, clusters, language) if waiting else (),
         "project_choice": lambda: choice,
         "free": _free(clusters, language),
         "licenses": [(use.name, free_of(use), use.total) for use in licenses],
@@ -95,10 +99,8 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
 
 
 def _balances(session: Session, actor: Actor, services: Services) -> list[ShortBalance]:
-    projects = list_visible_projects(session, actor)
-    own = [record for record in projects if record.role is not None] or projects
     found = []
-    for record in own[:_BALANCES_SHOWN]:
+    for record in list_own_projects(session, actor)[:_BALANCES_SHOWN]:
         amounts = total_vnd([balance(session.connection(), record.id, services.clock.now())])
         found.append(ShortBalance(record.account, amounts.available, share_percent(amounts)))
     return found

@@ -3,10 +3,23 @@
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
+
+from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.db import transact
+from hpc_portal.app.errors import NotAllowed
 from hpc_portal.app.home.burn_down import SHOWN_DAYS, burn_down
+from hpc_portal.app.home.city_duties import CityDuties, city_duties
 from hpc_portal.app.home.overview import FirstSteps, failed_since, first_steps
 from hpc_portal.app.home.visits import come_back
 from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.requests.checks import WantedQuota, first_today
+from hpc_portal.app.requests.draft import draft_request
+from hpc_portal.app.requests.submit import submit_request
+from hpc_portal.app.requests.transitions import RequestKind
+from quotas.discrepancies import Finding, report
+from quotas.money import VND
+from quotas.usage_tables import DiscrepancyKind
 from schedulers.jobspec import JobSpec
 from tests.integration.app.conftest import Story
 
@@ -82,3 +95,27 @@ def test_the_burn_down_ends_at_what_is_left_now(story: Story) -> None:
     )
     assert found.days[-1] - found.days[0] == timedelta(days=SHOWN_DAYS - 1)
     assert found.forecast is None
+
+
+def test_what_waits_for_the_city_is_counted_for_those_who_run_it_only(story: Story) -> None:
+    services, city = story.city.services, story.city
+    with services.reading() as session:
+        assert city_duties(session, OPERATOR) == CityDuties(0, None, 0, 0)
+    wanted = WantedQuota(
+        RequestKind.NEW,
+        {VND: 1_000_000},
+        first_today(story.clock.now()),
+        first_today(story.clock.now()) + timedelta(days=30),
+        "The last regression before tape-out.",
+    )
+    for tenant in (city.chips, city.rivals):
+        request_id = draft_request(services, tenant.lead, tenant.account, wanted)
+        submit_request(services, tenant.lead, request_id)
+    draft_request(services, city.chips.lead, city.chips.account, wanted)  # waits for nobody yet
+    unknown = Finding(DiscrepancyKind.UNKNOWN_ACCOUNT, "unknown_account:danang:x:an", {"runs": 1})
+    transact(services.engine, lambda connection: report(connection, [unknown], at=story.clock.now()))
+    with services.reading() as session:
+        found = city_duties(session, OPERATOR)
+        with pytest.raises(NotAllowed):
+            city_duties(session, city.chips.lead)
+    assert found == CityDuties(2, story.clock.now(), 0, 1)
