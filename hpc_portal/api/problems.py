@@ -72,6 +72,8 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     app.NoRoomForFile: ProblemKind(507, "no-room-for-file", "The project's storage has no room for it"),
     app.DiskFull: ProblemKind(507, "disk-full", "The file system has no room"),
     app.UploadOutOfStep: ProblemKind(409, "upload-out-of-step", "The upload goes on elsewhere"),
+    app.WaveformUnreadable: ProblemKind(422, "waveform-unreadable", "The waveform cannot be shown"),
+    app.WaveformsBusy: ProblemKind(503, "waveforms-busy", "Too many waveforms are being read"),
     app.ClusterNotSeenYet: ProblemKind(503, "cluster-not-seen-yet", "The cluster has not reported yet"),
     app.WrongCredentials: ProblemKind(401, "wrong-credentials", "Wrong user name or password"),
     auth.SignInRequired: ProblemKind(401, "sign-in-required", "Sign in first"),

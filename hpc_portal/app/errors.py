@@ -25,6 +25,8 @@
     ├── NoRoomForFile              a file is larger than what is left of a project's storage
     ├── DiskFull                   the file system itself has no room
     ├── UploadOutOfStep            a part of an upload came that does not follow what the portal has of it
+    ├── WaveformUnreadable         a file that should be a waveform is damaged, unfinished or asks for too much
+    ├── WaveformsBusy              as many waveforms are being read as this process reads at once
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
     └── WrongCredentials           sign-in failed; does not say which part was wrong
 
@@ -270,6 +272,23 @@ class UploadOutOfStep(PortalError):
             f"The portal has {received_bytes} bytes of this upload. Go on from there once nothing else sends."
         )
         self.received_bytes = received_bytes
+
+
+class WaveformUnreadable(PortalError):
+    """No picture of this waveform; the file itself can still be downloaded."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path} cannot be shown: {why}. Download it to look at it in a viewer of your own.")
+        self.path = path
+        self.why = why
+        """In English, without a full stop."""
+
+
+class WaveformsBusy(PortalError):
+    """Others are having waveforms read; nothing is wrong with this one."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many waveforms are being read at the moment. Try again in a few seconds.")
 
 
 class ClusterNotSeenYet(PortalError):

@@ -26,6 +26,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (quotas.DraftNotFound, HTTPStatus.NOT_FOUND),
     (app.NotAllowed, HTTPStatus.FORBIDDEN),
     (app.ClusterNotSeenYet, HTTPStatus.SERVICE_UNAVAILABLE),
+    (app.WaveformsBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (app.PortalError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (quotas.QuotaError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (InvalidParameters, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -148,6 +149,14 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
             return say(N_("No refund now. %(why)s"), why=language.text(error.why))
         case app.RequestNotOpen():
             return _not_open(error, language)
+        case app.WaveformUnreadable():
+            return say(
+                N_("%(path)s cannot be shown: %(why)s. Download it to look at it in a viewer of your own."),
+                path=error.path,
+                why=language.text(error.why),
+            )
+        case app.WaveformsBusy():
+            return say(N_("Too many waveforms are being read at the moment. Try again in a few seconds."))
         case app.ClusterNotSeenYet():
             return say(N_("The cluster has not reported yet. Try again in a few seconds."))
         case app.WrongCredentials():
