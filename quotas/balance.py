@@ -1,6 +1,6 @@
 """What a project has: granted, held, consumed, available, and what can still be promised."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -22,6 +22,7 @@ _CONSUMED = _ACCOUNTS.alias("consumed")
 
 _BALANCES = (
     select(
+        _ALLOCATIONS.c.project_id,
         _ALLOCATIONS.c.id,
         _ALLOCATIONS.c.valid_from,
         _ALLOCATIONS.c.valid_to,
@@ -38,11 +39,11 @@ _BALANCES = (
     .join(_HELD, _HELD.c.id == _LINES.c.held_id)
     .join(_CONSUMED, _CONSUMED.c.id == _LINES.c.consumed_id)
     .where(
-        _ALLOCATIONS.c.project_id == bindparam("project"),
+        _ALLOCATIONS.c.project_id.in_(bindparam("projects", expanding=True)),
         _ALLOCATIONS.c.valid_from <= bindparam("at"),
         (_ALLOCATIONS.c.valid_to > bindparam("at")) | (_HELD.c.balance > 0),
     )
-    .order_by(_ALLOCATIONS.c.valid_to, _ALLOCATIONS.c.id, _LINES.c.asset)
+    .order_by(_ALLOCATIONS.c.project_id, _ALLOCATIONS.c.valid_to, _ALLOCATIONS.c.id, _LINES.c.asset)
 )
 
 
@@ -100,16 +101,21 @@ class Balance:
 
 def balance(conn: Connection, project_id: UUID, at: datetime) -> Balance:
     """The project's allocations whose period contains `at`, and what ended ones still hold for jobs."""
-    rows = conn.execute(_BALANCES, {"project": project_id, "at": at}).all()
+    return balances(conn, [project_id], at)[project_id]
+
+
+def balances(conn: Connection, project_ids: Collection[UUID], at: datetime) -> dict[UUID, Balance]:
+    """The same of each of these projects, in as many statements as for one."""
+    rows = conn.execute(_BALANCES, {"projects": list(project_ids), "at": at}).all()
     stopped = stopped_ones(conn, {row.id: row.parent_id for row in rows})
-    allocations = []
+    found: dict[UUID, list[AllocationBalance]] = {project_id: [] for project_id in project_ids}
     for allocation_id, group in groupby(rows, key=lambda row: row.id):
         lines = list(group)
-        _, valid_from, valid_to, state, *_ = lines[0]
+        project_id, _, valid_from, valid_to, state, *_ = lines[0]
         is_usable = state == AllocationState.ACTIVE and at < valid_to and allocation_id not in stopped
         by_asset = {line.asset: _asset_balance(line, is_usable=is_usable) for line in lines}
-        allocations.append(AllocationBalance(allocation_id, valid_from, valid_to, state, by_asset))
-    return Balance(tuple(allocations))
+        found[project_id].append(AllocationBalance(allocation_id, valid_from, valid_to, state, by_asset))
+    return {project_id: Balance(tuple(allocations)) for project_id, allocations in found.items()}
 
 
 def _asset_balance(line: Row[*tuple[Any, ...]], *, is_usable: bool) -> AssetBalance:

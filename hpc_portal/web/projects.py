@@ -11,7 +11,7 @@ from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.language import Language
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_quota import total_vnd
-from quotas.balance import AssetBalance, balance
+from quotas.balance import AssetBalance, balances
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +38,8 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
     now = services.clock.now()
     with services.reading() as session:
         records = list_visible_projects(session, actor)
-        budgets = [balance(session.connection(), record.id, now) for record in records]
+        by_project = balances(session.connection(), [record.id for record in records], now)
+    budgets = [by_project[record.id] for record in records]
     rows = [
         _row(
             total_vnd([budget]),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hpc_portal.app.requests.shortage import Shortage
-from hpc_portal.app.storage.queries import ProjectStorage
+from hpc_portal.app.storage.queries import StorageNow
 from hpc_portal.web.language import Language
 from quotas.amounts import BYTES_PER_GIB, STORAGE
 
@@ -28,7 +28,7 @@ class ShownStorage:
     """The page of the portal with a request for more filled in; "" where more is not needed."""
 
 
-def show_storage(account: str, found: ProjectStorage, language: Language) -> ShownStorage:
+def show_storage(account: str, found: StorageNow, language: Language) -> ShownStorage:
     """In the words of the reader."""
     now = found.standing
     granted_bytes = (now.granted_gib or 0) * BYTES_PER_GIB
