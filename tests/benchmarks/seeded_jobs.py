@@ -176,6 +176,10 @@ FROM job WHERE workspace LIKE 'synthetic/%' AND template = 'rtl-regression';
 INSERT INTO campaign_test (job_id, row_name, passed, failed, no_verdict, wall_ms, covered, coverage_points)
 SELECT job_id, 'random', 1, 1, 0, 3600000, 0, 0 FROM campaign_run WHERE is_read;
 
+INSERT INTO refund_case (id, job_id, raised_by, raised_at, reason, asked_percent, state, decision)
+SELECT id, id, user_id, settled_at, 'The node had failed.', 100, 'open', ''
+FROM job WHERE workspace LIKE 'synthetic/%' AND state = 'NODE_FAIL' ORDER BY id DESC LIMIT 300;
+
 INSERT INTO notice (id, user_id, key, kind, facts, at, read_at)
 SELECT id, user_id, CAST(id AS TEXT), 'job.ended', '{}', settled_at, settled_at
 FROM job WHERE workspace LIKE 'synthetic/%'
