@@ -83,8 +83,9 @@ arch: arrows ## Arrows, and the tests of the project's own shape
 ##@ Write it down
 
 .PHONY: docs
-docs: setup-test ## Write the generated parts of docs/ anew: the file tree and the settings
+docs: setup-test ## Write the generated parts anew: the file tree, the settings, the Helm chart's schema
 	@$(BIN)/python scripts/write_docs.py
+	@$(BIN)/python -m scripts.write_chart_schema
 
 .PHONY: screenshots
 screenshots: setup-test ## Take pictures of every page into docs/screenshots, anew (PAGES="home jobs": some only)

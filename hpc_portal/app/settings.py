@@ -152,7 +152,7 @@ class Settings(BaseSettings):
     capacity_availability_percent: int = Field(default=85, ge=1, le=100)
     """How much of the clusters' hours can be promised: the rest is maintenance, failures and idle gaps."""
     database_url: str = ""
-    """SQLAlchemy URL; empty means SQLite in state_dir. PostgreSQL: postgresql+psycopg://..."""
+    """URL of the database; empty means SQLite in state_dir. PostgreSQL: postgresql://user:password@host/name"""
     database_pool_size: int = Field(default=10, ge=1, le=200)
     """The most database connections that one process keeps open."""
 
@@ -180,6 +180,8 @@ class Settings(BaseSettings):
 
     smtp: SmtpSettings | None = None
     """Sends notices by mail; its own settings are below."""
+    webhook_networks: list[IPvAnyNetwork] = Field(default_factory=list)
+    """Networks, such as `10.20.0.0/16`, where webhooks may go beside public addresses, there also over http."""
 
     cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
     """The Dask cluster's name, stored with every job: it must not change while jobs run."""
@@ -276,7 +278,10 @@ class Settings(BaseSettings):
 
     @property
     def effective_database_url(self) -> str:
-        """The database URL with the default filled in."""
+        """The database URL with the default filled in, and our driver where PostgreSQL's names none."""
+        scheme, separator, rest = self.database_url.partition("://")
+        if scheme in {"postgres", "postgresql"}:
+            return f"postgresql+psycopg{separator}{rest}"
         return self.database_url or f"sqlite:///{(self.state_dir / 'portal.db').absolute()}"
 
     @property

@@ -109,6 +109,16 @@ def test_people_projects_and_budgets_are_set_up_from_the_command_line(tmp_path: 
         }
 
 
+def test_a_process_waits_for_the_tables_until_somebody_has_upgraded_them(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    early = operator(state, "db", "wait", "--seconds", "1")
+    assert early.code == 1
+    assert "must be upgraded" in early.stderr
+    assert operator(state, "db", "upgrade").code == 0
+    assert operator(state, "db", "wait", "--seconds", "1").code == 0
+
+
 def test_what_the_portal_refuses_fails_the_command_and_names_the_field(tmp_path: Path) -> None:
     state = tmp_path / "state"
     assert operator(state, "db", "upgrade").code == 0
