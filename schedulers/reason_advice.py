@@ -31,12 +31,12 @@ ADVICE = {
             "Không cần làm gì; tác vụ xin ít tài nguyên hoặc ít thời gian hơn thường được chạy sớm hơn.",
         ),
     ),
-    "release": Advice("you", Text("Release it when it may start.", "Hãy thả giữ khi tác vụ có thể chạy.")),
+    "release": Advice("you", Text("Release it when it may start.", "Hãy bỏ giữ khi tác vụ có thể chạy.")),
     "administrator_release": Advice(
         "administrator",
         Text(
             "Ask the administrators of the cluster why, and to release it.",
-            "Hãy hỏi quản trị viên cụm máy lý do và đề nghị thả giữ.",
+            "Hãy hỏi quản trị viên cụm máy lý do và đề nghị bỏ giữ.",
         ),
     ),
     "submit_anew": Advice(

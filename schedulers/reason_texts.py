@@ -81,7 +81,7 @@ TEXTS: dict[str, Meaning] = {
     ),
     # Somebody holds it
     "JobHeldUser": (
-        Text("It is held and starts only when released.", "Tác vụ đang bị giữ, chỉ chạy khi được thả."),
+        Text("It is held and starts only when released.", "Tác vụ đang bị giữ, chỉ chạy khi được bỏ giữ."),
         "release",
     ),
     "JobHeldAdmin": (

@@ -77,7 +77,7 @@ _OF_THE_PORTAL = (
         "The job did not go back into the queue. Slurm's REST interface cannot requeue before API v0.0.45, "
         "so the job's own script has to do it: it may not be requeued, or its node cannot run scontrol.",
         "Tác vụ không trở lại hàng chờ. Giao diện REST của Slurm trước phiên bản v0.0.45 không thể đưa tác "
-        "vụ về hàng chờ nên chính kịch bản của tác vụ phải làm việc đó: tác vụ không được phép chạy lại, "
+        "vụ về hàng chờ nên chính script của tác vụ phải làm việc đó: tác vụ không được phép chạy lại, "
         "hoặc nút của nó không chạy được scontrol.",
     ),
 )
