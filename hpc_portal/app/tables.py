@@ -170,7 +170,7 @@ class Job(SQLModel, table=True):
         Index("ix_job_user_list", "user_id", "id"),
         Index(
             "ix_job_under_way",
-            "organisation_id",
+            "phase",
             "project_id",
             "user_id",
             "state",

@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_job_under_way",
         "job",
-        ["organisation_id", "project_id", "user_id", "state"],
+        ["phase", "project_id", "user_id", "state"],
         sqlite_where=_UNDER_WAY,
         postgresql_where=_UNDER_WAY,
     )
