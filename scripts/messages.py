@@ -30,26 +30,13 @@ _KEYWORDS = {
 """Functions and errors that take a text to translate, and which of their arguments it is."""
 _SOURCES = (
     ("hpc_portal/web/templates", "**.html", "jinja2"),
-    ("hpc_portal/web", "*.py", "python"),
-    ("hpc_portal/api", "*.py", "python"),
+    ("hpc_portal/web", "**.py", "python"),
+    ("hpc_portal/api", "**.py", "python"),
+    ("hpc_portal/app", "**.py", "python"),
+    ("hpc_portal/auth", "**.py", "python"),
     ("workloads", "**.py", "python"),
-    ("quotas", "*.py", "python"),
-    ("schedulers", "*.py", "python"),
-    ("schedulers/directives", "*.py", "python"),
-    ("hpc_portal/app/accounting", "*.py", "python"),
-    ("hpc_portal/app/campaigns", "*.py", "python"),
-    ("hpc_portal/app/jobs", "*.py", "python"),
-    ("hpc_portal/app/licenses", "*.py", "python"),
-    ("hpc_portal/app/limits", "*.py", "python"),
-    ("hpc_portal/app/prices", "*.py", "python"),
-    ("hpc_portal/app/external", "*.py", "python"),
-    ("hpc_portal/app/files", "*.py", "python"),
-    ("hpc_portal/app/reports", "*.py", "python"),
-    ("hpc_portal/app/requests", "*.py", "python"),
-    ("hpc_portal/app/templates", "*.py", "python"),
-    ("hpc_portal/app/tenants", "*.py", "python"),
-    ("hpc_portal/app/accounts", "*.py", "python"),
-    ("hpc_portal/app/budgets", "*.py", "python"),
+    ("quotas", "**.py", "python"),
+    ("schedulers", "**.py", "python"),
 )
 
 
