@@ -1,15 +1,18 @@
 """Money, numbers, times and texts as each language writes them."""
 
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
-from hpc_portal.web.language import Language, choose, load_languages
+from hpc_portal.web.language import LOCALES_FOLDER, Language, choose, load_languages
 
 ROOT = Path(__file__).parents[3]
+STATIC = ROOT / "hpc_portal" / "web" / "static"
 LANGUAGES = load_languages()
 NOON = datetime(2026, 11, 26, 5, 0, tzinfo=UTC)
 
@@ -84,3 +87,21 @@ def test_every_text_is_translated_and_the_catalogue_is_up_to_date() -> None:
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+def test_translations_keep_the_placeholders() -> None:
+    placeholder = re.compile(r"%\(\w+\)[sdr]|\{\w+\}")
+    with (LOCALES_FOLDER / "vi" / "LC_MESSAGES" / "messages.po").open("rb") as file:
+        texts = {one.id: one.string for one in read_po(file) if isinstance(one.id, str) and one.string}
+    assert [
+        en for en, vi in texts.items() if set(placeholder.findall(en)) != set(placeholder.findall(vi))
+    ] == []
+
+
+def test_scripts_say_nothing_of_their_own() -> None:
+    """What they show comes from attributes that a template translated."""
+    sentence = re.compile(r"""(['"`])[A-Z][a-z]+ [a-z]+[^'"`]*\1""")
+    scripts = sorted((STATIC / "js").glob("*.js"))
+    assert [
+        f"{path.name}: {said[0]}" for path in scripts if (said := sentence.search(path.read_text()))
+    ] == []
