@@ -127,6 +127,7 @@ def history_by_test(session: Session, campaign: CampaignView) -> list[RowHistory
 
 def history_of_name(session: Session, campaign: CampaignView) -> list[CampaignPoint]:
     """First runs of the newest campaigns of its name up to this one, the oldest first."""
+    newest = campaigns_of_name(session, campaign)
     sums = (
         select(
             col(CampaignTest.job_id),
@@ -136,6 +137,8 @@ def history_of_name(session: Session, campaign: CampaignView) -> list[CampaignPo
             ).label("total"),
             func.sum(col(CampaignTest.wall_ms)).label("wall_ms"),
         )
+        .join(CampaignRun, col(CampaignRun.job_id) == col(CampaignTest.job_id))
+        .where(col(CampaignRun.campaign_id).in_(newest), col(CampaignRun.number) == 0)
         .group_by(col(CampaignTest.job_id))
         .subquery()
     )
@@ -143,7 +146,7 @@ def history_of_name(session: Session, campaign: CampaignView) -> list[CampaignPo
         select(col(Campaign.id), col(Campaign.created_at), col(CampaignRun.metrics), sums)
         .join(CampaignRun, col(CampaignRun.campaign_id) == col(Campaign.id))
         .join(sums, sums.c.job_id == col(CampaignRun.job_id))
-        .where(col(Campaign.id).in_(campaigns_of_name(session, campaign)), col(CampaignRun.number) == 0)
+        .where(col(Campaign.id).in_(newest), col(CampaignRun.number) == 0)
         .order_by(col(Campaign.id))
     )
     return [
