@@ -92,7 +92,9 @@ def test_every_text_is_translated_and_the_catalogue_is_up_to_date() -> None:
 def test_translations_keep_the_placeholders() -> None:
     placeholder = re.compile(r"%\(\w+\)[sdr]|\{\w+\}")
     with (LOCALES_FOLDER / "vi" / "LC_MESSAGES" / "messages.po").open("rb") as file:
-        texts = {one.id: one.string for one in read_po(file) if isinstance(one.id, str) and one.string}
+        texts = {
+            str(one.id): one.string for one in read_po(file) if isinstance(one.string, str) and one.string
+        }
     assert [
         en for en, vi in texts.items() if set(placeholder.findall(en)) != set(placeholder.findall(vi))
     ] == []
