@@ -46,6 +46,7 @@ ENTRIES = (
     Entry("/submit", "rocket", N_("New job"), Group.WORK, on_phone=True, key="n"),
     Entry("/jobs", "list-details", N_("Jobs"), Group.WORK, on_phone=True, key="j"),
     Entry("/campaigns", "grid-dots", N_("Campaigns"), Group.WORK, key="c"),
+    Entry("/files", "folder", N_("Files"), Group.WORK, key="f"),
     Entry("/clusters", "server-2", N_("Clusters"), Group.WORK, key="k"),
     Entry("/quota", "wallet", N_("Quota"), Group.BUDGET, on_phone=True, key="q"),
     Entry("/requests", "receipt-2", N_("Requests"), Group.BUDGET, key="r"),
@@ -55,12 +56,15 @@ ENTRIES = (
     Entry("/limits", "adjustments", N_("Limits"), Group.BUDGET),
     Entry("/prices", "coin", N_("Prices"), Group.BUDGET),
     Entry("/organisations", "users", N_("Members and classes"), Group.BUDGET),
+    _for_the_city("/admin", "eye", N_("What needs attention")),
     _for_the_city("/requests/inbox", "inbox", N_("Review requests")),
     _for_the_city("/admin/organisations", "building", N_("Organisations")),
     _for_the_city("/admin/projects", "folder", N_("Projects")),
     _for_the_city("/admin/prices", "table", N_("Prices and subsidies")),
     _for_the_city("/admin/templates", "test-pipe", N_("Site templates")),
     _for_the_city("/admin/books", "scale", N_("Books")),
+    _for_the_city("/admin/drift", "arrows-exchange", N_("Drift against Slurm")),
+    _for_the_city("/admin/announcements", "bell", N_("Announcements")),
     _for_the_city("/admin/audit", "shield-check", N_("Audit log")),
     Entry("/settings", "settings", N_("Settings"), Group.SELF, key="s"),
 )
@@ -95,7 +99,7 @@ def menu(actor: Actor, path: str) -> tuple[MenuPart, ...]:
         links = tuple(
             Link(entry.href, entry.icon, entry.text, entry.href == here, entry.on_phone, entry.key)
             for entry in ENTRIES
-            if entry.group is group and _is_open_to(entry, actor)
+            if entry.group is group and is_open_to(entry, actor)
         )
         if links:
             parts.append(MenuPart(group.value, links))
@@ -106,7 +110,8 @@ def _leads_to(href: str, path: str) -> bool:
     return path == href if href == "/" else path == href or path.startswith(f"{href}/")
 
 
-def _is_open_to(entry: Entry, actor: Actor) -> bool:
+def is_open_to(entry: Entry, actor: Actor) -> bool:
+    """Whether the menu shows the page to this reader."""
     if entry.needs is None:
         return True
     return may(actor, entry.needs) if entry.everywhere else may_somewhere(actor, entry.needs)

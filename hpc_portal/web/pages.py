@@ -3,8 +3,10 @@
 from fastapi import FastAPI
 
 from hpc_portal.web import (
+    admin,
     admin_prices,
     allocations,
+    announcements,
     audit,
     books,
     campaign_history,
@@ -14,6 +16,7 @@ from hpc_portal.web import (
     classes,
     clusters,
     doubt,
+    drift,
     end_rules,
     files,
     find,
@@ -21,6 +24,8 @@ from hpc_portal.web import (
     home,
     invitation,
     job,
+    job_numbers,
+    job_script,
     jobs,
     licenses,
     limits,
@@ -34,6 +39,7 @@ from hpc_portal.web import (
     prices,
     project,
     project_choice,
+    project_files,
     project_members,
     project_parts,
     projects,
@@ -48,6 +54,7 @@ from hpc_portal.web import (
     statement,
     storage,
     submit,
+    waves,
 )
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.errors import install_error_pages
@@ -67,7 +74,10 @@ ROUTERS = (
     doubt,
     log,
     files,
+    waves,
     job,
+    job_numbers,
+    job_script,
     gallery,
     submit,
     quota,
@@ -86,6 +96,7 @@ ROUTERS = (
     project,
     project_members,
     project_parts,
+    project_files,
     project_choice,
     storage,
     classes,
@@ -95,6 +106,9 @@ ROUTERS = (
     projects,
     audit,
     books,
+    admin,
+    announcements,
+    drift,
     menu,
     notices,
     settings,

@@ -30,6 +30,7 @@ TABS = (
     Tab("members", "/members", N_("Members")),
     Tab("limits", "/limits", N_("Limits")),
     Tab("requests", "/requests", N_("Requests")),
+    Tab("files", "/files", N_("Files")),
     Tab("storage", "/storage", N_("Storage")),
 )
 _CLASSES = Tab("classes", "/classes", N_("Classes"))
