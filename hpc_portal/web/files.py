@@ -1,11 +1,14 @@
 """What a job left in its folder: listed, and sent as it is."""
 
+from http import HTTPStatus
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.files.preview import PreviewKind
 from hpc_portal.app.jobs.queries import JobDetail, get_job
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -35,7 +38,10 @@ def look(
 ) -> Response:
     """What a file looks like, beside what can be done with it."""
     job, shown = _folder(services, actor, job_id)
-    return show_tab(request, job, "files", preview_facts(shown, path), template="preview")
+    facts = preview_facts(shown, path)
+    if facts["preview"].kind is PreviewKind.WAVES:
+        return RedirectResponse(f"{shown.address}/waves?path={quote(path)}", HTTPStatus.SEE_OTHER)
+    return show_tab(request, job, "files", facts, template="preview")
 
 
 @router.get("/jobs/{job_id}/zip")

@@ -1,4 +1,4 @@
-"""What a file of a workspace looks like, from its first bytes: text, a table, an image, or nothing."""
+"""What a file of a workspace looks like, from its first bytes: text, a table, an image, waves, curves."""
 
 import csv
 import io
@@ -10,6 +10,7 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from hpc_portal.app.files.open_file import open_file
+from hpc_portal.app.files.waves import looks_like_waves
 
 MOST_BYTES = 256 * 1024
 """So much of a file is looked at."""
@@ -25,6 +26,8 @@ class PreviewKind(StrEnum):
     TABLE = "table"
     IMAGE = "image"
     """By the browser, from the file itself."""
+    WAVES = "waves"
+    """A waveform; see `waves`."""
     NOTHING = "nothing"
     """Bytes that are no text."""
 
@@ -60,6 +63,8 @@ def preview_bytes(data: bytes, *, size: int, name: str) -> Preview:
     is_whole = len(data) >= size
     if data.startswith(_BEGINNINGS) or (data.startswith(b"RIFF") and data[8:12] == b"WEBP"):
         return Preview(PreviewKind.IMAGE, size, is_whole=True)
+    if looks_like_waves(data, name):
+        return Preview(PreviewKind.WAVES, size, is_whole=False)
     if b"\0" in data:
         return Preview(PreviewKind.NOTHING, size, is_whole=False)
     text = data.decode("utf-8-sig", errors="replace" if is_whole else "ignore")

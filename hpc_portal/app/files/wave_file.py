@@ -1,6 +1,7 @@
 """One waveform as the reading process knows it: its header, its scopes and signals, windows of time."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, TypeVar
@@ -16,6 +17,35 @@ T = TypeVar("T")
 _NO_SIGNALS = ("Parameter",)
 _SIGNALS_READ_FOR_THE_END = 4096
 _LONGEST_LINE = 200
+
+
+_NOTHING: dict[str, Any] = {
+    "kind": "",
+    "width": 0,
+    "points": [],
+    "value": None,
+    "state": "",
+    "since": None,
+    "until": None,
+    "sampled": [],
+}
+"""Of a signal that the file does not have, or that is too wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A window as asked for, within our bounds."""
+
+    begin: int
+    end: int
+    columns: int
+    at: int
+    samples: int
+
+    @property
+    def sampled_at(self) -> list[int]:
+        steps = max(1, self.samples - 1)
+        return [self.begin + (self.end - self.begin) * step // steps for step in range(self.samples)]
 
 
 class NotReadable(Exception):
@@ -55,45 +85,51 @@ class WaveFile:
         found = list(islice(self._found(words) if words else self._inside(scope), after, after + limit + 1))
         return {"items": found[:limit], "next": after + limit if len(found) > limit else None}
 
-    def window(
-        self, *, signals: Sequence[tuple[str, str]], begin: int, end: int | None, columns: int, at: int | None
+    def window(  # noqa: PLR0913 - which signals, which part of the time, and how finely
+        self,
+        *,
+        signals: Sequence[tuple[str, str]],
+        begin: int,
+        end: int | None,
+        columns: int,
+        at: int | None,
+        samples: int,
     ) -> dict[str, Any]:
         """What signals do in a part of the time, each with how its values are written.
 
-        `end` None is the file's end. `at`: a time at which values are told exactly; None is `begin`. A name
-        that the file does not have is answered without points.
+        `end` None is the file's end. `at`: a time at which values are told exactly; None is `begin`. So many
+        `samples` of the values are told beside, evenly over the window. A name that the file does not have is
+        answered without points.
         """
         begin = max(0, min(begin, bounds.MOST_TIME - 1))
         end = max(begin + 1, min(self._end if end is None else end, bounds.MOST_TIME))
         at = begin if at is None else max(0, min(at, bounds.MOST_TIME))
         columns = max(1, min(columns, bounds.MOST_COLUMNS, bounds.MOST_POINTS // (2 * len(signals) or 1)))
-        drawn = [self._drawn(name, Radix(radix), begin, end, columns, at) for name, radix in signals]
-        return {"begin": begin, "end": end, "at": at, "signals": drawn}
+        cut = _Cut(begin, end, columns, at, samples)
+        drawn = [self._drawn(name, Radix(radix), cut) for name, radix in signals]
+        return {"begin": begin, "end": end, "at": at, "sampled_at": cut.sampled_at, "signals": drawn}
 
-    def _drawn(  # noqa: PLR0913, PLR0917 - a signal, how it is written, and which window of it
-        self, name: str, radix: Radix, begin: int, end: int, columns: int, at: int
-    ) -> dict[str, Any]:
+    def _drawn(self, name: str, radix: Radix, cut: _Cut) -> dict[str, Any]:
+        facts: dict[str, Any] = {"name": name, "label": visible(name), "radix": radix.value}
         variable = self._by_name.get(name)
         shape = shape_of(variable) if variable is not None else None
         if variable is None or shape is None or shape.width > bounds.MOST_WIDTH:
-            return _absent(name, radix)
+            return facts | _NOTHING
         changes = self._changes(variable)
-        written = [
-            _written(one.time, one.value, shape, radix) for one in cut_window(changes, begin, end, columns)
-        ]
-        now = look_at(changes, at)
-        value = None if now.value is None else show(now.value, shape, radix)
-        return {
-            "name": name,
-            "label": visible(name),
+        now = look_at(changes, cut.at)
+        value, state = _written(now.value, shape, radix)
+        return facts | {
             "kind": shape.kind.value,
             "width": shape.width,
-            "radix": radix.value,
-            "points": written,
-            "value": value.text if value else None,
-            "state": value.state if value else "",
+            "points": [
+                (point.time, *_written(point.value, shape, radix))
+                for point in cut_window(changes, cut.begin, cut.end, cut.columns)
+            ],
+            "value": value,
+            "state": state,
             "since": now.since,
             "until": now.until,
+            "sampled": [_written(look_at(changes, time).value, shape, radix)[0] for time in cut.sampled_at],
         }
 
     def _found(self, words: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -175,23 +211,11 @@ def _signal(name: str, variable: Var) -> dict[str, Any]:
     }
 
 
-def _absent(name: str, radix: Radix) -> dict[str, Any]:
-    """A signal that the file does not have, or that is too wide."""
-    facts: dict[str, Any] = {
-        "name": name,
-        "label": visible(name),
-        "kind": "",
-        "width": 0,
-        "radix": radix.value,
-    }
-    return facts | {"points": [], "value": None, "state": "", "since": None, "until": None}
-
-
-def _written(time: int, value: Value | None, shape: Shape, radix: Radix) -> tuple[int, str | None, str]:
+def _written(value: Value | None, shape: Shape, radix: Radix) -> tuple[str | None, str]:
     if value is None:
-        return time, None, ""
+        return None, ""
     shown = show(value, shape, radix)
-    return time, shown.text, shown.state
+    return shown.text, shown.state
 
 
 def _read(deed: Callable[[], T]) -> T:

@@ -59,7 +59,7 @@ def show(value: Value, shape: Shape, radix: Radix) -> Shown:
     match value:
         case float():
             return Shown(f"{value:.6g}")
-        case str() if shape.kind is SignalKind.TEXT:
+        case str() if shape.kind in (SignalKind.TEXT, SignalKind.EVENT):
             return Shown(_cut(visible(value)))
         case str():
             return _unknown(value.lower().translate(_ZEROS_AND_ONES), radix)

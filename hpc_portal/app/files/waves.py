@@ -84,6 +84,8 @@ class DrawnSignal:
     since: int | None
     until: int | None
     """The next change."""
+    sampled: Sequence[str | None]
+    """Values at `sampled_at` of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,7 @@ class WaveWindow:
     end: int
     at: int
     """The cursor."""
+    sampled_at: Sequence[int]
     signals: tuple[DrawnSignal, ...]
 
 
@@ -106,12 +109,25 @@ class WantedWindow:
     columns: int = 1000
     """Pixels across."""
     at: int | None = None
+    samples: int = 0
+    """How many values of each signal are told beside, evenly over the window."""
 
 
 def looks_like_waves(head: bytes, name: str) -> bool:
     """Whether a file that begins so is to be shown as a waveform; text only under a name that says so."""
     is_text = name.lower().endswith(_SUFFIXES) and head.lstrip().startswith(_VCD)
     return is_text or head.startswith((_FST, _GHW))
+
+
+def wanted_signal(text: str) -> tuple[str, Radix]:
+    """A signal as addresses name it: its full name, after `dec:`, `sgn:` or `bin:` where it is not in hex."""
+    radix, colon, name = text.partition(":")
+    return (name, Radix(radix)) if colon and radix in set(Radix) else (text, Radix.HEX)
+
+
+def address_of(name: str, radix: Radix) -> str:
+    """The same the other way round."""
+    return name if radix is Radix.HEX and wanted_signal(name)[0] == name else f"{radix.value}:{name}"
 
 
 def read_header(source: WaveSource) -> WaveHeader:
@@ -149,10 +165,11 @@ def read_window(source: WaveSource, signals: Sequence[tuple[str, Radix]], wanted
         "end": wanted.end,
         "columns": wanted.columns,
         "at": wanted.at,
+        "samples": wanted.samples,
     }
     found = _ask(source, question)
     drawn = tuple(DrawnSignal(**one | {"radix": Radix(one["radix"])}) for one in found["signals"])
-    return WaveWindow(found["begin"], found["end"], found["at"], drawn)
+    return WaveWindow(found["begin"], found["end"], found["at"], found["sampled_at"], drawn)
 
 
 def _ask(source: WaveSource, question: dict[str, Any]) -> dict[str, Any]:
