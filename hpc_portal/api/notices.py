@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from hpc_portal.api.request_schemas import CountReply, NoticeChoiceBody, NoticeReply, ReadBody
 from hpc_portal.api.schemas import PageReply
-from hpc_portal.app.notices import read
+from hpc_portal.app.notices import choices, read
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 
 router = APIRouter(tags=["notices"])
@@ -58,4 +58,4 @@ def mark(services: PortalServices, actor: CurrentActor, body: ReadBody) -> Count
 @router.put("/notices/choice", status_code=HTTPStatus.NO_CONTENT)
 def choose(services: PortalServices, actor: CurrentActor, body: NoticeChoiceBody) -> None:
     """Have notices by mail, too, or only here."""
-    read.choose_mail(services, actor, mail=body.mail)
+    choices.choose_mail(services, actor, mail=body.mail)

@@ -24,7 +24,9 @@ from hpc_portal.app.licenses.poll import PollLicensesStep
 from hpc_portal.app.licenses.set_aside import SET_ASIDE_SECONDS, SetAsideLicensesStep
 from hpc_portal.app.loops import Loop
 from hpc_portal.app.mirror.reconcile import MirrorStep
+from hpc_portal.app.notices.digest import DIGEST_SECONDS, GatherDigestsStep
 from hpc_portal.app.notices.send_mail import SEND_SECONDS, SendMailStep
+from hpc_portal.app.notices.send_webhooks import WEBHOOK_SECONDS, SendWebhooksStep
 from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.storage.measure_step import STORAGE_REST_SECONDS, STORAGE_SECONDS, MeasureStorageStep
 from hpc_portal.app.templates.publish_step import PUBLISH_SECONDS, PublishFolderStep
@@ -59,18 +61,22 @@ def build_controllers(settings: Settings, *, clock: Clock | None = None) -> list
     found += [_dask_controller(shared)] if settings.dask_enabled else []
     first = _polling_licenses(_measuring_storage(found[0], shared), shared)
     first = _publishing_templates(first, shared)
-    return [_with_mail(parts, shared) for parts in (first, *found[1:])]
+    return [_with_outboxes(parts, shared) for parts in (first, *found[1:])]
 
 
-def _with_mail(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
-    """Every active controller also sends mails, where there is a server; each mail is sent by one of them."""
-    smtp = shared.settings.smtp
-    if smtp is None:
-        return parts
-    step = SendMailStep(shared.engine, shared.clock, smtp, public_url=shared.settings.public_url)
+def _with_outboxes(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
+    """Every active controller posts to webhooks and, where there is a server, sends mails: each by one."""
+    smtp, url = shared.settings.smtp, shared.settings.public_url
+    networks = shared.settings.webhook_networks
+    webhooks = SendWebhooksStep(shared.engine, shared.clock, public_url=url, networks=networks)
+    outboxes = [Loop("webhooks", webhooks, WEBHOOK_SECONDS)]
+    if smtp is not None:
+        mail = SendMailStep(shared.engine, shared.clock, smtp, public_url=url)
+        outboxes.append(Loop("mail", mail, SEND_SECONDS))
+        outboxes.append(Loop("digests", GatherDigestsStep(shared.engine, shared.clock), DIGEST_SECONDS))
 
     def loops(context: ControllerContext) -> list[Loop]:
-        return [*parts.more_loops(context), Loop("mail", step, SEND_SECONDS)]
+        return [*parts.more_loops(context), *outboxes]
 
     return replace(parts, more_loops=loops)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyNetwork, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -181,7 +181,7 @@ class Settings(BaseSettings):
     smtp: SmtpSettings | None = None
     """Sends notices by mail; its own settings are below."""
     webhook_networks: list[IPvAnyNetwork] = Field(default_factory=list)
-    """Networks, such as `10.20.0.0/16`, where webhooks may go beside public addresses, there also over http."""
+    """Networks, such as `10.20.0.0/16`, where webhooks may go beside public addresses; also over http."""
 
     cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
     """The Dask cluster's name, stored with every job: it must not change while jobs run."""

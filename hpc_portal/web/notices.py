@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app.notices.read import choose_mail, list_notices, mark_read, wants_mail
+from hpc_portal.app.notices.choices import choose_mail, wants_mail
+from hpc_portal.app.notices.read import list_notices, mark_read
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
 

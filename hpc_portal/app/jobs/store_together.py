@@ -25,6 +25,8 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest
 from hpc_portal.app.jobs.tables import EditedScript
 from hpc_portal.app.jobs.wish import HeldBy
+from hpc_portal.app.notices.choices import choices_for_jobs
+from hpc_portal.app.notices.groups import Choice, NoticeGroup, choice_of
 from hpc_portal.app.notices.tables import JobNotice
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import IdempotencyKey, Job
@@ -152,19 +154,18 @@ class Submission:
             facts["is_script_edited"] = True
         return Event(self.job_id, self.prepared.project_id, "job.submitted", facts)
 
-    def notice_row(self) -> dict[str, Any] | None:
-        """Of the table of what people want to be told; None: nothing."""
-        mail_on = self.prepared.spec.mail_on
-        return (
-            {
-                "job_id": self.job_id,
-                "at_begin": MailOn.BEGIN in mail_on,
-                "at_end": MailOn.END in mail_on,
-                "at_failure": MailOn.FAIL in mail_on,
-            }
-            if mail_on
-            else None
-        )
+    def notice_row(self, chosen: Mapping[NoticeGroup, Choice]) -> dict[str, Any] | None:
+        """Of the table of what people want to be told: with this job, or of all of theirs; None: nothing."""
+        spec, mail_on = self.prepared.spec, self.prepared.spec.mail_on
+        wanted = {group for group in NoticeGroup if choice_of(group, chosen.get(group)).is_any}
+        flags = {
+            "at_begin": MailOn.BEGIN in mail_on or NoticeGroup.JOBS_STARTED in wanted,
+            "at_end": MailOn.END in mail_on or NoticeGroup.JOBS_ENDED in wanted,
+            "at_failure": MailOn.FAIL in mail_on or NoticeGroup.JOBS_FAILED in wanted,
+            "near_end": spec.array is None and NoticeGroup.JOBS_NEAR_END in wanted,
+            "as_campaign": self.prepared.stop_rule is not None and NoticeGroup.CAMPAIGNS in wanted,
+        }
+        return {"job_id": self.job_id, **flags} if any(flags.values()) else None
 
     def key_row(self, at: datetime) -> dict[str, Any]:
         """Of the table of keys; only for a submission that has one."""
@@ -246,7 +247,8 @@ def _store_active(
 
 
 def _store_notices(connection: Connection, submissions: Sequence[Submission]) -> None:
-    rows = [row for one in submissions if (row := one.notice_row())]
+    chosen = choices_for_jobs(connection, {one.actor.user_id for one in submissions})
+    rows = [row for one in submissions if (row := one.notice_row(chosen.get(one.actor.user_id, {})))]
     if rows:
         connection.execute(insert(JobNotice), rows)
 

@@ -8,7 +8,8 @@ from email.utils import format_datetime
 from typing import Any
 from uuid import UUID
 
-from hpc_portal.app.notices.say import say
+from hpc_portal.app.notices.kinds import NoticeKind
+from hpc_portal.app.notices.say import SaidNotice, say
 from hpc_portal.app.settings import SmtpSettings
 
 _FOOTERS = {
@@ -16,8 +17,8 @@ _FOOTERS = {
     "en": "The HPC portal of Da Nang. This mail was sent automatically.",
 }
 _SWITCHES = {
-    "vi": "Không muốn nhận thông báo qua thư nữa: {url}/notices",
-    "en": "To have no more notices by mail: {url}/notices",
+    "vi": "Chọn thông báo nào được gửi qua thư: {url}/settings#notices",
+    "en": "Choose which notices come by mail: {url}/settings#notices",
 }
 
 
@@ -40,6 +41,7 @@ def compose(mail: OutgoingMail, smtp: SmtpSettings, *, public_url: str) -> Email
     Raises:
         ValueError: the address is none.
     """
+    url = public_url.rstrip("/")
     said = say(mail.kind, mail.facts, mail.locale)
     locale = "vi" if mail.locale == "vi" else "en"
     message = EmailMessage()
@@ -49,13 +51,19 @@ def compose(mail: OutgoingMail, smtp: SmtpSettings, *, public_url: str) -> Email
     message["Date"] = format_datetime(mail.created_at)
     message["Message-ID"] = f"<{mail.id}@{smtp.sender.rpartition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
-    url = public_url.rstrip("/")
-    parts = [said.body]
-    if said.path and url:
-        parts.append(f"{url}{said.path}")
+    if mail.kind == NoticeKind.DIGEST:
+        parts = [_say_whole(say(one["kind"], one["facts"], mail.locale), url) for one in mail.facts["items"]]
+    else:
+        parts = [said.body, f"{url}{said.path}" if said.path and url else ""]
     footer = [_FOOTERS[locale]]
     if mail.has_account and url:
         footer.append(_SWITCHES[locale].format(url=url))
     parts.append("-- \n" + "\n".join(footer))
     message.set_content("\n\n".join(part for part in parts if part), charset="utf-8")
     return message
+
+
+def _say_whole(said: SaidNotice, url: str) -> str:
+    """One notice among others of a mail."""
+    lines = (said.title, said.body, f"{url}{said.path}" if said.path and url else "")
+    return "\n".join(line for line in lines if line)

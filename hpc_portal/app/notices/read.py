@@ -1,4 +1,4 @@
-"""One's own notices: list them, count what is new, mark them as read, choose whether they come by mail."""
+"""One's own notices: list them, count what is new, mark them as read."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,19 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlmodel import Session, col
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.jobs.queries import Page
 from hpc_portal.app.notices.say import SaidNotice, say
-from hpc_portal.app.notices.tables import Notice, NoticeChoice
+from hpc_portal.app.notices.tables import Notice
 from hpc_portal.app.services import Services
-from quotas.journal import insert_once
-from quotas.tables import table_of
 
-_CHOICES = table_of(NoticeChoice)
 _NOTICES: Select[*tuple[Any, ...]] = select(
     col(Notice.id), col(Notice.kind), col(Notice.at), col(Notice.read_at), col(Notice.facts)
 )
@@ -40,7 +37,9 @@ def list_notices(
 ) -> Page[ShownNotice]:
     """The actor's own, newest first; the cursor is the last one's id."""
     statement = (
-        _NOTICES.where(col(Notice.user_id) == actor.user_id).order_by(col(Notice.id).desc()).limit(limit + 1)
+        _NOTICES.where(col(Notice.user_id) == actor.user_id, col(Notice.on_page))
+        .order_by(col(Notice.id).desc())
+        .limit(limit + 1)
     )
     if before is not None:
         statement = statement.where(col(Notice.id) < before)
@@ -50,7 +49,7 @@ def list_notices(
 
 def list_unread(session: Session, actor: Actor, *, locale: str, limit: int) -> tuple[ShownNotice, ...]:
     """The actor's new ones, newest first."""
-    wanted = _NOTICES.where(col(Notice.user_id) == actor.user_id, col(Notice.read_at).is_(None))
+    wanted = _NOTICES.where(*_new_ones_of(actor))
     return _shown(session, wanted.order_by(col(Notice.id).desc()).limit(limit), locale)
 
 
@@ -63,9 +62,7 @@ def _shown(session: Session, statement: Select[*tuple[Any, ...]], locale: str) -
 
 def count_unread(session: Session, actor: Actor) -> int:
     """How many of the actor's notices are new."""
-    statement = select(func.count()).where(
-        col(Notice.user_id) == actor.user_id, col(Notice.read_at).is_(None)
-    )
+    statement = select(func.count()).where(*_new_ones_of(actor))
     return int(session.connection().execute(statement).scalar_one())
 
 
@@ -82,24 +79,5 @@ def mark_read(services: Services, actor: Actor, notices: Collection[UUID] | None
     return transact(services.engine, lambda connection: connection.execute(statement).rowcount)
 
 
-def wants_mail(session: Session, actor: Actor) -> bool:
-    """Whether notices also come by mail; yes, until somebody says no."""
-    found: bool | None = (
-        session.connection()
-        .execute(select(col(NoticeChoice.mail)).where(col(NoticeChoice.user_id) == actor.user_id))
-        .scalar()
-    )
-    return found is not False
-
-
-def choose_mail(services: Services, actor: Actor, *, mail: bool) -> None:
-    """Have notices by mail, too, or only in the portal."""
-    row = {"user_id": actor.user_id, "mail": mail}
-
-    def work(connection: Connection) -> None:
-        connection.execute(insert_once(_CHOICES)[connection.dialect.name], row)
-        connection.execute(
-            update(NoticeChoice).where(col(NoticeChoice.user_id) == actor.user_id).values(mail=mail)
-        )
-
-    transact(services.engine, work)
+def _new_ones_of(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    return (col(Notice.user_id) == actor.user_id, col(Notice.read_at).is_(None))

@@ -138,7 +138,7 @@ def deliver(mails: Sequence[OutgoingMail], smtp: SmtpSettings, *, public_url: st
     """Give them to the server over one connection; an outcome for each, whatever happens. Blocks."""
     outcomes: dict[UUID, Outcome] = {}
     try:
-        with _connect(smtp) as server:
+        with connect(smtp) as server:
             for mail in mails:
                 outcomes[mail.id] = _send(server, mail, smtp, public_url)
     except (OSError, smtplib.SMTPException) as error:
@@ -149,7 +149,7 @@ def deliver(mails: Sequence[OutgoingMail], smtp: SmtpSettings, *, public_url: st
     return outcomes
 
 
-def _connect(smtp: SmtpSettings) -> smtplib.SMTP:
+def connect(smtp: SmtpSettings) -> smtplib.SMTP:
     """Connected, encrypted and signed in as settings say.
 
     Raises:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, Column, Index, Text, UniqueConstraint, text
+from sqlalchemy import JSON, Boolean, Column, Index, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from quotas.columns import UtcDateTime
@@ -34,15 +34,46 @@ class Notice(SQLModel, table=True):
     facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
     at: datetime = Field(sa_type=UtcDateTime)
     read_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    on_page: bool = Field(
+        default=True, sa_column=Column(Boolean, nullable=False, server_default=text("true"))
+    )
+    """False: its reader did not want to see it here; the row still keeps them from being told twice."""
 
 
 class NoticeChoice(SQLModel, table=True):
-    """How a person wants to be told; who has no row gets mails."""
+    """Whether a person wants mails where they chose nothing for a group; who has no row wants them."""
 
     __tablename__ = "notice_choice"
 
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
     mail: bool
+
+
+class NoticeGroupChoice(SQLModel, table=True):
+    """How a person wants to be told of one group of notices."""
+
+    __tablename__ = "notice_group_choice"
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    notice_group: str = Field(primary_key=True, max_length=40)
+    on_page: bool
+    by_mail: str = Field(max_length=10)
+    by_webhook: bool
+
+
+class DigestItem(SQLModel, table=True):
+    """A notice that waits for the one mail of the day; the row goes into that mail."""
+
+    __tablename__ = "digest_item"
+    __table_args__ = (Index("ix_digest_item_due", "due_at", "user_id"),)
+
+    id: UUID = Field(primary_key=True)
+    """The notice's."""
+    user_id: UUID = Field(foreign_key="user_account.id", index=True)
+    kind: str = Field(max_length=60)
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    at: datetime = Field(sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class JobNotice(SQLModel, table=True):
@@ -54,6 +85,15 @@ class JobNotice(SQLModel, table=True):
     at_begin: bool
     at_end: bool
     at_failure: bool
+    near_end: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    near_end_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    """When to look whether it is near its time limit; None before it has started."""
+    as_campaign: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    """Its end is told as the end of a campaign's run."""
 
 
 class Mail(SQLModel, table=True):
@@ -87,3 +127,53 @@ class Mail(SQLModel, table=True):
     given_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     problem: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
     """Why it was not sent, in the mail server's words."""
+
+
+class Webhook(SQLModel, table=True):
+    """Where a person's notices are posted to."""
+
+    __tablename__ = "webhook"
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    url: str = Field(max_length=500)
+    secret: str = Field(max_length=80)
+    """Signs what is sent: it has to be readable here."""
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    failures: int = 0
+    """Tries in a row that came to nothing."""
+    failing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class WebhookDelivery(SQLModel, table=True):
+    """A notice to post: written in the transaction of the deed, sent by a controller afterwards."""
+
+    __tablename__ = "webhook_delivery"
+    __table_args__ = (
+        UniqueConstraint("user_id", "key"),
+        Index("ix_webhook_delivery_list", "user_id", "id"),
+        Index(
+            "ix_webhook_delivery_due",
+            "not_before",
+            sqlite_where=text("delivered_at IS NULL AND given_up_at IS NULL"),
+            postgresql_where=text("delivered_at IS NULL AND given_up_at IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(primary_key=True)
+    """Its receiver is told: what comes twice is known by it."""
+    user_id: UUID = Field(foreign_key="user_account.id")
+    key: str = Field(max_length=200)
+    kind: str = Field(max_length=60)
+    facts: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    locale: str = Field(max_length=5)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    not_before: datetime = Field(sa_type=UtcDateTime)
+    """Back-off after a failure, and how long a claim lasts."""
+    claim_token: UUID | None = None
+    attempts: int = 0
+    status: int | None = None
+    """What the receiver last answered; None: nothing."""
+    problem: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))
+    delivered_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    given_up_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -109,7 +109,7 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
             "Lời mời tham gia %(place)s trên cổng HPC Đà Nẵng",
             "%(by)s mời bạn tham gia %(place)s trên cổng tính toán hiệu năng cao của Đà Nẵng. Mở liên kết "
             "sau để nhận lời mời (có hiệu lực đến %(expires_at)s, chỉ dùng được một lần):\n\n%(link)s\n\n"
-            "Nếu bạn không biết việc này, cứ bỏ qua thư: sẽ không có gì xảy ra.",
+            "Nếu bạn không biết việc này, cứ bỏ qua email này: sẽ không có gì xảy ra.",
         ),
         en=Words(
             "Invitation to %(place)s on the HPC portal of Da Nang",
@@ -161,7 +161,7 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     NoticeKind.JOB_ENDED: NoticeText(
         vi=Words(
             "Tác vụ %(job)s đã kết thúc: %(state)s",
-            "Dự án %(project)s. Thời gian chạy %(took)s, %(completed)s/%(tasks)s phần hoàn thành, "
+            "Dự án %(project)s. Thời gian chạy %(took)s, %(completed)s/%(tasks)s tác vụ con hoàn thành, "
             "chi phí %(cost_vnd)s.",
         ),
         en=Words(
@@ -174,8 +174,8 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     NoticeKind.JOB_FAILED: NoticeText(
         vi=Words(
             "Tác vụ %(job)s không thành công: %(state)s",
-            "%(reason)s Dự án %(project)s. Thời gian chạy %(took)s, %(completed)s/%(tasks)s phần hoàn thành, "
-            "chi phí %(cost_vnd)s.",
+            "%(reason)s Dự án %(project)s. Thời gian chạy %(took)s, %(completed)s/%(tasks)s tác vụ con "
+            "hoàn thành, chi phí %(cost_vnd)s.",
         ),
         en=Words(
             "Job %(job)s has failed: %(state)s",
@@ -183,6 +183,54 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
             "completed, it cost %(cost_vnd)s.",
         ),
         path=_JOB,
+    ),
+    NoticeKind.JOB_NEAR_END: NoticeText(
+        vi=Words(
+            "Tác vụ %(job)s sắp hết thời gian",
+            "Dự án %(project)s. Tác vụ sẽ bị dừng lúc %(stops_at)s, khi hết thời gian tối đa %(walltime)s. "
+            "Nếu cần chạy lâu hơn, hãy gia hạn ngay trên trang của tác vụ.",
+        ),
+        en=Words(
+            "Job %(job)s is near its time limit",
+            "Project %(project)s. It is stopped at %(stops_at)s, when its time limit of %(walltime)s is "
+            "over. If it needs longer, extend it now on the job's page.",
+        ),
+        path=_JOB,
+    ),
+    NoticeKind.CAMPAIGN_FINISHED: NoticeText(
+        vi=Words(
+            "Đợt chạy %(job)s đã xong: %(completed)s/%(tasks)s tác vụ con hoàn thành",
+            "Dự án %(project)s. %(failed)s tác vụ con không thành công. Thời gian chạy %(took)s, chi phí "
+            "%(cost_vnd)s.",
+        ),
+        en=Words(
+            "Campaign %(job)s has finished: %(completed)s of %(tasks)s tasks completed",
+            "Project %(project)s. %(failed)s tasks did not. It ran for %(took)s, it cost %(cost_vnd)s.",
+        ),
+        path="/campaigns/{campaign_id}",
+    ),
+    NoticeKind.WEBHOOK_TEST: NoticeText(
+        vi=Words("Thử webhook", "%(by)s gửi thông báo này để thử webhook."),
+        en=Words("A test of your webhook", "%(by)s sent this to try the webhook out."),
+        path="/settings",
+    ),
+    NoticeKind.WEBHOOK_DISABLED: NoticeText(
+        vi=Words(
+            "Webhook của bạn đã bị tắt",
+            "%(host)s không nhận được thông báo nào từ %(since_at)s (%(failures)s lần thử). Lần cuối: "
+            "%(problem)s. Hãy sửa rồi bật lại trong phần cài đặt.",
+        ),
+        en=Words(
+            "Your webhook was switched off",
+            "%(host)s has taken no notice since %(since_at)s (tried %(failures)s times). The last time: "
+            "%(problem)s. Mend it, and switch it on again in the settings.",
+        ),
+        path="/settings",
+    ),
+    NoticeKind.DIGEST: NoticeText(
+        vi=Words("%(count)s thông báo từ cổng HPC Đà Nẵng", ""),
+        en=Words("Notices from the HPC portal of Da Nang: %(count)s", ""),
+        path="/notices",
     ),
     NoticeKind.PRICES_PUBLISHED: NoticeText(
         vi=Words(
@@ -227,7 +275,7 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     ),
     NoticeKind.ALLOCATION_SUSPENDED: NoticeText(
         vi=Words(
-            "Một hạn mức của %(project)s bị tạm ngưng",
+            "Một đợt cấp của %(project)s bị tạm ngưng",
             "Không trả cho tác vụ mới; tác vụ đã giữ ngân sách vẫn chạy hết. Lý do: %(reason)s",
         ),
         en=Words(
@@ -237,12 +285,12 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
         path=_QUOTA,
     ),
     NoticeKind.ALLOCATION_RESUMED: NoticeText(
-        vi=Words("Một hạn mức của %(project)s dùng lại được", "%(reason)s"),
+        vi=Words("Một đợt cấp của %(project)s dùng lại được", "%(reason)s"),
         en=Words("A budget of %(project)s can be used again", "%(reason)s"),
         path=_QUOTA,
     ),
     NoticeKind.ALLOCATION_CLOSED: NoticeText(
-        vi=Words("Một hạn mức của %(project)s đã đóng", "Lý do: %(reason)s"),
+        vi=Words("Một đợt cấp của %(project)s đã đóng", "Lý do: %(reason)s"),
         en=Words("A budget of %(project)s was closed", "Why: %(reason)s"),
         path=_QUOTA,
     ),
@@ -271,7 +319,7 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     NoticeKind.ALLOCATION_ENDS_SOON: NoticeText(
         vi=Words(
             "Hạn mức của %(project)s sắp hết hạn: còn %(days)s ngày",
-            "Hết hạn %(valid_to_at)s; còn lại: %(lines)s. Phần chưa dùng sẽ mất: hãy đề nghị gia hạn nếu "
+            "Hết hạn %(valid_to_at)s; còn lại: %(lines)s. Phần chưa dùng sẽ mất: hãy đề nghị cấp tiếp nếu "
             "cần.",
         ),
         en=Words(
@@ -283,7 +331,7 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     ),
     NoticeKind.ALLOCATION_ENDED: NoticeText(
         vi=Words(
-            "Một hạn mức của %(project)s đã hết hạn",
+            "Một đợt cấp của %(project)s đã hết hạn",
             "Phần không dùng: %(lines)s. Tác vụ đã giữ ngân sách vẫn chạy hết.",
         ),
         en=Words(
@@ -294,7 +342,7 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
     ),
     NoticeKind.BUDGET_USED: NoticeText(
         vi=Words(
-            "%(project)s đã dùng %(percent)s%% một hạn mức",
+            "%(project)s đã dùng %(percent)s%% một đợt cấp",
             "Còn lại: %(lines)s, dùng được đến %(valid_to_at)s.",
         ),
         en=Words("%(project)s has used %(percent)s%% of a budget", "Left: %(lines)s, until %(valid_to_at)s."),

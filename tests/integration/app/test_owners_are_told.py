@@ -8,10 +8,13 @@ from sqlalchemy import Row, func, select, update
 from sqlmodel import col
 
 from hpc_portal.app.db import transact
+from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.tell_owners import TellOwnersStep
+from hpc_portal.app.notices.choices import choose
+from hpc_portal.app.notices.groups import Choice, MailPace, NoticeGroup
 from hpc_portal.app.notices.say import say
-from hpc_portal.app.notices.tables import JobNotice, Mail, Notice
-from hpc_portal.app.tables import User
+from hpc_portal.app.notices.tables import DigestItem, JobNotice, Mail, Notice
+from hpc_portal.app.tables import Job, User
 from schedulers.jobspec import JobSpec, MailOn
 from schedulers.jobstate import JobState
 from schedulers.memory import SubmitScenario
@@ -28,8 +31,15 @@ def told(story: Story) -> Sequence[Row[Any]]:
     for _ in range(2):
         asyncio.run(TellOwnersStep(story.context)())
     with story.city.services.engine.connect() as connection:
-        statement = select(col(Notice.user_id), col(Notice.kind), col(Notice.facts)).order_by(col(Notice.id))
+        statement = select(
+            col(Notice.user_id), col(Notice.kind), col(Notice.facts), col(Notice.on_page)
+        ).order_by(col(Notice.id))
         return connection.execute(statement).all()
+
+
+def choose_for_all(story: Story, *groups: NoticeGroup) -> None:
+    ways = Choice(on_page=True, by_mail=MailPace.DAILY, by_webhook=False)
+    choose(story.city.services, story.city.chips.member, dict.fromkeys(groups, ways))
 
 
 def left(story: Story) -> int:
@@ -103,3 +113,63 @@ def test_a_job_that_is_stored_twice_in_one_commit_asks_once(story: Story) -> Non
     job_id = story.submit(asking(MailOn.END), idempotency_key="once")
     assert story.submit(asking(MailOn.END), idempotency_key="once") == job_id
     assert left(story) == 1
+
+
+def test_who_wants_to_be_told_of_all_their_jobs_is_told_without_asking_each_time(story: Story) -> None:
+    give_addresses(story)
+    choose_for_all(story, NoticeGroup.JOBS_STARTED, NoticeGroup.JOBS_FAILED)
+    well, badly = story.submit(spec()), story.submit(spec())
+    story.submit(spec(), actor=story.city.rivals.member, project="rivals")
+    story.step()
+    story.scheduler.finish(well)
+    story.scheduler.finish(badly, state=JobState.TIMEOUT)
+    story.step()
+    kinds = [(row.kind, row.facts["job_id"]) for row in told(story) if row.on_page]
+    assert sorted(kinds) == sorted(
+        [("job.started", str(well)), ("job.started", str(badly)), ("job.failed", str(badly))]
+    )
+    with story.city.services.engine.connect() as connection:
+        counts = [
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (Mail, DigestItem)
+        ]
+    assert counts == [0, 3], "they chose one mail a day"
+
+
+def test_a_job_near_its_time_limit_is_told_once_and_again_when_it_was_extended(story: Story) -> None:
+    choose_for_all(story, NoticeGroup.JOBS_NEAR_END)
+    job_id = story.submit(spec())
+    story.step()
+    assert told(story) == []
+    story.clock.advance(3200)
+    assert told(story) == []
+    story.clock.advance(60)
+    (near,) = told(story)
+    assert (near.kind, near.facts["walltime"]) == ("job.near_end", "01:00:00")
+    longer = {**spec().model_dump(mode="json"), "resources": {"cpus_per_task": 1, "walltime_seconds": 7200}}
+    transact(
+        story.city.services.engine,
+        lambda connection: connection.execute(update(Job).where(col(Job.id) == job_id).values(spec=longer)),
+    )
+    story.clock.advance(600)
+    assert len(told(story)) == 1
+    story.clock.advance(3000)
+    assert [row.kind for row in told(story)] == ["job.near_end"] * 2
+    story.scheduler.finish(job_id)
+    story.step()
+    assert (len(told(story)), left(story)) == (2, 0)
+
+
+def test_a_campaign_that_has_finished_is_told_with_what_became_of_its_tasks(story: Story) -> None:
+    parameters = {"name": "nightly", "tests": ["random", "burst"], "seeds": 1}
+    request = SubmitRequest(project="chips", template="rtl-regression", parameters=parameters)
+    member = story.city.chips.member
+    job_id = asyncio.run(submit_job(story.city.services, member, request)).job_id
+    story.step()
+    story.scheduler.finish_all()
+    story.step()
+    (finished,) = told(story)
+    assert (finished.kind, finished.facts["tasks"], finished.facts["failed"]) == ("campaign.finished", 2, 0)
+    said = say(finished.kind, finished.facts, "vi")
+    assert said.path.startswith("/campaigns/")
+    assert left(story) == 0

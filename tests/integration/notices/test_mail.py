@@ -12,9 +12,9 @@ from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from hpc_portal.app.db import transact
+from hpc_portal.app.notices.choices import choose_mail
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify, queue_mail
-from hpc_portal.app.notices.read import choose_mail
 from hpc_portal.app.notices.send_mail import SendMailStep, claim, deliver
 from hpc_portal.app.notices.tables import Mail
 from hpc_portal.app.settings import SmtpSettings
@@ -125,7 +125,7 @@ def test_a_notice_goes_by_mail_to_those_who_want_it(outbox: Outbox, inbox: Inbox
     text = message.get_content()
     assert "500 giờ GPU H100" in text
     assert f"{URL}/requests/r1" in text
-    assert f"{URL}/notices" in text
+    assert f"{URL}/settings#notices" in text
 
 
 def test_people_without_an_account_are_not_told_of_a_switch(outbox: Outbox, inbox: Inbox) -> None:
@@ -133,7 +133,7 @@ def test_people_without_an_account_are_not_told_of_a_switch(outbox: Outbox, inbo
     outbox.send()
     [message] = inbox.messages
     assert message["Subject"] == "The request of chips was approved"
-    assert f"{URL}/notices" not in message.get_content()
+    assert f"{URL}/settings" not in message.get_content()
 
 
 def test_a_refused_address_is_given_up_and_holds_up_nobody(outbox: Outbox, inbox: Inbox) -> None:

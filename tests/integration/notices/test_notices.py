@@ -9,15 +9,10 @@ from sqlmodel import col
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
+from hpc_portal.app.notices.choices import choose_mail, wants_mail
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
-from hpc_portal.app.notices.read import (
-    choose_mail,
-    count_unread,
-    list_notices,
-    mark_read,
-    wants_mail,
-)
+from hpc_portal.app.notices.read import count_unread, list_notices, mark_read
 from hpc_portal.app.notices.tables import Mail
 from tests.small_city import City
 
