@@ -171,10 +171,10 @@ function speedometer() {
 }
 
 function size(bytes) {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
   let at = 0
   let left = bytes
-  while (left >= 1024 && at < units.length - 1) { left /= 1024; at++ }
+  while (left >= 1000 && at < units.length - 1) { left /= 1000; at++ }
   return `${left.toLocaleString(language, { maximumFractionDigits: left < 100 && at ? 1 : 0 })} ${units[at]}`
 }
 
