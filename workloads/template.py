@@ -194,6 +194,10 @@ class Template(ABC, Generic[P]):
             InvalidParameters: the parameters contradict each other.
         """
 
+    def script_to_edit(self) -> str:
+        """The script that people may edit: the same for all parameters; "" where it is fixed."""
+        return "" if self.fixed_script else self.render(self.validate({})).script or ""
+
     @abstractmethod
     def parse(self, workspace: Path, params: P) -> Results:
         """Read results from a job's workspace; missing or half-written files are "nothing yet", no error."""

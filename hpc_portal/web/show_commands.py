@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +12,7 @@ from workloads.forms import FormField, Widget
 from workloads.template import Parameters
 
 _BREAK = " \\\n  "
+_LINE_END = "\n"
 _PLAIN = re.compile(r"(?!(?:true|false|null|NaN|Infinity)$)[A-Za-z_][\w./:%+-]*", re.ASCII)
 """A text that stands for itself in a comma list, and that nobody takes for a number or a switch."""
 _FILE = re.compile(r"[\w][\w./+-]*", re.ASCII)
@@ -35,14 +37,34 @@ def request_body(project: str, reference: str, changed: Mapping[str, Any]) -> di
     return {"project": project, "template": reference, "parameters": nested}
 
 
-def hpc_command(project: str, reference: str, fields: Sequence[FormField], changed: Mapping[str, Any]) -> str:
-    """The command line for a shell; files are named as they lie in the folder where it is run."""
+def hpc_command(
+    project: str,
+    reference: str,
+    fields: Sequence[FormField],
+    changed: Mapping[str, Any],
+    *,
+    script: str | None = None,
+) -> str:
+    """The command line for a shell; files are named as they lie in the folder where it is run.
+
+    A script that was edited by hand goes along as a here-document, word for word.
+    """
     files = {one.name for one in fields if one.widget is Widget.FILES}
     words = [f"--template {shlex.quote(reference)}", f"--project {shlex.quote(project)}"]
     for name, value in changed.items():
         said = _named_files(value) if name in files else _said(value)
         words.append(f"-p {shlex.quote(f'{name}={said}')}")
-    return _BREAK.join([f"hpc submit {words[0]}", *words[1:]])
+    if script is None:
+        return _BREAK.join([f"hpc submit {words[0]}", *words[1:]])
+    end = _word_not_in(script)
+    command = _BREAK.join([f"hpc submit {words[0]}", *words[1:], f"--script-from - <<'{end}'"])
+    return f"{command}\n{script.rstrip(_LINE_END)}\n{end}"
+
+
+def _word_not_in(script: str) -> str:
+    """A line that ends a here-document and is none of its own."""
+    lines = frozenset(script.split("\n"))
+    return next(word for number in count() if (word := f"SCRIPT{number or ''}") not in lines)
 
 
 def curl_command(address: str, body: Mapping[str, Any]) -> str:

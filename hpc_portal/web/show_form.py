@@ -1,10 +1,9 @@
 """A template's parameters as a form: what each field shows, and what a submitted form means."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hpc_portal.web.problems import ShownProblem
 from schedulers.errors import InvalidJobSpec
 from schedulers.units import format_walltime, parse_memory_mib, parse_walltime
 from workloads.forms import FormField, Widget, parse_form
@@ -100,15 +99,6 @@ def read_parameters(fields: Sequence[FormField], pairs: Pairs) -> dict[str, Any]
     """The raw parameters of a submitted form, with times and sizes as numbers."""
     units = {one.name: one.unit for one in fields if one.widget is Widget.NUMBER}
     return parse_form(fields, [(name, _as_number(value, units.get(name, ""))) for name, value in pairs])
-
-
-def errors_by_field(fields: Sequence[FormField], problems: Iterable[ShownProblem]) -> dict[str, ShownProblem]:
-    """Problems under the form field that they belong to; those of no field are left out."""
-    found: dict[str, ShownProblem] = {}
-    for problem in problems:
-        if name := field_of(fields, problem.field):
-            found.setdefault(name, problem)
-    return found
 
 
 def field_of(fields: Sequence[FormField], where: str) -> str:

@@ -82,6 +82,10 @@ class SiteTemplate(Template[Parameters]):
                 inputs=input_files(self.document, values),
             )
 
+    def script_to_edit(self) -> str:
+        """Also where some parameter has no default."""
+        return "" if self.fixed_script else self._script
+
     def campaign(self, params: Parameters) -> Sequence[CampaignCell]:
         """Rows x columns of an array; [] for one job."""
         if self.document.array is None:

@@ -2,10 +2,8 @@
 
 import pytest
 
-from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.show_form import (
     default_pairs,
-    errors_by_field,
     field_of,
     read_parameters,
     show_form,
@@ -73,11 +71,6 @@ def test_what_was_not_understood_is_kept_as_it_was_typed() -> None:
 )
 def test_an_error_finds_its_field(where: str, field: str) -> None:
     assert field_of(SCRIPT, where) == field
-
-
-def test_problems_of_no_field_stay_in_the_summary_only() -> None:
-    problems = [ShownProblem("cpus_per_task", "too many"), ShownProblem("", "no budget")]
-    assert list(errors_by_field(SCRIPT, problems)) == ["resources.cpus"]
 
 
 @pytest.mark.parametrize("name", list(catalog.CATALOG))

@@ -3,6 +3,7 @@
 
 import { forgetStored, listDrafts } from './drafts.js'
 
+const NEVER_KEPT = new Set(['hidden', 'password', 'file', 'submit'])
 const form = document.querySelector('#job-form')
 const prefix = `draft/${form.dataset.user}/${form.dataset.template}/`
 const place = `draft-id:${location.pathname}${location.search}`
@@ -64,12 +65,12 @@ function take(name, patience) {
 }
 
 function kept() {
-  return [...form.elements].filter((one) =>
-    one.name && one.type !== 'hidden' && one.type !== 'password' && one.type !== 'file' && !('notKept' in one.dataset))
+  return [...form.elements].filter((one) => one.name && !NEVER_KEPT.has(one.type) && !('notKept' in one.dataset))
 }
 
 function read({ asGiven = false } = {}) {
   return kept().flatMap((one) => {
+    if ('keptIfChanged' in one.dataset && (asGiven || isUntouched(one))) return []
     if (!isTick(one)) return [[one.name, asGiven ? given(one) : one.value]]
     const isOn = asGiven ? one.defaultChecked : one.checked
     if (one.type === 'checkbox') return [[one.name, isOn ? one.value : '']]
