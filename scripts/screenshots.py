@@ -25,7 +25,7 @@ MAX_BYTES = 12 * 1024 * 1024
 """Of all pictures together: they travel with every clone."""
 _MAX_HEIGHT = 1600
 _WIDE = 821
-_WEBP_QUALITY = 72
+_WEBP_QUALITY = 60
 _SCREEN_HEIGHT = 844
 _SETTLE_SECONDS = 10
 _SETTLED = """() => document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')
@@ -69,7 +69,7 @@ def main(wanted: Sequence[str]) -> None:
         looks = furnish(city, services)
         services.commits.close()
         services.engine.dispose()
-        named = {page_name(look, city): look for look in looks}
+        named = name_pages(looks, city)
         chosen = {
             name: look for name, look in named.items() if not wanted or any(word in name for word in wanted)
         }
@@ -86,6 +86,15 @@ def main(wanted: Sequence[str]) -> None:
     print(f"{len(chosen) * len(VARIANTS)} pictures taken; all together {size / 1024 / 1024:.1f} MiB")
     if size > MAX_BYTES:
         sys.exit("That is too much: lower the quality, or crop.")
+
+
+def name_pages(looks: Sequence[Look], city: City) -> dict[str, Look]:
+    """Each with a name of its own: where several people look at a page, the later ones are named, too."""
+    named: dict[str, Look] = {}
+    for look in looks:
+        name = page_name(look, city)
+        named[f"{name}-of-{look.user}" if name in named else name] = look
+    return named
 
 
 def page_name(look: Look, city: City) -> str:

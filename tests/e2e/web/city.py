@@ -110,6 +110,7 @@ def _people(connection: Connection, city: City) -> None:
         ("linh", "Nguyễn Thùy Linh", "npu-verif", ProjectRole.LEAD, None),
         ("minh", "Trần Quang Minh", "riscv-lab", ProjectRole.MEMBER, None),
         ("thanhpho", "Quản trị thành phố", None, None, GlobalRole.ADMINISTRATOR),
+        ("lan", "Phạm Ngọc Lan", None, None, None),
     )
     for number, (username, display_name, project, role, global_role) in enumerate(people, start=1):
         city.users[username] = new_id()

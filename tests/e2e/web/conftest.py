@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 def states(portal: str, browser: Browser) -> dict[str, Any]:
     """The cookies of each person, signed in; no page is drawn for it, which costs a browser seconds."""
     found: dict[str, Any] = {}
-    for username in ("linh", "minh", "thanhpho"):
+    for username in ("linh", "minh", "thanhpho", "lan"):
         context = browser.new_context(base_url=portal)
         form: dict[str, str | float | bool] = {"username": username, "password": PASSWORD}
         context.request.post("/sign-in", form=form, max_redirects=0)

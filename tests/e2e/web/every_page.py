@@ -32,6 +32,8 @@ from tests.e2e.web.city import City
 
 LEAD = "linh"
 ADMINISTRATOR = "thanhpho"
+NEWCOMER = "lan"
+"""Belongs to no project and has done nothing yet."""
 NOBODY = None
 _DAYS = 40
 
@@ -51,6 +53,7 @@ NO_PAGES = {
     "/jobs/{job_id}/log/live": "a stream",
     "/jobs/{job_id}/log/lines": "more lines of a log",
     "/jobs/{job_id}/files/{path:path}": "a file",
+    "/jobs/{job_id}/script/file": "a file",
     "/jobs/{job_id}/zip": "a file",
     "/campaigns/{campaign_id}/matrix": "data for the matrix",
     "/campaigns/{campaign_id}/changes": "a stream",
@@ -107,10 +110,20 @@ def furnish(city: City, services: Services) -> list[Look]:
                 *("/menu", "/find", "/notices", "/settings"),
             )
         ),
+        *(Look(path, NEWCOMER, path) for path in ("/", "/jobs", "/submit", "/quota")),
         *(
             Look(path, ADMINISTRATOR, path)
             for path in (
-                *("/requests/inbox", "/reports/idle-grants", "/admin/organisations", "/admin/projects"),
+                *(
+                    "/",
+                    "/admin",
+                    "/admin/drift",
+                    "/admin/announcements",
+                    "/requests/inbox",
+                    "/reports/idle-grants",
+                    "/admin/organisations",
+                    "/admin/projects",
+                ),
                 *(
                     "/admin/prices",
                     "/admin/prices/end-rules",
@@ -158,8 +171,8 @@ _REGRESSION = SubmitRequest(
     parameters={"name": "nightly", "tests": ["random", "burst"], "seeds": 8},
 )
 _JOBS = {
-    "fifo-regression": ("", "/log", "/files", "/cost", "/spec", "/events"),
-    "digits-training": ("",),
+    "fifo-regression": ("", "/log", "/files", "/cost", "/script", "/events"),
+    "digits-training": ("", "/metrics", "/utilisation"),
     "axi-formal": ("", "/log"),
     "npu-synth": ("",),
 }
