@@ -27,6 +27,22 @@ class Commands(OnDemandGroup):
         ),
         Place("settings", "show_settings:show_settings", "Show the settings in force; secrets are masked."),
         Place("db", "database:database", "The portal's database."),
+        Place(
+            "doctor",
+            "doctor.command:doctor",
+            "Look at settings, database, clocks, controllers, clusters, folders and books; say what is wrong.",
+        ),
+        Place(
+            "backup",
+            "backup:backup",
+            "Save the database and the attachments, while the portal runs.",
+        ),
+        Place(
+            "restore",
+            "backup:restore",
+            "Put a backup into an empty database and an empty folder of attachments, "
+            "and compare every balance.",
+        ),
         Place("user", "accounts:user", "People who sign in."),
         Place("org", "tenants:organisation", "Organisations: the tenants."),
         Place("project", "tenants:project", "Projects: who pays for jobs."),
@@ -44,6 +60,16 @@ class Commands(OnDemandGroup):
         ),
         Place("mirror", "mirror:mirror", "Compare accounts, members and budgets in Slurm with the portal's."),
         Place("audit", "audit:audit", "The audit log: who did what, when, from where."),
+        Place(
+            "attention",
+            "attention:attention",
+            "Show what waits for somebody; exit code 1 where something does, for a watchdog.",
+        ),
+        Place(
+            "announce",
+            "announce:announcements",
+            "What everybody, or one organisation, reads on top of every page.",
+        ),
         Place(
             "report", "report:report", "Reports of the whole city, on the terminal or as CSV, XLSX and PDF."
         ),

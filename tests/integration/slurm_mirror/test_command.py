@@ -4,9 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from hpc_portal.app.settings import Settings, SlurmSettings
+from hpc_portal.cli.doctor.finding import Level
+from hpc_portal.cli.doctor.network import look_at_network
+from scripts.slurm_cluster.instance import Instance
 from tests.integration.slurm_mirror.conftest import CLUSTER, Live
 
 pytestmark = pytest.mark.anyio
@@ -41,3 +46,16 @@ async def test_it_says_what_differs_makes_it_so_and_is_then_content(live: Live) 
     ]
     assert mirror(live, "--apply").returncode == 0
     assert mirror(live, "--check").returncode == 0
+
+
+def test_the_doctor_finds_a_real_slurm_in_order_and_a_user_without_rights(
+    slurm: Instance, tmp_path: Path
+) -> None:
+    key = tmp_path / "jwt_hs256.key"
+    key.write_bytes(slurm.jwt_key())
+    well = SlurmSettings(url=slurm.rest_url, jwt_key=key, polling_user="hpcportal")
+    poor = SlurmSettings(url=slurm.rest_url, jwt_key=key, polling_user="hpcportal", admin_user="binh")
+
+    assert {finding.level for finding in look_at_network(Settings(slurm=well))} == {Level.WELL}
+    [wrong] = [one for one in look_at_network(Settings(slurm=poor)) if one.level is Level.WRONG]
+    assert "sacctmgr modify user binh" in wrong.said

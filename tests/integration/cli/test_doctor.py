@@ -1,0 +1,127 @@
+"""`hpc-portal doctor` names what is wrong, and changes nothing."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from hpc_portal.app.schema import upgrade
+from hpc_portal.app.settings import Settings, SlurmSettings, SmtpSettings
+from hpc_portal.app.wiring import build_engine
+from hpc_portal.cli.doctor.data import look_at_data
+from hpc_portal.cli.doctor.files import look_at_machine
+from hpc_portal.cli.doctor.finding import Finding, Level
+from hpc_portal.cli.doctor.network import look_at_network
+from tests.integration.cli.conftest import run_program
+from tests.portal_processes import free_port
+
+
+@pytest.fixture
+def tables() -> None:
+    """The migrations make them."""
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    settings = Settings(state_dir=tmp_path / "state", database_url=database_url)
+    upgrade(settings)
+    return settings
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[Engine]:
+    engine = build_engine(settings)
+    yield engine
+    engine.dispose()
+
+
+def wrong(findings: Iterator[Finding]) -> dict[str, str]:
+    return {finding.about: finding.said for finding in findings if finding.level is Level.WRONG}
+
+
+def test_a_new_portal_lacks_a_controller_and_nothing_else(settings: Settings, engine: Engine) -> None:
+    assert wrong(look_at_data(settings, engine, quick=False)) == {
+        "Controller of danang": "None is active: is hpc-portal controller running somewhere?"
+    }
+
+
+def test_tables_that_somebody_changed_are_named(settings: Settings, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX ix_job_queue"))
+
+    assert "ix_job_queue" in wrong(look_at_data(settings, engine, quick=True))["Schema"]
+
+
+def test_a_balance_that_somebody_changed_is_found_unless_in_a_hurry(
+    settings: Settings, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ledger_account (owner_kind, owner_id, kind, asset, balance, overdraft) "
+                "VALUES ('programme', '00000000000070008000000000000000', 'programme', 'VND', 1000, 0)"
+            )
+        )
+
+    assert "Ledger" in wrong(look_at_data(settings, engine, quick=False))
+    assert "Ledger" not in wrong(look_at_data(settings, engine, quick=True))
+
+
+def test_an_old_schema_and_a_database_out_of_reach_end_the_looks(settings: Settings, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert "hpc-portal db upgrade" in wrong(look_at_data(settings, engine, quick=False))["Schema"]
+
+    nowhere = Settings(database_url=f"postgresql://portal@127.0.0.1:{free_port()}/portal")
+    gone = build_engine(nowhere)
+    assert [finding.about for finding in look_at_data(nowhere, gone, quick=False)] == ["Database"]
+
+
+def test_what_the_portal_speaks_with_and_does_not_answer_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    key = tmp_path / "jwt.key"
+    key.write_bytes(b"0" * 32)
+    settings = Settings(
+        slurm=SlurmSettings(url=f"http://127.0.0.1:{port}", jwt_key=key),
+        smtp=SmtpSettings(host="127.0.0.1", port=port, security="none", sender="hpc@example.vn"),
+        dask_scheduler=f"tcp://127.0.0.1:{port}",
+    )
+
+    assert set(wrong(look_at_network(settings))) == {"Slurm slurm", "Mail server", "Dask scheduler"}
+
+
+def test_a_key_that_is_not_there_is_named(tmp_path: Path) -> None:
+    missing = tmp_path / "jwt.key"
+    settings = Settings(slurm=SlurmSettings(url="http://127.0.0.1:1", jwt_key=missing))
+
+    assert str(missing) in " ".join(wrong(look_at_network(settings)).values())
+
+
+def test_folders_that_others_read_and_full_or_missing_ones_are_told(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir(mode=0o755)
+    state.chmod(0o777)
+    settings = Settings(state_dir=state, public_url="http://hpc.example.vn", site_templates=tmp_path / "none")
+
+    found = {finding.about: finding for finding in look_at_machine(settings)}
+
+    assert found["Address"].level is Level.DOUBT
+    assert found["State folder"].level is Level.WRONG
+    assert found["Site templates"].level is Level.WRONG
+    assert found["Workspaces"].level is Level.DOUBT
+
+
+def test_the_command_says_it_in_words_as_json_and_by_its_exit_code(tmp_path: Path) -> None:
+    environment = {"HPC_PORTAL_STATE_DIR": str(tmp_path / "state")}
+    early = run_program("hpc-portal", "--lang", "vi", "doctor", environment=environment)
+    assert early.code == 1
+    assert "hpc-portal db upgrade" in early.stdout
+
+    assert run_program("hpc-portal", "db", "upgrade", environment=environment).code == 0
+    done = run_program("hpc-portal", "doctor", "--json", environment=environment)
+
+    assert done.code == 1
+    levels = {finding["about"]: finding["level"] for finding in done.json}
+    assert levels["Ledger"] == "well"
+    assert levels["Controller of danang"] == "wrong"
