@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -54,6 +54,23 @@ class Portal:
         """The file that a GET answers with; parameters that are None are left out."""
         return self._reply("GET", path, parameters=parameters).content
 
+    def save(self, path: str, target: IO[bytes], /, **parameters: Any) -> None:  # noqa: ANN401 - query values
+        """Write the file that a GET answers with as it comes in.
+
+        Raises:
+            Unreachable: the connection broke; a part of it was written.
+            CliError: the portal said no; nothing was written.
+        """
+        try:
+            with self._client.stream("GET", path, params=_given(parameters)) as reply:
+                if reply.is_error:
+                    reply.read()
+                    raise problem_of(reply)
+                for piece in reply.iter_bytes():
+                    target.write(piece)
+        except httpx.TransportError as error:
+            raise Unreachable(self._no_answer(error)) from error
+
     def post(
         self,
         path: str,
@@ -76,9 +93,13 @@ class Portal:
         """The reply to a POST of a file's bytes; never repeated, for it would be there twice."""
         return self._ask("POST", path, content=content, parameters=parameters, is_repeatable=False)
 
-    def delete(self, path: str) -> Any:  # noqa: ANN401 - JSON
+    def send(self, path: str, content: bytes, /, **parameters: Any) -> Any:  # noqa: ANN401 - JSON, query values
+        """The reply to a PUT of bytes; not repeated, for a part that arrived must not come twice."""
+        return self._ask("PUT", path, content=content, parameters=parameters, is_repeatable=False)
+
+    def delete(self, path: str, /, **parameters: Any) -> Any:  # noqa: ANN401 - JSON, query values
         """The reply to a DELETE."""
-        return self._ask("DELETE", path)
+        return self._ask("DELETE", path, parameters=parameters)
 
     def events(self, path: str, /, **parameters: Any) -> Iterator[ServerEvent]:  # noqa: ANN401 - query values
         """Events of a stream that never ends by itself; resumed where it broke, without gap or repeat.

@@ -19,6 +19,11 @@ class Commands(OnDemandGroup):
         ),
         Place("logout", "login:logout", "Revoke the token and forget it."),
         Place("whoami", "login:whoami", "Who the portal takes you for, and what you may do where."),
+        Place(
+            "status",
+            "status:status",
+            "Show your jobs under way, budgets, what is free, and what was announced.",
+        ),
         Place("templates", "templates:templates", "List the templates that jobs can be made from."),
         Place(
             "submit",
@@ -80,10 +85,16 @@ class Commands(OnDemandGroup):
             "Show what projects were granted, hold for jobs under way, have used, and have left.",
         ),
         Place(
+            "charges",
+            "charges:charges",
+            "Show what a project paid, run by run, the newest first, each with the formula of its price.",
+        ),
+        Place(
             "prices",
             "prices:prices",
             "Show the prices in force and those to come, and the subsidies that concern you.",
         ),
+        Place("files", "files:files", "Files that a project's people share and its jobs read."),
         Place("notices", "notices:notices", "Show your notices, newest first."),
         Place("usage", "usage:usage", "Show what was used and what it cost, of everything that you may see."),
         Place(
