@@ -6,7 +6,7 @@ from enum import StrEnum
 
 MOST_CHARACTERS = 72
 """Of a value as text; 256 bits in hex are 64."""
-_ZEROS_AND_ONES = str.maketrans("lhLH", "0101")
+_ZEROS_AND_ONES = str.maketrans("lh", "01")
 """VHDL's weak levels are levels."""
 _UNKNOWN, _HIGH_IMPEDANCE = "x", "z"
 
@@ -62,7 +62,10 @@ def show(value: Value, shape: Shape, radix: Radix) -> Shown:
         case str() if shape.kind in (SignalKind.TEXT, SignalKind.EVENT):
             return Shown(_cut(visible(value)))
         case str():
-            return _unknown(value.lower().translate(_ZEROS_AND_ONES), radix)
+            bits = value.lower().translate(_ZEROS_AND_ONES)
+            if set(bits) <= {"0", "1"}:
+                return show(int(bits or "0", 2), shape, radix)
+            return _unknown(bits, radix)
         case _:
             return Shown(_cut(shape.labels.get(value) or _number(value, shape, radix)))
 

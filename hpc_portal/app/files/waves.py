@@ -168,8 +168,13 @@ def read_window(source: WaveSource, signals: Sequence[tuple[str, Radix]], wanted
         "samples": wanted.samples,
     }
     found = _ask(source, question)
-    drawn = tuple(DrawnSignal(**one | {"radix": Radix(one["radix"])}) for one in found["signals"])
+    drawn = tuple(_drawn(one) for one in found["signals"])
     return WaveWindow(found["begin"], found["end"], found["at"], found["sampled_at"], drawn)
+
+
+def _drawn(told: dict[str, Any]) -> DrawnSignal:
+    points = [(time, text, state) for time, text, state in told["points"]]
+    return DrawnSignal(**told | {"radix": Radix(told["radix"]), "points": points})
 
 
 def _ask(source: WaveSource, question: dict[str, Any]) -> dict[str, Any]:
