@@ -5,6 +5,8 @@ from fastapi import FastAPI
 from hpc_portal.api import (
     accounting,
     administration,
+    announcements,
+    attention,
     audit,
     budgets,
     campaigns,
@@ -21,11 +23,15 @@ from hpc_portal.api import (
     job_files,
     job_logs,
     job_script,
+    job_utilisation,
+    job_views,
+    job_waves,
     jobs,
     licenses,
     limits,
     mirror,
     notices,
+    overview,
     prices,
     project_books,
     project_files,
@@ -39,14 +45,17 @@ from hpc_portal.api import (
     storage,
     streams,
     tenants,
+    webhooks,
 )
 
 _MODULES = (
-    *(jobs, job_changes, job_cost, job_efficiency, job_files, job_logs),
-    *(job_script, scripts, streams, sign_in, projects, project_books),
+    *(jobs, job_changes, job_cost, job_efficiency, job_files, job_waves, job_logs),
+    *(job_script, job_utilisation, job_views, scripts, streams, sign_in, overview, projects, project_books),
     *(
         administration,
         job_doubt,
+        announcements,
+        attention,
         accounting,
         audit,
         budgets,
@@ -64,6 +73,7 @@ _MODULES = (
         reports,
         requests,
         storage,
+        webhooks,
     ),
     *(search, site_templates, tenants, invitations, classes),
 )

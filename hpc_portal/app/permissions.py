@@ -53,6 +53,8 @@ class Action(StrEnum):
     """Create organisations, projects, users, grants and prices."""
     PUBLISH_TEMPLATES = "publish_templates"
     """Publish templates for tools of the site, and retire them."""
+    ANNOUNCE = "announce"
+    """Put announcements on everybody's pages, or on those of one organisation."""
     CLOSE_MONTHS = "close_months"
     """Close months of the books, and decide on what does not add up."""
     AUDIT = "audit"
@@ -110,6 +112,7 @@ WHO_MAY: Mapping[Action, str] = {
     Action.SET_LIMITS: "the project's lead, the organisation's manager or the city's administrators",
     Action.GRANT: "the city's administrators",
     Action.PUBLISH_TEMPLATES: "the city's administrators",
+    Action.ANNOUNCE: "the city's administrators",
     Action.CLOSE_MONTHS: "the city's administrators",
     Action.AUDIT: "the city's administrators",
 }

@@ -2,6 +2,7 @@
 
 from hpc_portal.app import tables
 from hpc_portal.app.accounting import tables as accounting
+from hpc_portal.app.announcements import tables as announcements
 from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.budgets import tables as budgets
 from hpc_portal.app.campaigns import tables as campaigns
@@ -11,6 +12,7 @@ from hpc_portal.app.licenses import tables as licenses
 from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
 from hpc_portal.app.requests import tables as requests
+from hpc_portal.app.saved_views import tables as saved_views
 from hpc_portal.app.templates import tables as templates
 from hpc_portal.app.tenants import tables as tenants
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
@@ -19,6 +21,7 @@ TABLE_MODULES = (
     *LEDGER_TABLE_MODULES,
     tables,
     accounting,
+    announcements,
     audit_log,
     budgets,
     campaigns,
@@ -28,6 +31,7 @@ TABLE_MODULES = (
     notices,
     reports,
     requests,
+    saved_views,
     templates,
     tenants,
 )

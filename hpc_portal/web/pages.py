@@ -32,6 +32,7 @@ from hpc_portal.web import (
     live,
     log,
     menu,
+    notice_settings,
     notices,
     open_data,
     organisation,
@@ -54,6 +55,7 @@ from hpc_portal.web import (
     statement,
     storage,
     submit,
+    translate_script,
     waves,
 )
 from hpc_portal.web.assets import Assets
@@ -80,6 +82,7 @@ ROUTERS = (
     job_script,
     gallery,
     submit,
+    translate_script,
     quota,
     allocations,
     refunds,
@@ -110,7 +113,9 @@ ROUTERS = (
     announcements,
     drift,
     menu,
+    notice_settings,
     notices,
+    notice_settings,
     settings,
     site_templates,
 )

@@ -1,7 +1,7 @@
 """From a template and facts to a page: one Jinja environment per language, nothing request-global."""
 
 import gzip
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import HTMLResponse
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.announcements.read import ShownAnnouncement, list_in_force
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.decide_doubt import may_decide_doubt
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -28,7 +29,7 @@ from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE
 from hpc_portal.web.language import Language, choose, load_languages
 from hpc_portal.web.navigation import menu
 from hpc_portal.web.project_choice import project_choice
-from hpc_portal.web.words import METRICS, Word, state_word
+from hpc_portal.web.words import BECOMING, METRICS, Word, state_word
 from schedulers.refusals import say_refusal
 from schedulers.units import format_walltime
 from workloads.template import N_
@@ -40,6 +41,14 @@ _COMPRESSION = 5
 _WORTH_COMPRESSING = 1000
 """Bytes; less fits into one packet anyway."""
 THEMES = (("auto", N_("As the system")), ("light", N_("Light")), ("dark", N_("Dark")))
+
+_SIGNS = {
+    "wait": "favicon-wait.svg",
+    "run": "favicon-run.svg",
+    "good": "favicon-good.svg",
+    **dict.fromkeys(("bad", "odd", "late"), "favicon-bad.svg"),
+}
+"""By a state's tone: what a tab among many shows of a job."""
 
 
 class Pages:
@@ -85,6 +94,7 @@ class Pages:
             "has_clusters": len(request.app.state.services.settings.cluster_names) > 1,
             "project_choice": lambda: project_choice(request, actor),
             "unread_notices": lambda: _count_unread(request, actor),
+            "announced": lambda: _announced(request, actor),
             "troubles": list_troubles(request.app.state.services) if actor else (),
             "stream": "",
             "log_stream": "",
@@ -123,8 +133,10 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
     environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
     environment.globals.update(
         static=assets.url,
+        sign_of=lambda word: assets.url(_SIGNS.get(word.tone, "favicon.svg")),
         language=language,
         languages=languages,
+        becoming=BECOMING,
         may_cancel=may_cancel,
         may_change=may_change,
         may_decide_doubt=may_decide_doubt,
@@ -199,6 +211,18 @@ def _count_unread(request: Request, actor: Actor | None) -> int:
             return count_unread(session, actor)
     except SQLAlchemyError:
         return 0
+
+
+def _announced(request: Request, actor: Actor | None) -> Sequence[ShownAnnouncement]:
+    """For the top of every page, and none where the database does not answer."""
+    if actor is None:
+        return ()
+    services: Services = request.app.state.services
+    try:
+        with services.reading() as session:
+            return list_in_force(session, actor, at=services.clock.now())
+    except SQLAlchemyError:
+        return ()
 
 
 def _theme(request: Request, actor: Actor | None) -> str:

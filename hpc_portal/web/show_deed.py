@@ -20,6 +20,7 @@ _STANDS_FOR = ("state", "role", "leads", "cluster_user", "version")
 """What a `was` that is one value was, the first of these that the record has."""
 _NUMBERED = {"rule": N_("rule %(number)s"), "version": N_("version %(number)s")}
 _EVERYBODY = {
+    "everybody": N_("everybody"),
     "every organisation": N_("every organisation"),
     "every project": N_("every project"),
     "every user": N_("every person"),
