@@ -8,6 +8,7 @@ from hpc_portal.api.schemas import Reply
 from hpc_portal.app.jobs.edit_script import Change, compare, generated_script
 from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.directives.write import script_with_directives
 
 router = APIRouter(tags=["jobs"])
 
@@ -26,6 +27,9 @@ class JobScriptReply(Reply):
 
     script: str | None
     """null: it runs a command, see the job's `spec.argv`."""
+    as_file: str
+    """What sbatch takes: the script, or one that runs the command, with #SBATCH lines that ask for the same. A
+    script that has its own stays as it is."""
     generated: str | None
     """As the template had made it; null where nobody edited it by hand."""
     lines: list[ScriptLineReply]
@@ -36,9 +40,12 @@ class JobScriptReply(Reply):
 def show(services: PortalServices, actor: CurrentActor, job_id: UUID) -> JobScriptReply:
     """The script of a job; where it was edited by hand, also what the template had made, line by line."""
     with services.reading() as session:
-        script = get_job(session, actor, job_id).spec.script
+        spec = get_job(session, actor, job_id).spec
         generated = generated_script(session.connection(), job_id)
-    lines = () if generated is None else compare(generated, script or "")
+    lines = () if generated is None else compare(generated, spec.script or "")
     return JobScriptReply(
-        script=script, generated=generated, lines=[ScriptLineReply.model_validate(line) for line in lines]
+        script=spec.script,
+        as_file=script_with_directives(spec),
+        generated=generated,
+        lines=[ScriptLineReply.model_validate(line) for line in lines],
     )

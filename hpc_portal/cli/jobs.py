@@ -7,12 +7,14 @@ import typer
 from rich.text import Text
 
 from hpc_portal.cli import render
+from hpc_portal.cli.errors import NotFound
 from hpc_portal.cli.job_ids import resolve_job
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.language import ngettext
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import JobId, Json
 from hpc_portal.cli.pages import read_pages
+from hpc_portal.cli.portal import Portal
 from hpc_portal.cli.render import out, print_json
 from quotas.money import format_vnd
 from schedulers.units import format_memory
@@ -28,17 +30,15 @@ def jobs(  # noqa: PLR0913 - one argument for each option
     limit: Limit = 20,
     *,
     cluster: Annotated[str, typer.Option("--cluster", help="Only on this cluster.")] = "",
+    view: Annotated[str, typer.Option("--view", help="As a view that you keep on the page of jobs.")] = "",
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first."""
-    filters = {
-        "state": state.upper() or None,
-        "project": project or None,
-        "user": user or None,
-        "cluster": cluster or None,
-    }
+    filters = {"state": state.upper(), "project": project, "user": user, "cluster": cluster, "name": name}
     with open_portal() as portal:
-        found = list(read_pages(portal, "/jobs", most=limit, **filters, name=name or None))
+        kept = _filters_of(portal, view) if view else {}
+        wanted = {key: value or kept.get(key) or None for key, value in filters.items()}
+        found = list(read_pages(portal, "/jobs", most=limit, **wanted))
     if as_json:
         print_json(found)
         return
@@ -63,6 +63,19 @@ def jobs(  # noqa: PLR0913 - one argument for each option
         for job in found
     ]
     out.print(render.table(columns, rows, right=(len(columns) - 1,)))
+
+
+def _filters_of(portal: Portal, view: str) -> dict[str, str]:
+    """What a kept view narrows the list to, by the API's names.
+
+    Raises:
+        NotFound: there is no view of this name.
+    """
+    for kept in portal.get("/job-views"):
+        if kept["name"].casefold() == view.casefold():
+            names = {"text": "name", "owner": "user"}
+            return {names.get(name, name): value for name, value in kept["filters"].items()}
+    raise NotFound(_("You keep no view called {view}.", view=view))
 
 
 def show(job_id: JobId, *, as_json: Json = False) -> None:

@@ -32,7 +32,8 @@ def show_all(request: Request, actor: CurrentActor, services: PortalServices) ->
     pages = pages_of(request)
     language, now = pages.language(request), services.clock.now()
     clusters = [show_cluster(one, language, now=now) for one in seen]
-    return pages.render(request, "clusters/all.html", {"clusters": clusters, "stream": "jobs=true&also=clusters"})
+    facts = {"clusters": clusters, "stream": "jobs=true&also=clusters"}
+    return pages.render(request, "clusters/all.html", facts)
 
 
 @router.get("/clusters/{cluster}")

@@ -1,9 +1,8 @@
-"""One job: overview, cost, specification, events; each tab is a URL that works alone."""
+"""One job: overview, cost, events; each tab is a URL that works alone."""
 
 import asyncio
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,17 +14,16 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
-from hpc_portal.app.jobs.efficiency import job_efficiency
 from hpc_portal.app.jobs.journal import job_events, list_changes
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import (
     JobDetail,
-    TaskRun,
     get_job,
     list_tasks,
     task_states,
 )
 from hpc_portal.app.jobs.results import NO_RESULTS, results_of
+from hpc_portal.app.jobs.start_of_waiting import start_of_waiting
 from hpc_portal.app.jobs.wish import ChangeKind
 from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.limits.in_use import limit_waited_for
@@ -38,11 +36,10 @@ from hpc_portal.web.refunds import show_refunds
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
-from hpc_portal.web.show_efficiency import show_efficiency
 from hpc_portal.web.show_license_wait import show_license_waits
-from hpc_portal.web.show_parameters import show_parameters
-from hpc_portal.web.show_results import show_curves, show_matrix
-from hpc_portal.web.show_run import run_of_job
+from hpc_portal.web.show_results import show_matrix
+from hpc_portal.web.show_run import run_of_job, total_of
+from hpc_portal.web.show_start import show_start
 from hpc_portal.web.timeline import Times, timeline
 from hpc_portal.web.words import EVENTS, FACTS, OUTCOMES, STATES, Word, exit_text, reason_text
 from schedulers import tres
@@ -53,7 +50,8 @@ from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
-_RUNS_SHOWN = 200
+RUNS_SHOWN = 200
+"""So many runs of an array are looked at for what they used."""
 _EVENTS_SHOWN = 500
 _CHANGES_SEEN = 20
 _TASKS_FAILED = re.compile(r"(?P<failed>\d+) of (?P<total>\d+) tasks failed")
@@ -73,22 +71,13 @@ class Tab:
 TABS = (
     Tab("overview", "", "timeline", N_("Overview")),
     Tab("log", "/log", "terminal-2", N_("Log")),
+    Tab("metrics", "/metrics", "chart-line", N_("Metrics")),
+    Tab("utilisation", "/utilisation", "cpu", N_("Utilisation")),
     Tab("files", "/files", "folder", N_("Files")),
     Tab("cost", "/cost", "receipt-2", N_("Cost")),
-    Tab("spec", "/spec", "code", N_("Script")),
     Tab("events", "/events", "history", N_("Events")),
+    Tab("script", "/script", "code", N_("Script")),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """What the shown runs used, where it is known."""
-
-    nodes: tuple[str, ...]
-    cpu_percent: int | None
-    gpu_percent: int | None
-    max_rss_mib: int
-    energy_joules: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +101,14 @@ def show_overview_of(
     """The overview; with the form that was refused and why, when one was."""
     with services.reading() as session:
         job = get_job(session, actor, job_id)
-        runs = list_tasks(session, actor, job_id, limit=_RUNS_SHOWN).items
+        runs = list_tasks(session, actor, job_id, limit=RUNS_SHOWN).items
         in_campaign = run_of_job(session, actor, job_id)
         found = NO_RESULTS if in_campaign else results_of(services, job)
         results, cells = found.results, found.campaign
         states = task_states(session, actor, job_id) if cells else {}
         changes = list_changes(session, actor, job_id, limit=_CHANGES_SEEN)
         limit = limit_waited_for(session.connection(), job, job.spec)
-        efficiency = job_efficiency(session.connection(), job) if job.is_over else None
+        start = start_of_waiting(services, session.connection(), job)
         license_waits = licenses_waited_for(session.connection(), actor, job)
     language = pages_of(request).language(request)
     times = Times(job.submitted_at, job.dispatched_at, job.started_at, job.ended_at, job.settled_at)
@@ -134,11 +123,11 @@ def show_overview_of(
         "points_page": page_of_points(job.template),
         "matrix": show_matrix(cells, results, states),
         "results": results,
-        "curves": show_curves(results.series),
+        "has_more_results": bool(results.series or results.tables),
         "asked": _asked(job),
-        "used": _used(runs),
+        "nodes": total_of(runs).nodes,
         "license_waits": show_license_waits(license_waits, language),
-        "efficiency": show_efficiency(efficiency, language) if efficiency else None,
+        "start": show_start(start, language, now=services.clock.now()) if start else None,
         "changes": show_changes(changes, language, now=services.clock.now()),
         "change_problem": change_problem,
         "limit": problems_of(limit, language)[0].text if limit else "",
@@ -159,24 +148,6 @@ def show_costs(request: Request, actor: CurrentActor, services: PortalServices, 
         "refunds": show_refunds(services, actor, job_id, language),
     }
     return show_tab(request, job, "cost", facts)
-
-
-@router.get("/jobs/{job_id}/spec")
-def show_spec(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
-    """The script and the whole specification."""
-    with services.reading() as session:
-        job = get_job(session, actor, job_id)
-        parameters = show_parameters(session, job, pages_of(request).language(request))
-    spec = job.spec.model_dump(mode="json", exclude_defaults=True)
-    script = spec.pop("script", None) or " ".join(job.spec.argv or ())
-    for item in spec.get("inputs", ()):
-        item["content"] = f"… {len(item['content'])} …"
-    facts = {
-        "script": script,
-        "spec_json": json.dumps(spec, indent=2, ensure_ascii=False),
-        "parameters": parameters,
-    }
-    return show_tab(request, job, "spec", facts)
 
 
 @router.get("/jobs/{job_id}/events")
@@ -215,8 +186,18 @@ def show_tab(  # noqa: PLR0913 - which tab, and how
 ) -> Response:
     """One tab under the job's head; it is live until the money is settled, a log until the job is over."""
     is_live = not job.is_over if tab == "log" else job.phase not in {Phase.SETTLED, Phase.REFUSED}
-    head = {"job": job, "tab": tab, "tabs": TABS, "stream": f"job={job.id}" if is_live else ""}
+    head = {
+        "job": job,
+        "tab": tab,
+        "tabs": [one for one in TABS if _has(job, one)],
+        "stream": f"job={job.id}" if is_live else "",
+    }
     return pages_of(request).render(request, f"job/{template or tab}.html", {**head, **facts}, status=status)
+
+
+def _has(job: JobDetail, tab: Tab) -> bool:
+    """Only a template measures something: without one the tab would be empty for ever."""
+    return tab.name != "metrics" or job.template is not None
 
 
 def _facts(facts: Mapping[str, Any], language: Language) -> Iterator[str]:
@@ -252,20 +233,3 @@ def _asked(job: JobDetail) -> list[tuple[Tres, int]]:
     has_type = any(name.startswith(f"{tres.GPU}:") for name in asked)
     hidden = {tres.NODE, tres.GPU} if has_type else {tres.NODE}
     return sorted((name, amount) for name, amount in asked.items() if name not in hidden)
-
-
-def _used(runs: Sequence[TaskRun]) -> Used:
-    nodes = dict.fromkeys(node for run in runs for node in run.nodes)
-    ended = [run for run in runs if run.elapsed_seconds and run.state is not JobState.RUNNING]
-    reserved = sum(run.allocated_tres.get("cpu", 0) * (run.elapsed_seconds or 0) for run in ended)
-    used = sum(run.cpu_seconds for run in ended)
-    measured = [run for run in ended if run.gpu_busy_seconds is not None]
-    gpus_held = sum(run.allocated_tres.get(tres.GPU, 0) * (run.elapsed_seconds or 0) for run in measured)
-    gpus_busy = sum(run.gpu_busy_seconds or 0 for run in measured)
-    return Used(
-        nodes=tuple(nodes),
-        cpu_percent=round(100 * used / reserved) if reserved and used else None,
-        gpu_percent=min(100, round(100 * gpus_busy / gpus_held)) if gpus_held else None,
-        max_rss_mib=max((run.max_rss_mib for run in runs), default=0),
-        energy_joules=sum(run.energy_joules or 0 for run in runs),
-    )

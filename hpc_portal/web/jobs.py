@@ -1,4 +1,4 @@
-"""The list of jobs, its live cells, and cancelling one or many."""
+"""The list of jobs with its filters and views, its live cells, and cancelling many."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,11 +13,14 @@ from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
+from hpc_portal.app.saved_views.keep import FILTERS, forget_view, list_views, query_of, save_view
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.cookies import local_path
+from hpc_portal.web.language import Language
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.words import STATES
 from schedulers.jobstate import JobState
+from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,6 +28,24 @@ PAGE_SIZE = 50
 EVERY_JOB = "jobs=true"
 """What the stream of a page tells that shows several jobs; see `live`."""
 _MOST_CELLS = 200
+
+
+_TITLES = {
+    "text": N_("Name"),
+    "state": N_("State"),
+    "project": N_("Project"),
+    "owner": N_("Whose"),
+    "cluster": N_("Cluster"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter that is set; `href` is the list without it."""
+
+    title: str
+    value: str
+    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +70,24 @@ class Filters:
             states=states, project=self.project, user=self.owner, name=self.text, cluster=self.cluster
         )
 
+    @property
+    def chosen(self) -> dict[str, str]:
+        """Those that are set, by their names in addresses."""
+        return {name: value for name in FILTERS if (value := getattr(self, name))}
+
     def url(self, cursor: str) -> str:
         """The address of the page that follows."""
-        chosen = {name: getattr(self, name) for name in self.__slots__ if getattr(self, name)}
-        return f"/jobs?{urlencode({**chosen, 'cursor': cursor})}"
+        return f"/jobs?{urlencode({**self.chosen, 'cursor': cursor})}"
+
+    def chips(self, language: Language) -> list[Chip]:
+        """Each filter that is set, to be taken away by itself."""
+        chips = []
+        for name, value in self.chosen.items():
+            rest = query_of({other: kept for other, kept in self.chosen.items() if other != name})
+            is_state = name == "state" and value in set(JobState)
+            shown = language.text(STATES[JobState(value)].text) if is_state else value
+            chips.append(Chip(language.text(_TITLES[name]), shown, f"/jobs?{rest}" if rest else "/jobs"))
+        return chips
 
 
 @router.get("/jobs")
@@ -73,9 +108,15 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     with services.reading() as session:
         page = list_jobs(session, actor, filters.as_filter(), cursor=cursor, limit=PAGE_SIZE)
         projects = list_visible_projects(session, actor)
+        views = list_views(session, actor)
+    query = query_of(filters.chosen)
     facts = {
         **row_facts(page, filters),
         "filters": filters,
+        "chips": filters.chips(pages_of(request).language(request)),
+        "views": views,
+        "query": query,
+        "view": next((view.name for view in views if view.query == query), ""),
         "projects": projects,
         "clusters": services.settings.cluster_names,
         "state_choices": [(state, word.text) for state, word in STATES.items()],
@@ -97,6 +138,23 @@ def show_rows(
     with services.reading() as session:
         page = list_jobs(session, actor, JobFilter(job_ids=id), limit=_MOST_CELLS)
     return pages_of(request).render(request, "jobs/rows.html", row_facts(Page(page.items), Filters()))
+
+
+@router.post("/jobs/views")
+async def save(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
+    """Keep the filter that the list is narrowed to under a name, and show it."""
+    form = await request.form()
+    filters = dict(parse_qsl(str(form.get("query", ""))))
+    view = await asyncio.to_thread(save_view, services, actor, str(form.get("name", "")), filters)
+    return RedirectResponse(f"/jobs?{view.query}", HTTPStatus.SEE_OTHER)
+
+
+@router.post("/jobs/views/forget")
+async def forget(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
+    """Drop a view; the list stays."""
+    form = await request.form()
+    await asyncio.to_thread(forget_view, services, actor, str(form.get("name", "")))
+    return back_to_list(request)
 
 
 @router.post("/jobs/cancel")

@@ -238,6 +238,14 @@ FACTS = {
 """What the facts of an event are called; others are left to the API."""
 
 
+BECOMING = {
+    "cancel": CANCELLING,
+    "hold": Word("player-pause", N_("Being held"), "wait"),
+    "release": Word("player-play", N_("Being released"), "wait"),
+}
+"""How a job is shown once somebody has asked for it and before the portal has answered."""
+
+
 def state_word(
     *, phase: Phase, state: JobState, cancel_requested_at: datetime | None, is_held: bool = False
 ) -> Word:

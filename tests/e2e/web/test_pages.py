@@ -108,7 +108,7 @@ def test_a_campaign_shows_its_matrix_and_groups_failures_by_cause(open_page: Ope
 
 def test_a_training_draws_its_curves(open_page: OpenPage, city: City) -> None:
     page = open_page(locale="en")
-    page.goto(f"/jobs/{city.jobs['digits-training']}")
+    page.goto(f"/jobs/{city.jobs['digits-training']}/metrics")
     expect(page.locator(".curve canvas")).to_have_count(2)
 
 
@@ -242,7 +242,7 @@ def test_a_token_is_shown_once_and_can_be_revoked(open_page: OpenPage) -> None:
 def test_another_tenant_sees_nothing(open_page: OpenPage, city: City) -> None:
     page = open_page(locale="en", expected=(403, 404))
     job = city.jobs["secret-core"]
-    for tab in ("", "/log", "/files", "/cost", "/spec", "/events"):
+    for tab in ("", "/log", "/files", "/cost", "/script", "/events"):
         answer = page.goto(f"/jobs/{job}{tab}")
         assert answer
         assert answer.status == 404

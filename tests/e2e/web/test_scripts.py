@@ -40,7 +40,7 @@ def test_a_job_that_its_header_names_is_called_so_on_every_tab(open_page: OpenPa
     page.get_by_label("Script", exact=True).fill(SCRIPT)
     page.get_by_role("button", name="Submit").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("sim")
-    page.goto(f"{page.url}/spec")
+    page.goto(f"{page.url}/script")
     parameters = page.locator(".card", has_text="Parameters").locator("dl.facts").first
     expect(parameters).to_contain_text("sim")
     expect(parameters).not_to_contain_text("script")

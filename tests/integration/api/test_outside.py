@@ -96,7 +96,7 @@ def test_a_job_from_outside_has_every_page_that_a_job_has(portal: Portal, outsid
             reply = client.get(f"/api/v1/jobs/{outside_job}/{part}")
             assert (reply.status_code, reply.json()["items"]) == (200, [])
         assert client.get(f"/api/v1/jobs/{outside_job}/files").status_code == 404, "they are not here"
-        for part in ("", "/cost", "/files", "/log", "/spec", "/events"):
+        for part in ("", "/cost", "/files", "/log", "/script", "/events"):
             page = client.get(f"/jobs/{outside_job}{part}")
             assert (page.status_code, "External" in page.text) == (200, True)
         assert "External" in client.get("/jobs").text

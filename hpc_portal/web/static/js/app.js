@@ -39,10 +39,10 @@ document.querySelector('.side [aria-current]')?.scrollIntoView({ block: 'nearest
 showNew()
 for (const name of ['htmx:after:swap', 'refreshed']) document.addEventListener(name, showNew)
 
-export function say(text) {
+export function say(text, tone = 'run') {
   const box = document.querySelector('.toast-box')
   const note = document.createElement('div')
-  note.className = 'alert-box alert-run'
+  note.className = `alert-box alert-${tone}`
   note.textContent = text
   box.replaceChildren(note)
   setTimeout(() => note.remove(), 6000)

@@ -1,6 +1,7 @@
 // One run of a campaign: its matrix, as a table or on a canvas. While it goes on, new verdicts are patched into the
 // cells several times a second at most, the parts around them once a second; the matrix itself is sent once.
 
+import { showSign } from './refresh.js'
 import { openTable } from './matrix_table.js'
 import { openCanvas } from './matrix_canvas.js'
 
@@ -73,6 +74,7 @@ async function patchParts() {
   const response = await fetch(`${campaign}?run=${run}${only ? `&only=${only}` : ''}${isWhole ? '' : '&part=head'}`, { headers: { 'HX-Request': 'true' } })
   if (!response.ok) return
   const fresh = new DOMParser().parseFromString(await response.text(), 'text/html')
+  showSign(fresh)
   for (const part of document.querySelectorAll('[data-part]')) {
     const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`)
     if (!next || next.innerHTML === part.innerHTML || part.contains(document.activeElement)) continue

@@ -2,15 +2,18 @@
 
 const COLOURS = ['--run', '--bad', '--good', '--odd', '--late']
 
-drawAll()
-document.addEventListener('refreshed', drawAll)
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', drawAll)
+const drawn = new WeakMap() // what each box shows: live pages tell often that nothing is new
 
-function drawAll() {
-  for (const box of document.querySelectorAll('.curve[data-series]')) draw(box)
+drawNew()
+document.addEventListener('refreshed', drawNew)
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => document.querySelectorAll('.curve[data-series]').forEach(draw))
+
+function drawNew() {
+  for (const box of document.querySelectorAll('.curve[data-series]')) if (drawn.get(box) !== box.dataset.series) draw(box)
 }
 
 function draw(box) {
+  drawn.set(box, box.dataset.series)
   const series = JSON.parse(box.dataset.series)
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
   const number = new Intl.NumberFormat(document.documentElement.lang, { maximumSignificantDigits: 5 })

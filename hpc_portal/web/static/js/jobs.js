@@ -10,6 +10,8 @@ let timer = 0
 document.addEventListener('live:job', (event) => noteChange(event.detail))
 for (const name of ['open', 'resync']) document.addEventListener(`live:${name}`, noteAll)
 
+document.addEventListener('acted', noteAll)
+
 function noteChange({ job_id, kind }) {
   if (!row(job_id)) {
     if (kind === 'job.submitted') document.querySelector('[data-newer]')?.removeAttribute('hidden')

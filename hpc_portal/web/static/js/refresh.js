@@ -28,6 +28,7 @@ function row(id) {
 }
 
 export function refreshSoon() {
+  if (!root) return
   if (timer) { again = true; return }
   timer = setTimeout(refresh, 20)
 }
@@ -45,14 +46,19 @@ async function refresh() {
   timer = setTimeout(() => { timer = 0; if (again) refreshSoon() }, PAUSE)
 }
 
-// Also for the answer to a form, which is a whole page.
-export function showFresh(fresh) {
+// Also for the answer to a form, which is a whole page: not always of what this page is about.
+export function showFresh(fresh, { isHere = true } = {}) {
   for (const part of document.querySelectorAll('[data-part]')) {
     const next = fresh.querySelector(`[data-part="${part.dataset.part}"]`)
     if (!next) continue
     morph(part, next)
     part.dispatchEvent(new CustomEvent('refreshed', { bubbles: true }))
   }
+  if (isHere) showSign(fresh)
+}
+
+// The state in the title and the sign of the tab.
+export function showSign(fresh) {
   document.title = fresh.title || document.title
   const sign = fresh.querySelector('link[rel="icon"]')?.getAttribute('href')
   const shown = document.querySelector('link[rel="icon"]')

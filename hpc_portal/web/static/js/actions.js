@@ -1,0 +1,71 @@
+// Cancelling, holding and the like (`form[data-acts]`): shown as done at once, and taken back with a word when the
+// portal says no or does not answer. What is destroyed is named first, and asked about.
+
+import { say } from './app.js'
+import { refreshSoon, showFresh } from './refresh.js'
+
+document.addEventListener('submit', (event) => {
+  const form = event.target.closest('form[data-acts]')
+  if (!form) return
+  event.preventDefault()
+  act(form, event.submitter)
+})
+
+async function act(form, button) {
+  if (!await mayDestroy(form, button)) return
+  const places = placesOf(form)
+  const before = places.map((place) => [...place.childNodes])
+  const becoming = document.querySelector(`template[data-becoming="${button.dataset.act}"]`)
+  if (becoming) for (const place of places) place.replaceChildren(becoming.content.cloneNode(true))
+  button.disabled = true
+  const problem = await send(form, button)
+  button.disabled = false
+  if (problem === null) {
+    for (const tick of form.querySelectorAll('.tick, .tick-all')) tick.checked = false
+  } else {
+    places.forEach((place, at) => { if (becoming) place.replaceChildren(...before[at]) })
+    say(problem || document.querySelector('.toast-box').dataset.failed, 'bad')
+  }
+  refreshSoon()
+  document.dispatchEvent(new CustomEvent('acted'))
+}
+
+// Null when it was done; else why not, in words, where the portal told.
+async function send(form, button) {
+  const answer = await fetch(button.getAttribute('formaction') || form.action, {
+    method: 'POST',
+    body: new URLSearchParams(new FormData(form, button)),
+    headers: { Accept: 'text/html' },
+  }).catch(() => null)
+  if (!answer) return document.querySelector('.toast-box').dataset.unreached
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+  if (answer.redirected && new URL(answer.url).pathname === '/sign-in') location.assign(answer.url)
+  if (!answer.ok) return (page.querySelector('main [role="alert"]') ?? page.querySelector('main .empty-box p'))?.textContent.trim() ?? ''
+  showFresh(page, { isHere: false })
+  return null
+}
+
+// Where the state of what is acted on stands: of the ticked rows, else of the whole page.
+function placesOf(form) {
+  const rows = tickedRows(form)
+  return rows.length ? rows.map((row) => row.querySelector('[data-cell="state"]')) : [...document.querySelectorAll('[data-state]')]
+}
+
+function tickedRows(form) {
+  return [...form.querySelectorAll('.tick:checked')].map((tick) => tick.closest('tr'))
+}
+
+function mayDestroy(form, button) {
+  const rows = tickedRows(form)
+  const running = rows.length ? rows.filter((row) => Number(row.dataset.runs)).length : Number(button.dataset.runs ?? 0)
+  const dialog = document.querySelector('dialog.ask')
+  if (!dialog || !('destroys' in button.dataset) || !running) return true
+  for (const place of dialog.querySelectorAll('[data-says]')) {
+    place.textContent = place.dataset.says.replace('{count}', rows.length || 1).replace('{running}', running)
+  }
+  dialog.returnValue = ''
+  dialog.showModal()
+  return new Promise((answered) => {
+    dialog.addEventListener('close', () => answered(dialog.returnValue === 'yes'), { once: true })
+  })
+}
