@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.wiring import build_services
-from tests.e2e.web.city import PASSWORD, City, build_city
+from tests.e2e.web.city import PASSWORD, City, build_city, report_cluster
 from tests.e2e.web.every_page import Look, furnish
 from tests.e2e.web.serve import served
 
@@ -73,10 +74,15 @@ def main(wanted: Sequence[str]) -> None:
         chosen = {
             name: look for name, look in named.items() if not wanted or any(word in name for word in wanted)
         }
+        engine = create_engine(city.settings.effective_database_url)
         with served(city.settings) as portal, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
-            titles = {variant: photograph(browser, portal, chosen, variant) for variant in VARIANTS}
+            titles = {}
+            for variant in VARIANTS:
+                transact(engine, report_cluster)
+                titles[variant] = photograph(browser, portal, chosen, variant)
             browser.close()
+        engine.dispose()
     if not wanted:
         current = {picture(name, variant) for name in named for variant in VARIANTS}
         for stale in set(FOLDER.glob("*.webp")) - current:

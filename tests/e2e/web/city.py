@@ -73,7 +73,7 @@ def build_city(state_dir: Path, database_url: str = "") -> City:
     engine = create_engine(settings.effective_database_url)
     transact(engine, lambda connection: _people(connection, city))
     transact(engine, lambda connection: _money(connection, city))
-    transact(engine, _cluster)
+    transact(engine, report_cluster)
     transact(engine, lambda connection: _jobs(connection, city))
     engine.dispose()
     return city
@@ -170,7 +170,8 @@ def _money(connection: Connection, city: City) -> None:
         )
 
 
-def _cluster(connection: Connection) -> None:
+def report_cluster(connection: Connection) -> None:
+    """As its controller does all the time: what is older than some minutes is shown as old."""
     nodes = tuple(
         Node(
             f"dn-gpu{index:02}",
