@@ -153,3 +153,5 @@ class PreviewReply(Reply):
     text: str
     rows: list[list[str]]
     """Of a table; the first row is its head."""
+    series: list[SeriesReply]
+    """Of curves."""

@@ -41,7 +41,7 @@ def look(
     facts = preview_facts(shown, path)
     if facts["preview"].kind is PreviewKind.WAVES:
         return RedirectResponse(f"{shown.address}/waves?path={quote(path)}", HTTPStatus.SEE_OTHER)
-    return show_tab(request, job, "files", facts, template="preview")
+    return show_tab(request, job, "files", facts | {"stream": False}, template="preview")
 
 
 @router.get("/jobs/{job_id}/zip")

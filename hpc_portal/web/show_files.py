@@ -14,6 +14,7 @@ from hpc_portal.app.files.preview import preview_file
 from hpc_portal.app.files.read_file import read_file
 from hpc_portal.app.files.zip_folder import zip_folder
 from hpc_portal.attachment import zip_attachment
+from hpc_portal.web.show_results import show_curves
 
 _SHOWN_INLINE = ("text/plain", "image/png", "image/jpeg", "image/gif", "image/webp")
 """Nothing that could run as a page of ours: the rest is only offered for saving."""
@@ -65,6 +66,7 @@ def preview_facts(shown: ShownFolder, path: str) -> dict[str, Any]:
     return {
         "address": shown.address,
         "preview": found,
+        "curves": show_curves(found.series),
         "path": path.strip("/"),
         "folder": folder,
         "name": name,

@@ -5,12 +5,14 @@ import io
 import itertools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from hpc_portal.app.files.open_file import open_file
 from hpc_portal.app.files.waves import looks_like_waves
+from workloads.curves import LARGEST_BYTES, curves_in, may_have_curves
+from workloads.template import Series
 
 MOST_BYTES = 256 * 1024
 """So much of a file is looked at."""
@@ -26,6 +28,8 @@ class PreviewKind(StrEnum):
     TABLE = "table"
     IMAGE = "image"
     """By the browser, from the file itself."""
+    CURVES = "curves"
+    """Numbers over steps or epochs."""
     WAVES = "waves"
     """A waveform; see `waves`."""
     NOTHING = "nothing"
@@ -44,18 +48,26 @@ class Preview:
     """Of a text; bytes that are not UTF-8 are shown as U+FFFD. JSON is laid out anew when it is whole."""
     rows: Sequence[Sequence[str]] = ()
     """Of a table; the first row is its head."""
+    series: Sequence[Series] = ()
+    """Of curves."""
 
 
 def preview_file(root: Path, workspace: str, relative: str) -> Preview:
-    """Look at the first `MOST_BYTES` of a file; its name decides only between kinds of text.
+    """Look at the first `MOST_BYTES` of a file, for curves at more; its name decides only between kinds of text.
 
     Raises:
         FileNotInWorkspace: see `open_file`.
     """
+    name = PurePosixPath(relative).name
     with open_file(root, workspace, relative) as descriptor, open(descriptor, "rb", closefd=False) as file:
         data = file.read(MOST_BYTES)
+        rest = file.read(LARGEST_BYTES - len(data)) if may_have_curves(name) else b""
         size = file.seek(0, io.SEEK_END)
-    return preview_bytes(data, size=size, name=PurePosixPath(relative).name)
+    found = preview_bytes(data, size=size, name=name)
+    series = curves_in(name, data + rest) if may_have_curves(name) else ()
+    if not series:
+        return found
+    return replace(found, kind=PreviewKind.CURVES, series=series, is_whole=len(data) + len(rest) >= size)
 
 
 def preview_bytes(data: bytes, *, size: int, name: str) -> Preview:
