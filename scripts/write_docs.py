@@ -29,6 +29,7 @@ _TYPE_NAMES: dict[Any, str] = {
     SecretStr: "secret",
     settings.SmtpSettings: "table, see below",
     settings.SlurmSettings: "table, see below",
+    settings.IdentitySettings: "table, see below",
 }
 
 
@@ -101,6 +102,11 @@ def settings_page() -> str:
         "\n## Notices by mail: `HPC_PORTAL_SMTP`\n",
         "They are sent as soon as a server and a sender are set.\n",
         *_table(settings.SmtpSettings, prefix="HPC_PORTAL_SMTP__"),
+        "\n## Sign-in with the city's identity: `HPC_PORTAL_IDENTITY`\n",
+        "There is one as soon as its issuer and our client id are set; see operations.md.\n",
+        *_table(settings.IdentitySettings, prefix="HPC_PORTAL_IDENTITY__"),
+        "\n## One entry of `HPC_PORTAL_IDENTITY__PLACES`\n",
+        *_table(settings.IdentityPlace, prefix=""),
     ]
     return "\n".join(parts) + "\n"
 

@@ -123,6 +123,56 @@ class SmtpSettings(BaseModel):
         return self
 
 
+class IdentityPlace(BaseModel):
+    """Where people of one group of the identity provider belong."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: str
+    """As the provider's token names it."""
+    organisation: str
+    """The organisation's slug."""
+    role: Literal["member", "manager"] = "member"
+    """What they are there; of several, the highest."""
+
+
+class IdentitySettings(BaseModel):
+    """The OpenID Connect provider that people sign in with; local accounts stay beside it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    issuer: str
+    """Its issuer, such as `https://id.danang.example.vn/realms/city`; metadata are found below it."""
+    client_id: str
+    """The portal's name there; its redirect URI is `PUBLIC_URL/sign-in/identity/back`."""
+    client_secret: SecretStr = SecretStr("")
+    """Empty: a public client; PKCE is used in either case."""
+    name: str = ""
+    """What the button calls it; empty: the issuer's host."""
+    scopes: list[str] = Field(default=["openid", "profile", "email"])
+    """What is asked for; `openid` is always."""
+    username_claim: str = "preferred_username"
+    """The claim that a new person's user name is made of."""
+    groups_claim: str = "groups"
+    """The claim with a list of group names."""
+    places: list[IdentityPlace] = Field(default_factory=list)
+    """Memberships by group, set at each sign-in; whoever left a group loses the place. Others stay as they are."""
+    administrators_group: str = ""
+    """Members are administrators of the portal, as long as they are members; empty: nobody by group."""
+    create_people: bool = True
+    """Whether who signs in for the first time gets an account; otherwise theirs must be linked before."""
+    local_sign_in: Literal["everybody", "administrators"] = "everybody"
+    """Who may still sign in with a password of the portal, should the provider be out of reach."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        parts = urlsplit(self.issuer)
+        if parts.scheme != "https" and parts.hostname not in {"127.0.0.1", "localhost"}:
+            message = "issuer: must start with https://"
+            raise ValueError(message)
+        return self
+
+
 class LicenseServerSettings(BaseModel):
     """One FlexNet licence server, asked by running its own `lmstat`."""
 
@@ -180,6 +230,8 @@ class Settings(BaseSettings):
 
     smtp: SmtpSettings | None = None
     """Sends notices by mail; its own settings are below."""
+    identity: IdentitySettings | None = None
+    """People sign in with the city's identity; its own settings are below."""
     webhook_networks: list[IPvAnyNetwork] = Field(default_factory=list)
     """Networks, such as `10.20.0.0/16`, where webhooks may go beside public addresses; also over http."""
 

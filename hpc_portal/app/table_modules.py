@@ -2,6 +2,7 @@
 
 from hpc_portal.app import tables
 from hpc_portal.app.accounting import tables as accounting
+from hpc_portal.app.accounts import tables as accounts
 from hpc_portal.app.announcements import tables as announcements
 from hpc_portal.app.audit_log import tables as audit_log
 from hpc_portal.app.budgets import tables as budgets
@@ -21,6 +22,7 @@ TABLE_MODULES = (
     *LEDGER_TABLE_MODULES,
     tables,
     accounting,
+    accounts,
     announcements,
     audit_log,
     budgets,

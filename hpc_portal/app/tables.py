@@ -123,6 +123,8 @@ class BrowserSession(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)
     user_agent: str = Field(default="", max_length=255)
+    identity_session: str = Field(default="", max_length=255, sa_column_kwargs={"server_default": ""})
+    """The identity provider's name of its own session (`sid`), so that it can end ours; "" for a password."""
 
 
 class ApiToken(SQLModel, table=True):

@@ -35,7 +35,11 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - the fields of
 def shown_settings(settings: Settings) -> dict[str, str]:
     """Every setting by its variable, as text; the database's password is masked."""
     shown = {_PREFIX + name.upper(): _shown(getattr(settings, name)) for name in type(settings).model_fields}
-    for part, group in (("SLURM", settings.slurm), ("SMTP", settings.smtp)):
+    for part, group in (
+        ("SLURM", settings.slurm),
+        ("SMTP", settings.smtp),
+        ("IDENTITY", settings.identity),
+    ):
         shown.pop(_PREFIX + part)
         for name in type(group).model_fields if group else ():
             shown[f"{_PREFIX}{part}__{name.upper()}"] = _shown(getattr(group, name))
