@@ -134,6 +134,7 @@ def furnish(city: City, services: Services) -> list[Look]:
             )
         ),
         *(Look("/submit/{name}", LEAD, f"/submit/{name}") for name in ("script", "rtl-regression")),
+        Look("/translate", LEAD, "/translate"),
         *(
             Look(f"/jobs/{{job_id}}{tab}", LEAD, f"/jobs/{city.jobs[job]}{tab}")
             for job, tabs in _JOBS.items()
