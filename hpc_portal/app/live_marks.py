@@ -38,7 +38,7 @@ def read_marks(connection: Connection, watched: Collection[Watched], readers: Co
     marks: dict[Key, int | str] = {}
     if Watched.NOTICES in watched:
         unread = select(col(Notice.user_id), func.count().label("unread")).where(
-            col(Notice.read_at).is_(None), col(Notice.user_id).in_(readers)
+            col(Notice.read_at).is_(None), col(Notice.on_page), col(Notice.user_id).in_(readers)
         )
         counted = connection.execute(unread.group_by(col(Notice.user_id)))
         marks |= {(Watched.NOTICES, reader): 0 for reader in readers}

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.cost import job_cost
+from hpc_portal.app.jobs.efficiency import job_efficiency
 from hpc_portal.app.jobs.journal import job_events, list_changes
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import (
@@ -36,6 +37,7 @@ from hpc_portal.web.refunds import show_refunds
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
+from hpc_portal.web.show_efficiency import show_efficiency
 from hpc_portal.web.show_license_wait import show_license_waits
 from hpc_portal.web.show_results import show_matrix
 from hpc_portal.web.show_run import run_of_job, total_of
@@ -108,6 +110,7 @@ def show_overview_of(
         states = task_states(session, actor, job_id) if cells else {}
         changes = list_changes(session, actor, job_id, limit=_CHANGES_SEEN)
         limit = limit_waited_for(session.connection(), job, job.spec)
+        efficiency = job_efficiency(session.connection(), job) if job.is_over else None
         start = start_of_waiting(services, session.connection(), job)
         license_waits = licenses_waited_for(session.connection(), actor, job)
     language = pages_of(request).language(request)
@@ -117,7 +120,7 @@ def show_overview_of(
         "outcome": OUTCOMES.get(job.state, ""),
         "exit_explained": "" if job.is_array else exit_text(job.exit_code, job.exit_signal),
         "first_failure": failures[0].first.failure if failures else None,
-        "timeline": timeline(times, job.phase),
+        "timeline": timeline(times, job.phase, now=services.clock.now()),
         "failures": failures if job.is_array else [],
         "in_campaign": in_campaign,
         "points_page": page_of_points(job.template),
@@ -127,6 +130,7 @@ def show_overview_of(
         "asked": _asked(job),
         "nodes": total_of(runs).nodes,
         "license_waits": show_license_waits(license_waits, language),
+        "efficiency": show_efficiency(efficiency, language) if efficiency else None,
         "start": show_start(start, language, now=services.clock.now()) if start else None,
         "changes": show_changes(changes, language, now=services.clock.now()),
         "change_problem": change_problem,

@@ -85,7 +85,7 @@ def _plot(  # noqa: PLR0913, PLR0917 - one row of the table above
 
 
 def _summary(values: Sequence[float], unit: str, language: Language) -> str:
-    mean, most = (language.number(value, 1) for value in (sum(values) / len(values), max(values)))
-    return language.gettext(
-        N_("%(mean)s %(unit)s on average, %(most)s %(unit)s at most"), mean=mean, most=most, unit=unit
-    ).replace("  ", " ")
+    mean, most = (
+        f"{language.number(value, 1)} {unit}".rstrip() for value in (sum(values) / len(values), max(values))
+    )
+    return language.gettext(N_("%(mean)s on average, %(most)s at most"), mean=mean, most=most)

@@ -15,7 +15,7 @@ class Step:
     at: datetime | None
     progress: str
     lasted: float | None = None
-    """Seconds since the step before."""
+    """Seconds since the step before; of the present one, until now."""
     note: str = ""
     """Shown while there is no time yet."""
 
@@ -31,7 +31,7 @@ class Times:
     settled_at: datetime | None
 
 
-def timeline(times: Times, phase: Phase) -> list[Step]:
+def timeline(times: Times, phase: Phase, *, now: datetime) -> list[Step]:
     """The steps in order. A step that was left out (never started) is not shown once the job is over."""
     is_over = phase in (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
     planned = (
@@ -48,7 +48,8 @@ def timeline(times: Times, phase: Phase) -> list[Step]:
         if at is None and (is_over and not (text == "Charged" and phase is Phase.ENDED)):
             continue
         if at is None:
-            steps.append(Step(text, None, "ahead" if has_open else "now", note="" if has_open else note))
+            passed = _seconds(now - previous) if previous and not has_open else None
+            steps.append(Step(text, None, "ahead" if has_open else "now", passed, "" if has_open else note))
             has_open = True
             continue
         lasted = _seconds(at - previous) if previous else None

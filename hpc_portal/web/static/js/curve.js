@@ -25,7 +25,7 @@ function draw(box) {
   const plot = new uPlot({
     width: box.clientWidth,
     height: 240,
-    scales: { x: { time: false } },
+    scales: { x: { time: false }, ...('fromZero' in box.dataset && { y: { range: (_, __, most) => [0, most * 1.05 || 1] } }) },
     axes: [{ ...axis, values, label: series[0].x_label, labelSize: 20 }, { ...axis, values, size: 60 }],
     series: [
       { label: series[0].x_label, value: (_, x) => (x == null ? '–' : number.format(x)) },

@@ -42,13 +42,28 @@ document.addEventListener('keydown', (event) => {
   }
   if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return
   if (event.target.closest('input, textarea, select, [contenteditable]')) return
-  if (event.key === '?') keys.showModal()
+  if (event.key === '?') showKeys()
   else if (event.key === 'g') goUntil = event.timeStamp + GO_MILLISECONDS
   else if (event.timeStamp < goUntil && /^[a-z]$/.test(event.key)) {
     goUntil = 0
     document.querySelector(`.side [data-key="${event.key}"]`)?.click()
   }
 })
+
+// Those of every page, and what this page has of its own: it says so in `aria-keyshortcuts`.
+function showKeys() {
+  const list = keys.querySelector('.key-list')
+  for (const own of list.querySelectorAll('[data-own]')) own.remove()
+  for (const place of document.querySelectorAll('main [aria-keyshortcuts]')) {
+    if (!place.checkVisibility() || place.type === 'search') continue
+    const key = document.createElement('dt')
+    const meaning = document.createElement('dd')
+    for (const one of place.getAttribute('aria-keyshortcuts').split('+')) key.append(' ', Object.assign(document.createElement('kbd'), { textContent: one }))
+    meaning.textContent = place.getAttribute('aria-label') || place.labels?.[0]?.textContent || place.textContent
+    for (const part of [key, meaning]) { part.dataset.own = 'yes'; list.append(part) }
+  }
+  keys.showModal()
+}
 
 function open() {
   palette.showModal()
