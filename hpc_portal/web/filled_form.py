@@ -11,11 +11,13 @@ from fastapi import Request
 from starlette.datastructures import FormData, UploadFile
 
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import InvalidSubmission, Problem
 from hpc_portal.app.jobs.submit import SubmitRequest
 from hpc_portal.app.services import Services
 from hpc_portal.app.templates.find import find_template
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_form import UPLOAD, Pairs, read_parameters
+from hpc_portal.web.stored_files import with_stored
 from workloads.forms import FormField, form_fields
 from workloads.template import Template
 
@@ -37,6 +39,8 @@ class Filled:
     """How the address names it: perhaps with a version."""
     fields: Sequence[FormField]
     pairs: Pairs
+    unread: Sequence[Problem] = ()
+    """Why files of the project that were chosen could not be read."""
 
     def value(self, name: str) -> str:
         """The last of that name, which is what a browser's later control says; "" for none."""
@@ -56,7 +60,13 @@ class Filled:
         return read_parameters(self.fields, self.pairs)
 
     def request(self, *, key: str | None) -> SubmitRequest:
-        """What it asks the portal for."""
+        """What it asks the portal for.
+
+        Raises:
+            InvalidSubmission: a file that was chosen could not be read.
+        """
+        if self.unread:
+            raise InvalidSubmission(self.unread)
         return SubmitRequest(
             project=self.value("project"),
             template=self.reference,
@@ -86,7 +96,8 @@ async def read_filled(request: Request, actor: Actor, services: Services, name: 
     locale = pages_of(request).language(request).template_locale
     template = await asyncio.to_thread(find_template, services, actor, name, locale)
     async with request.form() as form:
-        filled = Filled(template, name, form_fields(template.parameters), await _pairs(form))
+        pairs, unread = await asyncio.to_thread(with_stored, services, actor, await _pairs(form))
+        filled = Filled(template, name, form_fields(template.parameters), pairs, unread)
         applied = form.get(_APPLY)
     return filled.changed(parse_qsl(applied, keep_blank_values=True)) if isinstance(applied, str) else filled
 

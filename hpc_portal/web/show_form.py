@@ -14,6 +14,9 @@ Pairs = Sequence[tuple[str, str]]
 UPLOAD = "upload."
 """Before a field's name: files that a browser sends for it."""
 
+STORED = "stored."
+"""Before a field's name: paths among the project's files, one a line."""
+
 _MIB_PER_GIB = 1024
 _SECONDS = "s"
 _MEBIBYTES = "MiB"
@@ -52,6 +55,8 @@ class ShownField:
     maximum: float | None
     step: str
     files: tuple[tuple[str, str], ...]
+    stored: str
+    """Chosen files of the project that could not be read, one a line."""
     error: str
 
 
@@ -151,6 +156,7 @@ def _show_field(one: FormField, pairs: Pairs, errors: Mapping[str, str]) -> Show
             for name, text in pairs
             if one.widget is Widget.FILES and name.startswith(prefix)
         ),
+        stored="\n".join(text for name, text in pairs if name == f"{STORED}{one.name}"),
         error=errors.get(one.name, ""),
     )
 

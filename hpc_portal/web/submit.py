@@ -90,8 +90,8 @@ def show_sent(actor: CurrentActor, services: PortalServices, name: str, submissi
 async def submit(request: Request, actor: CurrentActor, services: PortalServices, name: str) -> Response:
     """Submit, or show the form again with what to mend."""
     filled = await read_filled(request, actor, services, name)
-    wanted = filled.request(key=filled.value("submission") or None)
     try:
+        wanted = filled.request(key=filled.value("submission") or None)
         try:
             submitted = await submit_job(services, actor, wanted)
         except IdempotencyKeyReused:  # the reader went back and changed something: that is another job

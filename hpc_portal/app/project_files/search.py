@@ -9,11 +9,13 @@ _MOST_SEEN = 20_000
 """Entries looked at: a search answers within a moment, also where a million files lie."""
 
 
-def search_files(root: Path, folder: str, text: str, *, limit: int = 100) -> tuple[list[Entry], bool]:
-    """The files whose path has `text` in it, whatever its case, and whether that is all of them."""
+def search_files(
+    root: Path, folder: str, text: str, *, below: str = "", limit: int = 100
+) -> tuple[list[Entry], bool]:
+    """The files below a folder whose path has `text` in it, whatever its case; and whether these are all."""
     needle, seen = text.casefold(), 0
     found: list[Entry] = []
-    folders = [""]
+    folders = [below]
     while folders:
         try:
             entries = list_files(root, folder, folders.pop(0), limit=_MOST_SEEN).entries

@@ -128,6 +128,44 @@ def test_without_scripts_forms_upload_make_folders_rename_and_delete(
     assert not (folder_of(city) / "rtl").exists()
 
 
+def test_inputs_of_a_job_are_chosen_from_the_projects_files_and_stay_as_they_were(
+    open_page: OpenPage, city: City, tmp_path: Path
+) -> None:
+    (folder_of(city) / "fifo").mkdir(parents=True, exist_ok=True)
+    (folder_of(city) / "fifo" / "fifo.sv").write_text("module fifo; endmodule\n")
+    page = open_page(locale="en")
+    page.goto("/submit/lint")
+    box = page.locator("[data-stored]").first
+    box.locator("summary").click()
+    box.get_by_role("button", name="fifo/").click()
+    box.get_by_label("fifo.sv").check()
+    box.get_by_role("searchbox").fill("FIFO")
+    expect(box.get_by_label("fifo/fifo.sv")).to_be_checked()
+    box.get_by_role("searchbox").fill("")
+    box.evaluate(
+        DROP.replace("document.querySelector('[data-uploads]')", "box").replace("(files)", "(box, files)"),
+        [["pkg.sv", "package pkg; endpackage\n", 1]],
+    )
+    expect(box.get_by_role("textbox", name="Paths among")).to_have_value("fifo/fifo.sv\nfifo/pkg.sv")
+    page.screenshot(path=tmp_path / "picker.png", full_page=True)
+    page.locator("#f-top").fill("fifo")
+    page.get_by_role("button", name="Submit").first.click()
+    page.wait_for_url("**/jobs/*")
+    (folder_of(city) / "fifo" / "fifo.sv").write_text("module other; endmodule\n")
+    page.goto(f"{page.url}/spec")
+    expect(page.locator("main")).to_contain_text("module fifo; endmodule")
+
+
+def test_a_chosen_file_that_is_gone_is_said_at_its_field(open_page: OpenPage) -> None:
+    page = open_page(locale="en", javascript=False, expected=(422,))
+    page.goto("/submit/lint")
+    page.locator("[data-stored] summary").first.click()
+    page.locator("[name='stored.sources']").fill("gone.sv")
+    page.get_by_role("button", name="Submit").first.click()
+    expect(page.get_by_text("“gone.sv” is not among the project's files any more").first).to_be_visible()
+    expect(page.locator("[name='stored.sources']")).to_have_value("gone.sv")
+
+
 def test_the_other_tenant_finds_no_files(open_page: OpenPage) -> None:
     page = open_page(user="minh", locale="en", expected=(404,))
     for path in ("", "/top.v"):
