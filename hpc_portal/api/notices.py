@@ -6,9 +6,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 
+from hpc_portal.api.notices_schemas import GroupChoiceBody, GroupChoiceReply
 from hpc_portal.api.request_schemas import CountReply, NoticeChoiceBody, NoticeReply, ReadBody
-from hpc_portal.api.schemas import PageReply
+from hpc_portal.api.schemas import ListReply, PageReply
 from hpc_portal.app.notices import choices, read
+from hpc_portal.app.notices.groups import Choice, NoticeGroup
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 
 router = APIRouter(tags=["notices"])
@@ -57,5 +59,32 @@ def mark(services: PortalServices, actor: CurrentActor, body: ReadBody) -> Count
 
 @router.put("/notices/choice", status_code=HTTPStatus.NO_CONTENT)
 def choose(services: PortalServices, actor: CurrentActor, body: NoticeChoiceBody) -> None:
-    """Have notices by mail, too, or only here."""
+    """Have notices of every group by mail, too, or only here."""
     choices.choose_mail(services, actor, mail=body.mail)
+
+
+@router.get("/notices/choices")
+def list_choices(services: PortalServices, actor: CurrentActor) -> ListReply[GroupChoiceReply]:
+    """How you are told of each group of notices."""
+    with services.reading() as session:
+        found = choices.choices_of(session, actor)
+    return ListReply(
+        items=[
+            GroupChoiceReply(
+                group=group,
+                on_page=choice.on_page,
+                by_mail=choice.by_mail,
+                by_webhook=choice.by_webhook,
+            )
+            for group, choice in found.items()
+        ]
+    )
+
+
+@router.put("/notices/choices/{group}", status_code=HTTPStatus.NO_CONTENT)
+def choose_for_group(
+    services: PortalServices, actor: CurrentActor, group: NoticeGroup, body: GroupChoiceBody
+) -> None:
+    """Choose how to be told of one group."""
+    choice = Choice(body.on_page, body.by_mail, body.by_webhook)
+    choices.choose(services, actor, {group: choice})

@@ -102,6 +102,7 @@ class MeReply(Reply):
 class AppearanceBody(Body):
     """How the portal looks to you; what is left out stays."""
 
+    display_name: Text | None = None
     locale: Text | None = None
     theme: Text | None = None
 

@@ -20,7 +20,7 @@ from hpc_portal.api.people_schemas import (
 )
 from hpc_portal.api.schemas import ListReply
 from hpc_portal.app.accounts.browser_sessions import end_session, list_sessions
-from hpc_portal.app.accounts.change_settings import change_appearance, change_password
+from hpc_portal.app.accounts.change_settings import change_appearance, change_display_name, change_password
 from hpc_portal.app.accounts.issue_token import IssuedToken, issue_token
 from hpc_portal.app.accounts.queries import list_tokens, list_visible_organisations, list_visible_projects
 from hpc_portal.app.accounts.revoke_token import revoke_token
@@ -110,7 +110,9 @@ def me(services: PortalServices, actor: CurrentActor) -> MeReply:
 def change_me(
     services: PortalServices, actor: CurrentActor, identities: KnownIdentities, body: AppearanceBody
 ) -> None:
-    """Change your language or theme."""
+    """Change your name, language or theme."""
+    if body.display_name is not None:
+        change_display_name(services, actor, body.display_name)
     change_appearance(services, actor, locale=body.locale, theme=body.theme)
     identities.forget()
 

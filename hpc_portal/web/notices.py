@@ -1,4 +1,4 @@
-"""The reader's notices, and whether they also come by mail."""
+"""The reader's notices; how they are told is part of their settings."""
 
 import asyncio
 from http import HTTPStatus
@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app.notices.choices import choose_mail, wants_mail
 from hpc_portal.app.notices.read import list_notices, mark_read
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
@@ -23,12 +22,9 @@ def show(
     pages = pages_of(request)
     with services.reading() as session:
         found = list_notices(session, actor, locale=pages.language(request).code, before=before)
-        mail = wants_mail(session, actor)
     facts = {
         "notices": found.items,
         "next_cursor": found.next_cursor,
-        "wants_mail": mail,
-        "sends_mail": services.settings.smtp is not None,
     }
     return pages.render(request, "notices.html", facts)
 
@@ -41,14 +37,6 @@ async def read(request: Request, actor: CurrentActor, services: PortalServices) 
     await asyncio.to_thread(mark_read, services, actor, [notice] if notice else None)
     is_ours = goal.startswith("/") and not goal.startswith(("//", "/\\"))
     return RedirectResponse(goal if notice and is_ours else "/notices", HTTPStatus.SEE_OTHER)
-
-
-@router.post("/notices/choice")
-async def choose(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
-    """Have them by mail, too, or only here."""
-    form = await request.form()
-    await asyncio.to_thread(lambda: choose_mail(services, actor, mail=bool(form.get("mail"))))
-    return RedirectResponse("/notices", HTTPStatus.SEE_OTHER)
 
 
 def _uuid(text: str) -> UUID | None:

@@ -1,33 +1,51 @@
-"""One's own settings: language, theme, API tokens, and the browsers in which one is signed in."""
+"""One's own settings: name, language, theme, notices, API tokens, and where one is signed in."""
 
 import asyncio
 from http import HTTPStatus
 from uuid import UUID
 
 from fastapi import APIRouter, Request
+from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.browser_sessions import end_other_sessions, end_session, list_sessions
-from hpc_portal.app.accounts.change_settings import change_appearance
+from hpc_portal.app.accounts.change_settings import change_appearance, change_display_name
 from hpc_portal.app.accounts.issue_token import issue_token
 from hpc_portal.app.accounts.queries import list_tokens
 from hpc_portal.app.accounts.revoke_token import revoke_token
 from hpc_portal.app.accounts.secret import hash_secret
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import PortalError
+from hpc_portal.app.notices.choices import choices_of
+from hpc_portal.app.notices.webhooks import webhook_of
 from hpc_portal.app.services import Services
+from hpc_portal.app.tables import User
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.auth.sessions import is_secure, session_secret
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, remember
+from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import THEMES, pages_of
 from hpc_portal.web.show_device import device_of
+from hpc_portal.web.show_notice_choices import PACES, show_choices
+from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
+
+SECTIONS = (
+    ("profile", "user", N_("Profile")),
+    ("appearance", "language", N_("Language and theme")),
+    ("notices", "bell", N_("Notices")),
+    ("webhook", "plug-connected", N_("Webhook")),
+    ("tokens", "key", N_("API tokens")),
+    ("sessions", "device-desktop", N_("Signed-in browsers")),
+)
+"""Anchor, icon and heading of each part of the page; each has a template of that name."""
 
 
 @router.get("/settings")
 def show(request: Request, actor: CurrentActor, services: PortalServices, saved: bool = False) -> Response:  # noqa: FBT001, FBT002 - a flag in the URL
     """All of it."""
-    return _page(request, actor, services, saved=saved)
+    return settings_page(request, actor, services, saved=saved)
 
 
 @router.post("/settings")
@@ -41,11 +59,26 @@ async def change(
         lambda: change_appearance(services, actor, locale=locale or None, theme=theme or None)
     )
     identities.forget()
-    response = RedirectResponse("/settings?saved=true", HTTPStatus.SEE_OTHER)
+    response = RedirectResponse("/settings?saved=true#appearance", HTTPStatus.SEE_OTHER)
     for name, value in ((LOCALE_COOKIE, locale), (THEME_COOKIE, theme)):
         if value:
             remember(response, name, value, secure=is_secure(services.settings))
     return response
+
+
+@router.post("/settings/profile")
+async def change_profile(
+    request: Request, actor: CurrentActor, services: PortalServices, identities: KnownIdentities
+) -> Response:
+    """Store how one is called."""
+    name = str((await request.form()).get("display_name", ""))
+    try:
+        await asyncio.to_thread(change_display_name, services, actor, name)
+    except PortalError as error:
+        problem = error
+        return await asyncio.to_thread(lambda: settings_page(request, actor, services, error=problem))
+    identities.forget()
+    return RedirectResponse("/settings?saved=true#profile", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/settings/tokens")
@@ -54,7 +87,7 @@ async def create_token(request: Request, actor: CurrentActor, services: PortalSe
     form = await request.form()
     name = str(form.get("name", ""))
     token = await asyncio.to_thread(lambda: issue_token(services, actor, name=name))
-    return await asyncio.to_thread(lambda: _page(request, actor, services, new_token=token.secret))
+    return await asyncio.to_thread(lambda: settings_page(request, actor, services, new_token=token.secret))
 
 
 @router.post("/settings/tokens/{token_id}/revoke")
@@ -64,7 +97,7 @@ async def revoke(
     """End a token for good."""
     await asyncio.to_thread(revoke_token, services, actor, token_id)
     identities.forget()
-    return RedirectResponse("/settings", HTTPStatus.SEE_OTHER)
+    return RedirectResponse("/settings#tokens", HTTPStatus.SEE_OTHER)
 
 
 @router.post("/settings/sessions/end")
@@ -79,21 +112,49 @@ async def end_sessions(
         keep = hash_secret(session_secret(request))
         await asyncio.to_thread(lambda: end_other_sessions(services, actor, keep=keep))
     identities.forget()
-    return RedirectResponse("/settings", HTTPStatus.SEE_OTHER)
+    return RedirectResponse("/settings#sessions", HTTPStatus.SEE_OTHER)
 
 
-def _page(
-    request: Request, actor: Actor, services: Services, *, saved: bool = False, new_token: str = ""
+def settings_page(  # noqa: PLR0913 - what one of the forms has to say
+    request: Request,
+    actor: Actor,
+    services: Services,
+    *,
+    saved: bool = False,
+    new_token: str = "",
+    new_secret: str = "",
+    error: PortalError | None = None,
+    webhook_url: str | None = None,
 ) -> Response:
+    """The whole page, with what a form on it has to say: that it was stored, a secret, or what is wrong."""
+    pages = pages_of(request)
     with services.reading() as session:
-        tokens = list_tokens(session, actor)
-        sessions = list_sessions(session, actor, at=services.clock.now())
-    facts = {
+        facts = _stored(session, actor, services)
+    webhook = facts["webhook"]
+    facts |= {
+        "sections": SECTIONS,
         "saved": saved,
         "new_token": new_token,
-        "tokens": tokens,
-        "sessions": [(one, device_of(one.user_agent)) for one in sessions],
+        "new_secret": new_secret,
+        "problems": problems_of(error, pages.language(request)) if error else [],
+        "webhook_url": webhook_url if webhook_url is not None else getattr(webhook, "url", ""),
         "this_session": hash_secret(session_secret(request)),
         "theme_choices": THEMES,
+        "sends_mail": services.settings.smtp is not None,
+        "paces": PACES,
     }
-    return pages_of(request).render(request, "settings.html", facts)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if error else HTTPStatus.OK
+    return pages.render(request, "settings/page.html", facts, status=status)
+
+
+def _stored(session: Session, actor: Actor, services: Services) -> dict[str, object]:
+    user = session.get_one(User, actor.user_id)
+    sessions = list_sessions(session, actor, at=services.clock.now())
+    return {
+        "display_name": user.display_name,
+        "email": user.email,
+        "tokens": list_tokens(session, actor),
+        "sessions": [(one, device_of(one.user_agent)) for one in sessions],
+        "choices": show_choices(choices_of(session, actor)),
+        "webhook": webhook_of(session, actor),
+    }

@@ -45,6 +45,33 @@ def change_appearance(
     transact(services.engine, work)
 
 
+def change_display_name(services: Services, actor: Actor, display_name: str) -> None:
+    """Store how one is called on pages, in lists and mails.
+
+    Raises:
+        InvalidEntry: it is empty or too long.
+    """
+    name = " ".join(display_name.split())
+    checks.require([checks.title_problem("display_name", name)])
+    if name == actor.display_name:
+        return
+    now = services.clock.now()
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(User).where(col(User.id) == actor.user_id).values(display_name=name))
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="user.renamed",
+            subject=actor.username,
+            display_name=name,
+            was={"display_name": actor.display_name},
+        )
+
+    transact(services.engine, work)
+
+
 def change_password(services: Services, actor: Actor, *, present: str, new: str) -> None:
     """Set one's own password and end all of one's browser sessions.
 

@@ -13,10 +13,13 @@ from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from hpc_portal.app.errors import InvalidEntry, Problem
+from workloads.template import N_
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
 
+IS_PRIVATE = N_("Webhooks do not go to private addresses.")
+NEEDS_HTTPS = N_("A webhook's address starts with https://")
 _LONGEST_URL = 500
 _PORTS = {"https": 443, "http": 80}
 _FIRST_FREE_PORT = 1024
@@ -69,7 +72,7 @@ def check_url(url: str, networks: Collection[Network]) -> str:
 
 def _problem_of(text: str, networks: Collection[Network]) -> str | None:
     if len(text) > _LONGEST_URL or any(character <= " " or character == "\x7f" for character in text):
-        return "Give one address without spaces, of at most 500 characters."
+        return N_("Give one address without spaces, of at most 500 characters.")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
@@ -77,20 +80,20 @@ def _problem_of(text: str, networks: Collection[Network]) -> str | None:
     except (ValueError, UnicodeError):
         host, port = "", None
     if not host:
-        return "This is no address. An example: https://hooks.example.vn/hpc"
+        return N_("This is no address. An example: https://hooks.example.vn/hpc")
     if parts.scheme != "https" and not (parts.scheme == "http" and networks):
-        return "A webhook's address starts with https://"
+        return NEEDS_HTTPS
     if parts.username is not None or parts.password is not None:
-        return "Leave name and password out of the address: the signature proves who sends."
+        return N_("Leave name and password out of the address: the signature proves who sends.")
     return _place_problem(host, port, networks)
 
 
 def _place_problem(host: str, port: int | None, networks: Collection[Network]) -> str | None:
     if port is not None and port not in _PORTS.values() and port < _FIRST_FREE_PORT:
-        return "Choose the port 443, or one from 1024 on."
+        return N_("Choose the port 443, or one from 1024 on.")
     literal = _literal(host)
     if literal is not None and not may_go_to(literal, networks):
-        return "Webhooks do not go to private addresses."
+        return IS_PRIVATE
     return None
 
 
@@ -134,10 +137,8 @@ async def find_target(url: str, networks: Collection[Network]) -> Target:
     found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     addresses = [ip_address(str(where[0]).partition("%")[0]) for *_, where in found]
     if not addresses or not all(may_go_to(address, networks) for address in addresses):
-        message = "Webhooks do not go to private addresses."
-        raise AddressRefused(message)
+        raise AddressRefused(IS_PRIVATE)
     if not is_https and not all(_is_within(_real(address), networks) for address in addresses):
-        message = "A webhook's address starts with https://"
-        raise AddressRefused(message)
+        raise AddressRefused(NEEDS_HTTPS)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(name, port, is_https, path, min(addresses, key=lambda address: address.version))

@@ -38,6 +38,7 @@ from hpc_portal.auth.sessions import open_session
 from quotas.tables import Allocation
 from tests.integration.api.conftest import Portal
 from tests.small_city import GRANTED_AT
+from tests.small_waves import VCD
 
 SECRETS = ("skywalker", "TOP-SECRET", "Chips first silicon", "Chips JSC", "Chips-Member", "Chips-Lead")
 """Names and contents of the first tenant that no request of these tests mentions."""
@@ -65,6 +66,7 @@ PUBLIC_PARAMETERS = {
 
 PUBLIC_API = {
     ("POST", "/api/v1/tokens/sign-in"),
+    ("POST", "/api/v1/invitations/look"),
     ("GET", "/api/openapi.json"),
     ("GET", "/api/v1/open-data"),
 }
@@ -106,6 +108,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/projects/{account}/files/moves": {"path": "top.v", "to": "mine.v"},
     "/api/v1/projects/{account}/invitations": {"emails": ["a@b.vn"], "role": "lead"},
     "/api/v1/invitations/accept": {"secret": "guessed"},
+    "/api/v1/invitations/look": {"secret": "guessed"},
     "/api/v1/projects/{account}/classes": {"name": "Mine", "students": [{"student": "chips-member"}]},
     "/api/v1/classes/{class_id}/students": {"students": [{"student": "a@b.vn"}], "each": {"VND": 1}},
     "/api/v1/classes/{class_id}/students/{account}/give": {"lines": {"VND": 1}},
@@ -224,6 +227,7 @@ def victim(portal: Portal) -> Victim:
         job = get_job(session, member, UUID(job_id))
     home = prepare_workspace(services.settings.effective_workspace_root, job.workspace, job.spec)
     (home / "skywalker.gds").touch()
+    (home / "waves.vcd").write_bytes(VCD.replace(b"module tb", b"module TOP-SECRET"))
     (home / f"slurm-{job_id}.out").write_text("skywalker: TOP-SECRET\n")
     shared = home.parents[1] / ".project" / "files"
     (shared / "skywalker").mkdir(parents=True)
@@ -322,6 +326,8 @@ def request_of(route: Route, victim: Victim) -> dict[str, Any]:
     if route.path.endswith(("{account}/files", "{account}/delete", "{account}/rename")):
         is_file = route.method == "DELETE" or not route.path.endswith("files")
         query["path"] = victim.parameters["path"] if is_file else ""
+    if "/waves" in route.path:
+        query |= {"path": "waves.vcd", "signals": "clk"}
     if route.path.endswith("/log/search"):
         query["search"] = "a"
     request: dict[str, Any] = {"params": query, "headers": {"Idempotency-Key": "tenancy"}}

@@ -271,3 +271,18 @@ def test_a_script_is_translated_without_a_portal(stranger: Person) -> None:
     refused = stranger.hpc("translate", str(path))
     assert refused.code == USAGE
     assert "line 3 --hint=x" in refused.stderr
+
+
+def test_how_one_is_told_is_shown_and_chosen(designer: Person) -> None:
+    assert designer.hpc("notices", "choices", "prices", "--mail", "daily", "--no-page").code == OK
+    [prices] = [one for one in designer.hpc("notices", "choices", "--json").json if one["group"] == "prices"]
+    assert prices == {"group": "prices", "on_page": False, "by_mail": "daily", "by_webhook": True}
+    assert "prices" in designer.hpc("notices", "choices").stdout
+    assert designer.hpc("notices", "choices", "moon").code == USAGE
+    assert designer.hpc("notices", "choices", "--mail", "off").code == USAGE
+    assert designer.hpc("notices", "webhook", "http://127.0.0.1/x").code == REFUSED
+    made = designer.hpc("notices", "webhook", "https://hooks.example.invalid/hpc", "--test")
+    assert "whsec_" in made.stdout
+    assert designer.hpc("notices", "webhook", "--json").json["deliveries"][0]["kind"] == "webhook.test"
+    assert designer.hpc("notices", "webhook", "-").code == OK
+    assert designer.hpc("notices").code == OK
