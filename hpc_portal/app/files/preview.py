@@ -53,7 +53,7 @@ class Preview:
 
 
 def preview_file(root: Path, workspace: str, relative: str) -> Preview:
-    """Look at the first `MOST_BYTES` of a file, for curves at more; its name decides only between kinds of text.
+    """Look at the first `MOST_BYTES` of a file, for curves at more; its name tells only kinds of text apart.
 
     Raises:
         FileNotInWorkspace: see `open_file`.
