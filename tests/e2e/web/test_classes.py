@@ -81,7 +81,7 @@ def test_more_than_there_is_is_refused_and_the_form_keeps_what_was_entered(open_
     page.locator("#students").fill("\n".join(STUDENTS))
     page.locator("[name='amount.VND']").fill("900.000.000")
     page.get_by_role("button", name="Tạo lớp").click()
-    expect(page.get_by_role("alert")).to_contain_text("học phần còn trống")
+    expect(page.get_by_role("alert")).to_contain_text("môn học còn trống")
     expect(page.locator("#students")).to_have_value("\n".join(STUDENTS))
 
 

@@ -58,7 +58,7 @@ def test_a_subsidy_is_made_and_told_before_the_click_and_ended(open_page: OpenPa
     expect(reader.get_by_text("Bạn trả tối đa").or_(reader.get_by_text("Giá tối đa")).first).to_be_visible()
 
     row = admin.get_by_role("row").filter(has_text="Ươm tạo")
-    row.get_by_label("Vì sao").fill("hết kinh phí")
+    row.get_by_label("Lý do").fill("hết kinh phí")
     row.get_by_role("button", name="Chấm dứt ngay").click()
     expect(admin.get_by_role("row").filter(has_text="Ươm tạo")).to_contain_text("Đã qua")
 
