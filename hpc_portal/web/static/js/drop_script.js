@@ -4,7 +4,7 @@ import { say } from './app.js'
 
 const form = document.querySelector('#bring')
 const isElsewhere = (event) =>
-  event.dataTransfer?.types.includes('Files') && !event.target.closest?.('input[type="file"]')
+  event.dataTransfer?.types.includes('Files') && !event.target.closest?.('input[type="file"], [data-stored]')
 
 addEventListener('dragover', (event) => {
   if (!isElsewhere(event)) return

@@ -39,7 +39,6 @@ function start(box) {
   box.addEventListener('dragleave', () => box.classList.remove('is-over'))
   box.addEventListener('drop', async (event) => {
     event.preventDefault()
-    event.stopPropagation()
     box.classList.remove('is-over')
     for (const one of await droppedFiles(event.dataTransfer)) await upload(one)
     show()
