@@ -13,8 +13,10 @@ from hpc_portal.api.tenants_schemas import (
     InviteBody,
     InvitedReply,
     JoinedReply,
+    LinkBody,
+    OpenInvitationReply,
 )
-from hpc_portal.app.tenants.accept_invitation import accept_invitation
+from hpc_portal.app.tenants.accept_invitation import accept_invitation, show_invitation
 from hpc_portal.app.tenants.invite import (
     Invited,
     Invitees,
@@ -26,6 +28,12 @@ from hpc_portal.app.tenants.queries import InvitationRecord, list_invitations
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 
 router = APIRouter(tags=["invitations"])
+
+
+@router.post("/invitations/look")
+def look(services: PortalServices, body: LinkBody) -> OpenInvitationReply:
+    """What a link offers, for whoever holds it; to look uses nothing up."""
+    return OpenInvitationReply.model_validate(show_invitation(services, body.secret))
 
 
 @router.get("/organisations/{slug}/invitations")

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from hpc_portal.api.schemas import ListReply
 from hpc_portal.api.tenants_schemas import (
+    CityProjectReply,
     HandedOverReply,
     HandOverBody,
     OrganisationDetailsReply,
@@ -18,6 +19,7 @@ from hpc_portal.app.tenants.change_state import (
     change_organisation_state,
     change_project_state,
 )
+from hpc_portal.app.tenants.city_projects import list_city_projects
 from hpc_portal.app.tenants.hand_over import HandOver, hand_over_organisation, hand_over_project
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 
@@ -30,6 +32,14 @@ def list_tenants(services: PortalServices, actor: CurrentActor) -> ListReply[Ten
     with services.reading() as session:
         found = queries.list_tenants(session, actor)
     return ListReply(items=[TenantReply.model_validate(item) for item in found])
+
+
+@router.get("/tenants/projects")
+def list_projects(services: PortalServices, actor: CurrentActor) -> ListReply[CityProjectReply]:
+    """Every project with its state, people, jobs under way and đồng; for administrators and auditors."""
+    with services.reading() as session:
+        found = list_city_projects(session, actor, at=services.clock.now())
+    return ListReply(items=[CityProjectReply.model_validate(item) for item in found])
 
 
 @router.get("/organisations/{slug}")

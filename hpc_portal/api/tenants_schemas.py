@@ -152,3 +152,38 @@ class TenantReply(Reply):
     held_vnd: int
     used_vnd: int
     available_vnd: int
+
+
+class CityProjectReply(Reply):
+    """A project in the list of all."""
+
+    account: str
+    name: str
+    organisation: str
+    organisation_name: str
+    state: TenantState
+    members: int
+    jobs_under_way: int
+    granted_vnd: int
+    held_vnd: int
+    used_vnd: int
+    available_vnd: int
+
+
+class LinkBody(Body):
+    """The end of an invitation's link."""
+
+    secret: Text
+
+
+class OpenInvitationReply(Reply):
+    """What a link offers; to look at it uses nothing up."""
+
+    organisation: str
+    """Its name."""
+    account: str
+    """The project's; empty for the organisation as a whole."""
+    role: str
+    email: str
+    invited_by: str
+    expires_at: datetime

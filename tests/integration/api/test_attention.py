@@ -94,3 +94,16 @@ def test_the_overview_tells_what_the_start_page_does(city: City, portal: Portal)
     assert found["first_steps"]["has_job"]
     assert (others["jobs_pending"], others["jobs"]) == (0, [])
     assert [one["account"] for one in others["projects"]] == ["rivals"]
+
+
+def test_all_projects_are_listed_with_their_money_for_the_city_only(city: City, portal: Portal) -> None:
+    promote = update(User).where(col(User.id) == city.rivals.lead.user_id).values(global_role="auditor")
+    transact(city.services.engine, lambda connection: connection.execute(promote))
+    with portal.client(city.rivals.lead) as client:
+        found = client.get("/api/v1/tenants/projects").json()["items"]
+    with portal.client(city.chips.lead) as client:
+        assert client.get("/api/v1/tenants/projects").status_code == 403
+    assert [(one["account"], one["members"], one["available_vnd"]) for one in found] == [
+        ("chips", 2, 100_000_000),
+        ("rivals", 2, 100_000_000),
+    ]

@@ -17,6 +17,7 @@ from hpc_portal.app.errors import InvalidEntry, NotAllowed, NotFound
 from hpc_portal.app.notices.tables import Notice
 from hpc_portal.app.prices import queries
 from hpc_portal.app.prices.draft import change_draft, discard_draft, draft_prices
+from hpc_portal.app.prices.history import price_history, price_list_at
 from hpc_portal.app.prices.publish import publish_draft, publish_prices, retire_prices
 from hpc_portal.app.prices.queries import Standing
 from hpc_portal.app.tables import OrganisationRole
@@ -25,7 +26,7 @@ from quotas.errors import DraftChanged, DraftNotFound, InvalidAmount, PriceListN
 from quotas.pricing import PriceItem, PriceList
 from quotas.publish_prices import current_price_list
 from schedulers.errors import InvalidJobSpec
-from tests.small_city import PRICES, City, build_city
+from tests.small_city import GRANTED_AT, PRICES, City, build_city
 
 DEARER = [PriceItem("cpu", 720), *PRICES[1:]]
 
@@ -218,3 +219,23 @@ def test_managers_are_told_of_new_prices(city: City) -> None:
     assert {(row.kind, row.facts["version"], row.facts["changes"]) for row in told} == {
         ("prices.published", 2, 1)
     }
+
+
+def test_history_tells_what_was_in_force_when_and_what_each_version_changed(city: City) -> None:
+    begin = now(city)
+    publish_prices(city.services, OPERATOR, DEARER, valid_from=None, seen=1)
+    second = now(city)
+    publish_prices(city.services, OPERATOR, PRICES, valid_from=begin + timedelta(days=9), seen=2)
+    publish_prices(city.services, OPERATOR, PRICES, valid_from=None, seen=3)
+    retire_prices(city.services, OPERATOR, 4, reason="a slip of the pen")
+    with city.services.engine.connect() as connection:
+        found = {one.published.version: one for one in price_history(connection, now(city))}
+        then = price_list_at(connection, begin, now=now(city)).version
+        with pytest.raises(NotFound):
+            price_list_at(connection, GRANTED_AT - timedelta(seconds=1), now=now(city))
+    assert (then, found[1].replaced) == (1, None)
+    assert begin <= (found[1].until or begin) <= second
+    assert (found[2].replaced, found[2].changes) == (1, (PriceChange("cpu", None, 360, 720),))
+    assert found[2].until == found[4].published.valid_from
+    assert (found[3].replaced, found[3].until) == (2, None)
+    assert (found[4].replaced, found[4].until) == (2, found[4].published.retired_at)
