@@ -102,6 +102,7 @@ FACTS: Mapping[str, str] = {
     "count": N_("How many"),
     "course": N_("Course"),
     "decision": N_("Decision"),
+    "digest": N_("Check sum"),
     "draft": N_("Draft"),
     "each": N_("Each"),
     "email": N_("E-mail"),
@@ -126,10 +127,13 @@ FACTS: Mapping[str, str] = {
     "name": N_("Name"),
     "organisation": N_("Organisation"),
     "organisation_kind": N_("Kind of organisation"),
+    "organisation_kinds": N_("Kind of organisation"),
+    "organisations": N_("Organisations"),
     "percent": N_("Share"),
     "prices": N_("Prices"),
     "programme": N_("Programme"),
     "project": N_("Project"),
+    "projects": N_("Projects"),
     "reason": N_("Reason"),
     "request_id": N_("Request"),
     "returned": N_("Given back"),
@@ -147,6 +151,7 @@ FACTS: Mapping[str, str] = {
     "value": N_("Value"),
     "version": N_("Version"),
     "walltime_seconds": N_("Time limit"),
+    "who_may_use": N_("Who may use it"),
 }
 
 VALUES: Mapping[str, str] = {

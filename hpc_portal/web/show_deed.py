@@ -27,7 +27,18 @@ _EVERYBODY = {
     "every member": N_("every member"),
 }
 _YES, _NO = N_("yes"), N_("no")
-_CODES = frozenset({"state", "role", "kind", "organisation_kind", "global_role", "hold_policy", "level"})
+_CODES = frozenset(
+    {
+        "state",
+        "role",
+        "kind",
+        "organisation_kind",
+        "organisation_kinds",
+        "global_role",
+        "hold_policy",
+        "level",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +160,10 @@ def _named(name: str, values: Mapping[str, Any], language: Language) -> str:
         return ", ".join(f"{key} {_price(part, language)}" for key, part in values.items())
     if name == "students":
         return "; ".join(f"{key}: {_say('lines', part, language)}" for key, part in values.items())
-    return ", ".join(f"{_label(key, language)}: {_say(key, part, language)}" for key, part in values.items())
+    said = {key: _say(key, part, language) for key, part in values.items()}
+    if name == "who_may_use" and not any(said.values()):
+        return language.gettext(_EVERYBODY["everybody"])
+    return ", ".join(f"{_label(key, language)}: {text}" for key, text in said.items() if text)
 
 
 def _text(name: str, value: str, language: Language) -> str:

@@ -53,6 +53,11 @@ def said(action: str, language: str = "vi", **facts: object) -> list[str]:
     [
         ({"lines": {"VND": 1_250_000, "gres/gpu:h100": 3600}}, ["Mức cấp: 1.250.000\xa0₫, 1,00 h GPU H100"]),
         ({"was": "active", "state": "closed"}, ["Trạng thái: Hoạt động → Đã đóng"]),
+        ({"who_may_use": {"organisations": [], "projects": []}}, ["Ai được dùng: mọi người"]),
+        (
+            {"who_may_use": {"organisation_kinds": ["startup"], "projects": []}},
+            ["Ai được dùng: Loại đơn vị: Khởi nghiệp"],
+        ),
         (
             {"is_charged": True, "free_seconds_per_job": 7200, "was": {"is_charged": False}},
             ["Đã tính phí: không → có", "Trả lại cho mỗi tác vụ: 2 giờ"],
