@@ -13,6 +13,7 @@ import workloads.site
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.db import transact
+from hpc_portal.app.files.shared_folder import shared_folder
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.prices.draft import draft_prices
 from hpc_portal.app.requests.checks import WantedQuota, first_today
@@ -55,6 +56,9 @@ NO_PAGES = {
     "/jobs/{job_id}/files/{path:path}": "a file",
     "/jobs/{job_id}/script/file": "a file",
     "/jobs/{job_id}/zip": "a file",
+    "/projects/{account}/files/{path:path}": "a file",
+    "/projects/{account}/zip": "a file",
+    "/files": "leads on to a project's files",
     "/campaigns/{campaign_id}/matrix": "data for the matrix",
     "/campaigns/{campaign_id}/changes": "a stream",
     "/campaigns/{campaign_id}/task": "leads on to a task's page",
@@ -155,8 +159,22 @@ def furnish(city: City, services: Services) -> list[Look]:
         *(
             Look(f"/projects/{{account}}{tab}", LEAD, f"/projects/npu-verif{tab}")
             for tab in (
-                *("", "/members", "/usage", "/charges", "/limits", "/requests", "/classes", "/storage"),
+                *(
+                    "",
+                    "/members",
+                    "/usage",
+                    "/charges",
+                    "/limits",
+                    "/requests",
+                    "/classes",
+                    "/storage",
+                    "/files",
+                ),
             )
+        ),
+        *(
+            Look(f"/projects/{{account}}/{page}", LEAD, f"/projects/npu-verif/{page}?path={_share(city)}")
+            for page in ("preview", "rename", "delete")
         ),
         Look("/projects/{account}/classes/new", LEAD, "/projects/npu-verif/classes/new"),
         Look("/classes/{class_id}", LEAD, f"/classes/{term}"),
@@ -183,6 +201,15 @@ _FOUND = Finding(
     "unknown_account:danang:chipx:an",
     {"cluster": "danang", "account": "chipx", "cluster_user": "an", "runs": 12, "why": "No such project."},
 )
+
+
+def _share(city: City) -> str:
+    """A file that the project's people share."""
+    folder = shared_folder(organisation="sao-bien", account="npu-verif")
+    file = city.settings.effective_workspace_root / folder / "top.v"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("module top; endmodule\n")
+    return file.name
 
 
 def _actor(services: Services, city: City, username: str) -> Actor:
