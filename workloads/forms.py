@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from workloads.number_ranges import expand
+
 _MOST_SEGMENTS = 3
 
 
@@ -52,6 +54,10 @@ class FormField:
     max_length: int | None = None
     unit: str = ""
     group: str = ""
+    is_advanced: bool = False
+    """Of use to few: a form may fold it away while it has its default."""
+    is_numbers: bool = False
+    """A list of numbers, in which a line may be a range such as `1..5`; see workloads/number_ranges.py."""
     is_nullable: bool = False
     """Whether an empty field means "none" rather than an empty text."""
 
@@ -91,7 +97,10 @@ def _read(one: FormField, pairs: Sequence[tuple[str, str]]) -> object:
     values = [value for name, value in pairs if name == one.name]
     match one.widget:
         case Widget.LIST:
-            return _lines(values) if values else _ABSENT
+            lines = _lines(values)
+            if one.is_numbers:
+                lines = [number for line in lines for number in expand(line)]
+            return lines if values else _ABSENT
         case Widget.MAPPING | Widget.FILES:
             prefix = one.name + "."
             entries = {name.removeprefix(prefix): value for name, value in pairs if name.startswith(prefix)}
@@ -178,6 +187,8 @@ def _field(schema: Mapping[str, Any], *, name: str, group: str, default: object)
         max_length=schema.get("maxLength"),
         unit=schema.get("unit", ""),
         group=schema.get("group", group),
+        is_advanced=schema.get("advanced", False),
+        is_numbers=schema.get("items", {}).get("type") in {"integer", "number"},
     )
 
 

@@ -90,12 +90,14 @@ class ScriptParameters(Parameters):
         max_length=256,
         title=N_("Environment"),
         description=N_("Variables for the script, one NAME=value a line."),
+        json_schema_extra={"advanced": True},
     )
     requeue_exit_codes: list[Annotated[int, Field(ge=1, le=255)]] = Field(
         default_factory=list,
         max_length=16,
         title=N_("Run again on exit codes"),
         description=N_('Exit codes that mean "saved, run me again", such as 75.'),
+        json_schema_extra={"advanced": True},
     )
     resources: ScriptResources = Field(
         default_factory=ScriptResources,

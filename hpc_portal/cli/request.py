@@ -8,6 +8,7 @@ from typing import Any
 
 from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.language import gettext as _
+from workloads.number_ranges import expand
 
 
 def template_body(
@@ -63,7 +64,10 @@ def _typed(text: str, node: Mapping[str, Any], schema: Mapping[str, Any]) -> Any
             return text
         case "array" if not text.startswith("["):
             items = _resolve(node.get("items", {}), schema)
-            return [_typed(part.strip(), items, schema) for part in text.split(",") if part.strip()]
+            parts = [part.strip() for part in text.split(",") if part.strip()]
+            if items.get("type") in {"integer", "number"}:
+                parts = [number for part in parts for number in expand(part)]
+            return [_typed(part, items, schema) for part in parts]
         case "object" if node.get("widget") == "files" and not text.startswith("{"):
             return dict(_file(part.strip()) for part in text.split(",") if part.strip())
         case "object" if not text.startswith("{"):

@@ -24,6 +24,7 @@ _NOTATION = {
     _SECONDS: N_("Hours:minutes:seconds, such as 01:30:00; days as in 2-12:00:00."),
     _MEBIBYTES: N_("Such as 512M or 16G."),
 }
+_RANGES = N_("1..5 is a whole range, 0.8..1.2/0.1 one with a step.")
 _NOT_UNDERSTOOD = {
     _SECONDS: N_("Enter a time such as 01:30:00 or 2-12:00:00."),
     _MEBIBYTES: N_("Enter a size such as 512M or 16G."),
@@ -58,6 +59,8 @@ class ShownField:
     stored: str
     """Chosen files of the project that could not be read, one a line."""
     error: str
+    is_usual: bool
+    """It says what a new form would say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,13 @@ class FieldGroup:
 
     title: str
     fields: tuple[ShownField, ...]
+    advanced: tuple[ShownField, ...]
+    """Of use to few: folded away while all of them say the usual and none is wrong."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the advanced ones have to be seen."""
+        return any(field.error or not field.is_usual for field in self.advanced)
 
 
 def show_form(fields: Sequence[FormField], pairs: Pairs, errors: Mapping[str, str]) -> list[FieldGroup]:
@@ -73,10 +83,12 @@ def show_form(fields: Sequence[FormField], pairs: Pairs, errors: Mapping[str, st
 
     Groups stand in the order of their first fields, whole, also where their fields lie apart.
     """
-    groups: dict[str, list[ShownField]] = {}
+    usual = default_pairs(fields, None)
+    groups: dict[str, tuple[list[ShownField], list[ShownField]]] = {}
     for one in fields:
-        groups.setdefault(one.group, []).append(_show_field(one, pairs, errors))
-    return [FieldGroup(group, tuple(members)) for group, members in groups.items()]
+        plain, advanced = groups.setdefault(one.group, ([], []))
+        (advanced if one.is_advanced else plain).append(_show_field(one, pairs, errors, usual))
+    return [FieldGroup(title, tuple(plain), tuple(folded)) for title, (plain, folded) in groups.items()]
 
 
 def default_pairs(fields: Sequence[FormField], parameters: Mapping[str, Any] | None) -> Pairs:
@@ -130,8 +142,8 @@ def anchor(name: str) -> str:
     return name.replace(".", "-")
 
 
-def _show_field(one: FormField, pairs: Pairs, errors: Mapping[str, str]) -> ShownField:
-    values = [value for name, value in pairs if name == one.name]
+def _show_field(one: FormField, pairs: Pairs, errors: Mapping[str, str], usual: Pairs) -> ShownField:
+    values = [value.replace("\r\n", "\n") for name, value in pairs if name == one.name]
     is_list = one.widget in (Widget.LIST, Widget.MAPPING)
     has_notation = one.widget is Widget.NUMBER and one.unit in _NOTATION
     value = "\n".join(values) if is_list else values[-1] if values else ""
@@ -142,7 +154,7 @@ def _show_field(one: FormField, pairs: Pairs, errors: Mapping[str, str]) -> Show
         widget=Widget.TEXT if has_notation else one.widget,
         title=one.title,
         help=one.help,
-        notation=_NOTATION[one.unit] if has_notation else "",
+        notation=_NOTATION[one.unit] if has_notation else _RANGES if one.is_numbers else "",
         unit="" if has_notation else one.unit,
         is_required=one.required,
         value=value,
@@ -158,6 +170,7 @@ def _show_field(one: FormField, pairs: Pairs, errors: Mapping[str, str]) -> Show
         ),
         stored="\n".join(text for name, text in pairs if name == f"{STORED}{one.name}"),
         error=errors.get(one.name, ""),
+        is_usual=values[-1:] in ([], [value for name, value in usual if name == one.name][-1:]),
     )
 
 

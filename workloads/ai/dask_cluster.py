@@ -107,7 +107,7 @@ class DaskParameters(Parameters):
         description=N_(
             "Of each node, for the script, the scheduler and Dask itself; the workers share the rest equally."
         ),
-        json_schema_extra={"unit": "MiB", "group": N_("Resources")},
+        json_schema_extra={"advanced": True, "unit": "MiB", "group": N_("Resources")},
     )
     resources: Resources = Field(
         default=Resources(cpus=2, memory_mib=2048, walltime_seconds=1800), title=N_("Resources")

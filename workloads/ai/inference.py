@@ -95,7 +95,7 @@ class InferenceParameters(Parameters):
             "A program that answers nothing for so long is ended, as if it had died of its input. Empty "
             "waits for ever."
         ),
-        json_schema_extra={"unit": "s", "group": N_("Inference")},
+        json_schema_extra={"advanced": True, "unit": "s", "group": N_("Inference")},
     )
     shards: int = Field(
         default=2,

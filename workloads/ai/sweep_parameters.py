@@ -104,7 +104,7 @@ class SweepParameters(Parameters):
         le=10**9,
         title=N_("Steps before early stopping"),
         description=N_("No trial is stopped before it has reported this step."),
-        json_schema_extra={"group": N_("Objective")},
+        json_schema_extra={"advanced": True, "group": N_("Objective")},
     )
     files: dict[FilePath, FileText] = Field(
         default_factory=dict,
@@ -127,7 +127,7 @@ class SweepParameters(Parameters):
         description=N_(
             "They are also in the JSON file that $HPC_TRIAL_VALUES names, and in $HPC_VALUE_NAME each."
         ),
-        json_schema_extra={"group": N_("Program")},
+        json_schema_extra={"advanced": True, "group": N_("Program")},
     )
     resumes: bool = Field(
         default=True,

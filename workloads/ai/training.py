@@ -89,7 +89,7 @@ class TrainingParameters(Parameters):
         le=10_000,
         title=N_("Checkpoint every"),
         description=N_("Besides the one that is written when the job is asked to stop."),
-        json_schema_extra={"unit": N_("epochs"), "group": N_("Training")},
+        json_schema_extra={"advanced": True, "unit": N_("epochs"), "group": N_("Training")},
     )
     nodes: int = Field(
         default=1,

@@ -117,7 +117,7 @@ class CharacterisationParameters(Parameters):
         default="none",
         title=N_("Compatibility"),
         description=N_("Of ngspice with models of other simulators: hsa for those written for HSPICE."),
-        json_schema_extra={"group": N_("Corner")},
+        json_schema_extra={"advanced": True, "group": N_("Corner")},
     )
     slews_ns: list[_Slew] = Field(
         default=[0.01, 0.05, 0.2],
@@ -148,7 +148,7 @@ class CharacterisationParameters(Parameters):
         allow_inf_nan=False,
         title=N_("Window of an edge"),
         description=N_("The output must have settled when it ends; longer costs time."),
-        json_schema_extra={"unit": "ns", "group": N_("Tables")},
+        json_schema_extra={"advanced": True, "unit": "ns", "group": N_("Tables")},
     )
     library: Word = Field(
         default="characterised",

@@ -69,7 +69,7 @@ class PlaceAndRouteParameters(Parameters):
         allow_inf_nan=False,
         title=N_("Aspect ratio"),
         description=N_("Height over width, as near as whole rows come to it."),
-        json_schema_extra={"group": N_("Floorplan")},
+        json_schema_extra={"advanced": True, "group": N_("Floorplan")},
     )
     routing_layers: int | None = Field(
         default=None,
@@ -77,7 +77,7 @@ class PlaceAndRouteParameters(Parameters):
         le=6,
         title=N_("Routing layers"),
         description=N_("Metal layers that the router may use; empty takes all of the technology."),
-        json_schema_extra={"group": N_("Floorplan")},
+        json_schema_extra={"advanced": True, "group": N_("Floorplan")},
     )
     seed: int = Field(
         default=12345,

@@ -78,7 +78,7 @@ class SpiceParameters(Parameters):
         default="none",
         title=N_("Compatibility"),
         description=N_("Of ngspice with models of other simulators: hsa for those written for HSPICE."),
-        json_schema_extra={"group": N_("Circuit")},
+        json_schema_extra={"advanced": True, "group": N_("Circuit")},
     )
     corners: list[Word] = Field(
         default=["tt", "ss", "ff"],
@@ -131,7 +131,7 @@ class SpiceParameters(Parameters):
         le=10_000,
         title=N_("Samples in a task"),
         description=N_("Fewer run side by side, more save starting tasks."),
-        json_schema_extra={"group": N_("Monte-Carlo")},
+        json_schema_extra={"advanced": True, "group": N_("Monte-Carlo")},
     )
     max_parallel: int | None = Field(
         default=None,

@@ -77,7 +77,7 @@ class SynthesisParameters(Parameters):
         default="BUFX4",
         title=N_("Driving cell"),
         description=N_("The cell of the library that drives every input."),
-        json_schema_extra={"group": N_("Constraints")},
+        json_schema_extra={"advanced": True, "group": N_("Constraints")},
     )
     output_load_pf: float = Field(
         default=0.05,
@@ -85,7 +85,7 @@ class SynthesisParameters(Parameters):
         le=1000,
         allow_inf_nan=False,
         title=N_("Output load"),
-        json_schema_extra={"unit": "pF", "group": N_("Constraints")},
+        json_schema_extra={"advanced": True, "unit": "pF", "group": N_("Constraints")},
     )
     late_derate: float = Field(
         default=1,
@@ -94,7 +94,7 @@ class SynthesisParameters(Parameters):
         allow_inf_nan=False,
         title=N_("Late derate"),
         description=N_("Multiplies every delay: the OSU libraries have one typical corner only."),
-        json_schema_extra={"group": N_("Constraints")},
+        json_schema_extra={"advanced": True, "group": N_("Constraints")},
     )
     fail_on_slack: bool = Field(
         default=True,

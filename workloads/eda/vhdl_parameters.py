@@ -75,7 +75,7 @@ class VhdlParameters(Parameters):
         default=False,
         title=N_("Synopsys packages"),
         description=N_("On for designs that use std_logic_arith and its kin."),
-        json_schema_extra={"group": N_("Design")},
+        json_schema_extra={"advanced": True, "group": N_("Design")},
     )
     variants: list[Generics] = Field(
         default_factory=list,
@@ -90,7 +90,7 @@ class VhdlParameters(Parameters):
         default="seed",
         title=N_("Seed's generic"),
         description=N_("A generic of the bench that each run gets another number for; empty if it has none."),
-        json_schema_extra={"group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "group": N_("Campaign")},
     )
     seeds: int = Field(
         default=5,
@@ -109,14 +109,14 @@ class VhdlParameters(Parameters):
         le=LARGEST_SEED,
         title=N_("Added to every seed"),
         description=N_("For a rerun with other seeds."),
-        json_schema_extra={"group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "group": N_("Campaign")},
     )
     only_tasks: list[Annotated[int, Field(ge=0, lt=MOST_TASKS)]] = Field(
         default_factory=list,
         max_length=MOST_TASKS,
         title=N_("Only these tasks"),
         description=N_("Task numbers of the matrix to run again; empty runs all."),
-        json_schema_extra={"group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "group": N_("Campaign")},
     )
     max_parallel: int | None = Field(
         default=None,
@@ -132,7 +132,7 @@ class VhdlParameters(Parameters):
         le=MOST_TASKS,
         title=N_("Stop after failures"),
         description=N_("Starts no further task once so many did not pass; empty runs all."),
-        json_schema_extra={"group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "group": N_("Campaign")},
     )
     stop_time: StopTime | None = Field(
         default="1 ms",
@@ -140,7 +140,7 @@ class VhdlParameters(Parameters):
         description=N_(
             "Simulated time after which a run ends, such as 500 us; empty leaves it to the bench."
         ),
-        json_schema_extra={"group": N_("Verdict")},
+        json_schema_extra={"advanced": True, "group": N_("Verdict")},
     )
     timeout_seconds: int | None = Field(
         default=None,
@@ -163,7 +163,7 @@ class VhdlParameters(Parameters):
         max_length=20,
         title=N_("Pass texts"),
         description=N_("A log must contain all of these to pass; empty asks for no failed assertion only."),
-        json_schema_extra={"group": N_("Verdict")},
+        json_schema_extra={"advanced": True, "group": N_("Verdict")},
     )
     waves: Literal["none", "fst", "ghw"] = Field(
         default="none",

@@ -76,7 +76,7 @@ class NodeHealthParameters(Parameters):
         le=16_384,
         title=N_("Array size"),
         description=N_("Of the bandwidth test, which needs three of them; larger than all caches."),
-        json_schema_extra={"unit": "MiB", "group": N_("Test")},
+        json_schema_extra={"advanced": True, "unit": "MiB", "group": N_("Test")},
     )
     gemm_side: int | None = Field(
         default=None,
@@ -84,28 +84,28 @@ class NodeHealthParameters(Parameters):
         le=32_768,
         title=N_("Matrix side"),
         description=N_("Empty takes 8192 on GPUs and 1024 on CPUs."),
-        json_schema_extra={"group": N_("Test")},
+        json_schema_extra={"advanced": True, "group": N_("Test")},
     )
     least_bandwidth: dict[_DeviceType, _Limit] = Field(
         default=_BANDWIDTH,
         max_length=64,
         title=N_("Least memory bandwidth"),
         description=N_("GB/s by type, one a line, such as h100=2300; cpu for a node's own memory."),
-        json_schema_extra={"group": N_("Limits")},
+        json_schema_extra={"advanced": True, "group": N_("Limits")},
     )
     least_gemm: dict[_DeviceType, _Limit] = Field(
         default=_GEMM,
         max_length=64,
         title=N_("Least arithmetic"),
         description=N_("GFLOP/s of float32 products by type, one a line, such as h100=40000."),
-        json_schema_extra={"group": N_("Limits")},
+        json_schema_extra={"advanced": True, "group": N_("Limits")},
     )
     most_celsius: int = Field(
         default=87,
         ge=1,
         le=150,
         title=N_("Highest temperature"),
-        json_schema_extra={"unit": "°C", "group": N_("Limits")},
+        json_schema_extra={"advanced": True, "unit": "°C", "group": N_("Limits")},
     )
     most_correctable_errors: int = Field(
         default=100,
@@ -113,7 +113,7 @@ class NodeHealthParameters(Parameters):
         le=10**9,
         title=N_("Correctable memory errors"),
         description=N_("Since the driver was loaded. One uncorrectable error makes a GPU sick."),
-        json_schema_extra={"group": N_("Limits")},
+        json_schema_extra={"advanced": True, "group": N_("Limits")},
     )
     gpus: int = Field(
         default=0,

@@ -109,7 +109,7 @@ class RtlRegressionParameters(Parameters):
         le=MOST_TASKS,
         title=N_("Stop after failures"),
         description=N_("Starts no further task once so many did not pass; empty runs all."),
-        json_schema_extra={"group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "group": N_("Campaign")},
     )
     stop_cost_vnd: int | None = Field(
         default=None,
@@ -117,7 +117,7 @@ class RtlRegressionParameters(Parameters):
         le=10**15,
         title=N_("Stop at a cost"),
         description=N_("Starts no further task once the campaign was charged so much, reruns included."),
-        json_schema_extra={"unit": "₫", "group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "unit": "₫", "group": N_("Campaign")},
     )
     tool: Literal["icarus", "verilator"] = Field(
         default="icarus",
@@ -137,14 +137,14 @@ class RtlRegressionParameters(Parameters):
         le=LARGEST_SEED,
         title=N_("Added to every seed"),
         description=N_("For a rerun with other seeds."),
-        json_schema_extra={"group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "group": N_("Campaign")},
     )
     only_tasks: list[Annotated[int, Field(ge=0, lt=MOST_TASKS)]] = Field(
         default_factory=list,
         max_length=MOST_TASKS,
         title=N_("Only these tasks"),
         description=N_("Task numbers of the matrix to run again; empty runs all."),
-        json_schema_extra={"group": N_("Campaign")},
+        json_schema_extra={"advanced": True, "group": N_("Campaign")},
     )
     waves: bool = Field(
         default=False,
@@ -166,14 +166,14 @@ class RtlRegressionParameters(Parameters):
         max_length=20,
         title=N_("Pass texts"),
         description=N_("A log must contain all of these to pass; cocotb's own results go before them."),
-        json_schema_extra={"group": N_("Verdict")},
+        json_schema_extra={"advanced": True, "group": N_("Verdict")},
     )
     fail_patterns: list[Pattern] = Field(
         default=["TB_ERROR", "TEST FAILED CHECKS", "ERROR:", "FATAL:"],
         max_length=50,
         title=N_("Fail texts"),
         description=N_("A log that contains one of these fails, whatever the exit code."),
-        json_schema_extra={"group": N_("Verdict")},
+        json_schema_extra={"advanced": True, "group": N_("Verdict")},
     )
     resources: Resources = Field(
         default=Resources(cpus=1, memory_mib=256, walltime_seconds=600),

@@ -82,6 +82,7 @@ def test_form_command_and_call_submit_the_same_job(
     page.get_by_label("Script", exact=True).fill(f"#!/bin/bash\necho {AWKWARD}\n")
     page.get_by_label("Job name").fill("three ways")
     page.get_by_label("CPUs").fill("2")
+    page.get_by_text("2 more options").click()
     page.get_by_label("Environment").fill(f"TOP={AWKWARD}\nSEED=7")
     expect(page.locator("#commands-now pre").first).to_contain_text("SEED")
     command, call = _open_commands(page)

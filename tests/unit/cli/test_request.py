@@ -32,6 +32,7 @@ SCHEMA: dict[str, Any] = {
         ("true", ["waves"], True),
         ("burst, drain", ["tests"], ["burst", "drain"]),
         ("1,2", ["seeds"], [1, 2]),
+        ("1..4,9", ["seeds"], [1, 2, 3, 4, 9]),
         ("[1, 2]", ["seeds"], [1, 2]),
         ("0.5", ["rate"], 0.5),
         ("null", ["rate"], None),

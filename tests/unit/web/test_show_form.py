@@ -15,7 +15,8 @@ SCRIPT = form_fields(catalog.template("script").parameters)
 
 
 def _shown(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    return {field.name: field.value for group in show_form(SCRIPT, pairs, {}) for field in group.fields}
+    groups = show_form(SCRIPT, pairs, {})
+    return {field.name: field.value for group in groups for field in (*group.fields, *group.advanced)}
 
 
 @pytest.mark.parametrize("name", list(catalog.CATALOG))
@@ -79,4 +80,14 @@ def test_every_group_of_a_form_stands_once(name: str) -> None:
     groups = show_form(fields, default_pairs(fields, None), {})
     titles = [group.title for group in groups]
     assert len(titles) == len(set(titles))
-    assert sorted(field.name for group in groups for field in group.fields) == sorted(x.name for x in fields)
+    shown = [field.name for group in groups for field in (*group.fields, *group.advanced)]
+    assert sorted(shown) == sorted(one.name for one in fields)
+    assert not any(group.is_open for group in groups), "a new form folds what few need"
+
+
+def test_folded_fields_are_seen_when_they_are_not_the_usual_or_wrong() -> None:
+    plain = default_pairs(SCRIPT, None)
+    changed = [*plain, ("environment", "TOP=fifo")]
+    wrong = {"requeue_exit_codes": "Enter a whole number."}
+    assert [show_form(SCRIPT, pairs, {})[0].is_open for pairs in (plain, changed)] == [False, True]
+    assert show_form(SCRIPT, plain, wrong)[0].is_open

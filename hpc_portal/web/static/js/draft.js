@@ -117,6 +117,8 @@ function restore(draft) {
   const values = new Map(draft.values)
   for (const one of kept().filter((control) => values.has(control.name) && isUntouched(control))) {
     const value = values.get(one.name)
+    const folded = one.closest('details:not([open])')
+    if (folded && (isTick(one) ? one.checked !== (one.value === value) : one.value !== value)) folded.open = true
     if (isTick(one)) one.checked = one.value === value
     else if (one.tagName !== 'SELECT' || [...one.options].some((option) => option.value === value)) one.value = value
   }
