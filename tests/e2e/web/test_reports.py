@@ -43,3 +43,16 @@ def test_open_data_are_not_there_unless_the_city_wants_it(open_page: OpenPage) -
     answer = page.goto("/open-data")
     assert answer
     assert answer.status == 404
+
+
+def test_a_statement_on_paper_is_light_and_has_no_navigation(open_page: OpenPage, tmp_path: Path) -> None:
+    page = open_page(locale="vi", theme="dark")
+    page.goto("/reports/statement")
+    page.pdf(path=tmp_path / "statement.pdf", prefer_css_page_size=True)
+    text = " ".join(sheet.extract_text() for sheet in PdfReader(tmp_path / "statement.pdf").pages)
+    assert "Sao kê tháng" in text
+    assert "Tác vụ mới" not in text
+    assert "127.0.0.1" not in text
+    page.emulate_media(media="print")
+    expect(page.locator("aside, .tabs, .downloads, .page form").locator("visible=true")).to_have_count(0)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"

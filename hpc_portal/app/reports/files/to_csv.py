@@ -9,7 +9,7 @@ from hpc_portal.app.reports.plain import plain
 
 BYTE_ORDER_MARK = "\ufeff"
 """Without it, Excel takes UTF-8 for the machine's old code page and breaks every Vietnamese letter."""
-_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r")
+_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_csv(table: Table, *, with_mark: bool = False) -> str:
