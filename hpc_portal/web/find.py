@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hpc_portal.app.search import MOST_CHARACTERS, FoundKind, fold, search
+from hpc_portal.app.search import MOST_CHARACTERS, MOST_OF_A_KIND, FoundKind, fold, search
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.web.guide import load_guide
 from hpc_portal.web.language import Language
 from hpc_portal.web.navigation import MenuPart
 from hpc_portal.web.navigation import menu as menu_of
@@ -17,6 +18,7 @@ from workloads.template import N_
 router = APIRouter(include_in_schema=False)
 
 _PAGE = N_("Page")
+_GUIDE = N_("User guide")
 _ICONS = {
     FoundKind.TEMPLATE: "rocket",
     FoundKind.JOB: "list-details",
@@ -49,9 +51,22 @@ def show(request: Request, actor: CurrentActor, services: PortalServices, text: 
         *_matching_pages(menu_of(actor, "/find"), wanted, language),
         *(Choice(_ICONS[one.kind], one.name, one.hint, one.kind.value, one.path) for one in found),
     ]
+    choices += _matching_guide_parts(wanted, language)
     is_part = request.headers.get("X-Requested-With") == "palette"
     page = "find/choices.html" if is_part else "find/page.html"
     return pages.render(request, page, {"choices": choices, "text": wanted})
+
+
+def _matching_guide_parts(wanted: str, language: Language) -> Iterator[Choice]:
+    """Parts of the guide with all of these words: in the title first."""
+    words = fold(wanted).split()
+    if not words:
+        return
+    guide = load_guide(language.code)
+    found = [part for part in guide.parts if all(word in part.text for word in words)]
+    found.sort(key=lambda part: not all(word in fold(part.title) for word in words))
+    for part in found[:MOST_OF_A_KIND]:
+        yield Choice("file-text", part.title, "", _GUIDE, f"/help/guide/{part.anchor}")
 
 
 def _matching_pages(parts: tuple[MenuPart, ...], wanted: str, language: Language) -> Iterator[Choice]:

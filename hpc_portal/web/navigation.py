@@ -67,6 +67,7 @@ ENTRIES = (
     _for_the_city("/admin/announcements", "bell", N_("Announcements")),
     _for_the_city("/admin/audit", "shield-check", N_("Audit log")),
     Entry("/settings", "settings", N_("Settings"), Group.SELF, key="s"),
+    Entry("/help", "help-circle", N_("Help"), Group.SELF),
 )
 """Add a page here to have it in the menu."""
 

@@ -26,6 +26,7 @@ from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.compiled_templates import CompiledTemplates
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE
+from hpc_portal.web.help_places import help_for
 from hpc_portal.web.language import Language, choose, load_languages
 from hpc_portal.web.navigation import menu
 from hpc_portal.web.project_choice import project_choice
@@ -91,6 +92,7 @@ class Pages:
             "csrf_token": csrf_token(request),
             "here": here if request.method == "GET" else "/",
             "navigation": menu(actor, request.url.path) if actor else (),
+            "help_href": help_for(request.url.path),
             "has_clusters": len(request.app.state.services.settings.cluster_names) > 1,
             "project_choice": lambda: project_choice(request, actor),
             "unread_notices": lambda: _count_unread(request, actor),

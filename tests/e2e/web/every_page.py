@@ -30,6 +30,7 @@ from quotas.money import VND
 from quotas.tables import Allocation
 from quotas.usage_tables import DiscrepancyKind
 from tests.e2e.web.city import City
+from tests.small_waves import VCD
 
 LEAD = "linh"
 ADMINISTRATOR = "thanhpho"
@@ -68,6 +69,7 @@ NO_PAGES = {
     "/jobs/{job_id}/corners": "of corners only: test_points.py",
     "/submit/{name}/sent": "data for the draft",
     "/requests/{request_id}/attachments/{attachment_id}": "a file",
+    "/help/guide": "leads to the guide's first part",
     "/language/{code}": "leads back",
     "/work-in/{account}": "leads back",
     "/theme/{name}": "leads back",
@@ -111,7 +113,7 @@ def furnish(city: City, services: Services) -> list[Look]:
                     "/reports/statement",
                 ),
                 *("/reports/utilisation", "/reports/forecast", "/clusters", "/organisations", "/prices"),
-                *("/menu", "/find", "/notices", "/settings"),
+                *("/menu", "/find", "/notices", "/settings", "/settings/webhook", "/help"),
             )
         ),
         *(Look(path, NEWCOMER, path) for path in ("/", "/jobs", "/submit", "/quota")),
@@ -147,10 +149,12 @@ def furnish(city: City, services: Services) -> list[Look]:
         Look(
             "/jobs/{job_id}/preview", LEAD, f"/jobs/{city.jobs['digits-training']}/preview?path=metrics.jsonl"
         ),
+        Look("/jobs/{job_id}/waves", LEAD, _waveform(city)),
         *(
             Look(f"/campaigns/{{campaign_id}}{tab}", LEAD, f"/campaigns/{campaign}{tab}")
             for tab in ("", "/results", "/history")
         ),
+        Look("/help/guide/{part}", LEAD, "/help/guide/submit"),
         Look("/clusters/{cluster}", LEAD, "/clusters/danang"),
         Look("/allocations/{allocation_id}", LEAD, f"/allocations/{allocation}"),
         Look("/requests/{request_id}", ADMINISTRATOR, f"/requests/{request}"),
@@ -210,6 +214,12 @@ def _share(city: City) -> str:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("module top; endmodule\n")
     return file.name
+
+
+def _waveform(city: City) -> str:
+    """The page of one that is put beside what a job left."""
+    (city.workspaces["fifo-regression"] / "random-1.vcd").write_bytes(VCD)
+    return f"/jobs/{city.jobs['fifo-regression']}/waves?path=random-1.vcd&at=25"
 
 
 def _actor(services: Services, city: City, username: str) -> Actor:

@@ -51,6 +51,7 @@ PUBLIC_PARAMETERS = {
     "code": "en",
     "cluster": "memory",
     "group": "budgets",
+    "part": "submit",
     "month": "2026-11",
     "kind": "runs",
     "number": "1",
