@@ -92,6 +92,8 @@ class ResultReply(Reply):
     line: str
     file: str
     line_number: int
+    waveform: str
+    """Relative to the workspace; empty where the task left none."""
 
 
 class HistoryPointReply(Reply):

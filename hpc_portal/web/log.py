@@ -183,14 +183,15 @@ def _files(
     """What else there is to read of this task, and the names of the others."""
     errors = find_log(services, actor, job.id, task=source.task_index, stream=LogStream.STDERR)
     found = results_of(services, job)
-    logs = [
-        artefact.path
+    left = [
+        artefact
         for result in found.results.tasks
         if result.task_index == source.task_index
         for artefact in result.artefacts
-        if artefact.kind == "log"
     ]
+    logs = [artefact.path for artefact in left if artefact.kind == "log"]
     return {
+        "waves": [artefact.path for artefact in left if artefact.kind == "waveform"],
         "files": list(dict.fromkeys([written.path, errors.path, *logs, source.path])),
         "task_choices": _labels(found.campaign),
     }

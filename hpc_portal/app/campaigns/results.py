@@ -3,6 +3,7 @@
 That the reader may see the run is the caller's to know: see `get_campaign`.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -169,6 +170,8 @@ class TaskRow:
     line: str
     file: str
     line_number: int
+    waveform: str
+    """Relative to the workspace; empty where the task left none."""
 
 
 def list_results(
@@ -180,7 +183,7 @@ def list_results(
             *(col(CampaignResult.task_index), col(CampaignResult.row_name), col(CampaignResult.column_name)),
             *(col(CampaignResult.label), col(CampaignResult.verdict), col(CampaignResult.build)),
             *(col(CampaignResult.wall_ms), col(CampaignResult.signature), col(CampaignResult.line)),
-            *(col(CampaignResult.file), col(CampaignResult.line_number)),
+            *(col(CampaignResult.file), col(CampaignResult.line_number), col(CampaignResult.artefacts)),
         )
         .where(col(CampaignResult.job_id) == job_id, col(CampaignResult.task_index) > after)
         .order_by(col(CampaignResult.task_index))
@@ -189,8 +192,12 @@ def list_results(
     if failing:
         wanted = wanted.where(col(CampaignResult.verdict).in_(_NOT_PASSED))
     rows = session.connection().execute(wanted).all()
-    items = tuple(TaskRow(*row) for row in rows[:limit])
+    items = tuple(TaskRow(*row[:-1], _waveform(row[-1])) for row in rows[:limit])
     return Page(items, str(items[-1].task_index) if len(rows) > limit else None)
+
+
+def _waveform(artefacts: Sequence[Mapping[str, str]]) -> str:
+    return next((one["path"] for one in artefacts if one["kind"] == "waveform"), "")
 
 
 def _examples(job_id: UUID) -> Select[*tuple[Any, ...]]:
