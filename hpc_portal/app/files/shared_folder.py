@@ -7,6 +7,7 @@ nodes, need no common group; the gate itself lets pass nobody but the portal and
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import struct
 from collections.abc import Collection, Iterator
@@ -117,4 +118,10 @@ def _let_only(gate: int, uids: Collection[int]) -> None:
     except OSError as error:
         if error.errno != errno.ENOTSUP:
             raise
-        log.warning("shared_folder.no_access_lists")
+        _tell_that_there_are_none()
+
+
+@functools.cache
+def _tell_that_there_are_none() -> None:
+    """Once is enough: every job comes here."""
+    log.warning("shared_folder.no_access_lists")

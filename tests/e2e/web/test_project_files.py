@@ -119,7 +119,7 @@ def test_without_scripts_forms_upload_make_folders_rename_and_delete(
     page.get_by_label("New path").fill("rtl/cpu.v")
     page.get_by_role("button", name="Rename").click()
     expect(page.get_by_role("link", name="cpu.v", exact=True)).to_be_visible()
-    page.get_by_role("link", name="Up", exact=True).click()
+    page.get_by_role("link", name="One folder up").click()
     page.get_by_role("link", name="Delete rtl").click()
     expect(page.get_by_text("With everything in it: 2 files and folders")).to_be_visible()
     page.screenshot(path=tmp_path / "delete.png", full_page=True)
