@@ -27,6 +27,21 @@ function row(id) {
   return root.querySelector(`[data-job="${CSS.escape(id)}"]`)
 }
 
+// What is left of a budget stands on every page; whoever grants or takes back also tells the people of the project.
+const left = document.querySelector('[data-part="left"]')
+let unread = Number(document.querySelector('.bell .count')?.textContent)
+if (left) document.addEventListener('live:notices', hearNotices)
+
+async function hearNotices({ detail }) {
+  const isNew = detail.unread > unread
+  unread = detail.unread
+  if (!isNew) return
+  const response = await fetch('/menu').catch(() => null)
+  if (!response?.ok) return
+  const next = new DOMParser().parseFromString(await response.text(), 'text/html').querySelector('[data-part="left"]')
+  if (next) morph(left, next)
+}
+
 export function refreshSoon() {
   if (!root) return
   if (timer) { again = true; return }

@@ -1,8 +1,9 @@
-"""A regression in the browser, from the form to the rerun, on a portal that runs real simulations."""
+"""Stories in the browser on a portal whose node runs real jobs: submitted, watched, stopped, run again."""
 
 import os
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,16 @@ from hpc_portal.cli.demo_portal import running_portal, wait_for_cluster
 from tests.e2e.web.browser import OpenPage
 from tests.small_city import SilentWake
 
-pytestmark = [pytest.mark.xdist_group("browser-campaign-story"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("browser-stories"), pytest.mark.timeout(600)]
 
+LEAD, ADMINISTRATOR = "vy", "ha"
+"""Who leads the designer's project, and who grants it budgets."""
 LONG = 120_000
 """Milliseconds that real simulations may take on a busy machine."""
+TICKS = """\
+#!/bin/sh
+for number in $(seq 1 6000); do echo "tick $number"; sleep 0.1; done
+"""
 BUGGY = """\
 seeds = 4
 [tests.random]
@@ -60,15 +67,13 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def states(portal: str, browser: Browser) -> dict[str, Any]:
-    context = browser.new_context(base_url=portal)
-    page = context.new_page()
-    page.goto("/sign-in")
-    page.locator("#username").fill(demo.DESIGNER)
-    page.locator("#password").fill(demo.PASSWORD)
-    page.locator("main button").click()
-    page.wait_for_url(f"{portal}/")
-    found = {demo.DESIGNER: context.storage_state()}
-    context.close()
+    found = {}
+    for person in (demo.DESIGNER, LEAD, ADMINISTRATOR):
+        context = browser.new_context(base_url=portal)
+        form: dict[str, str | float | bool] = {"username": person, "password": demo.PASSWORD}
+        context.request.post("/sign-in", form=form, max_redirects=0)
+        found[person] = context.storage_state()
+        context.close()
     return found
 
 
@@ -147,3 +152,67 @@ def test_a_regression_is_stopped_from_its_page(open_page: OpenPage) -> None:
     expect(page.locator("[data-part='head'] .state").first).to_contain_text("Cancelled", timeout=LONG)
     expect(page.get_by_role("button", name="Stop")).to_have_count(0)
     expect(page.locator(".matrix .cell[aria-label$='Never ran']").first).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("locale", "submit_it", "cancel_it", "running", "cancelled"),
+    [
+        ("en", "Submit", "Cancel", "Running", "Cancelled"),
+        ("vi", "Gửi tác vụ", "Hủy tác vụ", "Đang chạy", "Đã hủy"),
+    ],
+)
+def test_a_job_is_submitted_watched_line_by_line_and_cancelled(  # noqa: PLR0913 - words of a language
+    open_page: OpenPage,
+    *,
+    locale: str,
+    submit_it: str,
+    cancel_it: str,
+    running: str,
+    cancelled: str,
+) -> None:
+    page = open_page(user=demo.DESIGNER, locale=locale)
+    page.goto("/submit/script")
+    page.locator("[name='name']").fill("watched")
+    page.locator("[name='script']").fill(TICKS)
+    page.get_by_role("button", name=submit_it, exact=True).click()
+    expect(page).to_have_url(re.compile("/jobs/[0-9a-f-]{36}$"))
+    state = page.locator(".head .state")
+    page.evaluate("document.body.dataset.mark = 'never loaded again'")
+    expect(state).to_contain_text(running, timeout=LONG)
+    reader = open_page(user=demo.DESIGNER, locale=locale, theme="dark", width=390)
+    reader.goto(f"{page.url}/log")
+    expect(reader.locator(".log")).to_contain_text("tick 1", timeout=LONG)
+    seen = reader.locator(".log-line").count()
+    expect(reader.locator(".log")).to_contain_text(f"tick {seen + 5}", timeout=LONG)
+    page.get_by_role("button", name=cancel_it, exact=True).click()
+    page.locator("dialog.ask button[value='yes']").click()
+    expect(state).to_contain_text(cancelled, timeout=LONG)
+    assert page.evaluate("document.body.dataset.mark") == "never loaded again"
+    expect(page.get_by_role("button", name=cancel_it, exact=True)).to_have_count(0)
+
+
+def test_a_lead_asks_for_more_and_sees_it_in_the_header_once_it_is_granted(open_page: OpenPage) -> None:
+    lead = open_page(user=LEAD, locale="en")
+    lead.goto("/requests/new")
+    lead.locator("label", has_text="New grant").first.click()
+    lead.get_by_label("Last day").fill((datetime.now(UTC) + timedelta(days=30)).date().isoformat())
+    lead.get_by_label("What for").fill("Nightly regressions until the tape-out.")
+    lead.locator("input[name='amount.VND']").fill("7654321")
+    lead.get_by_role("button", name="Submit the request").click()
+    expect(lead.locator(".head .state")).to_contain_text("Submitted")
+    request = lead.url
+    lead.goto("/settings")
+    left = lead.locator("header .choice .pick strong")
+    before = _digits(left.inner_text())
+
+    chief = open_page(user=ADMINISTRATOR, locale="vi")
+    chief.goto(request)
+    chief.get_by_role("button", name="Duyệt toàn bộ").click()
+    expect(chief.locator(".head .state")).to_contain_text("Đã duyệt")
+
+    expect(left).to_have_text(f"{before + 7_654_321:,}\N{NO-BREAK SPACE}₫")
+    expect(lead).to_have_url(re.compile("/settings$"))
+
+
+def _digits(text: str) -> int:
+    return int(re.sub(r"\D", "", text))
