@@ -3,7 +3,7 @@
 import shlex
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from hpc_portal.cli.render import err, is_interactive, out, print_json
 from hpc_portal.cli.request import read_text, template_body
 from quotas.money import format_vnd
 from schedulers.directives.translation import Dialect
+from schedulers.units import format_walltime
 
 _STDIN = Path("-")
 
@@ -254,4 +255,11 @@ def _start_of(start: Mapping[str, Any]) -> str:
 def _require_no_obstacle(estimate: Mapping[str, Any]) -> None:
     if estimate["obstacles"]:
         offers = map(offer_request, estimate["shortages"])
-        raise Refused("\n".join([*estimate["obstacles"], *offers]))
+        raise Refused("\n".join([*estimate["obstacles"], *offers, *_ways_to_pay(estimate["ways_to_pay"])]))
+
+
+def _ways_to_pay(ways: Mapping[str, Any]) -> Iterator[str]:
+    if seconds := ways["walltime_seconds"]:
+        yield _("A walltime of {time} would fit.", time=format_walltime(seconds))
+    for project in ways["projects"]:
+        yield _("Project {project} could pay: --project {project}", project=project)

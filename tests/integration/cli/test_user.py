@@ -155,6 +155,7 @@ def test_a_templates_script_is_printed_edited_and_submitted(designer: Person) ->
 def test_more_than_the_budget_is_refused_before_it_is_submitted(designer: Person) -> None:
     options = ("--time", "7-0", "--array", "0-9999", "--cpus", "4")
     done = designer.hpc("submit", designer.script("true"), *options)
+    assert "would fit" in done.stderr
     assert done.code == REFUSED
     assert done.stdout == ""
 
@@ -226,6 +227,12 @@ def test_the_clusters_are_shown_with_its_licences(designer: Person) -> None:
     [cluster] = designer.hpc("clusters", "--json").json
     assert [node["cpus"] for node in cluster["nodes"]] == [4]
     assert "vcs" in designer.hpc("clusters").stdout
+    one = designer.hpc("clusters", cluster["name"], "--json").json
+    assert [queue["partition"] for queue in one["queue"]] == [part["name"] for part in cluster["partitions"]]
+    assert [node["name"] for node in one["nodes"]] == [node["name"] for node in cluster["nodes"]]
+    assert cluster["nodes"][0]["name"] in designer.hpc("clusters", cluster["name"]).stdout
+    assert designer.hpc("clusters", cluster["name"], "--state", "down", "--json").json["nodes"] == []
+    assert designer.hpc("clusters", "moon").code == NOT_FOUND
 
 
 def test_another_tenants_job_does_not_exist(designer: Person, rival: Person) -> None:
