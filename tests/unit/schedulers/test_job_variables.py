@@ -1,5 +1,6 @@
 """A job's programs see the same variables on every cluster."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -32,6 +33,13 @@ def test_dask_and_slurm_give_the_same(array: str | None) -> None:
     on_slurm = dict(line.split("=", 1) for line in environment_of(submission(array)))
     assert expected <= on_dask.items()
     assert expected <= on_slurm.items()
+
+
+def test_the_projects_files_lie_beside_the_folders_of_its_cluster_users() -> None:
+    job = replace(submission(), workspace=f"/work/uni/lab/an/{JOB_ID}")
+    variables = job_variables(job)
+    assert variables["HPC_PROJECT_FILES"] == "/work/uni/lab/.project/files"
+    assert f"HPC_PROJECT_FILES={variables['HPC_PROJECT_FILES']}" in environment_of(job)
 
 
 def test_scripts_written_for_slurm_find_its_own_names() -> None:
