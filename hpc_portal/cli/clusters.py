@@ -1,19 +1,35 @@
 """The clusters as they are now: GPUs, partitions, nodes, licences, reservations, and what does not answer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from hpc_portal.cli import render
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json
+from hpc_portal.cli.portal import Portal
 from hpc_portal.cli.render import out, print_json
 from schedulers.units import format_memory, format_walltime
 
 
-def clusters(*, as_json: Json = False) -> None:
+def clusters(
+    name: Annotated[
+        str, typer.Argument(metavar="CLUSTER", help="Show the queue and the nodes of this one.")
+    ] = "",
+    *,
+    state: Annotated[
+        str | None,
+        typer.Option(metavar="free|mine|project|others|drained|down", help="Only nodes with such a GPU."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show what the clusters have, what of it is in use, and what of them does not answer."""
     with open_portal() as portal:
+        if name:
+            _show_one(portal, name, state, as_json=as_json)
+            return
         found = portal.get("/clusters")["items"]
     if as_json:
         print_json(found)
@@ -32,6 +48,42 @@ def clusters(*, as_json: Json = False) -> None:
             out.print(_licenses(one))
         if one["reservations"]:
             out.print(_reservations(one))
+
+
+def _show_one(portal: Portal, name: str, state: str | None, *, as_json: bool) -> None:
+    queue = portal.get(f"/clusters/{name}/queue")["items"]
+    nodes = portal.get(f"/clusters/{name}/nodes", state=state)["items"]
+    if as_json:
+        print_json({"queue": queue, "nodes": nodes})
+        return
+    columns = (_("Partition"), _("Running"), _("Waiting"), _("Usual wait"), _("Yours"), _("Before yours"))
+    rows = [
+        (
+            one["partition"],
+            one["tasks_running"],
+            one["tasks_waiting"],
+            format_walltime(one["wait"]["half_seconds"]) if one["wait"] else "",
+            one["own_waiting"],
+            "" if one["ahead"] is None else one["ahead"],
+        )
+        for one in queue
+    ]
+    out.print(render.table(columns, rows, right=(1, 2, 3, 4, 5)))
+    out.print(render.table((_("Node"), _("State"), _("GPUs"), _("CPUs"), _("Jobs")), map(_node_row, nodes)))
+
+
+def _node_row(node: Mapping[str, Any]) -> tuple[str, ...]:
+    words = {
+        "free": _("free"),
+        "mine": _("mine"),
+        "project": _("my projects'"),
+        "others": _("others'"),
+        "drained": _("drained"),
+        "down": _("down"),
+    }
+    gpus = ", ".join(f"{one['count']} {one['type']} {words[one['use']]}" for one in node["gpus"])
+    cpus = f"{node['allocated_cpus']}/{node['cpus']}"
+    return (node["name"], node["state"], gpus, cpus, ", ".join(job["name"] for job in node["jobs"]))
 
 
 def _notices(one: Mapping[str, Any]) -> list[str]:
