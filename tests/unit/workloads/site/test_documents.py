@@ -153,3 +153,12 @@ def test_what_nobody_can_change_is_refused_from_a_form() -> None:
         locked.validate({"top": "other"})
     with pytest.raises(Exception, match="mode"):
         locked.validate({"mode": "a"})
+
+
+def test_its_script_is_edited_only_where_the_document_says_so() -> None:
+    fixed = SiteTemplate(read_document(GOOD), version=1)
+    assert (fixed.script_to_edit(), bool(fixed.fixed_script)) == ("", True)
+    allowed = read_document(GOOD.replace("\nscript =", "\nscript_may_be_edited = true\nscript =", 1))
+    template = SiteTemplate(allowed, version=2)
+    assert template.fixed_script == ""
+    assert template.script_to_edit() == template.render(template.validate({})).script
