@@ -1,5 +1,7 @@
 """One portal in front of a real Slurm cluster and a Dask cluster: submit, run, read, charge, lose parts."""
 
+from uuid import uuid4
+
 import pytest
 from sqlalchemy import select
 from sqlmodel import col
@@ -20,6 +22,20 @@ WHO = "#!/bin/sh\necho i am $(id -un) of $SLURM_CLUSTER_NAME\ncat greeting\nslee
 GREETING = [{"path": "greeting", "content": "xin chào\n"}]
 
 
+READS = (
+    WHO
+    + 'cat "$HPC_PROJECT_FILES/lib/cells.lib"\necho x > "$HPC_PROJECT_FILES/lib/new" && echo WROTE\ntrue\n'
+)
+"""Alice's account is neither the portal's nor in its group."""
+
+
+def upload(portal: Portal, path: str, content: bytes) -> None:
+    query = {"path": path, "size_bytes": str(len(content))}
+    url = f"/api/v1/projects/chips/uploads/{uuid4()}"
+    answer = portal.client.request("PUT", url, params=query, content=content)
+    assert answer.is_success, answer.text
+
+
 def log_of(portal: Portal, job_id: str) -> str:
     answer = portal.client.request("GET", f"/api/v1/jobs/{job_id}/log")
     assert answer.is_success, answer.text
@@ -34,13 +50,16 @@ def require_exact_ledger(portal: Portal, charged: int) -> None:
 
 
 def test_jobs_on_slurm_and_on_dask_in_one_list_and_one_ledger(portal: Portal) -> None:
-    on_slurm = portal.submit("s", script=WHO, partition="short", resources=SMALL, inputs=GREETING)
-    assert portal.submit("s", script=WHO, partition="short", resources=SMALL, inputs=GREETING) == on_slurm
+    upload(portal, "lib/cells.lib", b"cells of the project\n")
+    on_slurm = portal.submit("s", script=READS, partition="short", resources=SMALL, inputs=GREETING)
+    assert portal.submit("s", script=READS, partition="short", resources=SMALL, inputs=GREETING) == on_slurm
     on_dask = portal.submit("d", script="#!/bin/sh\nsleep 4\n", partition=f"{DASK}:main", resources=SMALL)
     jobs = [portal.wait_for(job, phase="settled") for job in (on_slurm, on_dask)]
     assert [(job["state"], job["scheduler"]) for job in jobs] == [("COMPLETED", SLURM), ("COMPLETED", DASK)]
     assert "i am alice of" in log_of(portal, on_slurm)
     assert "xin chào" in log_of(portal, on_slurm)
+    assert "cells of the project" in log_of(portal, on_slurm)
+    assert "WROTE" not in log_of(portal, on_slurm)
     assert {job["id"] for job in portal.get("/jobs")["items"]} == {on_slurm, on_dask}
     assert all(job["charged_vnd"] > 0 for job in jobs)
     require_exact_ledger(portal, sum(job["charged_vnd"] for job in jobs))
