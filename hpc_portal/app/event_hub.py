@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -135,8 +135,17 @@ class EventHub:
     What is followed beside jobs is read whole and compared: it is little, and has no such sequence.
     """
 
-    def __init__(self, engine: Engine, *, tick_seconds: float = _TICK_SECONDS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        tick_seconds: float = _TICK_SECONDS,
+        on_clusters: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_clusters` is called when what is known of clusters has changed, before followers are told."""
         self._engine = engine
+        self._on_clusters = on_clusters
+        self._clusters: Marks = {}
         self._tick_seconds = tick_seconds
         self._followers: set[_Follower] = set()
         self._starting = asyncio.Lock()
@@ -231,10 +240,18 @@ class EventHub:
                 self._sequence = event.sequence
                 for follower in self._followers:
                     follower.offer(event)
-            for follower in self._followers if marks else ():
-                follower.see(marks)
+            if marks:
+                self._tell(marks)
             await asyncio.sleep(0 if len(events) == _BATCH else self._tick_seconds)
         self._reader = None
+
+    def _tell(self, marks: Marks) -> None:
+        clusters = {key: mark for key, mark in marks.items() if key[0] is Watched.CLUSTERS}
+        if clusters != self._clusters:
+            self._clusters = clusters
+            self._on_clusters()
+        for follower in self._followers:
+            follower.see(marks)
 
     def _marks(self) -> Marks:
         """What somebody watches, read less often than events; {} when it is not yet time."""

@@ -78,6 +78,11 @@ class Services:
             )
         )
 
+    def forget_clusters(self) -> None:
+        """What is known of them has changed: read it anew, not only after a second."""
+        self.clusters.forget()
+        self.outages.forget()
+
     def reading(self) -> Session:
         """A session that only reads; use as a context manager."""
         return Session(self.engine)

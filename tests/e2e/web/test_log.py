@@ -157,7 +157,9 @@ def test_a_page_misses_and_repeats_nothing_when_the_server_is_replaced(
     port = free_port()
     with Processes(tmp_path, {"HPC_PORTAL_STATE_DIR": str(city.settings.state_dir)}) as processes:
         processes.start("web", *OPERATOR, "web", "--port", str(port))
-        context = browser.new_context(base_url=f"http://127.0.0.1:{port}")
+        context = browser.new_context(
+            base_url=f"http://127.0.0.1:{port}", viewport={"width": 1280, "height": 1000}
+        )
         page = context.new_page()
         wait_until(lambda: _answers(port), what="the web process")
         page.goto("/sign-in")

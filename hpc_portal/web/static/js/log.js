@@ -5,6 +5,7 @@ import { showLive } from './live.js'
 import { lineElement, numbers, paint } from './log_line.js'
 import { highlight, logSearch } from './log_search.js'
 import { logWindow } from './log_window.js'
+import { refreshSoon } from './refresh.js'
 import { openStream } from './sse.js'
 
 const PAGE = 500
@@ -64,6 +65,7 @@ function arrive(event) {
   if (isWhole() && isNear && (follows || !shown.isFull())) shown.append(first, added, { trims: follows })
   else if (follows) shown.replace(first, added)
   if (!follows) unseen += next - total
+  if (total === 0) refreshSoon() // it has started
   total = next
   partial.hidden = true
   atEnd.toEnd()
@@ -90,6 +92,7 @@ function finish() {
   stream?.close()
   partial.hidden = true
   end.textContent = end.dataset.over
+  refreshSoon() // the job's state, above
 }
 
 async function load(parameters) {
