@@ -125,9 +125,10 @@ function drawValue(pen, { left, right, upper, bottom, text, state }, colours) {
   pen.stroke()
   const from = Math.max(left, 0) + 6
   const most = Math.floor((right - from - 4) / CHARACTER)
-  if (most < Math.min(2, text.length)) return
+  const fits = text.length > most ? text.replace(/^0+(?=[^.])/, '') : text // zeros in front go first
+  if (most < Math.min(2, fits.length)) return
   pen.fillStyle = state ? colour : colours.text
-  pen.fillText(text.length > most ? `${text.slice(0, most - 1)}…` : text, from, middle + 0.5)
+  pen.fillText(fits.length > most ? `${fits.slice(0, most - 1)}…` : fits, from, middle + 0.5)
 }
 
 function fill(pen, colour, left, top, width, height) {
