@@ -40,11 +40,12 @@ def audit(  # noqa: PLR0913 - one parameter for each filter
     subject: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
+    address: str = "",
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> PageReply[AuditReply]:
     """Who did what, newest first. `action=prices` finds all that begins with `prices.`."""
-    wanted = AuditFilter(username, action, subject, since, until)
+    wanted = AuditFilter(username, action, subject, since, until, address)
     with services.reading() as session:
         page = list_audit(session, actor, wanted=wanted, before=cursor, limit=limit)
     return PageReply(
@@ -62,12 +63,15 @@ def export(  # noqa: PLR0913 - one parameter for each filter
     subject: str = "",
     since: datetime | None = None,
     until: datetime | None = None,
+    address: str = "",
     after: Cursor = None,
     kind: Annotated[AuditFormat, Query(alias="format")] = AuditFormat.JSONL,
 ) -> StreamingResponse:
     """What of the log is wanted, oldest first, with its hashes; `after` goes on from a sequence."""
     permissions.require(actor, Action.AUDIT)
-    lines = _lines(services, actor, AuditFilter(username, action, subject, since, until), after or 0, kind)
+    lines = _lines(
+        services, actor, AuditFilter(username, action, subject, since, until, address), after or 0, kind
+    )
     return StreamingResponse(
         lines,
         media_type=CSV_TYPE if kind is AuditFormat.CSV else JSON_LINES_TYPE,

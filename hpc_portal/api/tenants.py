@@ -8,11 +8,13 @@ from hpc_portal.api.tenants_schemas import (
     HandedOverReply,
     HandOverBody,
     OrganisationDetailsReply,
+    OrganisationOverviewReply,
     ProjectDetailsReply,
     StateBody,
     StateChangedReply,
     TenantReply,
 )
+from hpc_portal.app.home.organisation_overview import organisation_overview
 from hpc_portal.app.tenants import queries
 from hpc_portal.app.tenants.change_state import (
     StateChange,
@@ -47,6 +49,20 @@ def show_organisation(services: PortalServices, actor: CurrentActor, slug: str) 
     """One organisation, with what you may see of its projects and people."""
     with services.reading() as session:
         return OrganisationDetailsReply.model_validate(queries.get_organisation(session, actor, slug))
+
+
+@router.get("/organisations/{slug}/overview")
+def show_overview(services: PortalServices, actor: CurrentActor, slug: str) -> OrganisationOverviewReply:
+    """Its projects that you may see, with what they have left and were charged this month."""
+    with services.reading() as session:
+        found = organisation_overview(session, actor, slug, at=services.clock.now())
+    return OrganisationOverviewReply(
+        slug=slug,
+        month=found.month,
+        charged_vnd=found.total.vnd,
+        projects=[CityProjectReply.model_validate(one) for one in found.projects],
+        charged_by_project={account: usage.vnd for account, usage in found.used.items()},
+    )
 
 
 @router.put("/organisations/{slug}/state")

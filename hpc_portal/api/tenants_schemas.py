@@ -1,6 +1,6 @@
 """Bodies and replies about organisations, projects, their states, leadership and invitations."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -168,6 +168,18 @@ class CityProjectReply(Reply):
     held_vnd: int
     used_vnd: int
     available_vnd: int
+
+
+class OrganisationOverviewReply(Reply):
+    """The projects of an organisation that you may see."""
+
+    slug: str
+    month: date
+    charged_vnd: int
+    """In this month, by all of them."""
+    projects: list[CityProjectReply]
+    charged_by_project: dict[str, int]
+    """In this month, in đồng; those that used nothing are left out."""
 
 
 class LinkBody(Body):

@@ -65,7 +65,7 @@ def verify(
 
 
 @audit.command("export")
-def export(
+def export(  # noqa: PLR0913 - one argument for each option
     *,
     kind: Annotated[
         Format, typer.Option("--format", help="CSV, or a JSON object in each line.")
@@ -73,13 +73,14 @@ def export(
     user: Annotated[str, typer.Option("--user", help="Only what this person did; or `operator`.")] = "",
     action: Annotated[str, typer.Option("--action", help="Only such: prices, or prices.published.")] = "",
     subject: Annotated[str, typer.Option("--subject", help="Only what concerns this.")] = "",
+    address: Annotated[str, typer.Option("--address", help="Only what came from this address.")] = "",
     after: Annotated[int, typer.Option("--after", min=0, help="Go on after this sequence.")] = 0,
 ) -> None:
     """Write the log to standard output, oldest first, with its hashes."""
     engine = build_engine(load_settings())
     try:
         with engine.connect() as connection:
-            wanted = AuditFilter(username=user, action=action, subject=subject)
+            wanted = AuditFilter(username=user, action=action, subject=subject, address=address)
             entries = walk_audit(connection, OPERATOR, wanted=wanted, after=after)
             for line in as_csv(entries) if kind is Format.CSV else as_json_lines(entries):
                 sys.stdout.write(line)

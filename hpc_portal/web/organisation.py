@@ -1,36 +1,45 @@
-"""An organisation's page: its state, projects, people and invitations; and all organisations of the city."""
+"""An organisation's projects with their figures, its usage and state; and all organisations of the city."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.queries import list_visible_organisations
-from hpc_portal.app.accounts.set_membership import set_organisation_membership
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import NotFound
+from hpc_portal.app.home.organisation_overview import organisation_overview
+from hpc_portal.app.reports.period import parse_day, period
+from hpc_portal.app.reports.usage import UsageQuery, report_usage
+from hpc_portal.app.reports.usage_document import usage_document
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import OrganisationRole
 from hpc_portal.app.tenants.change_state import change_organisation_state
-from hpc_portal.app.tenants.hand_over import hand_over_organisation
-from hpc_portal.app.tenants.invite import Invited, Invitees, invite, resend_invitation, revoke_invitation
-from hpc_portal.app.tenants.queries import get_organisation, list_invitations, list_tenants
-from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.app.tenants.invite import Invited, resend_invitation, revoke_invitation
+from hpc_portal.app.tenants.queries import get_organisation, list_tenants
+from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.cookies import local_path
+from hpc_portal.web.organisation_tabs import organisation_facts
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.tenant_forms import (
-    carry_out,
-    read_emails,
-    read_hand_over,
-    read_state,
-    text_of,
-)
+from hpc_portal.web.reports import LINES_OF_A_PAGE
+from hpc_portal.web.show_report import answer, edition_for
+from hpc_portal.web.tenant_forms import carry_out, read_state, text_of
 from hpc_portal.web.tenant_words import KINDS, ROLES, TENANT_STATES
+from quotas.usage_report import Dimension
+from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
+
+USAGE_BY = (
+    (Dimension.PROJECT, N_("Project")),
+    (Dimension.USER, N_("Person")),
+    (Dimension.WORKLOAD, N_("Template")),
+    (Dimension.DAY, N_("Day")),
+)
+Name = Annotated[str, Query(max_length=64)]
 
 
 @router.get("/organisations")
@@ -53,48 +62,36 @@ def show_tenants(request: Request, actor: CurrentActor, services: PortalServices
     return pages_of(request).render(request, "tenants/all.html", facts)
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Renders the organisation's page again and again."""
-
-    request: Request
-    actor: Actor
-    services: Services
-    slug: str
-
-    def show(
-        self,
-        problems: Sequence[ShownProblem] = (),
-        invited: Sequence[Invited] = (),
-        entered: Mapping[str, str] | None = None,
-    ) -> Response:
-        with self.services.reading() as session:
-            details = get_organisation(session, self.actor, self.slug)
-            invitations = (
-                list_invitations(session, self.actor, organisation=self.slug)
-                if details.may_manage_members
-                else ()
-            )
-        facts = {
-            "tenant": details,
-            "home": f"/organisations/{self.slug}",
-            "problems": problems,
-            "invited": invited,
-            "entered": entered or {},
-            "invitations": invitations,
-            "now": self.services.clock.now(),
-            "states": TENANT_STATES,
-            "kinds": KINDS,
-            "roles": ROLES,
-            "choices": [role.value for role in OrganisationRole],
-        }
-        return pages_of(self.request).render(self.request, "tenants/organisation.html", facts)
-
-
 @router.get("/organisations/{slug}")
 def show(request: Request, actor: CurrentActor, services: PortalServices, slug: str) -> Response:
     """One organisation, as far as the reader may see it."""
-    return _Page(request, actor, services, slug).show()
+    return _page(request, actor, services, slug)
+
+
+@router.get("/organisations/{slug}/usage")
+def usage(
+    request: Request, actor: CurrentActor, services: PortalServices, slug: str, by: Name = "project"
+) -> Response:
+    """Which project, who, what, or on which days; of the projects that the reader may see. Also as files."""
+    asked = request.query_params
+    respect = next((key for key, _ in USAGE_BY if key.value == by), Dimension.PROJECT)
+    since, last = (parse_day(asked.get(name, ""), name) for name in ("since", "last"))
+    days = period(since, last, now=services.clock.now())
+    most = None if asked.get("format") else LINES_OF_A_PAGE
+    with services.reading() as session:
+        details = get_organisation(session, actor, slug)
+        if not details.projects:
+            raise NotFound("report", slug)
+        query = UsageQuery((respect,), days, {Dimension.ORGANISATION: slug})
+        report = report_usage(session.connection(), actor, query, most=most)
+    facts = organisation_facts(details, "usage") | {
+        "by": respect.value,
+        "respects": USAGE_BY,
+        "period": days,
+    }
+    measure = "gpu_seconds" if report.total.gpu_seconds and not report.total.vnd else "vnd"
+    document = usage_document(report, edition_for(request))
+    return answer(request, document, "organisation/usage.html", facts, measure=measure)
 
 
 @router.post("/organisations/{slug}/state")
@@ -103,69 +100,11 @@ async def change_state(
 ) -> Response:
     """Suspend, resume or close it."""
     wanted = read_state(await request.form())
-    page = _Page(request, actor, services, slug)
     return await carry_out(
         request,
         lambda: change_organisation_state(services, actor, slug, wanted),
-        page.show,
+        lambda problems: _page(request, actor, services, slug, problems),
         f"/organisations/{slug}",
-    )
-
-
-@router.post("/organisations/{slug}/members/{username}")
-async def set_member(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    identities: KnownIdentities,
-    slug: str,
-    username: str,
-) -> Response:
-    """Change a member's role, or end their membership."""
-    wanted = text_of(await request.form(), "role")
-    role = OrganisationRole(wanted) if wanted in set(OrganisationRole) else None
-
-    def deed() -> None:
-        set_organisation_membership(services, actor, organisation=slug, username=username, role=role)
-        identities.forget()
-
-    page = _Page(request, actor, services, slug)
-    return await carry_out(request, deed, page.show, f"/organisations/{slug}")
-
-
-@router.post("/organisations/{slug}/hand-over")
-async def hand_over(
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    identities: KnownIdentities,
-    slug: str,
-) -> Response:
-    """Make another member the manager in one's stead."""
-    wanted = read_hand_over(await request.form())
-
-    def deed() -> None:
-        hand_over_organisation(services, actor, slug, wanted)
-        identities.forget()
-
-    page = _Page(request, actor, services, slug)
-    return await carry_out(request, deed, page.show, f"/organisations/{slug}")
-
-
-@router.post("/organisations/{slug}/invite")
-async def invite_people(
-    request: Request, actor: CurrentActor, services: PortalServices, slug: str
-) -> Response:
-    """Send invitations, and show their links once."""
-    form = await request.form()
-    entered = {name: text_of(form, name) for name in ("emails", "role")}
-    wanted = Invitees(read_emails(form), text_of(form, "role"), organisation=slug)
-    page = _Page(request, actor, services, slug)
-    return await carry_out(
-        request,
-        lambda: invite(services, actor, wanted),
-        lambda problems: page.show(problems, entered=entered),
-        lambda invited: page.show(invited=invited),
     )
 
 
@@ -196,3 +135,24 @@ async def resend(
         page,
         lambda invited: page(invited=invited),
     )
+
+
+def _page(
+    request: Request,
+    actor: Actor,
+    services: Services,
+    slug: str,
+    problems: Sequence[ShownProblem] = (),
+) -> Response:
+    with services.reading() as session:
+        found = organisation_overview(session, actor, slug, at=services.clock.now())
+    totals = {
+        name: sum(getattr(one, name) for one in found.projects)
+        for name in ("members", "jobs_under_way", "granted_vnd", "held_vnd", "used_vnd", "available_vnd")
+    }
+    facts = organisation_facts(found.details, "overview") | {
+        "problems": problems,
+        "overview": found,
+        "totals": totals,
+    }
+    return pages_of(request).render(request, "organisation/overview.html", facts)

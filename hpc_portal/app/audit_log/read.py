@@ -50,6 +50,8 @@ class AuditFilter:
     since: datetime | None = None
     until: datetime | None = None
     """Half open: not itself."""
+    address: str = ""
+    """The whole address that it came from."""
 
 
 EVERYTHING = AuditFilter()
@@ -128,6 +130,8 @@ def _conditions(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
         yield is_kind | (col(AuditRecord.action) == wanted.action)
     if wanted.subject:
         yield col(AuditRecord.subject) == wanted.subject
+    if wanted.address:
+        yield col(AuditRecord.address) == wanted.address
     if wanted.since:
         yield col(AuditRecord.at) >= wanted.since
     if wanted.until:

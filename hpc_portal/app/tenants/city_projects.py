@@ -1,4 +1,4 @@
-"""Every project of the city with its state, its people, what is under way and its đồng, in a few queries."""
+"""Projects of the city or of an organisation with state, people, jobs under way and đồng, in few queries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Result, func, select
+from sqlalchemy import ColumnElement, Result, func, select
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
@@ -33,7 +33,7 @@ _AVAILABLE, _HELD, _CONSUMED = (_ACCOUNTS.alias(name) for name in ("available", 
 
 @dataclass(frozen=True, slots=True)
 class CityProject:
-    """A project in the list of all, for those who answer for the city."""
+    """A project in a list, with its figures."""
 
     account: str
     name: str
@@ -57,6 +57,22 @@ def list_city_projects(session: Session, actor: Actor, *, at: datetime) -> Seque
         NotAllowed: only administrators and auditors may.
     """
     permissions.require(actor, Action.AUDIT)
+    return _listed(session, at)
+
+
+def list_organisation_projects(
+    session: Session, actor: Actor, organisation_id: UUID, *, at: datetime
+) -> Sequence[CityProject]:
+    """Those of one organisation that the actor may see, by account."""
+    return _listed(
+        session,
+        at,
+        permissions.visible_projects(actor),
+        col(Project.organisation_id) == organisation_id,
+    )
+
+
+def _listed(session: Session, at: datetime, *where: ColumnElement[bool]) -> Sequence[CityProject]:
     members = _counted(session, col(ProjectMember.project_id), ProjectMember)
     jobs = _counted(session, col(Job.project_id), Job, col(Job.phase).in_(_UNDER_WAY))
     money = _money(session, at)
@@ -70,6 +86,7 @@ def list_city_projects(session: Session, actor: Actor, *, at: datetime) -> Seque
             col(Project.state),
         )
         .join(Organisation, col(Organisation.id) == col(Project.organisation_id))
+        .where(*where)
         .order_by(col(Organisation.slug), col(Project.account))
     )
     found = []

@@ -71,6 +71,9 @@ NO_PAGES = {
     "/requests/{request_id}/attachments/{attachment_id}": "a file",
     "/help/guide": "leads to the guide's first part",
     "/language/{code}": "leads back",
+    "/sign-in/identity": "leads to the identity provider: test_identity.py",
+    "/sign-in/identity/back": "leads on: test_identity.py",
+    "/sign-in/code": "between password and code only: test_identity.py",
     "/work-in/{account}": "leads back",
     "/theme/{name}": "leads back",
     "/open-data": "there only where a city publishes them: test_reports.py",
@@ -159,7 +162,10 @@ def furnish(city: City, services: Services) -> list[Look]:
         Look("/allocations/{allocation_id}", LEAD, f"/allocations/{allocation}"),
         Look("/requests/{request_id}", ADMINISTRATOR, f"/requests/{request}"),
         Look("/requests/{request_id}/edit", LEAD, f"/requests/{_draft(services, lead)}/edit"),
-        Look("/organisations/{slug}", ADMINISTRATOR, "/organisations/sao-bien"),
+        *(
+            Look(f"/organisations/{{slug}}{tab}", ADMINISTRATOR, f"/organisations/sao-bien{tab}")
+            for tab in ("", "/members", "/usage")
+        ),
         *(
             Look(f"/projects/{{account}}{tab}", LEAD, f"/projects/npu-verif{tab}")
             for tab in (

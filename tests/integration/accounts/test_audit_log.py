@@ -168,6 +168,8 @@ def test_it_says_who_from_where_and_what_was_before(city: City) -> None:
         (AuditFilter(subject="a"), ["a"]),
         (AuditFilter(since=NOW), ["b", "a"]),
         (AuditFilter(until=NOW), []),
+        (AuditFilter(address=OPERATOR.address), ["b", "a"]),
+        (AuditFilter(address="192.0.2.1"), []),
     ],
 )
 def test_it_can_be_filtered(city: City, wanted: AuditFilter, subjects: list[str]) -> None:

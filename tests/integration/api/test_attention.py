@@ -107,3 +107,11 @@ def test_all_projects_are_listed_with_their_money_for_the_city_only(city: City, 
         ("chips", 2, 100_000_000),
         ("rivals", 2, 100_000_000),
     ]
+
+
+def test_an_organisation_is_seen_with_the_projects_that_one_may_see(city: City, portal: Portal) -> None:
+    with portal.client(city.chips.member) as client:
+        found = client.get("/api/v1/organisations/chips-org/overview").json()
+        assert client.get("/api/v1/organisations/rivals-org/overview").status_code == 404
+    assert [(one["account"], one["available_vnd"]) for one in found["projects"]] == [("chips", 100_000_000)]
+    assert (found["charged_vnd"], found["charged_by_project"]) == (0, {})

@@ -70,7 +70,11 @@ TWINS: Mapping[str, str] = {
     "/notices": "GET /notices",
     "/open-data": "GET /open-data",
     "/organisations": "GET /organisations",
-    "/organisations/{slug}": "GET /organisations/{slug}, GET /organisations/{slug}/invitations",
+    "/organisations/{slug}": "GET /organisations/{slug}, GET /organisations/{slug}/overview",
+    "/organisations/{slug}/members": (
+        "GET /organisations/{slug}/members, GET /organisations/{slug}/invitations"
+    ),
+    "/organisations/{slug}/usage": "GET /reports/usage",
     "/prices": "GET /prices/history, GET /prices/at, GET /subsidies",
     "/projects/{account}": "GET /projects/{account}/overview, GET /projects/{account}/details",
     "/projects/{account}/charges": "GET /projects/{account}/charges",
@@ -113,6 +117,12 @@ TWINS: Mapping[str, str] = {
 
 NO_DATA = {
     "/sign-in": "a form; its twin signs in: POST /tokens/sign-in",
+    "/sign-in/code": "the second step of the same form",
+    "/sign-in/identity": "leads to the identity provider",
+    "/sign-in/identity/back": "comes back from the identity provider",
+    "/help": "addresses of the guide",
+    "/help/guide": "the guide that comes with the portal",
+    "/help/guide/{part}": "the guide that comes with the portal",
     "/menu": "addresses of pages",
     "/language/{code}": "a choice of this browser",
     "/theme/{name}": "a choice of this browser",
