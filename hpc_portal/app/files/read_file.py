@@ -1,7 +1,7 @@
 """Send a file of a workspace piece by piece; it is never in memory as a whole."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ class OpenedFile:
     """A file's size when it was opened, and its bytes up to that size."""
 
     size_bytes: int
-    pieces: Generator[bytes]
+    pieces: Iterator[bytes]
     """Closes the file when it is exhausted or dropped."""
 
 
@@ -33,7 +33,7 @@ def read_file(root: Path, workspace: str, relative: str) -> OpenedFile:
     return OpenedFile(size, _pieces(kept, size))
 
 
-def _pieces(descriptor: int, size: int) -> Generator[bytes]:
+def _pieces(descriptor: int, size: int) -> Iterator[bytes]:
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         left = size
         while left and (piece := file.read(min(left, _PIECE_BYTES))):

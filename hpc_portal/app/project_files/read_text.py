@@ -1,8 +1,7 @@
 """Text files of a project as inputs of a job: copied into it, so that later uploads change nothing."""
 
 from hpc_portal.app.errors import FileNotInWorkspace, Problem
-from hpc_portal.app.files.open_file import open_folder
-from hpc_portal.app.files.read_file import read_file
+from hpc_portal.app.files.open_file import open_file, open_folder
 from hpc_portal.app.project_files.place import FilesPlace
 from hpc_portal.app.project_files.search import search_files
 from workloads.template import N_
@@ -52,12 +51,13 @@ def read_texts(place: FilesPlace, path: str, *, field: str) -> dict[str, str] | 
 
 
 def _text(place: FilesPlace, path: str) -> str | None:
-    opened = read_file(place.root, place.folder, path)
-    if opened.size_bytes > MOST_BYTES:
-        opened.pieces.close()
-        return None
+    with (
+        open_file(place.root, place.folder, path) as descriptor,
+        open(descriptor, "rb", closefd=False) as file,
+    ):
+        content = file.read(MOST_BYTES + 1)
     try:
-        text = b"".join(opened.pieces).decode()
+        text = content.decode()
     except UnicodeDecodeError:
         return None
-    return None if "\0" in text else text
+    return None if len(content) > MOST_BYTES or "\0" in text else text

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
 from hpc_portal.app.files.shared_folder import shared_folder
 from tests.e2e.web.browser import OpenPage
@@ -107,7 +107,7 @@ def test_without_scripts_forms_upload_make_folders_rename_and_delete(
     page.get_by_label("Name of the folder").fill("rtl")
     page.get_by_role("button", name="Make").click()
     page.locator("#upload-files").set_input_files(
-        [{"name": "core.v", "mimeType": "text/plain", "buffer": b"module core;\n"}]
+        FilePayload(name="core.v", mimeType="text/plain", buffer=b"module core;\n")
     )
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_role("link", name="core.v", exact=True)).to_be_visible()

@@ -27,8 +27,8 @@ def folder_of(portal: Portal) -> Path:
     return root / shared_folder(organisation="chips-org", account="chips")
 
 
-def put(client: httpx.Client, path: str, content: bytes, **how: object) -> httpx.Response:
-    query = {"path": path, "size_bytes": len(content), **how}
+def put(client: httpx.Client, path: str, content: bytes, **how: bool) -> httpx.Response:
+    query: dict[str, str | int] = {"path": path, "size_bytes": len(content), **how}
     return client.put(f"{UPLOADS}/{uuid4()}", params=query, content=content)
 
 
@@ -73,7 +73,7 @@ def test_a_refusal_names_the_field_and_leaves_nothing(portal: Portal) -> None:
 
 def test_a_part_whose_sender_goes_away_stays_and_is_gone_on_with(portal: Portal) -> None:
     upload, whole = uuid4(), os.urandom(3 * MIB)
-    query = {"path": "big.bin", "size_bytes": len(whole)}
+    query: dict[str, str | int] = {"path": "big.bin", "size_bytes": len(whole)}
 
     def breaks_off() -> Iterator[bytes]:
         yield whole[: 2 * MIB]
