@@ -112,6 +112,14 @@ class WaitedForLicenseReply(Reply):
     """Held by running jobs that you may not see."""
 
 
+class ExpectedStartReply(Reply):
+    """When the first task would probably start."""
+
+    earliest: datetime
+    latest: datetime | None
+    reason: str
+
+
 class JobDetailReply(JobReply):
     """One job with what was asked."""
 
@@ -119,6 +127,8 @@ class JobDetailReply(JobReply):
     """Null when it waits for no limit, or for one of the cluster's own."""
     waits_for_licenses: list[WaitedForLicenseReply] = Field(default_factory=list)
     """Empty when it waits for no licence."""
+    expected_start: ExpectedStartReply | None = None
+    """Null once something of it has started, or nothing will."""
 
     spec: JobSpec
     parameters: dict[str, Any] | None
@@ -169,14 +179,6 @@ class PricedLineReply(Reply):
     subsidy_vnd: int
     vnd: int
     """Net: the list price less the subsidy."""
-
-
-class ExpectedStartReply(Reply):
-    """When the first task would probably start."""
-
-    earliest: datetime
-    latest: datetime | None
-    reason: str
 
 
 class LicenseFitReply(Reply):

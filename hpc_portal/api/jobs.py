@@ -11,6 +11,7 @@ from hpc_portal.api.job_change_schemas import CancelBody, CancelReply
 from hpc_portal.api.job_schemas import (
     EstimateReply,
     EventReply,
+    ExpectedStartReply,
     JobDetailReply,
     JobReply,
     PendingReasonReply,
@@ -27,6 +28,7 @@ from hpc_portal.app.jobs import journal, queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.lifecycle import JobOrigin
+from hpc_portal.app.jobs.start_of_waiting import start_of_waiting
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.waiting import why_waiting
 from hpc_portal.app.licenses.waiting import licenses_waited_for
@@ -135,6 +137,8 @@ def show(
         if limit := limit_waited_for(session.connection(), job, job.spec):
             reply.waits_for_limit = WaitedForLimitReply.model_validate(limit)
         waits = licenses_waited_for(session.connection(), actor, job)
+        if start := start_of_waiting(services, session.connection(), job):
+            reply.expected_start = ExpectedStartReply.model_validate(start)
         reply.waits_for_licenses = [WaitedForLicenseReply.model_validate(wait) for wait in waits]
         return reply
 

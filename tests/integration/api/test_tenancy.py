@@ -84,6 +84,7 @@ BODIES: dict[str, Any] = {
     "/api/v1/jobs": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/estimate": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/cancel": {"job_ids": ["{job_id}"]},
+    "/api/v1/job-views/{name}": {"project": "chips", "owner": "chips-member"},
     "/api/v1/jobs/changes": {"job_ids": ["{job_id}"], "change": {"change": "hold"}},
     "/api/v1/jobs/{job_id}/changes": {"change": "hold"},
     "/api/v1/jobs/{job_id}/doubt": {"decision": "end", "reason": "mine"},
@@ -327,6 +328,8 @@ def request_of(route: Route, victim: Victim) -> dict[str, Any]:
     if route.path.endswith(("{account}/files", "{account}/delete", "{account}/rename")):
         is_file = route.method == "DELETE" or not route.path.endswith("files")
         query["path"] = victim.parameters["path"] if is_file else ""
+    if route.path == "/live":
+        query["job"] = victim.job_id
     if "/waves" in route.path:
         query |= {"path": "waves.vcd", "signals": "clk"}
     if route.path.endswith("/log/search"):

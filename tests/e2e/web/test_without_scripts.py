@@ -1,0 +1,42 @@
+"""A job's whole life without JavaScript, on a portal whose node runs it: submitted, read, cancelled."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from hpc_portal.app import demo
+from tests.e2e.web.browser import OpenPage
+from tests.e2e.web.test_stories_with_real_jobs import LONG, portal, states  # noqa: F401 - its fixtures: a real node
+
+pytestmark = [pytest.mark.xdist_group("browser-stories"), pytest.mark.timeout(600)]
+
+SCRIPT = "#!/bin/bash\n#SBATCH --time=5\necho 'bắt đầu'\nsleep 200\n"
+
+
+def test_a_script_is_submitted_read_and_cancelled_without_javascript(open_page: OpenPage) -> None:
+    page = open_page(user=demo.DESIGNER, locale="en", javascript=False)
+    page.goto("/submit/script")
+    page.get_by_label("Job name", exact=True).fill("no scripts")
+    page.locator("[name='script']").fill(SCRIPT)
+    page.get_by_role("button", name="Submit", exact=True).click()
+    expect(page).to_have_url(re.compile("/jobs/[0-9a-f-]{36}$"))
+    job = page.url
+    state = page.locator(".head .state")
+    for _ in range(LONG // 1000):
+        if "Running" in state.inner_text():
+            break
+        page.wait_for_timeout(500)
+        page.goto(job)
+    expect(state).to_contain_text("Running")
+    for tab, seen in (("/log", "bắt đầu"), ("/utilisation", "Utilisation"), ("/script", "sleep 200")):
+        page.goto(job + tab)
+        expect(page.locator("main")).to_contain_text(seen)
+    page.goto(job)
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    for _ in range(LONG // 1000):
+        if "Cancelled" in state.inner_text():
+            break
+        page.wait_for_timeout(500)
+        page.goto(job)
+    expect(state).to_contain_text("Cancelled")
