@@ -26,6 +26,7 @@ from hpc_portal.app.services import Services
 from hpc_portal.app.telemetry.readiness import ReadinessCheck
 from hpc_portal.auth.csrf import refuse_cross_site
 from hpc_portal.auth.identify import Identities
+from hpc_portal.auth.identity_provider import IdentityProvider
 from hpc_portal.auth.sessions import is_secure
 from hpc_portal.auth.throttle import SignInThrottle
 from hpc_portal.middleware import MAX_BODY_BYTES, SecurityHeaders
@@ -66,6 +67,8 @@ def create_app(services: Services) -> FastAPI:
     app.state.identities = Identities(services)
     app.state.throttle = SignInThrottle()
     app.state.say_refusal = say_refusal
+    identity = services.settings.identity
+    app.state.identity_provider = IdentityProvider(identity) if identity else None
     app.state.event_hub = EventHub(services.engine, on_clusters=services.forget_clusters)
     health.install(app, ReadinessCheck(services.engine, services.settings))
     api.install(app)
@@ -95,6 +98,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     await sweeping
     hub: EventHub = app.state.event_hub
     await hub.close()
+    provider: IdentityProvider | None = app.state.identity_provider
+    if provider:
+        await provider.close()
     await anyio.to_thread.run_sync(services.commits.close)
     log.info("web.stopped")
 

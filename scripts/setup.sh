@@ -159,6 +159,22 @@ need_venv() {
     fi
 }
 
+# An OpenID Connect provider that sign-in is tested with: of npm, pinned by hash, with the Node that pip brings.
+need_identity_provider() {
+    local source=tests/e2e/web/identity_provider target=.venv/identity_provider
+    if ! cmp -s "$source/package-lock.json" "$target/package-lock.json"; then
+        mkdir -p "$target"
+        cp "$source/package.json" "$source/package-lock.json" "$target/"
+        three_tries npm_ci "$target" || {
+            rm -f "$target/package-lock.json"
+            fail "The packages of $source could not be installed. What npm said is above."
+        }
+    fi
+    cp "$source/provider.js" "$target/"
+}
+
+npm_ci() { PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --prefix "$1" --omit=dev --ignore-scripts --no-audit --no-fund >&2; }
+
 need_venv_to_run() { is_stamped dev && is_at_home || need_venv runtime; } # dev.lock holds all of runtime.lock
 
 need_slurm_root() {
@@ -180,6 +196,7 @@ main() {
         test)
             need_debian "${demo_packages[@]}" "${slurm_packages[@]}" "${test_packages[@]}"
             need_venv dev
+            need_identity_provider
             need_slurm_root
             ;;
         *) fail "Usage: scripts/setup.sh demo|demo-slurm|test" ;;

@@ -17,6 +17,7 @@ DECIDED_BY_THE_CHART = {
 """Settings that follow from other values; the embedded node's are for the embedded mode only, and stay."""
 DECIDED_IN_SLURM = {"jwt_key", "token_file", "tls_ca"}
 DECIDED_IN_SMTP = {"password"}
+DECIDED_IN_IDENTITY = {"client_secret"}
 
 Schema = dict[str, Any]
 
@@ -37,7 +38,11 @@ def settings_schema() -> Schema:
         del whole["properties"][name]
     for name, field in whole["properties"].items():
         field["description"] = " ".join(said[name].split())
-    for part, names in (("SlurmSettings", DECIDED_IN_SLURM), ("SmtpSettings", DECIDED_IN_SMTP)):
+    for part, names in (
+        ("SlurmSettings", DECIDED_IN_SLURM),
+        ("SmtpSettings", DECIDED_IN_SMTP),
+        ("IdentitySettings", DECIDED_IN_IDENTITY),
+    ):
         for name in names:
             del parts[part]["properties"][name]
     found: Schema = _plain(whole, parts)

@@ -16,6 +16,8 @@ class SignInBody(Body):
 
     username: Text
     password: Annotated[str, Field(max_length=1000)]
+    code: Annotated[str, Field(max_length=20)] = ""
+    """The one-time code, for people with a second factor."""
     name: Text = "API"
     """What the token is called in the list of tokens."""
     valid_days: int | None = None

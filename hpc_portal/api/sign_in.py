@@ -28,15 +28,19 @@ from hpc_portal.app.actor import load_actor
 from hpc_portal.app.errors import WrongCredentials
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
-from hpc_portal.auth.sign_in import check_password
+from hpc_portal.auth.sign_in import check_password, require_code
 
 router = APIRouter(tags=["people"])
 
 
 @router.post("/tokens/sign-in", status_code=HTTPStatus.CREATED)
 async def sign_in(request: Request, services: PortalServices, body: SignInBody) -> IssuedTokenReply:
-    """Exchange a password for a token, which is shown this once."""
+    """Exchange a password, and a one-time code where the person has a second factor, for a token.
+
+    It is shown this once.
+    """
     user_id = await check_password(request, body.username, body.password)
+    await require_code(request, user_id, body.username, body.code)
     return await anyio.to_thread.run_sync(_issue_to, services, user_id, body)
 
 

@@ -28,6 +28,10 @@
     ├── WaveformUnreadable         a file that should be a waveform is damaged, unfinished or asks for too much
     ├── WaveformsBusy              as many waveforms are being read as this process reads at once
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
+    ├── IdentityNotLinked          the identity provider vouches for them, but nobody here belongs to it
+    ├── IdentityTaken              an identity belongs to somebody else here, or the person has another one
+    ├── SecondFactorNeeded         the password was right; a one-time code has to come with it
+    ├── WrongCode                  a one-time code is wrong, was used, or its time is over
     └── WrongCredentials           sign-in failed; does not say which part was wrong
 
 quotas.errors (BudgetExceeded, LimitExceeded) and workloads.errors (TemplateNotFound, InvalidParameters)
@@ -296,6 +300,34 @@ class ClusterNotSeenYet(PortalError):
 
     def __init__(self) -> None:
         super().__init__("The cluster has not reported yet. Try again in a few seconds.")
+
+
+class IdentityNotLinked(PortalError):
+    """The identity provider vouches for a person to whom no active account here belongs."""
+
+    def __init__(self) -> None:
+        super().__init__("No account of the portal belongs to this identity. Ask the city's administrators.")
+
+
+class IdentityTaken(PortalError):
+    """An identity and an account cannot be linked: one of them is linked already."""
+
+    def __init__(self) -> None:
+        super().__init__("This identity, or this account, is linked already.")
+
+
+class SecondFactorNeeded(PortalError):
+    """The password was right, and a one-time code has to come with it."""
+
+    def __init__(self) -> None:
+        super().__init__("Send the one-time code of your authenticator app, too.")
+
+
+class WrongCode(PortalError):
+    """A one-time code that is not good (any more)."""
+
+    def __init__(self) -> None:
+        super().__init__("This code is wrong, was used already, or its time is over.")
 
 
 class WrongCredentials(PortalError):

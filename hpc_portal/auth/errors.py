@@ -4,6 +4,7 @@ PortalError
 └── AuthError
     ├── SignInRequired     no identity, or one that is no longer valid
     ├── CrossSiteRequest   a browser sent it, but not from a page of ours
+    ├── IdentityUnavailable   the identity provider did not answer as it should
     └── TooManyAttempts    sign-in failed too often; says when to try again
 """
 
@@ -28,6 +29,13 @@ class CrossSiteRequest(AuthError):
         super().__init__(
             "This request did not come from a page of the portal. Reload the page and try again."
         )
+
+
+class IdentityUnavailable(AuthError):
+    """The identity provider cannot be reached, or its answer proved nothing; the log says what."""
+
+    def __init__(self) -> None:
+        super().__init__("The city's identity did not answer as it should. Try again in a moment.")
 
 
 class TooManyAttempts(AuthError):

@@ -31,7 +31,9 @@ def session_secret(request: Request) -> str:
     return request.cookies.get(cookie_name(services.settings), "")
 
 
-def open_session(services: Services, user_id: UUID, *, user_agent: str = "") -> str:
+def open_session(
+    services: Services, user_id: UUID, *, user_agent: str = "", identity_session: str = ""
+) -> str:
     """A new session; returns the secret for the cookie. Sessions that ran out are swept away with it."""
     secret = new_secret()
     now = services.clock.now()
@@ -45,6 +47,7 @@ def open_session(services: Services, user_id: UUID, *, user_agent: str = "") -> 
                 created_at=now,
                 expires_at=now + timedelta(hours=services.settings.session_hours),
                 user_agent=user_agent[:255],
+                identity_session=identity_session[:255],
             )
         )
 
@@ -87,3 +90,35 @@ def set_session_cookie(response: Response, settings: Settings, secret: str) -> N
 def clear_session_cookie(response: Response, settings: Settings) -> None:
     """Make the browser forget the secret."""
     response.delete_cookie(cookie_name(settings), httponly=True, samesite="lax", secure=is_secure(settings))
+
+
+_PENDING_SECONDS = 600
+
+
+def set_pending_cookie(response: Response, settings: Settings, secret: str) -> None:
+    """Hand out the secret of a sign-in that goes on elsewhere; it comes back from there, too."""
+    response.set_cookie(
+        _pending_cookie(settings),
+        secret,
+        max_age=_PENDING_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=is_secure(settings),
+    )
+
+
+def pending_secret(request: Request) -> str:
+    """The secret of the sign-in under way in this browser; "" when there is none."""
+    services: Services = request.app.state.services
+    return request.cookies.get(_pending_cookie(services.settings), "")
+
+
+def clear_pending_cookie(response: Response, settings: Settings) -> None:
+    """It is over."""
+    response.delete_cookie(
+        _pending_cookie(settings), httponly=True, samesite="lax", secure=is_secure(settings)
+    )
+
+
+def _pending_cookie(settings: Settings) -> str:
+    return "__Host-hpc_pending" if is_secure(settings) else "hpc_pending"

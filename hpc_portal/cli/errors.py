@@ -45,6 +45,10 @@ class NotSignedIn(CliError):
     exit_code = Exit.NOT_SIGNED_IN
 
 
+class CodeNeeded(NotSignedIn):
+    """The password was right, and a one-time code has to come with it."""
+
+
 class Refused(CliError):
     """The portal said no to the request as it was."""
 

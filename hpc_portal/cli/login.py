@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hpc_portal.cli.credentials import Credentials, credentials_path, load_credentials, store_credentials
-from hpc_portal.cli.errors import CliError, NotSignedIn, UsageProblem
+from hpc_portal.cli.errors import CliError, CodeNeeded, NotSignedIn, UsageProblem
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.options import Json
 from hpc_portal.cli.passwords import read_password
@@ -22,6 +22,9 @@ def login(
     password_stdin: Annotated[
         bool, typer.Option("--password-stdin", help="Read the password from standard input.")
     ] = False,
+    code: Annotated[
+        str, typer.Option("--code", envvar="HPC_CODE", help="A one-time code, if you have set that up.")
+    ] = "",
 ) -> None:
     """Sign in and keep a token in ~/.config/hpc/credentials.toml, readable by you only.
 
@@ -34,11 +37,16 @@ def login(
         err.print(_("Warning: {url} is not encrypted; others on the network can read the password.", url=url))
     username = username or _ask(_("User name"), "--username")
     password = read_password(from_stdin=password_stdin)
+    wish = {"username": username, "password": password, "name": f"hpc on {socket.gethostname()}"[:100]}
     with Portal(url) as portal:
-        made = portal.post(
-            "/tokens/sign-in",
-            {"username": username, "password": password, "name": f"hpc on {socket.gethostname()}"[:100]},
-        )
+        try:
+            made = portal.post("/tokens/sign-in", {**wish, "code": code})
+        except CodeNeeded:
+            if not is_interactive():
+                raise
+            made = portal.post(
+                "/tokens/sign-in", {**wish, "code": typer.prompt(_("One-time code"), err=True)}
+            )
     credentials = Credentials(url=url, token=made["token"], username=username, token_id=str(made["id"]))
     store_credentials(credentials, credentials_path())
     err.print(_("Signed in to {url} as {username}.", url=url, username=username))

@@ -12,7 +12,15 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from hpc_portal.cli.errors import CliError, FieldProblem, NotFound, NotSignedIn, Refused, Unreachable
+from hpc_portal.cli.errors import (
+    CliError,
+    CodeNeeded,
+    FieldProblem,
+    NotFound,
+    NotSignedIn,
+    Refused,
+    Unreachable,
+)
 from hpc_portal.cli.language import active
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.sse import ServerEvent, parse_events
@@ -223,6 +231,8 @@ def problem_of(reply: httpx.Response) -> CliError:
     if short := facts.get("change_request"):
         message += "\n" + offer_request(short["body"])
     match reply.status_code:
+        case 401 if str(facts.get("type", "")).endswith("second-factor-needed"):
+            return CodeNeeded(message, fields)
         case 401:
             return NotSignedIn(message, fields)
         case 404:

@@ -17,7 +17,7 @@ from hpc_portal.app.tenants.accept_invitation import (
 )
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, MaybeActor, PortalServices
 from hpc_portal.auth.errors import TooManyAttempts
-from hpc_portal.auth.sign_in import sign_in
+from hpc_portal.auth.sign_in import enter
 from hpc_portal.auth.throttle import SignInThrottle
 from hpc_portal.web.problems import ShownProblem, problems_of
 from hpc_portal.web.render import pages_of
@@ -71,7 +71,7 @@ async def join(request: Request, services: PortalServices, secret: str) -> Respo
         return response
     where = f"/projects/{joined.account}" if joined.account else f"/organisations/{joined.organisation}"
     response = RedirectResponse(where, HTTPStatus.SEE_OTHER)
-    await sign_in(request, response, person.username, password)
+    await enter(request, response, joined.user_id)
     return response
 
 

@@ -11,6 +11,7 @@ from hpc_portal.web.language import Language
 from hpc_portal.web.say_files import say_files
 from hpc_portal.web.say_outside import say_outside
 from hpc_portal.web.say_quotas import say_quotas
+from hpc_portal.web.say_sign_in import say_sign_in
 from hpc_portal.web.say_tenant import say_tenant
 from hpc_portal.web.say_validation import say_sentence, say_validation
 from hpc_portal.web.show_request import REQUEST_STATES
@@ -130,7 +131,7 @@ def status_of(error: Exception) -> HTTPStatus:
 
 
 def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 - a case for each
-    for said in (say_tenant, say_quotas, say_outside, say_files):
+    for said in (say_tenant, say_quotas, say_outside, say_files, say_sign_in):
         if text := said(error, language):
             return text
     say = language.gettext
@@ -159,8 +160,6 @@ def _text(error: Exception, language: Language) -> str:  # noqa: C901, PLR0911 -
             return say(N_("Too many waveforms are being read at the moment. Try again in a few seconds."))
         case app.ClusterNotSeenYet():
             return say(N_("The cluster has not reported yet. Try again in a few seconds."))
-        case app.WrongCredentials():
-            return say(N_("The user name or the password is wrong."))
         case app.NotFound() | TemplateNotFound():
             return say(N_("There is nothing here that you can see. It may never have existed."))
     return str(error)

@@ -1,11 +1,13 @@
 """One's own settings: name, language, theme, notices, API tokens, and where one is signed in."""
 
 import asyncio
+from collections.abc import Sequence
 from http import HTTPStatus
 from uuid import UUID
 
+import segno
 from fastapi import APIRouter, Request
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.browser_sessions import end_other_sessions, end_session, list_sessions
@@ -13,7 +15,9 @@ from hpc_portal.app.accounts.change_settings import change_appearance, change_di
 from hpc_portal.app.accounts.issue_token import issue_token
 from hpc_portal.app.accounts.queries import list_tokens
 from hpc_portal.app.accounts.revoke_token import revoke_token
+from hpc_portal.app.accounts.second_factor import Offered, has_second_factor
 from hpc_portal.app.accounts.secret import hash_secret
+from hpc_portal.app.accounts.tables import ExternalIdentity
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.notices.choices import choices_of
@@ -27,6 +31,7 @@ from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import THEMES, pages_of
 from hpc_portal.web.show_device import device_of
 from hpc_portal.web.show_notice_choices import PACES, show_choices
+from hpc_portal.web.sign_in import name_of
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
@@ -36,6 +41,8 @@ SECTIONS = (
     ("appearance", "language", N_("Language and theme")),
     ("notices", "bell", N_("Notices")),
     ("webhook", "plug-connected", N_("Webhook")),
+    ("second-factor", "lock", N_("One-time codes")),
+    ("identity", "user", N_("The city's identity")),
     ("tokens", "key", N_("API tokens")),
     ("sessions", "device-desktop", N_("Signed-in browsers")),
 )
@@ -125,6 +132,8 @@ def settings_page(  # noqa: PLR0913 - what one of the forms has to say
     new_secret: str = "",
     error: PortalError | None = None,
     webhook_url: str | None = None,
+    offered: Offered | None = None,
+    papers: Sequence[str] = (),
 ) -> Response:
     """The whole page, with what a form on it has to say: that it was stored, a secret, or what is wrong."""
     pages = pages_of(request)
@@ -132,7 +141,10 @@ def settings_page(  # noqa: PLR0913 - what one of the forms has to say
         facts = _stored(session, actor, services)
     webhook = facts["webhook"]
     facts |= {
-        "sections": SECTIONS,
+        "sections": [part for part in SECTIONS if part[0] != "identity" or services.settings.identity],
+        "offered": offered,
+        "offered_qr": offered and segno.make(offered.uri).svg_data_uri(border=2, scale=4, light="white"),
+        "papers": papers,
         "saved": saved,
         "new_token": new_token,
         "new_secret": new_secret,
@@ -147,6 +159,16 @@ def settings_page(  # noqa: PLR0913 - what one of the forms has to say
     return pages.render(request, "settings/page.html", facts, status=status)
 
 
+def _linked(session: Session, actor: Actor, services: Services) -> ExternalIdentity | None:
+    identity = services.settings.identity
+    if identity is None:
+        return None
+    mine = select(ExternalIdentity).where(
+        col(ExternalIdentity.user_id) == actor.user_id, col(ExternalIdentity.issuer) == identity.issuer
+    )
+    return session.exec(mine).first()
+
+
 def _stored(session: Session, actor: Actor, services: Services) -> dict[str, object]:
     user = session.get_one(User, actor.user_id)
     sessions = list_sessions(session, actor, at=services.clock.now())
@@ -157,4 +179,7 @@ def _stored(session: Session, actor: Actor, services: Services) -> dict[str, obj
         "sessions": [(one, device_of(one.user_agent)) for one in sessions],
         "choices": show_choices(choices_of(session, actor)),
         "webhook": webhook_of(session, actor),
+        "has_second_factor": has_second_factor(session.connection(), actor.user_id),
+        "linked_identity": _linked(session, actor, services),
+        "identity_name": name_of(services.settings.identity),
     }

@@ -1,15 +1,19 @@
 """Sign in and out, and the language and theme that a browser remembers without an account."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app.errors import WrongCredentials
+from hpc_portal.app.errors import PortalError, WrongCode, WrongCredentials
+from hpc_portal.app.services import Services
+from hpc_portal.app.settings import IdentitySettings
 from hpc_portal.auth import sign_in as auth
 from hpc_portal.auth.deps import CurrentActor, MaybeActor, PortalServices
 from hpc_portal.auth.errors import TooManyAttempts
-from hpc_portal.auth.sessions import is_secure
+from hpc_portal.auth.sessions import is_secure, pending_secret
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, local_path, remember
 from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import THEMES, pages_of
@@ -22,32 +26,66 @@ async def show(request: Request, actor: MaybeActor, next: str = "/") -> Response
     """The form; who is signed in goes on."""
     if actor:
         return RedirectResponse(local_path(next), HTTPStatus.SEE_OTHER)
-    return pages_of(request).render(
-        request, "sign_in.html", {"next": local_path(next), "problem": "", "username": ""}
-    )
+    return form(request, {"next": local_path(next)})
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request) -> Response:
     """Open a session, or show the form again with what is wrong."""
-    form = await request.form()
-    username, password = str(form.get("username", "")).strip(), str(form.get("password", ""))
-    goal = local_path(str(form.get("next", "/")))
+    entered = await request.form()
+    username, password = str(entered.get("username", "")).strip(), str(entered.get("password", ""))
+    goal = local_path(str(entered.get("next", "/")))
     response = RedirectResponse(goal, HTTPStatus.SEE_OTHER)
     request.state.actor = None
     try:
-        await auth.sign_in(request, response, username, password)
+        if not await auth.sign_in(request, response, username, password, goal=goal):
+            response.headers["location"] = "/sign-in/code"
     except (WrongCredentials, TooManyAttempts) as error:
-        pages = pages_of(request)
-        problem = problems_of(error, pages.language(request))[0].text
-        is_throttled = isinstance(error, TooManyAttempts)
-        return pages.render(
-            request,
-            "sign_in.html",
-            {"next": goal, "problem": problem, "username": username},
-            status=HTTPStatus.TOO_MANY_REQUESTS if is_throttled else HTTPStatus.UNPROCESSABLE_ENTITY,
-        )
+        return form(request, {"next": goal, "username": username}, error=error)
     return response
+
+
+@router.get("/sign-in/code")
+async def ask_for_code(request: Request) -> Response:
+    """Where a person with a second factor goes after their password."""
+    if not pending_secret(request):
+        return RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    return pages_of(request).render(request, "sign_in_code.html", {})
+
+
+@router.post("/sign-in/code")
+async def take_code(request: Request) -> Response:
+    """Open the session; with a wrong code everything begins anew, so that nobody can try them all."""
+    code = str((await request.form()).get("code", ""))
+    request.state.actor = None
+    response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
+    try:
+        response.headers["location"] = await auth.finish_with_code(request, response, code)
+    except (WrongCode, TooManyAttempts) as error:
+        return form(request, {"next": "/"}, error=error)
+    return response
+
+
+def name_of(identity: IdentitySettings | None) -> str:
+    """What people call the provider; "" when there is none."""
+    return (identity.name or urlsplit(identity.issuer).hostname or "") if identity else ""
+
+
+def form(request: Request, facts: Mapping[str, str], *, error: PortalError | None = None) -> Response:
+    """The page to sign in on, with what went wrong."""
+    services: Services = request.app.state.services
+    pages = pages_of(request)
+    shown = {
+        "problem": problems_of(error, pages.language(request))[0].text if error else "",
+        "username": "",
+        "identity": name_of(services.settings.identity),
+        **facts,
+    }
+    if error is None:
+        return pages.render(request, "sign_in.html", shown)
+    is_throttled = isinstance(error, TooManyAttempts)
+    status = HTTPStatus.TOO_MANY_REQUESTS if is_throttled else HTTPStatus.UNPROCESSABLE_ENTITY
+    return pages.render(request, "sign_in.html", shown, status=status)
 
 
 @router.post("/sign-out")

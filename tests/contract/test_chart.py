@@ -173,7 +173,7 @@ def test_only_controllers_hold_the_key_of_slurm(things: list[Thing]) -> None:
             assert not secrets & {"slurm-key", "slurm-tokens"}
 
 
-def test_web_processes_reach_the_database_and_nothing_else(things: list[Thing]) -> None:
+def test_web_processes_reach_the_database_and_the_identity_provider_only(things: list[Thing]) -> None:
     policies = {
         thing["metadata"]["name"]: thing["spec"] for thing in things if thing["kind"] == "NetworkPolicy"
     }
@@ -181,7 +181,7 @@ def test_web_processes_reach_the_database_and_nothing_else(things: list[Thing]) 
     assert "ingress" not in policies["hpc-hpc-portal-nothing-else"]
     web = policies["hpc-hpc-portal-web"]
     ports = [port["port"] for rule in web.get("egress", ()) for port in rule["ports"]]
-    assert ports in ([], [5432])
+    assert ports in ([], [5432], [5432, 443])
 
 
 def test_no_secret_is_written_into_any_object(things: list[Thing]) -> None:

@@ -11,7 +11,7 @@ from quotas.columns import UtcDateTime
 
 
 class ExternalIdentity(SQLModel, table=True):
-    """A person of an identity provider is this person here; a subject is never given to anybody else there."""
+    """Which person here a person of an identity provider is; a subject is never given to anybody else."""
 
     __tablename__ = "external_identity"
 

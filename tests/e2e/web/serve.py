@@ -14,9 +14,9 @@ from hpc_portal.asgi import create_app
 
 
 @contextmanager
-def served(settings: Settings) -> Iterator[str]:
-    """The portal's address; it is gone when the block ends."""
-    listener = socket.create_server(("127.0.0.1", 0))
+def served(settings: Settings, listener: socket.socket | None = None) -> Iterator[str]:
+    """The portal's address, on a free port or this listener's; it is gone when the block ends."""
+    listener = listener or socket.create_server(("127.0.0.1", 0))
     services = build_services(settings)
     app = create_app(services)
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
