@@ -156,7 +156,7 @@ class IdentitySettings(BaseModel):
     groups_claim: str = "groups"
     """The claim with a list of group names."""
     places: list[IdentityPlace] = Field(default_factory=list)
-    """Memberships by group, set at each sign-in; whoever left a group loses the place. Others stay as they are."""
+    """Memberships by group, set at each sign-in; whoever left a group loses the place. Others stay."""
     administrators_group: str = ""
     """Members are administrators of the portal, as long as they are members; empty: nobody by group."""
     create_people: bool = True

@@ -30,7 +30,8 @@ class Commands(OnDemandGroup):
         Place(
             "doctor",
             "doctor.command:doctor",
-            "Look at settings, database, clocks, controllers, clusters, folders and books; say what is wrong.",
+            "Look at settings, database, clocks, controllers, clusters, folders and books; "
+            "say what is wrong.",
         ),
         Place(
             "backup",

@@ -13,6 +13,7 @@ import httpx
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from pydantic import SecretStr
 from sqlalchemy import select
 
 from hpc_portal.app.accounts.tables import PendingSignIn
@@ -64,7 +65,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         identity = IdentitySettings(
             issuer=issuer,
             client_id="hpc-portal",
-            client_secret=SECRET,  # type: ignore[arg-type] - pydantic makes a secret of it
+            client_secret=SecretStr(SECRET),
             name="Danh tính Đà Nẵng",
             places=[
                 IdentityPlace(group="dut", organisation="sao-bien"),
