@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Any
@@ -21,6 +21,7 @@ from hpc_portal.app.project_files.move import move_file
 from hpc_portal.app.project_files.place import FilesPlace, files_to_see
 from hpc_portal.app.project_files.receive import WantedPart, begin_part
 from hpc_portal.app.project_files.remove import remove_file, what_is_there
+from hpc_portal.app.project_files.search import search_files
 from hpc_portal.app.services import Services
 from hpc_portal.app.storage.queries import project_storage
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -51,7 +52,7 @@ class _Page:
     account: str
     path: str = ""
 
-    def show(self, problems: Sequence[ShownProblem] = (), *, after: str = "") -> Response:
+    def show(self, problems: Sequence[ShownProblem] = (), *, after: str = "", search: str = "") -> Response:
         place = files_to_see(self.services, self.actor, self.account)
         pages, now = pages_of(self.request), self.services.clock.now()
         with self.services.reading() as session:
@@ -59,6 +60,8 @@ class _Page:
         facts = {
             **self._head(place),
             **listing_facts(_folder(place), self.path, after),
+            **(_found(place, search) if search else {}),
+            "search": search,
             "problems": problems,
             "stored": show_storage(self.account, stored, pages.language(self.request)),
             "most_bytes": MAX_BODY_BYTES,
@@ -80,7 +83,11 @@ class _Page:
 
     def look(self) -> Response:
         place = files_to_see(self.services, self.actor, self.account)
-        facts = {**self._head(place), **preview_facts(_folder(place), self.path)}
+        facts = {
+            **self._head(place),
+            **preview_facts(_folder(place), self.path),
+            "path_on_nodes": str(place.root / place.folder / self.path.strip("/")),
+        }
         return pages_of(self.request).render(self.request, "files/project_preview.html", facts)
 
     def _head(self, place: FilesPlace) -> dict[str, Any]:
@@ -105,9 +112,10 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     account: str,
     path: str = "",
     after: str = "",
+    search: str = "",
 ) -> Response:
-    """One folder, with what is used of the project's storage."""
-    return _Page(request, actor, services, account, path).show(after=after)
+    """One folder, or what a search finds in all of them, with what is used of the project's storage."""
+    return _Page(request, actor, services, account, path).show(after=after, search=search.strip()[:255])
 
 
 @router.get("/projects/{account}/preview")
@@ -234,6 +242,13 @@ async def _refused(page: _Page, error: PortalError | QuotaError) -> Response:
 def _folder(place: FilesPlace) -> ShownFolder:
     account = place.project.account
     return ShownFolder(place.root, place.folder, f"/projects/{account}", account)
+
+
+def _found(place: FilesPlace, search: str) -> dict[str, Any]:
+    """In place of a folder's entries: files of all folders, each named by its path."""
+    found, is_all = search_files(place.root, place.folder, search)
+    entries = [replace(entry, name=entry.path) for entry in found]
+    return {"entries": entries, "next_after": None, "is_all_found": is_all}
 
 
 def _parent(path: str) -> str:

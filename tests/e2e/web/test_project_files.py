@@ -65,8 +65,12 @@ def test_files_that_are_dropped_arrive_also_over_a_connection_that_breaks(
     expect(page.get_by_role("link", name="wave.bin", exact=True)).to_be_visible()
     assert (folder_of(city) / "wave.bin").read_bytes() == b"x" * (HALF + 1000)
     assert (folder_of(city) / "<b>&.v").read_text() == "yyy"
+    page.get_by_role("searchbox", name="Search the project's files").fill("TOP")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("link", name="wave.bin", exact=True)).to_have_count(0)
     page.get_by_role("link", name="top.v", exact=True).click()
     expect(page.get_by_text("module top;")).to_be_visible()
+    expect(page.get_by_text("$HPC_PROJECT_FILES/top.v")).to_be_visible()
 
 
 def test_a_name_that_is_taken_is_overwritten_only_when_asked(
