@@ -193,6 +193,7 @@ def show_tab(  # noqa: PLR0913 - which tab, and how
     head = {
         "job": job,
         "tab": tab,
+        "tab_path": next(one.path for one in TABS if one.name == tab),
         "tabs": [one for one in TABS if _has(job, one)],
         "stream": f"job={job.id}" if is_live else "",
     }
