@@ -8,7 +8,7 @@ from hpc_portal.cli.portal import Portal
 _PAGE = 200
 
 
-def read_pages(portal: Portal, path: str, *, most: int, **filters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - query values
+def read_pages(portal: Portal, path: str, /, *, most: int, **filters: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 - query values
     """Items in the list's order, at most so many; asks for the next page only when it is needed."""
     cursor: str | None = None
     left = most

@@ -50,6 +50,7 @@ class Commands(OnDemandGroup):
             "results:results",
             "Show verdicts, failures and metrics as far as they are known; a running job shows a part.",
         ),
+        Place("waves", "waves:waves", "List the signals of a waveform, or print their values at one time."),
         Place(
             "logs",
             "logs:logs",

@@ -160,8 +160,9 @@ def test_more_than_the_budget_is_refused_before_it_is_submitted(designer: Person
     assert done.stdout == ""
 
 
-def test_a_template_takes_parameters_and_its_results_tell_what_failed(designer: Person) -> None:
+def test_a_template_takes_parameters_and_its_results_and_waves_tell_what_failed(designer: Person) -> None:
     parameters = ("-p", "tests=random", "-p", "seeds=2", "-p", "defines=BUG_LEVEL", "-p", "name=buggy")
+    parameters += ("-p", "waves=true")
     done = designer.hpc("submit", "-t", "rtl-regression", *parameters, "--wait")
     assert done.code == FAILED
     job_id = designer.hpc("jobs", "--name", "buggy", "--json").json[0]["id"]
@@ -170,6 +171,18 @@ def test_a_template_takes_parameters_and_its_results_tell_what_failed(designer: 
     shown = designer.hpc("results", job_id).stdout
     assert "0 passed, 2 failed" in shown
     assert "LEVEL" in shown
+    [path] = [one["path"] for one in found["tasks"][0]["artefacts"] if one["kind"] == "waveform"]
+    listed = designer.hpc("waves", job_id, path, "--scope", "tb", "--json").json
+    clock = next(one["name"] for one in listed["items"] if one["kind"] == "bit")
+    assert (listed["format"], listed["end"] > 0) == ("FST", True)
+    assert "tb/" in designer.hpc("waves", job_id, path).stdout
+    at_once = designer.hpc("waves", job_id, path, clock, "no.such", "--at", "1", "--json").json
+    assert (at_once[0]["name"], at_once[0]["value"] in {"0", "1", "x"}, at_once[1]["kind"]) == (
+        clock,
+        True,
+        "",
+    )
+    assert "not in this file" in designer.hpc("waves", job_id, path, "no.such").stdout
 
 
 def test_a_wrong_parameter_is_refused_with_its_name(designer: Person) -> None:
