@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hpc_portal.app.search import MOST_CHARACTERS, MOST_OF_A_KIND, FoundKind, fold, search
+from hpc_portal.app.search import MOST_CHARACTERS, FoundKind, fold, search
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.guide import load_guide
 from hpc_portal.web.language import Language
@@ -19,6 +19,7 @@ router = APIRouter(include_in_schema=False)
 
 _PAGE = N_("Page")
 _GUIDE = N_("User guide")
+_MOST_GUIDE_PARTS = 3
 _ICONS = {
     FoundKind.TEMPLATE: "rocket",
     FoundKind.JOB: "list-details",
@@ -65,7 +66,7 @@ def _matching_guide_parts(wanted: str, language: Language) -> Iterator[Choice]:
     guide = load_guide(language.code)
     found = [part for part in guide.parts if all(word in part.text for word in words)]
     found.sort(key=lambda part: not all(word in fold(part.title) for word in words))
-    for part in found[:MOST_OF_A_KIND]:
+    for part in found[:_MOST_GUIDE_PARTS]:
         yield Choice("file-text", part.title, "", _GUIDE, f"/help/guide/{part.anchor}")
 
 

@@ -81,8 +81,8 @@ def anchor_of(heading: str) -> str:
 
 
 def _render(markdown: MarkdownIt, body: str) -> str:
-    """Tables get a box of their own to scroll in, where the screen is narrow; pictures are not shipped."""
+    """Tables and code can be scrolled, also by the keyboard, where the screen is narrow. Without pictures."""
     html: str = markdown.render(_PICTURE.sub("", body))
     html = html.replace("<table>", '<div class="table-box" tabindex="0"><table class="prose-table">')
-    html = html.replace("</table>", "</table></div>")
+    html = html.replace("</table>", "</table></div>").replace("<pre>", '<pre tabindex="0">')
     return _OTHER_LANGUAGE.sub(r'href="/language/\1?next=/help/guide"', html)
