@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from hpc_portal.api.schemas import Body, Reply, Text
-from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole
+from hpc_portal.app.tables import GlobalRole, OrganisationRole, ProjectRole, TokenScope
 from quotas.tables import OrganisationKind, TenantState
 
 
@@ -28,6 +28,10 @@ class TokenBody(Body):
 
     name: Text
     valid_days: int | None = None
+    scope: TokenScope = TokenScope.EVERYTHING
+    """`read`: look only; `jobs`: also submit, change and cancel jobs; `everything`: all that you may."""
+    project: Text = ""
+    """Good for this project only (its account); empty: for all of yours."""
 
 
 class IssuedTokenReply(Reply):
@@ -59,6 +63,9 @@ class TokenReply(Reply):
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    scope: TokenScope
+    project: str
+    """The only project it is good for; "" for all of yours."""
 
 
 class ProjectReply(Reply):

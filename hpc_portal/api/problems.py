@@ -82,6 +82,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
     app.WrongCredentials: ProblemKind(401, "wrong-credentials", "Wrong user name or password"),
     auth.SignInRequired: ProblemKind(401, "sign-in-required", "Sign in first"),
     auth.CrossSiteRequest: ProblemKind(403, "cross-site-request", "Not from a page of the portal"),
+    auth.ScopeTooSmall: ProblemKind(403, "scope-too-small", "The token is not good for this"),
     auth.IdentityUnavailable: ProblemKind(503, "identity-unavailable", "The identity did not answer"),
     auth.TooManyAttempts: ProblemKind(429, "too-many-attempts", "Too many attempts"),
     quotas.BudgetExceeded: ProblemKind(409, "budget-exceeded", "The budget is too small"),

@@ -61,8 +61,17 @@ def tokens(services: PortalServices, actor: CurrentActor) -> ListReply[TokenRepl
 
 @router.post("/tokens", status_code=HTTPStatus.CREATED)
 def create_token(services: PortalServices, actor: CurrentActor, body: TokenBody) -> IssuedTokenReply:
-    """Issue a token with all your rights; it is shown this once."""
-    return _issued(issue_token(services, actor, name=body.name, valid_days=body.valid_days))
+    """Issue a token with all your rights, or fewer; it is shown this once."""
+    return _issued(
+        issue_token(
+            services,
+            actor,
+            name=body.name,
+            valid_days=body.valid_days,
+            scope=body.scope,
+            project=body.project,
+        )
+    )
 
 
 @router.delete("/tokens/{token_id}", status_code=HTTPStatus.NO_CONTENT)

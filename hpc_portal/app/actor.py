@@ -1,7 +1,7 @@
 """Who is asking: a person and their roles, loaded once per request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from sqlmodel import Session, col, select
@@ -13,6 +13,7 @@ from hpc_portal.app.tables import (
     OrganisationRole,
     ProjectMember,
     ProjectRole,
+    TokenScope,
     User,
 )
 from quotas.tables import Project
@@ -37,6 +38,8 @@ class Actor:
     cluster_accounts: Mapping[str, str] = field(default_factory=dict)
     """The person's account on each cluster that gives out accounts of its own."""
 
+    scope: TokenScope = TokenScope.EVERYTHING
+    """What the token lets do that came with the request; a browser session lets do everything."""
     address: str = ""
     """Where the request came from, for the audit log; "" where nobody told."""
 
@@ -72,4 +75,19 @@ def load_actor(session: Session, user_id: UUID) -> Actor | None:
         projects={member.project_id: member.role for member, _ in projects},
         project_organisations={member.project_id: organisation for member, organisation in projects},
         cluster_accounts={account.cluster: account.cluster_user for account in accounts},
+    )
+
+
+def narrowed(actor: Actor, scope: TokenScope, project_id: UUID | None) -> Actor:
+    """The same person as a token of theirs lets them be: in one project, without what they are elsewhere."""
+    if project_id is None:
+        return replace(actor, scope=scope)
+    kept = {project_id} & actor.projects.keys()
+    return replace(
+        actor,
+        scope=scope,
+        global_role=None,
+        organisations={},
+        projects={one: actor.projects[one] for one in kept},
+        project_organisations={one: actor.project_organisations[one] for one in kept},
     )

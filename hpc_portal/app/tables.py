@@ -41,6 +41,16 @@ class ProjectRole(StrEnum):
     """Submits; sees the project's jobs, cancels their own."""
 
 
+class TokenScope(StrEnum):
+    """What an API token lets do; never more than its owner may."""
+
+    EVERYTHING = "everything"
+    JOBS = "jobs"
+    """Look at everything; submit, change and cancel jobs, and bring their files."""
+    READ = "read"
+    """Look, and change nothing."""
+
+
 class ClusterPart(StrEnum):
     """What of a cluster can be out of reach by itself."""
 
@@ -136,6 +146,13 @@ class ApiToken(SQLModel, table=True):
     user_id: UUID = Field(foreign_key="user_account.id", index=True)
     name: str = Field(max_length=100)
     token_hash: str = Field(unique=True, max_length=64)
+    scope: TokenScope = Field(
+        default=TokenScope.EVERYTHING,
+        sa_type=text_enum(TokenScope, "scope"),
+        sa_column_kwargs={"server_default": TokenScope.EVERYTHING.value},
+    )
+    project_id: UUID | None = Field(default=None, foreign_key="project.id")
+    """Good for this project only; None: for all of its owner's."""
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

@@ -15,6 +15,7 @@ from hpc_portal.app.services import Services
 from hpc_portal.auth.csrf import require_csrf_token
 from hpc_portal.auth.errors import SignInRequired
 from hpc_portal.auth.identify import Identities
+from hpc_portal.auth.scopes import require_scope
 from hpc_portal.auth.sessions import session_secret
 
 
@@ -45,6 +46,7 @@ async def find_actor(request: Request) -> Actor | None:
 
     Raises:
         CrossSiteRequest: the token is missing or wrong.
+        ScopeTooSmall: the API token is not good for such a request.
     """
     request.state.actor = None
     identities: Identities = request.app.state.identities
@@ -57,6 +59,8 @@ async def find_actor(request: Request) -> Actor | None:
             await require_csrf_token(request)
     else:
         actor = None
+    if actor is not None:
+        require_scope(request, actor)
     if actor is not None and request.client is not None:
         actor = replace(actor, address=request.client.host)
     request.state.actor = actor

@@ -5,6 +5,7 @@ PortalError
     ├── SignInRequired     no identity, or one that is no longer valid
     ├── CrossSiteRequest   a browser sent it, but not from a page of ours
     ├── IdentityUnavailable   the identity provider did not answer as it should
+    ├── ScopeTooSmall      an API token that is good for less than this
     └── TooManyAttempts    sign-in failed too often; says when to try again
 """
 
@@ -36,6 +37,14 @@ class IdentityUnavailable(AuthError):
 
     def __init__(self) -> None:
         super().__init__("The city's identity did not answer as it should. Try again in a moment.")
+
+
+class ScopeTooSmall(AuthError):
+    """The API token is good for less than this request."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This token is good for “{scope}” only. Use another one, or sign in.")
+        self.scope = scope
 
 
 class TooManyAttempts(AuthError):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, or_, select, update
 from sqlmodel import Session, col
 
 from hpc_portal.app.accounts.secret import hash_secret
-from hpc_portal.app.actor import Actor, load_actor
+from hpc_portal.app.actor import Actor, load_actor, narrowed
 from hpc_portal.app.db import transact
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import ApiToken
@@ -69,19 +69,24 @@ class Identities:
 
     def _load(self, kind: str, secret: str) -> Actor | None:
         with self._services.engine.connect() as connection:
-            if kind == "session":
-                user_id = user_of_session(self._services, connection, secret)
-            else:
-                user_id = self._user_of_token(connection, secret)
+            if kind == "token":
+                return self._actor_of_token(connection, secret)
+            user_id = user_of_session(self._services, connection, secret)
             if user_id is None:
                 return None
             with Session(connection) as session:
                 return load_actor(session, user_id)
 
-    def _user_of_token(self, connection: Connection, token: str) -> UUID | None:
+    def _actor_of_token(self, connection: Connection, token: str) -> Actor | None:
         now = self._services.clock.now()
         found = connection.execute(
-            select(col(ApiToken.id), col(ApiToken.user_id), col(ApiToken.last_used_at)).where(
+            select(
+                col(ApiToken.id),
+                col(ApiToken.user_id),
+                col(ApiToken.last_used_at),
+                col(ApiToken.scope),
+                col(ApiToken.project_id),
+            ).where(
                 col(ApiToken.token_hash) == hash_secret(token),
                 col(ApiToken.revoked_at).is_(None),
                 or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > now),
@@ -92,8 +97,9 @@ class Identities:
         if found.last_used_at is None or now - found.last_used_at >= _LAST_USED_STEP:
             connection.rollback()  # a reading transaction must not stand in the way of our own write
             self._note_use(found.id, now)
-        user_id: UUID = found.user_id
-        return user_id
+        with Session(connection) as session:
+            actor = load_actor(session, found.user_id)
+        return actor and narrowed(actor, found.scope, found.project_id)
 
     def _note_use(self, token_id: UUID, now: datetime) -> None:
         """At most once a minute, so that a busy script does not write with every request."""

@@ -1,7 +1,7 @@
 """One's own settings: name, language, theme, notices, API tokens, and where one is signed in."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from uuid import UUID
 
@@ -12,18 +12,18 @@ from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.browser_sessions import end_other_sessions, end_session, list_sessions
 from hpc_portal.app.accounts.change_settings import change_appearance, change_display_name
-from hpc_portal.app.accounts.issue_token import issue_token
-from hpc_portal.app.accounts.queries import list_tokens
+from hpc_portal.app.accounts.issue_token import IssuedToken, issue_token
+from hpc_portal.app.accounts.queries import list_tokens, list_visible_projects
 from hpc_portal.app.accounts.revoke_token import revoke_token
 from hpc_portal.app.accounts.second_factor import Offered, has_second_factor
 from hpc_portal.app.accounts.secret import hash_secret
 from hpc_portal.app.accounts.tables import ExternalIdentity
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import PortalError
+from hpc_portal.app.errors import InvalidEntry, PortalError
 from hpc_portal.app.notices.choices import choices_of
 from hpc_portal.app.notices.webhooks import webhook_of
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import User
+from hpc_portal.app.tables import TokenScope, User
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.auth.sessions import is_secure, session_secret
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, remember
@@ -47,6 +47,13 @@ SECTIONS = (
     ("sessions", "device-desktop", N_("Signed-in browsers")),
 )
 """Anchor, icon and heading of each part of the page; each has a template of that name."""
+
+
+SCOPES = (
+    (TokenScope.EVERYTHING, N_("Everything that I may do")),
+    (TokenScope.JOBS, N_("Jobs and their files; look at the rest")),
+    (TokenScope.READ, N_("Look only")),
+)
 
 
 @router.get("/settings")
@@ -92,8 +99,12 @@ async def change_profile(
 async def create_token(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """A new token, shown in the answer and never again."""
     form = await request.form()
-    name = str(form.get("name", ""))
-    token = await asyncio.to_thread(lambda: issue_token(services, actor, name=name))
+    wish = {name: str(form.get(name, "")) for name in ("name", "scope", "project", "days")}
+    try:
+        token = await asyncio.to_thread(_issue, services, actor, wish)
+    except InvalidEntry as error:
+        problem = error
+        return await asyncio.to_thread(lambda: settings_page(request, actor, services, error=problem))
     return await asyncio.to_thread(lambda: settings_page(request, actor, services, new_token=token.secret))
 
 
@@ -120,6 +131,19 @@ async def end_sessions(
         await asyncio.to_thread(lambda: end_other_sessions(services, actor, keep=keep))
     identities.forget()
     return RedirectResponse("/settings#sessions", HTTPStatus.SEE_OTHER)
+
+
+def _issue(services: Services, actor: Actor, wish: Mapping[str, str]) -> IssuedToken:
+    days = wish["days"].strip()
+    scope = wish["scope"] or TokenScope.EVERYTHING
+    return issue_token(
+        services,
+        actor,
+        name=wish["name"],
+        valid_days=(int(days) if days.isascii() and days.isdigit() else 0) if days else None,
+        scope=TokenScope(scope) if scope in set(TokenScope) else TokenScope.READ,
+        project=wish["project"],
+    )
 
 
 def settings_page(  # noqa: PLR0913 - what one of the forms has to say
@@ -176,6 +200,10 @@ def _stored(session: Session, actor: Actor, services: Services) -> dict[str, obj
         "display_name": user.display_name,
         "email": user.email,
         "tokens": list_tokens(session, actor),
+        "token_scopes": SCOPES,
+        "own_projects": [
+            one.account for one in list_visible_projects(session, actor) if one.id in actor.projects
+        ],
         "sessions": [(one, device_of(one.user_agent)) for one in sessions],
         "choices": show_choices(choices_of(session, actor)),
         "webhook": webhook_of(session, actor),

@@ -4,17 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, select
+from sqlmodel import col
 
 from hpc_portal.app import audit
 from hpc_portal.app.accounts.checks import require
 from hpc_portal.app.accounts.secret import TOKEN_PREFIX, hash_secret, new_secret
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
-from hpc_portal.app.errors import Problem
+from hpc_portal.app.errors import InvalidEntry, Problem
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import ApiToken
+from hpc_portal.app.tables import ApiToken, TokenScope
+from quotas.tables import Project
 
 _MAX_DAYS = 3650
 _MAX_NAME_LENGTH = 100
@@ -31,11 +33,22 @@ class IssuedToken:
     expires_at: datetime | None
 
 
-def issue_token(services: Services, actor: Actor, *, name: str, valid_days: int | None = None) -> IssuedToken:
-    """A token with all the rights of its owner; without `valid_days` it is good until it is revoked.
+def issue_token(  # noqa: PLR0913 - what a token is
+    services: Services,
+    actor: Actor,
+    *,
+    name: str,
+    valid_days: int | None = None,
+    scope: TokenScope = TokenScope.EVERYTHING,
+    project: str = "",
+) -> IssuedToken:
+    """A token with the rights of its owner, or less; without `valid_days` it is good until it is revoked.
+
+    With `project` (its account) it is good there only, and its owner is nothing else when they show it.
 
     Raises:
-        InvalidEntry: the name or the number of days is wrong.
+        InvalidEntry: the name, the number of days or the project is wrong; nobody gives out a token for a
+            project in which they have no place of their own.
     """
     require(
         [
@@ -59,6 +72,8 @@ def issue_token(services: Services, actor: Actor, *, name: str, valid_days: int 
     def work(connection: Connection) -> None:
         connection.execute(
             insert(ApiToken).values(
+                scope=scope,
+                project_id=_place(connection, actor, project) if project else None,
                 id=token.id,
                 user_id=actor.user_id,
                 name=token.name,
@@ -67,7 +82,24 @@ def issue_token(services: Services, actor: Actor, *, name: str, valid_days: int 
                 expires_at=token.expires_at,
             )
         )
-        audit.record(connection, at=now, actor=actor, action="token.issued", subject=token.name)
+        audit.record(
+            connection,
+            at=now,
+            actor=actor,
+            action="token.issued",
+            subject=token.name,
+            scope=scope.value,
+            project=project or None,
+        )
 
     transact(services.engine, work)
     return token
+
+
+def _place(connection: Connection, actor: Actor, account: str) -> UUID:
+    found: UUID | None = connection.execute(
+        select(col(Project.id)).where(col(Project.account) == account)
+    ).scalar()
+    if found is None or found not in actor.projects:
+        raise InvalidEntry([Problem("project", "Choose a project in which you work.")])
+    return found

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import Select, exists, func, select
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
@@ -20,6 +20,7 @@ from hpc_portal.app.tables import (
     OrganisationRole,
     ProjectMember,
     ProjectRole,
+    TokenScope,
     User,
 )
 from hpc_portal.app.tenants.tables import ClassSeat
@@ -102,6 +103,9 @@ class TokenRecord:
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    scope: TokenScope
+    project: str
+    """Its account; "" for all of the owner's."""
 
 
 _PROJECTS: Select[*tuple[Any, ...]] = select(
@@ -281,7 +285,10 @@ def list_tokens(session: Session, actor: Actor) -> list[TokenRecord]:
             col(ApiToken.expires_at),
             col(ApiToken.last_used_at),
             col(ApiToken.revoked_at),
+            col(ApiToken.scope),
+            func.coalesce(col(Project.account), ""),
         )
+        .outerjoin(Project, col(Project.id) == col(ApiToken.project_id))
         .where(col(ApiToken.user_id) == actor.user_id)
         .order_by(col(ApiToken.id).desc())
     )
