@@ -38,6 +38,9 @@ from workloads.forms import form_fields
 
 router = APIRouter(include_in_schema=False)
 
+_NOT_PLAIN = "script_not_plain"
+"""A control that is there while the page shows something else than the script as the template makes it."""
+
 
 @router.get("/submit/{name}")
 def show(  # noqa: PLR0913 - what the address says
@@ -108,6 +111,9 @@ async def estimate(request: Request, actor: CurrentActor, services: PortalServic
     language = pages_of(request).language(request)
     bar = await asyncio.to_thread(show_estimate, services, actor, filled, language)
     facts = {"bar": bar, "reference": name, **_submission(request, services, filled)}
+    is_plain = facts["shown"] is not None and not facts["shown"].changes
+    is_always_the_same = is_plain and not filled.template.fixed_script
+    facts["is_plain_still"] = is_always_the_same and not filled.value(_NOT_PLAIN)
     return pages_of(request).render(request, "submit/live.html", facts)
 
 
@@ -194,5 +200,6 @@ def _submission(request: Request, services: Services, filled: Filled, *, project
             address=services.settings.public_url.rstrip("/") or str(request.base_url).rstrip("/"),
         )
     except (WorkloadError, InvalidSubmission) as error:
-        return {"shown": None, "last_obstacle": last_obstacle(filled, error, language)}
-    return {"shown": shown, "last_obstacle": None}
+        last = last_obstacle(filled, error, language)
+        return {"shown": None, "last_obstacle": last, "not_plain": _NOT_PLAIN}
+    return {"shown": shown, "last_obstacle": None, "not_plain": _NOT_PLAIN}

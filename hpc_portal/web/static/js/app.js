@@ -15,7 +15,7 @@ for (const name of ['htmx:response:error', 'htmx:error']) {
 document.addEventListener('click', async (event) => {
   const button = event.target.closest('[data-copy]')
   if (!button) return
-  await navigator.clipboard.writeText(button.dataset.copy)
+  await navigator.clipboard.writeText(button.dataset.copy || button.nextElementSibling.textContent)
   say(button.dataset.copied)
 })
 

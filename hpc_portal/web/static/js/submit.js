@@ -8,7 +8,7 @@ form.addEventListener('click', (event) => {
   const controls = [...new URLSearchParams(button.value)].map(([name, value]) => [controlOf(name), value])
   if (!controls.every(([control]) => control)) return // the server knows how
   event.preventDefault()
-  for (const [control, value] of controls) set(control, value || (control.dataset.made ?? ''))
+  for (const [control, value] of controls) set(control, value || (control.dataset.made ?? control.defaultValue))
   controls[0][0].focus()
 })
 
