@@ -27,6 +27,7 @@ _TYPE_NAMES: dict[Any, str] = {
     bool: "`true` or `false`",
     Path: "path",
     SecretStr: "secret",
+    IPvAnyNetwork: "network",
     settings.SmtpSettings: "table, see below",
     settings.SlurmSettings: "table, see below",
     settings.IdentitySettings: "table, see below",
