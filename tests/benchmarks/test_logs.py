@@ -129,7 +129,8 @@ def test_a_page_that_follows_100_000_lines_a_minute(portal: BenchPortal) -> None
         browser.close()
 
 
-def test_500_live_pages_at_an_event_a_second(portal: BenchPortal) -> None:
+@pytest.mark.parametrize("stream", ["/api/v1/events/stream", "/live?jobs=true&also=requests&also=clusters"])
+def test_500_live_pages_at_an_event_a_second(portal: BenchPortal, stream: str) -> None:
     job_id, _ = _job(portal)
     web = _web(portal)
     city = portal.city
@@ -141,12 +142,10 @@ def test_500_live_pages_at_an_event_a_second(portal: BenchPortal) -> None:
         )
 
     with _repeating(tell, every_seconds=1):
-        share, received = asyncio.run(
-            _cpu_share(portal, web, "/api/v1/events/stream", LIVE_CLIENTS, event=b"event: job")
-        )
+        share, received = asyncio.run(_cpu_share(portal, web, stream, LIVE_CLIENTS, event=b"event: job"))
     memory = web.memory_info().rss / MEBIBYTE
     print(
-        f"\n{LIVE_CLIENTS} clients: {share:.1%} of a core, "
+        f"\n{LIVE_CLIENTS} clients of {stream}: {share:.1%} of a core, "
         f"{received / LIVE_CLIENTS:.1f} events each in {SECONDS} s, {memory:.0f} MiB"
     )
 
