@@ -151,9 +151,7 @@ def _doubtful(session: Session, actor: Actor, now: datetime) -> list[datetime]:
     return [job.submitted_at for job in list_doubtful_jobs(session, actor, now=now)]
 
 
-def _count(
-    session: Session, matter: Matter, since: Mapped[Any], *where: ColumnElement[bool]
-) -> Waiting:
+def _count(session: Session, matter: Matter, since: Mapped[Any], *where: ColumnElement[bool]) -> Waiting:
     row = session.connection().execute(select(func.count(), func.min(since)).where(*where)).one()
     return Waiting(matter, row[0], row[1] if row[0] else None)
 
