@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import structlog
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from hpc_portal.app.db import create_engine, transact
@@ -64,6 +65,7 @@ VARIANTS = (
 
 def main(wanted: Sequence[str]) -> None:
     """Build the city, serve it, and take the pictures of the pages that are wanted."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with tempfile.TemporaryDirectory() as state_dir:
         city = build_city(Path(state_dir))
         services = build_services(city.settings)
