@@ -14,6 +14,8 @@ const words = JSON.parse(root.dataset.words)
 let view = null
 let after = Number(root.dataset.after)
 let hasNews = false // a task did not pass and has no cell: this table shows only those that did not
+const patchCellsSoon = paced(patchCells, CELLS_PAUSE)
+const patchPartsSoon = paced(patchParts, PARTS_PAUSE)
 
 start()
 
@@ -29,9 +31,6 @@ async function start() {
   for (const name of ['job', 'resync', 'open']) document.addEventListener(`live:${name}`, noteChange)
   if (root.dataset.isLive) noteChange() // for what happened while the matrix came
 }
-
-const patchCellsSoon = paced(patchCells, CELLS_PAUSE)
-const patchPartsSoon = paced(patchParts, PARTS_PAUSE)
 
 function noteChange() {
   patchCellsSoon()
