@@ -8,8 +8,9 @@ import base64
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -79,10 +80,8 @@ def main(wanted: Sequence[str]) -> None:
         engine = create_engine(city.settings.effective_database_url)
         with served(city.settings) as portal, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium")
-            titles = {}
-            for variant in VARIANTS:
-                transact(engine, report_cluster)
-                titles[variant] = photograph(browser, portal, chosen, variant)
+            report = partial(transact, engine, report_cluster)
+            titles = {variant: photograph(browser, portal, chosen, variant, report) for variant in VARIANTS}
             browser.close()
         engine.dispose()
     if not wanted:
@@ -123,8 +122,10 @@ def picture(name: str, variant: Variant) -> Path:
     return FOLDER / f"{name}.{variant.name}.webp"
 
 
-def photograph(browser: Browser, portal: str, looks: dict[str, Look], variant: Variant) -> dict[str, str]:
-    """Take every page's picture; the pages' titles by name."""
+def photograph(
+    browser: Browser, portal: str, looks: dict[str, Look], variant: Variant, report: Callable[[], object]
+) -> dict[str, str]:
+    """Take every page's picture, before which the cluster reports; the pages' titles by name."""
     FOLDER.mkdir(exist_ok=True)
     pages: dict[str | None, Page] = {}
     titles = {}
@@ -132,6 +133,7 @@ def photograph(browser: Browser, portal: str, looks: dict[str, Look], variant: V
         if look.user not in pages:
             pages[look.user] = _open(browser, portal, look.user, variant).new_page()
         page = pages[look.user]
+        report()
         page.set_viewport_size({"width": variant.width, "height": _SCREEN_HEIGHT})
         answer = page.goto(look.address)
         if not answer or not answer.ok:
