@@ -242,6 +242,7 @@ BECOMING = {
     "cancel": CANCELLING,
     "hold": Word("player-pause", N_("Being held"), "wait"),
     "release": Word("player-play", N_("Being released"), "wait"),
+    "requeue": Word("repeat", N_("Goes back into the queue"), "wait"),
 }
 """How a job is shown once somebody has asked for it and before the portal has answered."""
 

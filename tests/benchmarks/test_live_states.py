@@ -25,8 +25,10 @@ WATCH = """() => new Promise((shown) => {
 def ended_at(portal: BenchPortal, job_id: str) -> float:
     """By the clock of the node, which is this machine."""
     with portal.city.services.engine.connect() as connection:
-        ended = connection.execute(select(col(JobTask.ended_at)).where(col(JobTask.job_id) == UUID(job_id)))
-        return float(ended.scalar_one().timestamp())
+        statement = select(col(JobTask.ended_at)).where(col(JobTask.job_id) == UUID(job_id))
+        ended = connection.execute(statement).scalar_one()
+    assert ended
+    return ended.timestamp()
 
 
 def test_from_the_end_of_a_job_to_the_page(capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def opened(page: Page, address: str) -> Page:
 
 
 def is_untouched(page: Page) -> bool:
-    return page.evaluate("document.body.dataset.mark") == UNTOUCHED
+    return bool(page.evaluate("document.body.dataset.mark") == UNTOUCHED)
 
 
 def actor(services: Services, city: City, name: str) -> Actor:
