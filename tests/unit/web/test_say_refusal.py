@@ -14,6 +14,7 @@ from starlette.requests import Request
 
 from hpc_portal.api.problems import PROBLEMS, kind_of, problem_reply
 from hpc_portal.app import errors as app
+from hpc_portal.app.files.wave_process import TOO_SLOW
 from hpc_portal.app.permissions import WHO_MAY, Action
 from hpc_portal.auth import errors as auth
 from hpc_portal.web.language import accepted_languages, load_languages
@@ -69,6 +70,8 @@ EXAMPLES: tuple[Exception, ...] = (
     app.DiscrepancyDecided(4),
     app.RefundCaseRefused(ID, "It has an open case already. Withdraw that one first."),
     app.ClusterNotSeenYet(),
+    app.WaveformUnreadable("waves/a.fst", TOO_SLOW),
+    app.WaveformsBusy(),
     app.FileExists("rtl/top.v"),
     app.FileExists("rtl", is_folder=True),
     app.NoRoomForFile("chips", size_bytes=5, left_bytes=3),

@@ -43,7 +43,7 @@ def test_every_template_compiles(path: Path) -> None:
 
 
 def test_every_class_is_in_a_stylesheet() -> None:
-    styles = "".join(path.read_text() for path in (FOLDER / "app.css", FOLDER / "vendor" / "tabler.css"))
+    styles = "".join(path.read_text() for path in (*FOLDER.glob("*.css"), FOLDER / "vendor" / "tabler.css"))
     known = set(re.findall(r"\.(-?[A-Za-z_][\w-]*)", styles)) | HOOKS
     for path in PAGES:
         for classes in re.findall(r'class="([^"]*)"', path.read_text()):
