@@ -1,6 +1,7 @@
 """Help: keys, states, reasons and price words on one page, and the user guide part by part."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -77,9 +78,9 @@ def show(request: Request, actor: CurrentActor) -> Response:  # noqa: ARG001 - f
 
 
 @router.get("/help/guide")
-def open_guide() -> Response:
+def open_guide(actor: CurrentActor) -> Response:  # noqa: ARG001 - as above
     """Its first part."""
-    return RedirectResponse(f"/help/guide/{load_guide('en').parts[0].anchor}")
+    return RedirectResponse(f"/help/guide/{load_guide('en').parts[0].anchor}", HTTPStatus.SEE_OTHER)
 
 
 @router.get("/help/guide/{part}")
