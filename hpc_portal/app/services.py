@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from hpc_portal.app import cluster_views, outages, paying_projects
+from hpc_portal.app.announcements.read import audiences
 from hpc_portal.app.cached import Cached
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import writing
@@ -49,6 +50,8 @@ class Services:
     """Who pays how much less."""
     templates: Cached[Mapping[str, Published]] = field(init=False)
     """The templates that the site has published and offers, by name."""
+    announced: Cached[frozenset[UUID | None]] = field(init=False)
+    """For whom anything is announced now: organisations, and None for everybody."""
     full_storage: Cached[dict[UUID, StorageStanding]] = field(init=False)
     """Projects whose workspaces hold as much as was granted, or more."""
 
@@ -64,6 +67,8 @@ class Services:
         object.__setattr__(self, "price_list", prices)
         object.__setattr__(self, "subsidies", subsidies)
         object.__setattr__(self, "templates", Cached(engine, published.load, clock=clock))
+        announced = Cached(engine, lambda conn: audiences(conn, clock.now()), clock=clock)
+        object.__setattr__(self, "announced", announced)
         full = Cached(engine, lambda conn: full_storages(conn, at=clock.now()), clock=clock)
         object.__setattr__(self, "full_storage", full)
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from hpc_portal.app.accounts.queries import list_own_projects
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.announcements.read import list_in_force
+from hpc_portal.app.announcements.read import ShownAnnouncement, is_addressed, list_in_force
 from hpc_portal.app.home.burn_down import burn_down
 from hpc_portal.app.home.city_duties import city_duties
 from hpc_portal.app.home.overview import failed_since, first_steps
@@ -78,9 +78,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         facts = {
             "numbers": count_jobs(session, actor),
             "failed": failed_since(session, actor, away_since, at=now) if away_since else (),
-            "put_aside": [
-                one for one in list_in_force(session, actor, at=now, with_dismissed=True) if one.is_dismissed
-            ],
+            "put_aside": _put_aside(services, session, actor),
             "notices": list_unread(session, actor, locale=language.code, limit=_NOTICES_SHOWN),
         }
         waiting = city_duties(session, actor) if may(actor, Action.AUDIT) else None
@@ -100,6 +98,14 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         "stream": f"{EVERY_JOB}&also=clusters",
     }
     return pages.render(request, "home.html", facts)
+
+
+def _put_aside(services: Services, session: Session, actor: Actor) -> list[ShownAnnouncement]:
+    """Announcements in force that the reader does not see on every page any more."""
+    if not is_addressed(services.announced.get(), actor):
+        return []
+    found = list_in_force(session, actor, at=services.clock.now(), with_dismissed=True)
+    return [one for one in found if one.is_dismissed]
 
 
 def _balances(session: Session, actor: Actor, services: Services) -> list[ShortBalance]:

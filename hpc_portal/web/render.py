@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import HTMLResponse
 
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.announcements.read import ShownAnnouncement, list_in_force
+from hpc_portal.app.announcements.read import ShownAnnouncement, is_addressed, list_in_force
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.decide_doubt import may_decide_doubt
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -221,6 +221,8 @@ def _announced(request: Request, actor: Actor | None) -> Sequence[ShownAnnouncem
         return ()
     services: Services = request.app.state.services
     try:
+        if not is_addressed(services.announced.get(), actor):
+            return ()
         with services.reading() as session:
             return list_in_force(session, actor, at=services.clock.now())
     except SQLAlchemyError:

@@ -93,7 +93,9 @@ def announce(services: Services, actor: Actor, wanted: NewAnnouncement, *, key: 
         )
         return announcement_id
 
-    return transact(services.engine, work)
+    made = transact(services.engine, work)
+    services.announced.forget()
+    return made
 
 
 def withdraw_announcement(services: Services, actor: Actor, announcement_id: UUID) -> None:
@@ -131,6 +133,7 @@ def withdraw_announcement(services: Services, actor: Actor, announcement_id: UUI
             )
 
     transact(services.engine, work)
+    services.announced.forget()
 
 
 def _text_problem(field: str, text: str) -> Problem | None:

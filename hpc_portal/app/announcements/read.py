@@ -1,13 +1,13 @@
 """Announcements: those in force for oneself, and all of them for those who answer for the city."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, exists, func, or_, select
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
@@ -56,15 +56,25 @@ class ShownAnnouncement:
         return self.text_vi if language == "vi" else self.text_en
 
 
+def audiences(connection: Connection, at: datetime) -> frozenset[UUID | None]:
+    """For whom anything is announced now: organisations, and None for everybody."""
+    found = connection.execute(select(col(Announcement.organisation_id)).where(*_in_force(at)).distinct())
+    return frozenset(found.scalars())
+
+
+def is_addressed(audience: Collection[UUID | None], actor: Actor) -> bool:
+    """Whether anything of that is for the actor. Pure."""
+    own = {*actor.organisations, *actor.project_organisations.values()}
+    return None in audience or not own.isdisjoint(audience)
+
+
 def list_in_force(
     session: Session, actor: Actor, *, at: datetime, with_dismissed: bool = False
 ) -> Sequence[ShownAnnouncement]:
     """What is announced to the actor now, urgent ones in front, then the newest."""
     own = {*actor.organisations, *actor.project_organisations.values()}
     statement = _announcements(actor).where(
-        col(Announcement.starts_at) <= at,
-        col(Announcement.ends_at) > at,
-        col(Announcement.withdrawn_at).is_(None),
+        *_in_force(at),
         or_(col(Announcement.organisation_id).is_(None), col(Announcement.organisation_id).in_(list(own))),
     )
     if not with_dismissed:
@@ -83,6 +93,14 @@ def list_announcements(session: Session, actor: Actor, *, at: datetime) -> Seque
     permissions.require(actor, Action.AUDIT)
     statement = _announcements(actor).order_by(col(Announcement.id).desc()).limit(_MOST_LISTED)
     return [_shown(row, at) for row in session.connection().execute(statement)]
+
+
+def _in_force(at: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(Announcement.starts_at) <= at,
+        col(Announcement.ends_at) > at,
+        col(Announcement.withdrawn_at).is_(None),
+    )
 
 
 def _announcements(actor: Actor) -> Select[Any]:
