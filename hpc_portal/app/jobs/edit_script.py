@@ -104,4 +104,5 @@ def _problems(error: ValidationError) -> Iterator[Problem]:
         if isinstance(cause, InvalidJobSpec):
             yield Problem("script", cause.text, cause.facts)
         else:
-            yield Problem("script", item["msg"])
+            said = item["msg"]  # by itself: what looks for texts to translate would take the key for one
+            yield Problem("script", said)
