@@ -5,7 +5,7 @@ import contextlib
 import json
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,7 @@ _MARKS_SECONDS = 0.5
 _BATCH = 1000
 _MOST_QUEUED = 512
 _MOST_REPLAYED = 2000
+_OWN = frozenset([Watched.NOTICES])
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,11 @@ class Topic:
                 return self.requests_of is None or whose in self.requests_of
             case Watched.CLUSTERS:
                 return True
+
+    @property
+    def own_keys(self) -> tuple[Key, ...]:
+        """Of what is the reader's alone."""
+        return ((Watched.NOTICES, self.reader),) if self.reader else ()
 
     @property
     def condition(self) -> ColumnElement[bool]:
@@ -110,10 +116,11 @@ class _Follower:
             self._queue.append(event)
         self.arrived.set()
 
-    def see(self, marks: Marks) -> None:
-        for key, mark in marks.items():
-            if self._told.get(key) != mark and self.topic.watches(key):
-                self._told[key] = self._marks[key] = mark
+    def see(self, marks: Marks, shared: Collection[Key]) -> None:
+        """`shared` are the keys of those that are nobody's own: of notices there are as many as readers."""
+        for key in self.topic.own_keys if self.topic.watched <= _OWN else (*self.topic.own_keys, *shared):
+            if key in marks and self._told.get(key) != marks[key] and self.topic.watches(key):
+                self._told[key] = self._marks[key] = marks[key]
                 self.arrived.set()
 
     def wake(self) -> None:
@@ -250,8 +257,9 @@ class EventHub:
         if clusters != self._clusters:
             self._clusters = clusters
             self._on_clusters()
+        shared = [key for key in marks if key[0] not in _OWN]
         for follower in self._followers:
-            follower.see(marks)
+            follower.see(marks, shared)
 
     def _marks(self) -> Marks:
         """What somebody watches, read less often than events; {} when it is not yet time."""

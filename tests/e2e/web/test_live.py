@@ -30,6 +30,11 @@ from tests.e2e.web.city import City
 pytestmark = pytest.mark.xdist_group("browser-live")
 
 UNTOUCHED = "never loaded again"
+NO_ANSWER_TO_POST = """() => {
+  const { fetch } = window
+  window.fetch = (address, how) =>
+    how?.method === 'POST' ? new Promise((_, fail) => { window.loseIt = fail }) : fetch(address, how)
+}"""
 
 
 def with_city(city: City, work: Callable[[Connection], None]) -> None:
@@ -163,7 +168,7 @@ def test_a_cancel_shows_at_once_and_is_taken_back_when_the_portal_says_no(
     expect(page.locator(".toast-box")).to_contain_text("The database is away.")
     expect(page.locator(".head .state")).to_contain_text("Queued")
     expect(page.get_by_role("button", name="Cancel")).to_be_enabled()
-    page.evaluate("() => { window.fetch = () => new Promise((_, fail) => { window.loseIt = fail }) }")
+    page.evaluate(NO_ANSWER_TO_POST)
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".head .state")).to_contain_text("Cancelling")
     page.evaluate("() => window.loseIt(new TypeError('away'))")
