@@ -197,8 +197,12 @@ class Victim:
     parameters: dict[str, str]
 
 
+PROBES = {"/healthz", "/readyz"}
+"""They know nobody, and readiness looks for migrations, which the tables of these tests never saw."""
+
+
 def routes_of(app: FastAPI) -> list[Route]:
-    found = list(_walk(app.routes, ""))
+    found = [route for route in _walk(app.routes, "") if route.path not in PROBES]
     assert len(found) > 40, "the walk over the router found too little to be true"
     return found
 
