@@ -13,7 +13,7 @@ from tests.benchmarks.portal import BenchPortal, running_portal
 
 pytestmark = pytest.mark.benchmark
 
-JOBS = 30
+JOBS = 10
 SLEEPER = {"name": "sleep", "argv": ["/bin/sleep", "3"], "resources": {"walltime_seconds": 60}}
 WATCH = """() => new Promise((shown) => {
   const look = () => { if (document.querySelector('.head .tone-good')) shown(Date.now() / 1000) }
