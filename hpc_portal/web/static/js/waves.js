@@ -27,6 +27,7 @@ let colours = {}
 let timer = 0
 let painting = 0
 let asking = null
+let drawnWidth = 0
 
 for (const part of document.querySelectorAll('[data-without-script]')) part.remove()
 box.hidden = false
@@ -34,7 +35,7 @@ if (matchMedia('(max-width: 820px)').matches) box.querySelector('details').open 
 colours = readColours(box)
 openTree(box.querySelector('.waves-tree'), told, ask, addSignal)
 listenToCanvas(canvas, { state, rows: () => rows, width, deeds: { pan, zoom, show, setCursor, step, select, move, remove, turnRadix, toEnd, draw } })
-new ResizeObserver(() => { draw(); readSoon() }).observe(frame)
+new ResizeObserver(() => { if (width() !== drawnWidth) { drawnWidth = width(); draw(); readSoon() } }).observe(frame)
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { colours = readColours(box); draw() })
 radix.addEventListener('change', () => setRadix(radix.value))
 const DEEDS = {
