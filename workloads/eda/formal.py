@@ -19,7 +19,7 @@ from workloads.eda.sources import (
     lines_file,
 )
 from workloads.eda.task_facts import count, failure, missing_tool, present, read_facts, task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.resources import JobName, Resources
 from workloads.scripts import shipped
 from workloads.template import (
@@ -108,7 +108,7 @@ class Formal(Template[FormalParameters]):
     def render(self, params: FormalParameters) -> JobSpec:
         """One job; the scripts are the same text for all parameters."""
         if params.sources and not compiled(params.sources):
-            problem = FieldProblem("sources", "there is no .sv or .v file to read", "missing")
+            problem = field_problem("sources", "no_source", N_("There is no .sv or .v file to read."))
             raise InvalidParameters(self.name, [problem])
         with self._refusing():
             return JobSpec(

@@ -20,7 +20,7 @@ from workloads.eda.layout_reports import (
 )
 from workloads.eda.sources import SourceText, Word, design_files
 from workloads.eda.task_facts import count, failure, missing_tool, present, read_facts, task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.resources import JobName, Resources
 from workloads.scripts import shipped
 from workloads.template import N_, Failure, Metric, Parameters, Results, TaskResult, Template, Verdict
@@ -177,13 +177,13 @@ class LayoutCheck(Template[LayoutCheckParameters]):
     def _refuse_contradictions(self, params: LayoutCheckParameters) -> None:
         present_files = params.sources or _EXAMPLE
         problems = [
-            FieldProblem(field, f"there is no file {path[:100]}", "missing")
+            field_problem(field, "no_file", N_("There is no file %(path)s."), path=path[:100])
             for field, path in (("layout", params.layout), ("netlist", params.netlist))
             if path not in present_files and not (field == "netlist" and params.checks == "drc")
         ]
         if params.layout.endswith(".mag") and PurePosixPath(params.layout).stem != params.top:
-            text = "a cell of Magic is called after its file: the two differ"
-            problems.append(FieldProblem("top", text, "mismatch"))
+            text = N_("A cell of Magic is called after its file: the two differ.")
+            problems.append(field_problem("top", "mismatch", text))
         if problems:
             raise InvalidParameters(self.name, problems)
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from schedulers.jobspec import InputFile, JobSpec
 from workloads.eda.sources import SourceText, Word, design_files, written_as
 from workloads.eda.task_facts import count, failure, missing_tool, present, read_facts, task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.resources import JobName, Resources
 from workloads.scripts import shipped
 from workloads.template import (
@@ -178,10 +178,12 @@ class LayoutRules(Template[LayoutRulesParameters]):
     def _refuse_contradictions(self, params: LayoutRulesParameters) -> None:
         problems = []
         if params.layout not in (params.sources or _EXAMPLE):
-            problems.append(FieldProblem("layout", f"there is no file {params.layout[:100]}", "missing"))
+            problems.append(
+                field_problem("layout", "no_file", N_("There is no file %(path)s."), path=params.layout[:100])
+            )
         names = [line.partition(" ")[0] for line in params.rules]
         if len(set(names)) != len(names):
-            problems.append(FieldProblem("rules", "each name may be given once", "duplicate"))
+            problems.append(field_problem("rules", "duplicate", N_("Each name may be given once.")))
         if problems:
             raise InvalidParameters(self.name, problems)
 

@@ -19,7 +19,7 @@ from workloads.eda.sources import (
     written_as,
 )
 from workloads.eda.task_facts import count, failure, missing_tool, present, read_facts, task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.resources import JobName, Resources
 from workloads.template import (
     N_,
@@ -133,12 +133,14 @@ class Lint(Template[LintParameters]):
         """One job; the script is the same text for all parameters."""
         problems = []
         if params.sources and not compiled(params.sources):
-            problems.append(FieldProblem("sources", "there is no .sv or .v file to compile", "missing"))
+            problems.append(
+                field_problem("sources", "no_source", N_("There is no .sv or .v file to compile."))
+            )
         for place, waiver in enumerate(params.waivers):
             first, _, last = waiver.rpartition(":")[2].partition("-")
             if last and int(first) > int(last):
-                text = "the first line of a waiver is behind its last"
-                problems.append(FieldProblem(f"waivers.{place}", text, "range"))
+                text = N_("The first line of a waiver is behind its last.")
+                problems.append(field_problem(f"waivers.{place}", "range", text))
         if problems:
             raise InvalidParameters(self.name, problems)
         with self._refusing():

@@ -18,7 +18,7 @@ from workloads.eda.layout_reports import (
 from workloads.eda.place_and_route_parameters import ROUTING_LAYERS, PlaceAndRouteParameters
 from workloads.eda.sources import compiled, design_files, lines_file
 from workloads.eda.task_facts import count, failure, missing_tool, number, present, read_facts, task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.scripts import shipped
 from workloads.template import (
     N_,
@@ -130,11 +130,14 @@ class PlaceAndRoute(Template[PlaceAndRouteParameters]):
     def _refuse_contradictions(self, params: PlaceAndRouteParameters) -> None:
         problems = []
         if params.sources and not compiled(params.sources):
-            problems.append(FieldProblem("sources", "there is no .sv or .v file to compile", "missing"))
+            problems.append(
+                field_problem("sources", "no_source", N_("There is no .sv or .v file to compile."))
+            )
         layers = ROUTING_LAYERS[params.technology]
         if params.routing_layers and params.routing_layers > layers:
-            text = f"{params.technology} has {layers} metal layers"
-            problems.append(FieldProblem("routing_layers", text, "too_large"))
+            text = N_("%(technology)s has %(layers)s metal layers.")
+            facts = {"technology": params.technology, "layers": layers}
+            problems.append(field_problem("routing_layers", "too_large", text, **facts))
         if problems:
             raise InvalidParameters(self.name, problems)
 

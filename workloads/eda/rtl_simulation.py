@@ -178,35 +178,37 @@ def _plan_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable[F
     total = asked.plan.task_count
     if asked.file is None:
         if len(set(params.tests)) != len(params.tests):
-            yield FieldProblem("tests", "each test may be named once", "duplicate")
+            yield field_problem("tests", "duplicate", N_("Each test may be named once."))
         if total > MOST_TASKS:
-            yield FieldProblem("seeds", f"{total} tasks; a regression can have {MOST_TASKS}", "too_large")
+            text = N_("%(count)s tasks; a regression can have %(most)s.")
+            yield field_problem("seeds", "too_large", text, count=total, most=MOST_TASKS)
         if params.groups:
-            yield FieldProblem("groups", "only a regression file has groups", "needs_file")
+            yield field_problem("groups", "needs_file", N_("Only a regression file has groups."))
     else:
         unknown = list(group_problems(asked.file, params.groups))
         yield from unknown
         if unknown:
             return
         if not total:
-            yield FieldProblem("regression", "no test runs in any configuration", "empty")
+            yield field_problem("regression", "empty", N_("No test runs in any configuration."))
     if asked.plan.last_seed > LARGEST_SEED:
         field = "seed_offset" if params.seed_offset else "first_seed"
-        yield FieldProblem(field, f"the last seed would pass {LARGEST_SEED}", "too_large")
+        yield field_problem(field, "too_large", N_("The last seed would pass %(most)s."), most=LARGEST_SEED)
     if any(index >= total for index in params.only_tasks):
-        yield FieldProblem("only_tasks", f"the last task is {total - 1}", "too_large")
+        yield field_problem("only_tasks", "too_large", N_("The last task is %(last)s."), last=total - 1)
     longest = max((block.timeout_seconds for block in asked.plan.blocks), default=0)
     if longest > params.resources.walltime_seconds:
-        text = f"a simulation may take {longest} s, but the walltime of its task ends before"
-        yield FieldProblem("resources.walltime_seconds", text, "too_small")
+        text = N_("A simulation may take %(longest)s s, but the walltime of its task ends before.")
+        yield field_problem("resources.walltime_seconds", "too_small", text, longest=longest)
 
 
 def _design_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable[FieldProblem]:
     if params.sources and not compiled(params.sources):
-        yield FieldProblem("sources", "there is no .sv or .v file to compile", "missing")
+        yield field_problem("sources", "no_source", N_("There is no .sv or .v file to compile."))
     for path in asked.file.sources if asked.file else ():
         if path not in params.sources:
-            yield FieldProblem("sources", f"{path}, which the regression file names, is missing", "missing")
+            text = N_("%(path)s, which the regression file names, is missing.")
+            yield field_problem("sources", "no_file", text, path=path)
     for module in asked.cocotb:
         path = module.replace(".", "/") + ".py"
         if path not in (params.sources or _COCOTB_EXAMPLE):
@@ -216,7 +218,7 @@ def _design_problems(params: RtlRegressionParameters, asked: _Asked) -> Iterable
         text = N_("cocotb drives the design itself, which is fifo in the example.")
         yield field_problem("top", "missing", text)
     if asked.coverage and asked.tool != "verilator":
-        yield FieldProblem("coverage", "only Verilator tells coverage", "needs_verilator")
+        yield field_problem("coverage", "needs_verilator", N_("Only Verilator tells coverage."))
 
 
 def _task_indices(params: RtlRegressionParameters, plan: Plan) -> Sequence[int]:

@@ -12,7 +12,7 @@ from workloads.eda.spice_parameters import MOST_RANDOM_VALUES, MOST_TASKS, Spice
 from workloads.eda.spice_points import Point, count_points, points, sample_lines
 from workloads.eda.spice_results import read_results
 from workloads.eda.task_facts import task_script
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import FieldProblem, InvalidParameters, field_problem
 from workloads.scripts import shipped
 from workloads.template import N_, CampaignCell, Results, Template
 
@@ -62,15 +62,19 @@ class Spice(Template[SpiceParameters]):
 
     def _refuse_contradictions(self, params: SpiceParameters) -> None:
         problems = [
-            FieldProblem(field, "each value may be given once", "duplicate")
+            field_problem(field, "duplicate", N_("Each value may be given once."))
             for field in ("corners", "voltages", "temperatures")
             if len(set(getattr(params, field))) != len(getattr(params, field))
         ]
         known = params.sources or dict.fromkeys(_EXAMPLE, "")
         if params.netlist not in known:
-            problems.append(FieldProblem("netlist", f"there is no file {params.netlist}", "missing"))
+            problems.append(
+                field_problem("netlist", "no_file", N_("There is no file %(path)s."), path=params.netlist)
+            )
         if params.corners and params.models not in known:
-            problems.append(FieldProblem("models", f"there is no file {params.models}", "missing"))
+            problems.append(
+                field_problem("models", "no_file", N_("There is no file %(path)s."), path=params.models)
+            )
         problems += _problems_of_measures(params) + _problems_of_samples(params)
         if problems:
             raise InvalidParameters(self.name, problems)
@@ -83,11 +87,15 @@ def _problems_of_measures(params: SpiceParameters) -> list[FieldProblem]:
         for place, measure in enumerate(map(read_limit, limits)):
             names[measure.name.lower()] += 1
             if _is_empty(measure):
-                text = f"no value is within {measure.bounds}"
-                problems.append(FieldProblem(f"{field}.{place}", text, "range"))
+                text = N_("No value is within %(bounds)s.")
+                problems.append(field_problem(f"{field}.{place}", "range", text, bounds=measure.bounds))
     for name, times in names.items():
         if times > 1:
-            problems.append(FieldProblem("measures", f"{name} is listed {times} times", "duplicate"))
+            problems.append(
+                field_problem(
+                    "measures", "duplicate", N_("%(name)s is listed %(times)s times."), name=name, times=times
+                )
+            )
     return problems
 
 
@@ -99,21 +107,23 @@ def _problems_of_samples(params: SpiceParameters) -> list[FieldProblem]:
     problems = []
     names = [variation.partition("=")[0].lower() for variation in params.variations]
     if len(set(names)) != len(names):
-        problems.append(FieldProblem("variations", "each parameter may vary once", "duplicate"))
+        problems.append(field_problem("variations", "duplicate", N_("Each parameter may vary once.")))
     if params.supply.lower() in names:
-        problems.append(FieldProblem("variations", f"{params.supply} is the supply", "duplicate"))
+        problems.append(
+            field_problem("variations", "duplicate", N_("%(name)s is the supply."), name=params.supply)
+        )
     if not params.sources and (unknown := set(names) - _EXAMPLE_VARIATIONS):
-        text = f"the example has no parameter {min(unknown)}; it has dn1 to dn5"
-        problems.append(FieldProblem("variations", text, "missing"))
+        text = N_("The example has no parameter %(name)s; it has dn1 to dn5.")
+        problems.append(field_problem("variations", "unknown", text, name=min(unknown)))
     if any(float(variation.rpartition(":")[2]) < 0 for variation in params.variations):
-        problems.append(FieldProblem("variations", "a standard deviation is not negative", "too_small"))
+        problems.append(field_problem("variations", "too_small", N_("A standard deviation is not negative.")))
     values = params.samples * max(len(names), 1)
     if values > MOST_RANDOM_VALUES:
-        text = f"{values} random values; the most is {MOST_RANDOM_VALUES}"
-        problems.append(FieldProblem("samples", text, "too_large"))
+        text = N_("%(count)s random values; the most is %(most)s.")
+        problems.append(field_problem("samples", "too_large", text, count=values, most=MOST_RANDOM_VALUES))
     if (tasks := count_points(params)) > MOST_TASKS:
-        text = f"{tasks} tasks; a campaign can have {MOST_TASKS}"
-        problems.append(FieldProblem("samples_per_task", text, "too_large"))
+        text = N_("%(count)s tasks; a campaign can have %(most)s.")
+        problems.append(field_problem("samples_per_task", "too_large", text, count=tasks, most=MOST_TASKS))
     return problems
 
 

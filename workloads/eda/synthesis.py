@@ -19,7 +19,7 @@ from workloads.eda.task_facts import (
     read_facts,
     task_script,
 )
-from workloads.errors import FieldProblem, InvalidParameters
+from workloads.errors import InvalidParameters, field_problem
 from workloads.scripts import shipped
 from workloads.template import (
     N_,
@@ -122,15 +122,17 @@ class Synthesis(Template[SynthesisParameters]):
     def _refuse_contradictions(self, params: SynthesisParameters) -> None:
         problems = []
         if params.sources and not compiled(params.sources):
-            problems.append(FieldProblem("sources", "there is no .sv or .v file to compile", "missing"))
+            problems.append(
+                field_problem("sources", "no_source", N_("There is no .sv or .v file to compile."))
+            )
         for field in ("technologies", "clock_periods_ns", "parameter_sets"):
             values = getattr(params, field)
             if len(set(values)) != len(values):
-                problems.append(FieldProblem(field, "each value may be given once", "duplicate"))
+                problems.append(field_problem(field, "duplicate", N_("Each value may be given once.")))
         tasks = len(_points(params))
         if tasks > MOST_TASKS:
-            text = f"{tasks} tasks; a sweep can have {MOST_TASKS}"
-            problems.append(FieldProblem("parameter_sets", text, "too_large"))
+            text = N_("%(count)s tasks; a campaign can have %(most)s.")
+            problems.append(field_problem("parameter_sets", "too_large", text, count=tasks, most=MOST_TASKS))
         if problems:
             raise InvalidParameters(self.name, problems)
 
