@@ -28,7 +28,7 @@ MAX_BYTES = 12 * 1024 * 1024
 """Of all pictures together: they travel with every clone."""
 _MAX_HEIGHT = 1600
 _WIDE = 821
-_WEBP_QUALITY = 60
+_WEBP_QUALITY = 52
 _SCREEN_HEIGHT = 844
 _SETTLE_SECONDS = 10
 _SETTLED = """() => document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')
