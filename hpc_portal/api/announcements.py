@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, Field
 from hpc_portal.api.schemas import Body, CreatedReply, ListReply, Reply, Text
 from hpc_portal.app.announcements.announce import NewAnnouncement, announce, withdraw_announcement
 from hpc_portal.app.announcements.dismiss import dismiss_announcement
-from hpc_portal.app.announcements.read import Standing, list_announcements, list_in_force
+from hpc_portal.app.announcements.read import AnnouncementStanding, list_announcements, list_in_force
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 
 router = APIRouter(tags=["announcements"])
@@ -44,7 +44,7 @@ class AnnouncementReply(Reply):
     announced_by: str
     """Empty for the operator on the machine."""
     announced_at: datetime
-    standing: Standing
+    standing: AnnouncementStanding
     is_dismissed: bool
     """By you."""
 

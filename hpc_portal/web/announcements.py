@@ -14,7 +14,7 @@ from hpc_portal.app.accounts.queries import list_visible_organisations
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.announcements.announce import NewAnnouncement, announce, withdraw_announcement
 from hpc_portal.app.announcements.dismiss import dismiss_announcement
-from hpc_portal.app.announcements.read import Standing, list_announcements
+from hpc_portal.app.announcements.read import AnnouncementStanding, list_announcements
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -31,10 +31,10 @@ router = APIRouter(include_in_schema=False)
 _PAGE = "/admin/announcements"
 _FIELDS = ("text_vi", "text_en", "organisation", "starts_at", "ends_at", "key")
 STANDINGS = {
-    Standing.COMING: Word("calendar", N_("To come"), "wait"),
-    Standing.IN_FORCE: Word("eye", N_("Shown now"), "good"),
-    Standing.OVER: Word("history", N_("Over"), "off"),
-    Standing.WITHDRAWN: Word("ban", N_("Withdrawn"), "off"),
+    AnnouncementStanding.COMING: Word("calendar", N_("To come"), "wait"),
+    AnnouncementStanding.IN_FORCE: Word("eye", N_("Shown now"), "good"),
+    AnnouncementStanding.OVER: Word("history", N_("Over"), "off"),
+    AnnouncementStanding.WITHDRAWN: Word("ban", N_("Withdrawn"), "off"),
 }
 
 
@@ -89,7 +89,7 @@ def _page(  # noqa: PLR0913 - a page with a form and what went wrong in it
     facts = {
         "listed": found,
         "standings": STANDINGS,
-        "running": (Standing.COMING, Standing.IN_FORCE),
+        "running": (AnnouncementStanding.COMING, AnnouncementStanding.IN_FORCE),
         "organisations": organisations,
         "may_announce": permissions.may(actor, Action.ANNOUNCE),
         "problems": problems,

@@ -23,7 +23,7 @@ _MOST = 20
 _MOST_LISTED = 200
 
 
-class Standing(StrEnum):
+class AnnouncementStanding(StrEnum):
     """Where an announcement stands in time."""
 
     COMING = "coming"
@@ -47,7 +47,7 @@ class ShownAnnouncement:
     announced_by: str
     """Their name; "" for the operator on the machine."""
     announced_at: datetime
-    standing: Standing
+    standing: AnnouncementStanding
     is_dismissed: bool
     """By the asking person."""
 
@@ -139,9 +139,9 @@ def _shown(row: AnyRow, at: datetime) -> ShownAnnouncement:
     )
 
 
-def _standing(row: AnyRow, at: datetime) -> Standing:
+def _standing(row: AnyRow, at: datetime) -> AnnouncementStanding:
     if row.withdrawn_at is not None:
-        return Standing.WITHDRAWN
+        return AnnouncementStanding.WITHDRAWN
     if row.ends_at <= at:
-        return Standing.OVER
-    return Standing.COMING if row.starts_at > at else Standing.IN_FORCE
+        return AnnouncementStanding.OVER
+    return AnnouncementStanding.COMING if row.starts_at > at else AnnouncementStanding.IN_FORCE

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.announcements.announce import NewAnnouncement, announce, withdraw_announcement
 from hpc_portal.app.announcements.dismiss import dismiss_announcement
-from hpc_portal.app.announcements.read import Standing, list_announcements, list_in_force
+from hpc_portal.app.announcements.read import AnnouncementStanding, list_announcements, list_in_force
 from hpc_portal.app.announcements.tables import Announcement
 from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.errors import InvalidEntry, NotAllowed, NotFound
@@ -77,10 +77,10 @@ def test_it_is_seen_in_its_time_only_urgent_ones_in_front(city: City) -> None:
     assert [one.text_en for one in seen] == ["Now", "Later too"]
     assert [one.text_en for one in later] == [WORDS["text_en"]]
     assert [one.standing for one in listed] == [
-        Standing.WITHDRAWN,
-        Standing.COMING,
-        Standing.OVER,
-        Standing.OVER,
+        AnnouncementStanding.WITHDRAWN,
+        AnnouncementStanding.COMING,
+        AnnouncementStanding.OVER,
+        AnnouncementStanding.OVER,
     ]
     assert count(city, AuditRecord) == 5
 
