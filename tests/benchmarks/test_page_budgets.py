@@ -103,20 +103,21 @@ def test_every_page_over_100_000_jobs(
     seed_jobs(services.engine, city, JOBS)
     seeded_seconds = time.monotonic() - began
     services.engine.dispose()
-    with _web_process(city) as web, sync_playwright() as playwright:
+    with _web_process(city) as web, sync_playwright() as playwright, capsys.disabled():
         browser = playwright.chromium.launch(executable_path=CHROMIUM)
         cookies = {user: _sign_in(web.url, user) for user in PEOPLE}
-        seen = [_look_at(browser, web, cookies, look) for look in looks]
-        browser.close()
-    with capsys.disabled():
         kind = database_url.partition(":")[0] or "sqlite"
         print(f"\n{JOBS:,} jobs written in {seeded_seconds:.0f} s, {kind}")
         print(
             f"{'page':46} {' '.join(f'{user:>8}' for user in PEOPLE)}     CPU | bare  CPU | x CPU   kB  paint"
         )
-        for one in seen:
-            print(_line(one))
-        print(f"{sum(one.misses for one in seen)} of {len(seen)} pages miss a goal")
+        missing = 0
+        for look in looks:
+            seen = _look_at(browser, web, cookies, look)
+            missing += seen.misses
+            print(_line(seen), flush=True)
+        browser.close()
+        print(f"{missing} of {len(looks)} pages miss a goal")
 
 
 @contextmanager
