@@ -6,6 +6,7 @@ from functools import partial
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.cluster_map import MapFilter, Use, map_nodes
 from hpc_portal.app.cluster_queue import partition_queues
@@ -77,7 +78,7 @@ def _page(request: Request, actor: Actor, services: Services, seen: SeenCluster,
             address = MapAddress(shown.href, asked.wanted, asked.is_table)
             facts |= {
                 "seen": snapshot,
-                "map": show_map(snapshot, nodes, address, language),
+                "map": show_map(snapshot, nodes, address, language, sees_all=permissions.sees_all(actor)),
                 "partitions": show_partitions(snapshot, queues, every_partition=every),
                 "licenses": show_licenses(snapshot, license_use(connection, actor), username=actor.username),
             }

@@ -1,13 +1,13 @@
 """The map of a cluster in the words of its page: a tile for each node, a row for each in its table twin."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from hpc_portal.app.cluster_map import GpuGroup, MapFilter, MappedNode, Use
 from hpc_portal.web.language import Language
-from hpc_portal.web.words import NODE_STATES, USES, Word
+from hpc_portal.web.words import NODE_STATES, USED, USES, Word
 from schedulers.cluster import ClusterSnapshot
 from workloads.template import N_
 
@@ -109,9 +109,15 @@ class ShownMap:
 
 
 def show_map(
-    snapshot: ClusterSnapshot, nodes: Sequence[MappedNode], address: MapAddress, language: Language
+    snapshot: ClusterSnapshot,
+    nodes: Sequence[MappedNode],
+    address: MapAddress,
+    language: Language,
+    *,
+    sees_all: bool = False,
 ) -> ShownMap:
-    """The map in the page's words."""
+    """The map in the page's words; who sees all has no projects of their own to tell from others'."""
+    words = USES | {Use.PROJECT: USED} if sees_all else USES
     kept = [mapped for mapped in nodes if address.wanted.keeps(mapped)]
     counts_gpus = any(node.gpus for node in snapshot.nodes)
     counted: Counter[Use] = Counter()
@@ -120,14 +126,14 @@ def show_map(
     shown = kept[: MOST_ROWS if address.is_table else MOST_TILES]
     return ShownMap(
         address=address,
-        tiles=tuple(_tile(mapped, language) for mapped in shown),
+        tiles=tuple(_tile(mapped, words, language) for mapped in shown),
         total=len(nodes),
         found=len(kept),
         counts_gpus=counts_gpus,
         legend=tuple(
             Legend(
                 use=use,
-                word=USES[use],
+                word=words[use],
                 count=counted[use],
                 href=address.url(state="" if use is address.wanted.use else use),
                 is_chosen=use is address.wanted.use,
@@ -139,7 +145,7 @@ def show_map(
     )
 
 
-def _tile(mapped: MappedNode, language: Language) -> Tile:
+def _tile(mapped: MappedNode, words: Mapping[Use, Word], language: Language) -> Tile:
     node = mapped.node
     cpu_text = f"{language.number(node.allocated_cpus)} / {language.number(node.cpus)}"
     memory_text = f"{language.memory(node.allocated_memory_mib)} / {language.memory(node.memory_mib)}"
@@ -155,12 +161,12 @@ def _tile(mapped: MappedNode, language: Language) -> Tile:
         name=node.name,
         word=word,
         use=mapped.use,
-        use_word=USES[mapped.use],
+        use_word=words[mapped.use],
         partitions=", ".join(mapped.partitions),
         reason=node.reason,
         missing_programs=tuple(sorted(node.missing_programs)),
-        cells=tuple(cell for group in mapped.groups for cell in _cells(group, language)),
-        gpus=_say_gpus(mapped, language),
+        cells=tuple(cell for group in mapped.groups for cell in _cells(group, words, language)),
+        gpus=_say_gpus(mapped, words, language),
         used_cpus=node.allocated_cpus,
         cpus=node.cpus,
         cpu_text=cpu_text,
@@ -170,23 +176,23 @@ def _tile(mapped: MappedNode, language: Language) -> Tile:
     )
 
 
-def _cells(group: GpuGroup, language: Language) -> list[Cells]:
+def _cells(group: GpuGroup, words: Mapping[Use, Word], language: Language) -> list[Cells]:
     gpus = f"{group.count} GPU {group.type.upper()}".strip()
-    said = [gpus, language.text(USES[group.use].text), group.job_name]
+    said = [gpus, language.text(words[group.use].text), group.job_name]
     tip = " · ".join(part for part in said if part)
     href = f"/jobs/{group.job_id}" if group.job_id else ""
     whole, rest = divmod(group.count, _WIDEST)
     return [Cells(group.use, count, tip, href) for count in [_WIDEST] * whole + [rest] * bool(rest)]
 
 
-def _say_gpus(mapped: MappedNode, language: Language) -> str:
+def _say_gpus(mapped: MappedNode, words: Mapping[Use, Word], language: Language) -> str:
     parts = []
     for gpu_type in sorted(mapped.node.gpus):
         counts: Counter[Use] = Counter()
         for group in mapped.groups:
             if group.type == gpu_type:
                 counts[group.use] += group.count
-        said = (f"{counts[use]} {language.text(USES[use].text).lower()}" for use in Use if counts[use])
+        said = (f"{counts[use]} {language.text(words[use].text).lower()}" for use in Use if counts[use])
         parts.append(f"{_name(gpu_type)}: {', '.join(said)}")
     return "; ".join(parts)
 

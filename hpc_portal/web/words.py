@@ -62,6 +62,8 @@ USES = {
     Use.DOWN: Word("x", N_("Down"), "bad"),
 }
 """What becomes of a GPU on the map of a cluster."""
+USED = Word("users", N_("In use"), "odd")
+"""In place of one's projects', for those who see all jobs."""
 
 OUTCOMES = {
     JobState.COMPLETED: N_("It ran to its end without an error."),
