@@ -14,7 +14,7 @@ from hpc_portal.app import demo as city
 from hpc_portal.cli import language, operator, user
 from hpc_portal.cli.on_demand import every_command, help_owners
 
-SOURCES = sorted(Path(hpc_portal.cli.__file__).parent.glob("*.py"))
+SOURCES = sorted(Path(hpc_portal.cli.__file__).parent.rglob("*.py"))
 MARKERS = {"_", "N_", "gettext", "ngettext"}
 
 
