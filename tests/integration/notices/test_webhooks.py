@@ -51,7 +51,7 @@ class Hooks:
     city: City
     listener: Listener
     at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    reach: Reach = field(default_factory=lambda: Reach(ssl.create_default_context(), LOOPBACK))
+    reach: Reach = field(default_factory=lambda: Reach(ssl.create_default_context(), LOOPBACK, 60))
 
     def now(self) -> datetime:
         return self.at
@@ -231,11 +231,11 @@ def test_the_certificate_has_to_be_the_names(certificate: Certificate) -> None:
     served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     served.load_cert_chain(certificate.certificate, certificate.key)
     trusted = ssl.create_default_context(cafile=str(certificate.authority))
-    reach = Reach(trusted, LOOPBACK)
+    reach = Reach(trusted, LOOPBACK, 60)
     with listening(tls=served) as listener:
         named = asyncio.run(post(f"https://localhost:{listener.port}/", b"{}", {}, reach))
         other = asyncio.run(post(f"https://localhost.:{listener.port}/", b"{}", {}, reach))
-        stranger = Reach(ssl.create_default_context(), LOOPBACK)
+        stranger = Reach(ssl.create_default_context(), LOOPBACK, 60)
         unknown = asyncio.run(post(f"https://localhost:{listener.port}/", b"{}", {}, stranger))
         assert named.status == 204
         assert listener.requests[0][1]["host"] == f"localhost:{listener.port}"
