@@ -31,7 +31,7 @@ def test_an_edited_script_runs_and_what_the_template_made_is_kept(portal: Portal
     assert (shown["script"], shown["generated"]) == (edited, generated)
     changed = [line for line in shown["lines"] if line["change"] != "same"]
     assert [(line["change"], line["text"]) for line in changed] == [("added", "module load verilator")]
-    assert untouched == {"script": generated, "generated": None, "lines": []}
+    assert (untouched["script"], untouched["generated"], untouched["lines"]) == (generated, None, [])
     job_id = UUID(job["id"])
     with portal.city.services.engine.connect() as connection:
         audited = select(col(AuditRecord.subject), col(AuditRecord.facts)).where(
