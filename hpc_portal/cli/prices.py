@@ -1,32 +1,37 @@
 """What an hour of each resource costs, and who pays less."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date, datetime, time
 from typing import Annotated, Any
 
 import typer
 
 from hpc_portal.cli import render
+from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json
 from hpc_portal.cli.render import err, out, print_json
 from quotas.money import format_vnd
 from schedulers import tres
+from schedulers.units import CITY_TIME
 
 
 def prices(
     version: Annotated[int, typer.Option("--version", min=0, help="Of this version; default: in force.")] = 0,
     *,
+    on: Annotated[str, typer.Option("--on", help="Those at the end of this day, such as 2026-11-01.")] = "",
     as_json: Json = False,
 ) -> None:
     """Show the prices in force and those to come, and the subsidies that concern you."""
     with open_portal() as portal:
         lists = portal.get("/prices/lists")["items"]
         subsidies = [item for item in portal.get("/subsidies")["items"] if item["standing"] != "past"]
+        of_day = portal.get("/prices/at", instant=_end_of(on)) if on else None
     wanted = [
         item
-        for item in lists
-        if (item["version"] == version if version else item["standing"] in {"in_force", "coming"})
+        for item in ([of_day] if of_day else lists)
+        if of_day or (item["version"] == version if version else item["standing"] in {"in_force", "coming"})
     ]
     if as_json:
         print_json({"lists": wanted, "subsidies": subsidies})
@@ -46,6 +51,15 @@ def prices(
     if subsidies:
         out.print(_("Subsidies"))
         out.print(subsidies_table(subsidies))
+
+
+def _end_of(day: str) -> str:
+    """The last moment of a local day, or now where that is still to come."""
+    try:
+        end = datetime.combine(date.fromisoformat(day), time.max, CITY_TIME)
+    except ValueError as error:
+        raise UsageProblem(_("{text} is no day such as 2026-11-01.", text=day)) from error
+    return min(end, datetime.now(CITY_TIME)).isoformat()
 
 
 def items_table(items: Iterable[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - something that rich prints

@@ -45,6 +45,13 @@ def test_charges_are_those_of_ones_own_projects(designer: Person, rival: Person)
     assert rival.hpc("charges", "songhan-fifo").code == Exit.NOT_FOUND
 
 
+def test_prices_are_told_for_any_day(designer: Person) -> None:
+    today = f"{datetime.now(CITY_TIME):%Y-%m-%d}"
+    assert [one["version"] for one in designer.hpc("prices", "--on", today, "--json").json["lists"]] == [1]
+    assert designer.hpc("prices", "--on", "2020-01-01").code == Exit.NOT_FOUND
+    assert designer.hpc("prices", "--on", "yesterday").code == Exit.USAGE
+
+
 def test_what_waits_is_told_with_a_code_for_watchdogs(settings: Settings, designer: Person) -> None:
     del designer  # its city has requests that wait
     told = operator(settings.state_dir, "attention", "--json")
