@@ -147,7 +147,7 @@ def test_a_job_tells_what_it_used_and_ones_last_jobs_size_the_next(open_page: Op
     page.get_by_role("link", name="Gửi lại với mức vừa đủ").click()
     expect(page.get_by_label("CPU", exact=True)).to_have_value("5")
     page.goto("/submit/pytorch-training")
-    page.get_by_role("link", name="Xin 5 lõi CPU, 6,2 GiB, 45 ph").click()
+    page.get_by_role("link", name="Xin 5 nhân CPU, 6,2 GiB, 45 ph").click()
     expect(page.get_by_label("CPU", exact=True)).to_have_value("5")
 
 
