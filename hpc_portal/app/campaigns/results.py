@@ -3,7 +3,6 @@
 That the reader may see the run is the caller's to know: see `get_campaign`.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -192,12 +191,14 @@ def list_results(
     if failing:
         wanted = wanted.where(col(CampaignResult.verdict).in_(_NOT_PASSED))
     rows = session.connection().execute(wanted).all()
-    items = tuple(TaskRow(*row[:-1], _waveform(row[-1])) for row in rows[:limit])
+    items = tuple(_task_row(row) for row in rows[:limit])
     return Page(items, str(items[-1].task_index) if len(rows) > limit else None)
 
 
-def _waveform(artefacts: Sequence[Mapping[str, str]]) -> str:
-    return next((one["path"] for one in artefacts if one["kind"] == "waveform"), "")
+def _task_row(row: AnyRow) -> TaskRow:
+    facts: list[Any] = list(row)
+    facts[-1] = next((one["path"] for one in row.artefacts if one["kind"] == "waveform"), "")
+    return TaskRow(*facts)
 
 
 def _examples(job_id: UUID) -> Select[*tuple[Any, ...]]:
