@@ -22,7 +22,7 @@ from hpc_portal.app.campaigns.export_history import history_to_csv
 from hpc_portal.app.campaigns.history import flaky_cells, history_by_test, history_of_name
 from hpc_portal.app.campaigns.queries import CampaignView, get_campaign, list_campaigns
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
-from hpc_portal.app.campaigns.results import failure_groups, verdicts, verdicts_since
+from hpc_portal.app.campaigns.results import failure_groups, list_results, verdicts, verdicts_since
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
 from hpc_portal.app.campaigns.tables import CampaignResult, RunKind, StoppedBy
 from hpc_portal.app.errors import CampaignNotFound, InvalidSubmission, NotAllowed
@@ -148,6 +148,20 @@ def test_results_are_kept_once_and_failures_grouped_by_cause(story: Story) -> No
     ]
     run = campaign(story, job_id).first
     assert (run.passed, run.failed, run.no_verdict, run.wall_ms) == (1, 3, 1, 6000)
+
+
+def test_a_result_tells_where_its_waveform_lies(story: Story) -> None:
+    job_id = submit(story, waves=True)
+    waves = workspace(story, job_id) / "waves"
+    waves.mkdir(parents=True)
+    (waves / "a-1.fst").touch()
+    end(story, job_id, 0, line=LEVEL % (500, 4))
+    end(story, job_id, 1)
+    collect(story)
+    with story.city.services.reading() as session:
+        rows = list_results(session, job_id, failing=False).items
+
+    assert [(row.label, row.waveform) for row in rows] == [("a seed 1", "waves/a-1.fst"), ("a seed 2", "")]
 
 
 def test_a_result_that_comes_late_over_the_network_is_waited_for(story: Story) -> None:
