@@ -28,8 +28,8 @@ class JobScriptReply(Reply):
     script: str | None
     """null: it runs a command, see the job's `spec.argv`."""
     as_file: str
-    """What sbatch takes: the script, or one that runs the command, with #SBATCH lines that ask for the same. A
-    script that has its own stays as it is."""
+    """What sbatch takes: the script, or one that runs the command, with #SBATCH lines that ask for the same.
+    A script that has its own stays as it is."""
     generated: str | None
     """As the template had made it; null where nobody edited it by hand."""
     lines: list[ScriptLineReply]

@@ -5,7 +5,8 @@ from tests.integration.api.conftest import Portal
 
 def test_a_view_is_kept_under_its_name_replaced_by_the_next_and_forgotten(portal: Portal) -> None:
     with portal.client(portal.city.chips.member) as client:
-        kept = client.put("/api/v1/job-views/Failed", json={"state": "FAILED", "owner": "chips-member"}).json()
+        filters = {"state": "FAILED", "owner": "chips-member"}
+        kept = client.put("/api/v1/job-views/Failed", json=filters).json()
         assert kept == {
             "name": "Failed",
             "query": "state=FAILED&owner=chips-member",
