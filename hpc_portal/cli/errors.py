@@ -3,6 +3,7 @@
 CliError                 1   something failed; the message says what
 ├── UsageProblem         2   the command line is wrong
 ├── NotSignedIn          3   no token, or one that is no longer good
+│   └── CodeNeeded           the password was right, a one-time code is missing
 ├── Refused              4   the portal said no; `fields` names what to change
 ├── NotFound             5   no such thing, or none that this person may see
 └── Unreachable          6   the portal did not answer

@@ -1,4 +1,12 @@
-"""Why a backup cannot be made or restored."""
+"""Why a backup cannot be made or restored; each says what to do.
+
+BackupFailed
+├── ToolMissing    PostgreSQL's own program is not installed here
+├── ToolFailed     it said no
+├── NotABackup     no manifest, or a file is not as it says
+├── NotEmpty       a backup is restored into an empty place only
+└── NotTheSame     what was restored differs from what was saved
+"""
 
 
 class BackupFailed(Exception):
