@@ -25,7 +25,7 @@
     ├── NoRoomForFile              a file is larger than what is left of a project's storage
     ├── DiskFull                   the file system itself has no room
     ├── UploadOutOfStep            a part of an upload came that does not follow what the portal has of it
-    ├── WaveformUnreadable         a file that should be a waveform is damaged, unfinished or asks for too much
+    ├── WaveformUnreadable         a waveform is damaged, unfinished or asks for too much
     ├── WaveformsBusy              as many waveforms are being read as this process reads at once
     ├── ClusterNotSeenYet          no controller has reported the cluster so far
     ├── IdentityNotLinked          the identity provider vouches for them, but nobody here belongs to it

@@ -322,8 +322,8 @@ def names_the_victim(route: Route, victim: Victim) -> bool:
     return any(name in victim.parameters for name in route.parameters)
 
 
-def request_of(route: Route, victim: Victim) -> dict[str, Any]:
-    """Query, body and headers that name the first tenant wherever the route could take a name."""
+def query_of(route: Route, victim: Victim) -> dict[str, str]:
+    """A query that names the first tenant wherever the route could take a name."""
     query = {"project": "chips", "user": "chips-member", "owner": "chips-member", "id": victim.job_id}
     if route.path.endswith(("/files/content", "/preview")):
         query["path"] = victim.parameters["path"]
@@ -338,7 +338,12 @@ def request_of(route: Route, victim: Victim) -> dict[str, Any]:
         query |= {"path": "waves.vcd", "signals": "clk"}
     if route.path.endswith("/log/search"):
         query["search"] = "a"
-    request: dict[str, Any] = {"params": query, "headers": {"Idempotency-Key": "tenancy"}}
+    return query
+
+
+def request_of(route: Route, victim: Victim) -> dict[str, Any]:
+    """Query, body and headers that do so."""
+    request: dict[str, Any] = {"params": query_of(route, victim), "headers": {"Idempotency-Key": "tenancy"}}
     if route.method == "GET":
         return request
     if route.reads_json and route.is_api:

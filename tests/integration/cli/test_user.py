@@ -161,8 +161,8 @@ def test_more_than_the_budget_is_refused_before_it_is_submitted(designer: Person
 
 
 def test_a_template_takes_parameters_and_its_results_and_waves_tell_what_failed(designer: Person) -> None:
-    parameters = ("-p", "tests=random", "-p", "seeds=2", "-p", "defines=BUG_LEVEL", "-p", "name=buggy")
-    parameters += ("-p", "waves=true")
+    wanted = ("tests=random", "seeds=2", "defines=BUG_LEVEL", "name=buggy", "waves=true")
+    parameters = [word for parameter in wanted for word in ("-p", parameter)]
     done = designer.hpc("submit", "-t", "rtl-regression", *parameters, "--wait")
     assert done.code == FAILED
     job_id = designer.hpc("jobs", "--name", "buggy", "--json").json[0]["id"]
