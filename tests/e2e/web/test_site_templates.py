@@ -48,7 +48,7 @@ def test_a_template_is_checked_published_and_submitted(open_page: OpenPage, tmp_
     )
     expect(page.locator("#estimate")).to_contain_text("₫")
     page.screenshot(path=tmp_path / "form.png", full_page=True)
-    page.locator("#job-form button.btn-primary").click()
+    page.locator("#job-form .deed button.btn-primary").click()
     page.wait_for_url("**/jobs/*")
     page.goto(f"{page.url}/script")
     expect(page.locator("main")).to_contain_text("Hồi quy mô phỏng RTL với VCS (vcs-regression, phiên bản 1)")
