@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import accumulate
 
 HISTORY_WEEKS = 8
@@ -20,6 +21,8 @@ HORIZON_DAYS = 366
 """A budget that lasts longer is not said to end at all."""
 FUTURES = 400
 _SEED = 20_261_126
+_KEPT = 4096
+"""Forecasts: 60 days of use and a handful of numbers each."""
 _LOW, _MIDDLE, _HIGH = 10, 50, 90
 """The percentiles of the range, 80 % of all futures."""
 
@@ -78,12 +81,21 @@ def forecast(  # noqa: PLR0913 - one question, every part by keyword
         return None
     horizon = today + timedelta(days=HORIZON_DAYS)
     until = min(last_day or horizon, horizon)
+    return _follow(tuple(history.items()), left, today, until, futures)
+
+
+@lru_cache(maxsize=_KEPT)
+def _follow(
+    history: tuple[tuple[date, int], ...], left: int, today: date, until: date, futures: int
+) -> Forecast:
+    """Hundreds of futures; kept, for a page of many projects asks for the same again and again."""
     days = max((until - today).days, 0)
-    paths = _futures(history, today, days, futures)
+    used = dict(history)
+    paths = _futures(used, today, days, futures)
     ends = sorted(_exhausted_after(path, left) for path in paths)
     rest = sorted(max(left - (path[-1] if path else 0), 0) for path in paths)
     return Forecast(
-        daily=round(sum(history.values()) / len(history)),
+        daily=round(sum(used.values()) / len(used)),
         exhausted_on=_day(_percentile(ends, _MIDDLE), today, days),
         earliest_on=_day(_percentile(ends, _LOW), today, days),
         latest_on=_day(_percentile(ends, _HIGH), today, days),
