@@ -22,6 +22,8 @@ from tests.e2e.demo.test_demo import PATIENCE_SECONDS, check_books, open_demo, s
 DEMO = (sys.executable, "-m", "scripts.demo_on_slurm")
 JOBS = (("fifo-smoke", "dask"), ("fifo-regression", "slurm"))
 """The designer's, newest first, and where they ran."""
+NODES = {"slurm": ("gpu01", "eda02"), "dask": ("local",)}
+"""Some of each cluster's."""
 
 pytestmark = pytest.mark.xdist_group("slurm")
 
@@ -60,9 +62,11 @@ def test_one_list_and_one_ledger_over_slurm_and_dask(cluster_name: str, tmp_path
                 expect(row).to_contain_text(f"songhan-fifo · {cluster}")
             page.screenshot(path=tmp_path / "jobs.png")
             page.goto(f"{url}/clusters")
-            for node in ("gpu01", "eda02", "local"):
-                expect(page.get_by_text(node, exact=True).first).to_be_visible()
             page.screenshot(path=tmp_path / "clusters.png", full_page=True)
+            for cluster, nodes in NODES.items():
+                page.goto(f"{url}/clusters/{cluster}")
+                for node in nodes:
+                    expect(page.get_by_text(node, exact=True).first).to_be_visible()
         require_accounted(running_instance(cluster_name))
     check_books(state_dir, jobs=3)
     require_metered(state_dir)
