@@ -109,7 +109,7 @@ def _keep_open(url: str, *, open_browser: bool) -> None:
     out.print(_("Open {url} and sign in. Ctrl-C ends the demo.", url=url), soft_wrap=True)
     if open_browser and any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")):
         webbrowser.open(url)
-    for number in (signal.SIGTERM, signal.SIGINT):  # a shell without job control lets background jobs ignore ^C
+    for number in (signal.SIGTERM, signal.SIGINT):  # which shells let background jobs ignore
         signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
