@@ -49,7 +49,7 @@ USERS = 1000
 TASKS_OF_A_JOB = 10
 SEED = 20251101
 CLUSTER = "danang"
-PARTITIONS = (("cpu", "", 4, 0), ("cpu", "", 16, 0), ("gpu", "h100", 8, 1), ("gpu", "a100", 8, 2))
+PARTITIONS = (("cpu", "", 4, 0), ("cpu", "", 16, 0), ("gpu", "h100", 8, 1), ("gpu", "h100", 8, 2))
 """Name, GPU type, CPUs and GPUs of a run."""
 WORKLOADS = ("rtl-regression", "spice", "pytorch-training", "")
 _SPEC = JobSpec(
