@@ -40,6 +40,8 @@ class Actor:
 
     scope: TokenScope = TokenScope.EVERYTHING
     """What the token lets do that came with the request; a browser session lets do everything."""
+    is_in_one_project: bool = False
+    """That token is of one project: its owner is nobody elsewhere, nor may they change their account."""
     address: str = ""
     """Where the request came from, for the audit log; "" where nobody told."""
 
@@ -86,6 +88,7 @@ def narrowed(actor: Actor, scope: TokenScope, project_id: UUID | None) -> Actor:
     return replace(
         actor,
         scope=scope,
+        is_in_one_project=True,
         global_role=None,
         organisations={},
         projects={one: actor.projects[one] for one in kept},

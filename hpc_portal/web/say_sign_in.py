@@ -18,6 +18,7 @@ _SAID: dict[type[Exception], str] = {
 
 _SCOPES = {
     "jobs": N_("This token is good for jobs and their files only. Use another one, or sign in."),
+    "project": N_("This token is good for one project only. Use another one, or sign in."),
     "read": N_("This token lets only look. Use another one, or sign in."),
 }
 

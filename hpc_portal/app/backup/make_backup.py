@@ -85,7 +85,9 @@ def _sync(path: Path) -> None:
 def drop_old(root: Path, *, keep: int) -> list[Path]:
     """Delete all but the newest `keep` backups below `root`; nothing else there is touched."""
     found = sorted(
-        path for path in root.glob(f"{_PREFIX}*") if (path / NAME).is_file() and not path.is_symlink()
+        path
+        for path in root.glob(f"{_PREFIX}*")
+        if (path / NAME).is_file() and not path.is_symlink() and path.suffix != _ARRIVING
     )
     old = found[: max(0, len(found) - keep)]
     for path in old:

@@ -9,7 +9,7 @@ import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from hpc_portal.app import cluster_views, outages
@@ -39,8 +39,8 @@ class PortalState(Collector):
         try:
             with self._engine.connect() as connection:
                 found = list(_read(connection, self._clock.now()))
-        except DBAPIError as problem:
-            log.warning("metrics.database_unavailable", problem=str(problem.orig))
+        except SQLAlchemyError as problem:
+            log.warning("metrics.database_unavailable", problem=str(problem))
         reachable.add_metric([], bool(found))
         yield reachable
         yield from found

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from hpc_portal.app.schema import MIGRATIONS
 from hpc_portal.app.settings import Settings
@@ -42,7 +42,7 @@ class ReadinessCheck:
             with self._engine.connect() as connection:
                 schema = self._schema(connection)
             database = OK
-        except DBAPIError:
+        except SQLAlchemyError:
             database, schema = "does not answer", "unknown"
         is_there = self._workspaces is None or self._workspaces.is_dir()
         workspaces = OK if is_there else "the folder is not there"

@@ -58,6 +58,24 @@ def test_a_token_of_one_project_is_nobody_elsewhere(portal: Portal) -> None:
         assert elsewhere.status_code == 404
 
 
+def test_a_token_of_one_project_makes_no_other_token_and_reads_nothing_of_its_owner(portal: Portal) -> None:
+    """Whoever stole it would have all of its owner's rights otherwise."""
+    with client(portal, TokenScope.EVERYTHING, project="chips", lead=True) as robot:
+        for method, path, body in (
+            ("POST", "/api/v1/tokens", {"name": "more"}),
+            ("GET", "/api/v1/tokens", None),
+            ("GET", "/api/v1/notices", None),
+            ("PATCH", "/api/v1/me", {"locale": "en"}),
+            ("PUT", "/api/v1/webhook", {"url": "https://example.vn/"}),
+            ("POST", "/settings/tokens", None),
+            ("GET", "/settings", None),
+        ):
+            refused = robot.request(method, path, json=body)
+            assert refused.status_code == 403, f"{method} {path} answered {refused.status_code}"
+    with portal.client(portal.city.chips.lead) as lead:
+        assert {token["name"] for token in lead.get("/api/v1/tokens").json()["items"]} == {"CI", "test"}
+
+
 def test_nobody_gives_out_a_token_for_a_project_that_is_not_theirs(portal: Portal) -> None:
     for account in ("rivals", "no-such-project"):
         with pytest.raises(InvalidEntry):

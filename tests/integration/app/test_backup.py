@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -140,10 +141,13 @@ def test_a_backup_of_a_newer_portal_is_refused(site: Site) -> None:
 def test_old_backups_are_dropped_and_nothing_else(site: Site) -> None:
     made = [site.back_up(AT + timedelta(days=day)).folder for day in range(3)]
     (site.backups / "hpc-portal-notes").mkdir()
+    killed = made[2].with_name(f"{made[2].name}.arriving")  # whoever made it died before the last rename
+    shutil.copytree(made[2], killed)
 
     assert drop_old(site.backups, keep=2) == made[:1]
 
     assert {path.name for path in site.backups.iterdir()} == {
         *(path.name for path in made[1:]),
         "hpc-portal-notes",
+        killed.name,
     }
