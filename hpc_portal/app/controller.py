@@ -26,11 +26,11 @@ from hpc_portal.app.jobs.carry_changes import ChangeStep
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.correct import CorrectStep
 from hpc_portal.app.jobs.dependencies import give_up_hopeless, resolve_dependencies
-from hpc_portal.app.jobs.dispatch import dispatch_once
+from hpc_portal.app.jobs.dispatch import dispatch_once, take_over_claims
 from hpc_portal.app.jobs.settle import SettleStep
 from hpc_portal.app.jobs.tell_owners import TELL_SECONDS, TellOwnersStep
 from hpc_portal.app.jobs.track import Tracker, track_once
-from hpc_portal.app.leases import HeldLease, LeaseLost
+from hpc_portal.app.leases import HeldLease, LeaseLost, SeenLease
 from hpc_portal.app.loops import Loop, run_loop
 from hpc_portal.app.mirror.in_force import BudgetsInForce
 from hpc_portal.app.outages import OutageWatch
@@ -126,11 +126,14 @@ async def _win_lease(parts: ControllerParts, stop: asyncio.Event) -> HeldLease |
     name = f"controller:{parts.cluster}"
     holder = process_name()
     seconds = parts.settings.lease_seconds
+    seen: SeenLease | None = None
 
     def attempt(connection: Connection) -> HeldLease | None:
+        nonlocal seen
         now = parts.clock.now()
-        leases.end_sessions_of_expired(connection, name, holder=holder, now=now)
-        return leases.acquire(connection, name, holder=holder, now=now, seconds=seconds)
+        seen = leases.look(connection, name, seen)
+        leases.end_sessions_of_expired(connection, name, holder=holder, now=now, seconds=seconds, seen=seen)
+        return leases.acquire(connection, name, holder=holder, now=now, seconds=seconds, seen=seen)
 
     while not stop.is_set():
         try:
@@ -138,7 +141,7 @@ async def _win_lease(parts: ControllerParts, stop: asyncio.Event) -> HeldLease |
                 return lease
         except OperationalError as problem:
             log.warning("controller.database_unavailable", problem=str(problem))
-        await _sleep(min(_PAUSE_SECONDS, seconds / 5), stop)
+        await _sleep(min(_PAUSE_SECONDS, seconds / 10), stop)
     return None
 
 
@@ -164,6 +167,7 @@ async def _serve(
         async with asyncio.TaskGroup() as group:
             helpers = [group.create_task(_keep_lease(parts, lease))]
             await scheduler.start()
+            await take_over_claims(context)
             await loops.report.step()
             helpers.append(group.create_task(_pass_on_changes(scheduler, loops)))
             helpers.append(group.create_task(_pass_on_wake_ups(parts.wake, loops)))

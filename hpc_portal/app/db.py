@@ -28,6 +28,8 @@ _IDLE_TRANSACTION_SECONDS = 10
 _LOCK_WAIT_SECONDS = 30
 """After so long a statement waits no longer for somebody else's lock, and its transaction starts anew."""
 _CONNECT_SECONDS = 10
+_SILENCE_SECONDS = 10
+"""After so long without a sign of life a connection is given up: a cable was pulled, or a host is gone."""
 _HOST_CHARACTERS = 50
 """PostgreSQL cuts the name of a session after 63."""
 _RETRIABLE_SQLSTATES = frozenset({"40001", "40P01", "55P03", "25P03"})
@@ -53,10 +55,24 @@ def create_engine(url: str, *, pool_size: int = 10) -> Engine:
         pool_size=pool_size,
         max_overflow=20,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        connect_args=patience(),
     )
     event.listen(engine, "connect", _prepare_postgresql)
     return engine
+
+
+def patience() -> dict[str, int]:
+    """Parameters of libpq: how long PostgreSQL may be silent; the kernel alone waits for 15 minutes.
+
+    Two limits of TCP: for what we sent and nobody acknowledged, and for waiting for an answer of a dead host.
+    """
+    return {
+        "connect_timeout": _CONNECT_SECONDS,
+        "tcp_user_timeout": _SILENCE_SECONDS * 1000,
+        "keepalives_idle": _SILENCE_SECONDS // 2,
+        "keepalives_interval": 1,
+        "keepalives_count": _SILENCE_SECONDS // 2,
+    }
 
 
 def process_name() -> str:

@@ -1,14 +1,28 @@
 """Rights that one process holds for a while, kept in the database: the active controller is one.
 
 The token changes with every holder, so a process that slept through the end of its lease finds out at its
-next write and changes nothing. Clocks of the hosts must agree to within a fraction of the lease.
+next write and changes nothing. A lease ends by the clock of whoever wants it, or when it was seen to stay as
+it is for as long as it lasts: so a clock that was wrong, or that is set, keeps nobody from taking over.
 """
 
+import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, column, delete, func, insert, select, table, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    table,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
@@ -27,14 +41,42 @@ class HeldLease:
     token: UUID
 
 
-def acquire(
-    connection: Connection, name: str, *, holder: str, now: datetime, seconds: float
+@dataclass(frozen=True, slots=True)
+class SeenLease:
+    """A lease of somebody else's, as it was when it was last renewed."""
+
+    token: UUID
+    expires_at: datetime
+    since: float
+    """When it was first seen so, on our monotonic clock."""
+
+
+def look(connection: Connection, name: str, before: SeenLease | None) -> SeenLease | None:
+    """The lease as it is now, or `before` when nobody renewed it since; None when it is free."""
+    found = connection.execute(
+        select(col(Lease.token), col(Lease.expires_at)).where(col(Lease.name) == name)
+    ).first()
+    if found is None:
+        return None
+    if before and (before.token, before.expires_at) == (found.token, found.expires_at):
+        return before
+    return SeenLease(found.token, found.expires_at, time.monotonic())
+
+
+def acquire(  # noqa: PLR0913 - each fact of a lease has a name
+    connection: Connection,
+    name: str,
+    *,
+    holder: str,
+    now: datetime,
+    seconds: float,
+    seen: SeenLease | None = None,
 ) -> HeldLease | None:
-    """Take the lease when it is free or expired; None when somebody holds it."""
+    """Take the lease when it is free, expired, or still as it was `seen` so many seconds ago; else None."""
     lease = HeldLease(name, uuid4())
     values = {"token": lease.token, "holder": holder, "expires_at": now + timedelta(seconds=seconds)}
     taken = connection.execute(
-        update(Lease).where(col(Lease.name) == name, col(Lease.expires_at) <= now).values(values)
+        update(Lease).where(col(Lease.name) == name, _is_over(now, seconds, seen)).values(values)
     )
     if taken.rowcount:
         return lease
@@ -48,7 +90,23 @@ def acquire(
     return lease
 
 
-def end_sessions_of_expired(connection: Connection, name: str, *, holder: str, now: datetime) -> None:
+def _is_over(now: datetime, seconds: float, seen: SeenLease | None) -> ColumnElement[bool]:
+    has_expired = col(Lease.expires_at) <= now
+    if seen is None or time.monotonic() - seen.since < seconds:
+        return has_expired
+    is_unrenewed = and_(col(Lease.token) == seen.token, col(Lease.expires_at) == seen.expires_at)
+    return or_(has_expired, is_unrenewed)
+
+
+def end_sessions_of_expired(  # noqa: PLR0913 - the same facts as for `acquire`
+    connection: Connection,
+    name: str,
+    *,
+    holder: str,
+    now: datetime,
+    seconds: float,
+    seen: SeenLease | None = None,
+) -> None:
     """End the database sessions of whoever let this lease expire, so that nothing of theirs is in the way.
 
     A process that was stopped amid a transaction holds the lease's row, for as long as it is stopped. One
@@ -60,6 +118,8 @@ def end_sessions_of_expired(connection: Connection, name: str, *, holder: str, n
         name: the lease.
         holder: us, as `process_name` says it; our own sessions are left alone.
         now: by our clock.
+        seconds: how long a lease lasts.
+        seen: what `look` said of it.
     """
     if connection.dialect.name != "postgresql":
         return
@@ -69,7 +129,7 @@ def end_sessions_of_expired(connection: Connection, name: str, *, holder: str, n
             _SESSIONS.c.usename == func.current_user(),
             _SESSIONS.c.application_name
             == select(col(Lease.holder))
-            .where(col(Lease.name) == name, col(Lease.expires_at) <= now, col(Lease.holder) != holder)
+            .where(col(Lease.name) == name, _is_over(now, seconds, seen), col(Lease.holder) != holder)
             .scalar_subquery(),
         )
     )

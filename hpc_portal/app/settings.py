@@ -52,6 +52,8 @@ class SlurmSettings(BaseModel):
     """A Slurm administrator (usually SlurmUser), for accounts, limits and other people's jobs."""
     runtime_paths: list[Path] = Field(default_factory=list)
     """Folders on the nodes whose `bin` comes first in every job's PATH: a Python with PyTorch, tool trees."""
+    samples: bool = True
+    """Jobs note beside their program, every few seconds, the CPU, memory and GPUs that they use."""
     default_partition: str | None = None
     """Where jobs go that name none; needed before API v0.0.43, which does not tell it (else: the first)."""
     scontrol: list[str] = Field(default_factory=list)
@@ -278,8 +280,8 @@ class Settings(BaseSettings):
     cluster_uid_base: int = Field(default=0, ge=0)
     """For cluster users without an account on the node: uid = base + the portal user's number. 0: refuse."""
 
-    lease_seconds: float = Field(default=15, gt=0.5)
-    """How long a controller that died keeps its jobs from another one."""
+    lease_seconds: float = Field(default=5, gt=0.5)
+    """How long a controller that died keeps its jobs from another one, which then needs a second or two."""
     track_interval_seconds: float = Field(default=1.0, gt=0)
     """Longest pause between two looks at the scheduler when it pushes no changes."""
     storage_interval_seconds: float = Field(default=3600.0, gt=0)

@@ -13,8 +13,11 @@ from pathlib import Path
 from typing import Protocol
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
+
+from hpc_portal.app.db import patience
 
 CHANNEL = "hpc_portal_wake"
 _NOTIFY = text(f"NOTIFY {CHANNEL}")
@@ -89,9 +92,10 @@ class PostgresWake:
     async def listen(self, event: asyncio.Event) -> None:
         """Hold one connection for LISTEN; reconnects after a pause when it is lost."""
         url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        target = make_conninfo(url, **patience())
         while True:
             with contextlib.suppress(psycopg.OperationalError):
-                async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
+                async with await psycopg.AsyncConnection.connect(target, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     async for _ in connection.notifies():
                         event.set()

@@ -140,6 +140,29 @@ async def _give_back(context: ControllerContext, batch: _Batch) -> None:
     await context.write(lambda connection: give_back(connection, batch.claimed, at=context.clock.now()))
 
 
+async def take_over_claims(context: ControllerContext) -> None:
+    """What the controller before us had claimed need not wait for as long as its clock said.
+
+    Where the queue is the controller's own, what the other one sent is gone with its lease. Elsewhere it may
+    still be on its way, and its claims stand for as long as any of ours would.
+    """
+    now = context.clock.now()
+    latest = now if Feature.QUEUES_HERE in context.scheduler.features else now + _CLAIM
+
+    def shorten(connection: Connection) -> None:
+        connection.execute(
+            update(Job)
+            .where(
+                col(Job.scheduler) == context.scheduler.name,
+                col(Job.phase) == Phase.DISPATCHING,
+                col(Job.claimed_until) > latest,
+            )
+            .values(claimed_until=latest)
+        )
+
+    await context.write(shorten)
+
+
 def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:
     now, token = context.clock.now(), uuid4()
     due = (

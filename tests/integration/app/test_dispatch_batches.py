@@ -2,19 +2,22 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from uuid import UUID
+from datetime import timedelta
+from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import update
 
 from hpc_portal.app import leases
 from hpc_portal.app.db import transact
 from hpc_portal.app.jobs import dispatch
-from hpc_portal.app.jobs.dispatch import dispatch_once
+from hpc_portal.app.jobs.dispatch import dispatch_once, take_over_claims
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.leases import LeaseLost
+from hpc_portal.app.tables import Job
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import JobSpec
-from schedulers.protocol import Submission, SubmitOutcome
+from schedulers.protocol import Feature, Submission, SubmitOutcome
 from tests.integration.app.conftest import Story
 
 PATIENCE_SECONDS = 60.0
@@ -139,3 +142,24 @@ def test_a_controller_that_loses_its_lease_sends_nothing_of_what_it_claimed_ahea
         asyncio.run(dispatch_once(story.context))
     assert door.batches == [jobs[:2]]
     assert phases(story, jobs) == [Phase.DISPATCHING] * 4
+
+
+@pytest.mark.parametrize(
+    ("more", "waits"),
+    [(frozenset({Feature.QUEUES_HERE}), timedelta(0)), (frozenset(), timedelta(seconds=60))],
+    ids=["its-own-queue", "a-queue-elsewhere"],
+)
+def test_who_takes_over_waits_for_claims_of_the_one_before_no_longer_than_for_a_request_under_way(
+    story: Story, monkeypatch: pytest.MonkeyPatch, more: frozenset[Feature], waits: timedelta
+) -> None:
+    """Whatever the clock said of the one before: here it was an hour ahead."""
+    (job_id,) = submitted(story, 1)
+    now = story.clock.now()
+    claim = {"phase": Phase.DISPATCHING, "claim_token": uuid4(), "claimed_until": now + timedelta(hours=1)}
+    transact(story.city.services.engine, lambda connection: connection.execute(update(Job).values(claim)))
+    monkeypatch.setattr(story.scheduler, "_features", story.scheduler.features | more)
+    asyncio.run(take_over_claims(story.context))
+    assert story.job(job_id).claimed_until == now + waits
+    story.clock.advance(waits.total_seconds())
+    asyncio.run(dispatch_once(story.context))
+    assert story.job(job_id).phase is Phase.TRACKED

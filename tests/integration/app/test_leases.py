@@ -2,6 +2,7 @@
 
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,38 @@ def test_a_lease_has_one_holder_and_goes_over_when_it_has_expired(database_url: 
         assert [leases.is_held(connection, lease) for lease in (first, second)] == [False, True]
     with pytest.raises(leases.LeaseLost):
         transact(engine, lambda c: leases.renew(c, first, now=LATER, seconds=15))
+    engine.dispose()
+
+
+def test_a_lease_of_a_clock_that_is_ahead_ends_once_nobody_renews_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    engine = build_city(database_url, tmp_path, clock=SystemClock()).services.engine
+    ahead = NOW + timedelta(hours=1)
+    first = transact(engine, lambda c: leases.acquire(c, "one", holder="a", now=ahead, seconds=15))
+    assert first
+
+    def try_it(seen: leases.SeenLease | None) -> leases.HeldLease | None:
+        return transact(
+            engine, lambda c: leases.acquire(c, "one", holder="b", now=NOW, seconds=15, seen=seen)
+        )
+
+    def look(before: leases.SeenLease | None) -> leases.SeenLease:
+        seen = transact(engine, lambda c: leases.look(c, "one", before))
+        assert seen
+        return seen
+
+    seen = look(None)
+    assert try_it(seen) is None
+    long_seen = replace(seen, since=seen.since - 15)
+    transact(engine, lambda c: leases.renew(c, first, now=ahead + timedelta(seconds=5), seconds=15))
+    assert try_it(long_seen) is None
+    renewed = look(long_seen)
+    assert renewed.since >= seen.since
+    assert look(renewed) is renewed
+    assert try_it(replace(renewed, since=renewed.since - 15))
+    with pytest.raises(leases.LeaseLost):
+        transact(engine, lambda c: leases.renew(c, first, now=ahead, seconds=15))
     engine.dispose()
 
 
@@ -63,7 +96,7 @@ def test_whoever_takes_over_ends_the_sessions_that_the_one_before_left_open(
     busy.start()
 
     def take_over(connection: Connection, now: datetime) -> leases.HeldLease | None:
-        leases.end_sessions_of_expired(connection, "one", holder=ours, now=now)
+        leases.end_sessions_of_expired(connection, "one", holder=ours, now=now, seconds=15)
         return leases.acquire(connection, "one", holder=ours, now=now, seconds=15)
 
     assert transact(engine, lambda c: take_over(c, NOW)) is None
