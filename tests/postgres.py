@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, LiteralString
@@ -68,9 +68,10 @@ class PostgresMissing(Exception):
 class PostgresServer:
     """A running server in a folder of its own. Trusts everybody who can reach its socket."""
 
-    def __init__(self, folder: Path, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, folder: Path, command: Sequence[str | Path]) -> None:
         self.folder = folder
-        self._process = process
+        self._command = command
+        self._process = self._start()
         is_15_or_later = int((folder / "data" / "PG_VERSION").read_text()) >= 15
         # PostgreSQL 15 began to write new databases to the log, which costs five times as much.
         self._copy_files = " STRATEGY file_copy" if is_15_or_later else ""
@@ -127,6 +128,22 @@ class PostgresServer:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=_STOP_SECONDS)
 
+    def restart(self, wish: signal.Signals) -> None:
+        """End it by SIGINT (a fast shutdown) or SIGQUIT (an immediate one, like a crash); start it again."""
+        self._process.send_signal(wish)
+        self._process.wait(timeout=_STOP_SECONDS)
+        self._process = self._start()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                self._command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                start_new_session=True,  # Ctrl-C in the terminal is for pytest, which then stops us
+            )
+
     def _create(self) -> str:
         name = _new_name()
         self._execute(f"CREATE DATABASE {name}{self._copy_files}")
@@ -180,11 +197,21 @@ def _new_name() -> str:
 
 
 @contextmanager
-def running_server(*, survives_power_cuts: bool = False) -> Iterator[PostgresServer]:
+def running_server(
+    *,
+    survives_power_cuts: bool = False,
+    prefix: Sequence[str] = (),
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[PostgresServer]:
     """A server that is stopped, and whose folder is removed, whatever happens to the tests.
 
     Tests kill processes, not the machine, so they need no fsync; a benchmark does. The server also ends
     when this process is killed: the kernel interrupts it (PR_SET_PDEATHSIG).
+
+    Args:
+        survives_power_cuts: whether what is committed is on the disk.
+        prefix: what runs its program, say in another network.
+        settings: of the server, instead of ours.
     """
     programs = find_programs()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -200,21 +227,14 @@ def running_server(*, survives_power_cuts: bool = False) -> Iterator[PostgresSer
             capture_output=True,
             cwd=folder,
         )
-        with (folder / "log").open("wb") as log:
-            fsync = "on" if survives_power_cuts else "off"
-            settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "fsync": fsync}.items()]
-            process = subprocess.Popen(
-                [
-                    *_unprivileged("--pdeathsig", "INT"),
-                    *(programs / "postgres", "-D", folder / "data", "-k", folder),
-                    *settings,
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                start_new_session=True,  # Ctrl-C in the terminal is for pytest, which then stops us
-            )
-        server = PostgresServer(folder, process)
+        chosen = _SETTINGS | {"fsync": "on" if survives_power_cuts else "off"} | dict(settings or {})
+        command = [
+            *prefix,
+            *_unprivileged("--pdeathsig", "INT"),
+            *(programs / "postgres", "-D", folder / "data", "-k", folder),
+            *(f"--{name}={value}" for name, value in chosen.items()),
+        ]
+        server = PostgresServer(folder, command)
         try:
             server.wait_until_ready()
             yield server
