@@ -37,7 +37,7 @@ class RunUseReply(Reply):
     task_index: int
     attempt: int
     nodes: list[NodeUseReply]
-    """Empty where nobody took samples: Slurm tells only totals, see `/jobs/{id}/tasks`."""
+    """Empty where nobody took samples, as of jobs that came by sbatch; totals are in `/jobs/{id}/tasks`."""
 
 
 @router.get("/jobs/{job_id}/utilisation")

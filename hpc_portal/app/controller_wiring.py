@@ -161,6 +161,7 @@ class _SlurmTurn:
             admin_user=self._slurm.admin_user,
             default_partition=self._slurm.default_partition,
             runtime_paths=[str(path) for path in self._slurm.runtime_paths],
+            takes_samples=self._slurm.samples,
             programs=self._slurm.programs,
         )
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -35,6 +36,7 @@ from schedulers.slurm.observe_jobs import Observer
 from schedulers.slurm.read_jobs import Owner, read_past
 from schedulers.slurm.submit_jobs import QUIET_SECONDS, Submitter
 from schedulers.slurm.survey_cluster import survey
+from schedulers.slurm.translate import job_request
 from schedulers.slurm.wire_accounting import AccountedJob
 
 log = structlog.get_logger()
@@ -56,6 +58,7 @@ class SlurmScheduler:
         admin_user: an operator of the cluster, for changes that users may not make themselves.
         default_partition: for API versions that do not tell it.
         runtime_paths: folders on the nodes whose `bin` comes first in every job's PATH.
+        takes_samples: whether each job notes beside its program what it uses, see sampler.py.
         programs: which commands jobs find there, by partition or feature of nodes; see known_programs.py.
         poll_seconds: between two looks.
         lookback: the age at which a job in slurmdbd is none of ours any more.
@@ -70,6 +73,7 @@ class SlurmScheduler:
         admin_user: str | None = None,
         default_partition: str | None = None,
         runtime_paths: Sequence[str] = (),
+        takes_samples: bool = True,
         programs: Mapping[str, Collection[str]] | None = None,
         poll_seconds: float = POLL_SECONDS,
         lookback: timedelta = LOOKBACK,
@@ -82,7 +86,8 @@ class SlurmScheduler:
         self._surveyed: ClusterSnapshot | None = None
         self._poll_seconds = poll_seconds
         self._lookback = lookback
-        self._submitter = Submitter(client, quiet_seconds=quiet_seconds, runtime_paths=runtime_paths)
+        request_of = partial(job_request, runtime_paths=runtime_paths, takes_samples=takes_samples)
+        self._submitter = Submitter(client, quiet_seconds=quiet_seconds, request_of=request_of)
         self._book = Book()
         self._observer = Observer(
             client, self._book, lookback=lookback, is_busy=lambda: self._submitter.is_busy

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from collections.abc import Set as AbstractSet
 from uuid import UUID
 
@@ -40,14 +40,14 @@ class Submitter:
         at_once: int = AT_ONCE,
         quiet_seconds: float = QUIET_SECONDS,
         send_seconds: float = SEND_SECONDS,
-        runtime_paths: Sequence[str] = (),
+        request_of: Callable[[Submission], dict[str, object]] = job_request,
     ) -> None:
         self.accepted: dict[UUID, str] = {}
         self._client = client
         self._slots = asyncio.Semaphore(at_once)
         self._quiet_seconds = quiet_seconds
         self._send_seconds = send_seconds
-        self._runtime_paths = runtime_paths
+        self._request_of = request_of
         self.never_sent: set[UUID] = set()
         """Tried, and Slurm was out of reach: nobody needs to look for these."""
         self._unanswered: dict[UUID, float] = {}
@@ -147,8 +147,7 @@ class Submitter:
     async def _send(self, submission: Submission, until: float) -> Accepted:
         if time.monotonic() > until:
             raise SchedulerUnavailable(_TOOK_TOO_LONG)
-        request = job_request(submission, runtime_paths=self._runtime_paths)
-        done = await self._client.submit(request, user=submission.cluster_user)
+        done = await self._client.submit(self._request_of(submission), user=submission.cluster_user)
         if done.warnings:
             log.info("slurm.submit_warnings", job_id=str(submission.job_id), warnings=done.warnings)
         self.accept(submission.job_id, str(done.job_id))

@@ -36,7 +36,9 @@ def job_id_of_comment(text: str) -> UUID | None:
         return None
 
 
-def job_request(submission: Submission, *, runtime_paths: Sequence[str] = ()) -> dict[str, object]:
+def job_request(
+    submission: Submission, *, runtime_paths: Sequence[str] = (), takes_samples: bool = True
+) -> dict[str, object]:
     """The request's `job` object, with the script that starts the job's own program.
 
     What nobody asked for is left out, so that the site's defaults hold.
@@ -44,6 +46,7 @@ def job_request(submission: Submission, *, runtime_paths: Sequence[str] = ()) ->
     Args:
         submission: the job.
         runtime_paths: folders on the nodes whose `bin` comes first in the job's PATH.
+        takes_samples: whether the script notes what the job uses, see sampler.py.
     """
     spec = submission.spec
     optional: dict[str, object] = {
@@ -70,7 +73,7 @@ def job_request(submission: Submission, *, runtime_paths: Sequence[str] = ()) ->
         "open_mode": ["APPEND"],
         "partition": spec.partition,
         "requeue": may_requeue(spec),
-        "script": wrapper_script(submission, runtime_paths=runtime_paths),
+        "script": wrapper_script(submission, runtime_paths=runtime_paths, takes_samples=takes_samples),
         **_output_files(submission),
         **{name: value for name, value in optional.items() if value},
     }

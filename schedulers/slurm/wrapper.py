@@ -11,6 +11,7 @@ from schedulers.job_variables import SCRIPT_NAME
 from schedulers.jobspec import JobSpec, Launch, RequeuePolicy
 from schedulers.protocol import Submission
 from schedulers.slurm.output_files import is_opened_by_slurm, shell_path
+from schedulers.slurm.sampler import sampler
 
 _LOGIN = """
 export USER="${USER:-$(id -un)}" LOGNAME="${LOGNAME:-$(id -un)}" SHELL="${SHELL:-/bin/bash}"
@@ -86,11 +87,9 @@ fi
 _NOTES_FIRST_END = """
 [ "$hpc_code" = 0 ] || (set -o noclobber; echo "$hpc_code" >"$hpc_first_end") 2>/dev/null
 """
-_WARNED_RANK = f'{_RANK_BEGINS.lstrip()}exec "$@"'
+_WARNED_RANK = ('exec "$@"',)
 """Of a job that is warned or runs again: bash may lose a code that comes with a signal."""
-_RANK = "".join(
-    part.lstrip() for part in (_RANK_BEGINS, _WATCHED.format(program='"$@"'), _NOTES_FIRST_END, _ENDS_ALIKE)
-)
+_RANK = (_WATCHED.format(program='"$@"'), _NOTES_FIRST_END, _ENDS_ALIKE)
 """One process on each node; rank 0 prints where the job does, the others beside it.
 
 The first that fails writes down its end before srun hears of it, and ends the others.
@@ -126,7 +125,9 @@ esac
 """Asks for another run after one of the job's exit codes."""
 
 
-def wrapper_script(submission: Submission, *, runtime_paths: Sequence[str] = ()) -> str:
+def wrapper_script(
+    submission: Submission, *, runtime_paths: Sequence[str] = (), takes_samples: bool = True
+) -> str:
     """The whole batch script. The `bin` folders of `runtime_paths` come first in its PATH."""
     spec = submission.spec
     several = spec.resources.nodes > 1
@@ -138,9 +139,16 @@ def wrapper_script(submission: Submission, *, runtime_paths: Sequence[str] = ())
         (_SEVERAL_NODES if several else _ONE_NODE).lstrip(),
         _ARRAY.lstrip() if spec.array else "",
         _own_redirection(submission),
-        _program(submission),
+        sampler(_samples(submission)) if takes_samples else "",
+        _program(submission, takes_samples=takes_samples),
     ]
     return "".join(parts)
+
+
+def _samples(submission: Submission, suffix: str = "") -> str:
+    """The file of this run on this node, as a word of the shell."""
+    run = '"${SLURM_ARRAY_TASK_ID:-0}-$HPC_RESTART_COUNT' + suffix + '"'
+    return f"{shlex.quote(f'{submission.workspace}/.hpc/samples-')}{run}.jsonl"
 
 
 def _environment_again(submission: Submission, runtime_paths: Sequence[str]) -> str:
@@ -163,15 +171,16 @@ def _own_redirection(submission: Submission) -> str:
     return "".join(lines)
 
 
-def _program(submission: Submission) -> str:
+def _program(submission: Submission, *, takes_samples: bool) -> str:
     spec = submission.spec
     argv = shlex.join(spec.argv or (f"{submission.workspace}/{SCRIPT_NAME}",))
     on_every_node = spec.resources.nodes > 1 and spec.launch is Launch.EVERY_NODE
     if not on_every_node and not may_requeue(spec):
         return f"exec {argv}\n"
+    program = _on_every_node(submission, argv, takes_samples=takes_samples) if on_every_node else argv
     parts = [
         _first_end(submission) if on_every_node else "",
-        _WATCHED.format(program=_on_every_node(submission, argv) if on_every_node else argv),
+        _WATCHED.format(program=program),
         _ENDS_AS_FIRST_RANK if on_every_node else "",
         _requeues(spec.requeue) if may_requeue(spec) else "",
         _ENDS_ALIKE,
@@ -195,7 +204,7 @@ def _first_end(submission: Submission) -> str:
     return f'hpc_first_end={path}-"$SLURM_JOB_ID-$HPC_RESTART_COUNT"\n'
 
 
-def _on_every_node(submission: Submission, argv: str) -> str:
+def _on_every_node(submission: Submission, argv: str, *, takes_samples: bool) -> str:
     spec, asked = submission.spec, submission.spec.resources
     stdout = shell_path(submission, spec.stdout_pattern)
     stderr = shell_path(submission, spec.stderr_path) if spec.stderr_path else stdout
@@ -204,5 +213,16 @@ def _on_every_node(submission: Submission, argv: str) -> str:
         "--cpu-bind=none --kill-on-bad-exit=1 --mpi=none --export=ALL"
     )
     is_warned = spec.warning_signal or spec.requeue.on_exit_codes
-    rank = f"/bin/bash -c {shlex.quote((_WARNED_RANK if is_warned else _RANK).strip())} hpc-rank"
-    return f'{launcher} {rank} {stdout} {stderr} "$hpc_first_end" {argv}'
+    parts = (
+        _RANK_BEGINS,
+        _other_nodes_sampler(submission) if takes_samples else "",
+        *(_WARNED_RANK if is_warned else _RANK),
+    )
+    rank = "".join(part.lstrip() for part in parts).strip()
+    rank_argv = f'/bin/bash -c {shlex.quote(rank)} hpc-rank {stdout} {stderr} "$hpc_first_end" {argv}'
+    return f"{launcher} {rank_argv}"
+
+
+def _other_nodes_sampler(submission: Submission) -> str:
+    """On the first node the batch script has started one."""
+    return f'if [ "$HPC_NODE_RANK" -gt 0 ]; then\n{sampler(_samples(submission, ".rank$HPC_NODE_RANK"))}fi\n'

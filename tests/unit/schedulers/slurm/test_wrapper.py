@@ -241,6 +241,18 @@ def test_files_in_folders_with_patterns_are_opened_by_the_wrapper(workspace: Pat
     assert (done.stdout, done.stderr) == ("", "err\n"), "Slurm opens the other one"
 
 
+def test_what_a_run_uses_is_noted_under_its_task_and_attempt(workspace: Path) -> None:
+    wait = "until test -s .hpc/samples-17-2.jsonl; do command -p sleep 0.1; done"
+    job = submission(workspace, argv=("sh", "-c", wait), array={"expression": "0-99"})
+    done = run(job, SLURMD_NODENAME="n1", SLURM_ARRAY_TASK_ID="17", SLURM_RESTART_COUNT="2")
+    assert done.returncode == 0
+
+
+def test_a_site_may_have_nothing_noted(workspace: Path) -> None:
+    text = wrapper_script(submission(workspace, argv=("true",)), takes_samples=False)
+    assert "sample" not in text
+
+
 def test_no_variable_of_the_portal_is_in_the_script(workspace: Path) -> None:
     text = wrapper_script(submission(workspace, argv=("true",)))
     assert not [name for name in os.environ if name.startswith("HPC_PORTAL") and name in text]
