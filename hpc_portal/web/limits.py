@@ -12,7 +12,7 @@ from hpc_portal.app import permissions
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, PortalError, Problem
-from hpc_portal.app.limits.queries import effective_limits, set_limits
+from hpc_portal.app.limits.queries import effective_limits_of_each, set_limits
 from hpc_portal.app.limits.set import change_limit
 from hpc_portal.app.limits.target import Target
 from hpc_portal.app.permissions import Action
@@ -84,7 +84,7 @@ def _page(  # noqa: PLR0913 - a page with a form and what went wrong in it
     with services.reading() as session:
         visible = list_visible_projects(session, actor)
         accounts = [project] if project else [item.account for item in visible if item.role is not None]
-        found = [effective_limits(session.connection(), actor, account, user) for account in accounts]
+        found = effective_limits_of_each(session.connection(), actor, accounts, user)
         everything = set_limits(session.connection(), actor)
     administers = permissions.may(actor, Action.GRANT)
     may_set = permissions.may_somewhere(actor, Action.SET_LIMITS)

@@ -23,7 +23,8 @@ class ShownTable:
     note: str
     heads: list[tuple[str, bool]]
     """Each with whether it is above numbers."""
-    rows: list[list[str]]
+    rows: list[list[tuple[str, bool]]]
+    """Each cell with whether it is a number."""
     total: list[str] | None
     chart: Chart | None
 
@@ -65,12 +66,16 @@ def answer(
 
 def _show(table: Table, language: str, measure: str) -> ShownTable:
     readable = table.for_people()
+    are_numbers = [column.is_number for column in readable.columns]
     return ShownTable(
         key=table.key,
         title=table.title,
         note=table.note,
         heads=[(column.title, column.is_number) for column in readable.columns],
-        rows=[[write(cell, language) for cell in row] for row in readable.rows],
+        rows=[
+            [(write(cell, language), is_number) for cell, is_number in zip(row, are_numbers, strict=True)]
+            for row in readable.rows
+        ],
         total=None if readable.total is None else [write(cell, language) for cell in readable.total],
         chart=chart_of(table, measure, language) if measure else None,
     )

@@ -14,7 +14,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.errors import NotFound, ProjectNotFound
 from hpc_portal.app.jobs.check_limits import owners_of
-from hpc_portal.app.limits.in_use import in_use_of
+from hpc_portal.app.limits.in_use import in_use_of_each
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import ProjectMember, User
 from quotas.limits import EVERYBODY, InUse, Limit, LimitKind, LimitOwner, Owner, smallest
@@ -58,6 +58,48 @@ def effective_limits(connection: Connection, actor: Actor, account: str, usernam
         NotFound: nobody of that name takes part in it.
         NotAllowed: somebody else's limits, and the actor does not set limits there.
     """
+    return effective_limits_of_each(connection, actor, [account], username)[0]
+
+
+def effective_limits_of_each(
+    connection: Connection, actor: Actor, accounts: Sequence[str], username: str = ""
+) -> list[LimitsOf]:
+    """The same of several projects, in their order; what is in use is read for all of them at once.
+
+    Raises:
+        ProjectNotFound: no such project, or none that the actor may see.
+        NotFound: nobody of that name takes part in it.
+        NotAllowed: somebody else's limits, and the actor does not set limits there.
+    """
+    places = [_place(connection, actor, account, username) for account in accounts]
+    used = in_use_of_each(connection, {owner for place in places for owner in place.owners})
+    return [
+        LimitsOf(
+            place.account,
+            place.user,
+            tuple(
+                _effective(
+                    read_limits(connection, place.owners),
+                    {owner.kind: used[owner] for owner in place.owners},
+                )
+            ),
+        )
+        for place in places
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where limits are met."""
+
+    account: str
+    user: str
+    """ "" for the project as a whole."""
+    owners: Sequence[Owner]
+    """Whose limits count there."""
+
+
+def _place(connection: Connection, actor: Actor, account: str, username: str) -> _Place:
     project = connection.execute(
         select(col(Project.id), col(Project.organisation_id), col(Organisation.slug))
         .join(Organisation, col(Organisation.id) == col(Project.organisation_id))
@@ -82,9 +124,7 @@ def effective_limits(connection: Connection, actor: Actor, account: str, usernam
     )
     if person is None:
         owners = [owner for owner in owners if owner.kind in {LimitOwner.PROJECT, LimitOwner.ORGANISATION}]
-    found = read_limits(connection, owners)
-    used = {owner.kind: in_use_of(connection, owner) for owner in owners}
-    return LimitsOf(account, person[1] if person else "", tuple(_effective(found, used)))
+    return _Place(account, person[1] if person else "", owners)
 
 
 def _person(

@@ -35,11 +35,11 @@ def write(cell: Cell, language: str) -> str:  # noqa: C901, PLR0911 - one line f
         case str():
             return cell
         case int():
-            return number(Fraction(cell), language)
+            return _digits(cell, 1, language)
         case Amount(asset, amount):
             return amount_text(asset, amount, language)
         case Bytes(count):
-            return number(Fraction(count, BYTES_PER_GIB), language, 2)
+            return _digits(count, BYTES_PER_GIB, language, 2)
         case Share():
             return _UNKNOWN if not cell.whole else percent(cell, language)
         case Span(seconds):
@@ -56,8 +56,13 @@ def write(cell: Cell, language: str) -> str:  # noqa: C901, PLR0911 - one line f
 
 def number(value: Fraction, language: str, decimals: int = 0) -> str:
     """Digits in groups, rounded half up, with a true minus sign."""
+    return _digits(value.numerator, value.denominator, language, decimals)
+
+
+def _digits(part: int, whole: int, language: str, decimals: int = 0) -> str:
+    """Of a fraction that nobody has to reduce: a page has thousands of them. The whole is above zero."""
     style = STYLES[language]
-    scaled = divide_half_up(value.numerator * 10**decimals, value.denominator)
+    scaled = divide_half_up(part * 10**decimals, whole)
     whole, rest = divmod(abs(scaled), 10**decimals)
     text = f"{whole:,}".replace(",", style.group)
     if decimals:
@@ -68,27 +73,35 @@ def number(value: Fraction, language: str, decimals: int = 0) -> str:
 def amount_text(asset: str, amount: int, language: str) -> str:
     """`1.250.000 ₫`, GiB of storage, or hours of a resource: `1.250,50`."""
     if asset == VND:
-        return f"{number(Fraction(amount), language)}{_NO_BREAK}₫"
-    return number(hours(asset, amount), language, 0 if asset == STORAGE else 2)
+        return f"{_digits(amount, 1, language)}{_NO_BREAK}₫"
+    if asset == STORAGE:
+        return _digits(amount, 1, language)
+    return _digits(amount, _seconds_per_hour(asset), language, 2)
 
 
 def hours(asset: str, amount: int) -> Fraction:
     """TRES-seconds as hours, exactly; memory as GiB-hours, storage as GiB."""
     if asset == STORAGE:
         return Fraction(amount)
-    return Fraction(amount, 3600 * 1024 if asset == tres.MEM else 3600)
+    return Fraction(amount, _seconds_per_hour(asset))
+
+
+def _seconds_per_hour(asset: str) -> int:
+    """Memory counts MiB, and people read GiB."""
+    return 3600 * 1024 if asset == tres.MEM else 3600
 
 
 def percent(share: Share, language: str) -> str:
     """`71,4 %`."""
-    return f"{number(Fraction(100 * share.part, share.whole), language, 1)}{_NO_BREAK}%"
+    part, whole = (share.part, share.whole) if share.whole > 0 else (-share.part, -share.whole)
+    return f"{_digits(100 * part, whole, language, 1)}{_NO_BREAK}%"
 
 
 def span(seconds: int, language: str) -> str:
     """`2 h 05`, `5 min`, `40 s`."""
     minutes, rest = divmod(seconds, 60)
     if minutes >= 60:  # noqa: PLR2004 - an hour
-        return f"{number(Fraction(minutes // 60), language)}{_NO_BREAK}h{_NO_BREAK}{minutes % 60:02}"
+        return f"{_digits(minutes // 60, 1, language)}{_NO_BREAK}h{_NO_BREAK}{minutes % 60:02}"
     return f"{minutes}{_NO_BREAK}min" if minutes else f"{rest}{_NO_BREAK}s"
 
 

@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.tables import Job, ProjectMember
 from quotas.money import VND
@@ -26,7 +26,6 @@ from quotas.tables import (
     table_of,
 )
 
-_UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED)
 _ACCOUNTS = table_of(LedgerAccount)
 _AVAILABLE, _HELD, _CONSUMED = (_ACCOUNTS.alias(name) for name in ("available", "held", "consumed"))
 
@@ -74,7 +73,7 @@ def list_organisation_projects(
 
 def _listed(session: Session, at: datetime, *where: ColumnElement[bool]) -> Sequence[CityProject]:
     members = _counted(session, col(ProjectMember.project_id), ProjectMember)
-    jobs = _counted(session, col(Job.project_id), Job, col(Job.phase).in_(_UNDER_WAY))
+    jobs = _counted(session, col(Job.project_id), Job, under_way())
     money = _money(session, at)
     rows: Result[*tuple[Any, ...]] = session.connection().execute(
         select(
