@@ -135,6 +135,8 @@ class JobDetailReply(JobReply):
     scheduler_job_id: str | None
     dispatched_at: datetime | None
     nice: int
+    service_owners: str
+    """Who answers for the service account that submitted it, with commas; empty where a person did."""
 
 
 class TaskReply(Reply):

@@ -41,6 +41,7 @@ from hpc_portal.api import (
     requests,
     scripts,
     search,
+    service_accounts,
     sign_in,
     site_templates,
     storage,
@@ -77,7 +78,7 @@ _MODULES = (
         storage,
         webhooks,
     ),
-    *(search, site_templates, tenants, invitations, classes),
+    *(search, service_accounts, site_templates, tenants, invitations, classes),
 )
 """What is asked for most comes first: FastAPI looks for the route of each request in this order."""
 

@@ -49,7 +49,7 @@ def _issue_to(services: Services, user_id: UUID, body: SignInBody) -> IssuedToke
         actor = load_actor(session, user_id)
     if actor is None:  # deactivated in this very moment
         raise WrongCredentials
-    return _issued(issue_token(services, actor, name=body.name, valid_days=body.valid_days))
+    return issued_reply(issue_token(services, actor, name=body.name, valid_days=body.valid_days))
 
 
 @router.get("/tokens")
@@ -62,7 +62,7 @@ def tokens(services: PortalServices, actor: CurrentActor) -> ListReply[TokenRepl
 @router.post("/tokens", status_code=HTTPStatus.CREATED)
 def create_token(services: PortalServices, actor: CurrentActor, body: TokenBody) -> IssuedTokenReply:
     """Issue a token with all your rights, or fewer; it is shown this once."""
-    return _issued(
+    return issued_reply(
         issue_token(
             services,
             actor,
@@ -139,7 +139,8 @@ def set_password(
     identities.forget()
 
 
-def _issued(token: IssuedToken) -> IssuedTokenReply:
+def issued_reply(token: IssuedToken) -> IssuedTokenReply:
+    """A new token with its secret."""
     return IssuedTokenReply(
         id=token.id,
         name=token.name,

@@ -40,7 +40,7 @@ class Action(StrEnum):
     ADMINISTER_JOBS = "administer_jobs"
     """Hold so that only an administrator may release, release such a hold, and let a job overtake others."""
     MANAGE_MEMBERS = "manage_members"
-    """Invite people, change their places, hand over leadership."""
+    """Invite people, change their places, hand over leadership, look after service accounts."""
     REQUEST = "request"
     """Ask for quota, change such requests and withdraw them."""
     SET_LIMITS = "set_limits"

@@ -14,6 +14,7 @@ from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
 from hpc_portal.app.requests import tables as requests
 from hpc_portal.app.saved_views import tables as saved_views
+from hpc_portal.app.service_accounts import tables as service_accounts
 from hpc_portal.app.templates import tables as templates
 from hpc_portal.app.tenants import tables as tenants
 from quotas.table_modules import TABLE_MODULES as LEDGER_TABLE_MODULES
@@ -34,6 +35,7 @@ TABLE_MODULES = (
     reports,
     requests,
     saved_views,
+    service_accounts,
     templates,
     tenants,
 )

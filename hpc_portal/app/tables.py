@@ -121,6 +121,10 @@ class ProjectMember(SQLModel, table=True):
     project_id: UUID = Field(foreign_key="project.id", primary_key=True)
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
     role: ProjectRole = Field(sa_type=text_enum(ProjectRole, "role"))
+    is_from_identity: bool = Field(
+        default=False, sa_column=Column(Boolean, nullable=False, server_default=text("false"))
+    )
+    """Given by a group of the identity provider: it follows the group; given by hand, it stays."""
 
 
 class BrowserSession(SQLModel, table=True):

@@ -13,6 +13,7 @@ from sqlmodel import Session, col
 from hpc_portal.app.accounts.secret import hash_secret
 from hpc_portal.app.actor import Actor, load_actor, narrowed
 from hpc_portal.app.db import transact
+from hpc_portal.app.service_accounts.in_force import is_person_or_in_force
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import ApiToken
 from hpc_portal.auth.sessions import user_of_session
@@ -90,6 +91,7 @@ class Identities:
                 col(ApiToken.token_hash) == hash_secret(token),
                 col(ApiToken.revoked_at).is_(None),
                 or_(col(ApiToken.expires_at).is_(None), col(ApiToken.expires_at) > now),
+                is_person_or_in_force(col(ApiToken.user_id), now),
             )
         ).first()
         if found is None:

@@ -14,7 +14,8 @@ _FILES = frozenset({"files", "uploads"})
 
 
 _OF_ONE_PROJECT = (*_JOBS, "/api/v1/projects", "/api/v1/requests", "/api/v1/classes")
-"""What a token of one project changes; the role table keeps it to that one."""
+"""What a token of one project changes; the role table keeps it to that one. It makes no other tokens, neither
+of its owner nor of service accounts."""
 _OWN = tuple(f"/api/v1/{name}" for name in ("tokens", "sessions", "notices", "webhook", "job-views"))
 """A person's own, of all their projects: a token of one neither reads nor makes more of it."""
 
@@ -28,7 +29,8 @@ def require_scope(request: Request, actor: Actor) -> None:
     path = request.url.path
     if actor.is_in_one_project:
         is_for_programs = path.startswith("/api/") and not _is_below(path, _OWN)
-        if not is_for_programs or (is_unsafe(request) and not _is_below(path, _OF_ONE_PROJECT)):
+        is_of_it = _is_below(path, _OF_ONE_PROJECT) and "/service-accounts" not in path
+        if not is_for_programs or (is_unsafe(request) and not is_of_it):
             raise ScopeTooSmall("project")
     if actor.scope is TokenScope.EVERYTHING or not is_unsafe(request):
         return

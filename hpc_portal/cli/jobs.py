@@ -132,7 +132,7 @@ def facts_of(
             (_("Job"), job["id"]),
             (_("Name"), job["name"]),
             (_("Project"), job["project"]),
-            (_("Owner"), job["user"]),
+            (_("Owner"), _owner(job)),
             (_("Template"), job["template"]),
             (_("Origin"), _("sbatch, past the portal") if job["origin"] == "external" else ""),
             (_("State"), state_of(job)),
@@ -208,6 +208,12 @@ def limit_of(limit: Mapping[str, Any]) -> str:
 def name_of(job: Mapping[str, Any]) -> str:
     """Its name, marked where it was submitted past the portal."""
     return _("{name} (external)", name=job["name"]) if job["origin"] == "external" else str(job["name"])
+
+
+def _owner(job: Mapping[str, Any]) -> str:
+    if not job.get("service_owners"):
+        return str(job["user"])
+    return _("{name} (service account of {owners})", name=job["user"], owners=job["service_owners"])
 
 
 def _holder(job: Mapping[str, Any]) -> str:

@@ -97,6 +97,10 @@ class Portal:
         """The reply to a PUT."""
         return self._ask("PUT", path, body=body)
 
+    def patch(self, path: str, body: Any) -> Any:  # noqa: ANN401 - JSON
+        """The reply to a PATCH."""
+        return self._ask("PATCH", path, body=body)
+
     def upload(self, path: str, content: bytes, **parameters: Any) -> Any:  # noqa: ANN401 - JSON, query values
         """The reply to a POST of a file's bytes; never repeated, for it would be there twice."""
         return self._ask("POST", path, content=content, parameters=parameters, is_repeatable=False)

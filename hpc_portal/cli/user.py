@@ -125,6 +125,11 @@ class Commands(OnDemandGroup):
         Place("request", "review_quota:request", "Ask for quota, and decide about it."),
         Place("members", "members:members", "Members of a project or an organisation."),
         Place("invitations", "members:invitations", "Invitations that were sent."),
+        Place(
+            "service-accounts",
+            "service_accounts:service_accounts",
+            "Service accounts of a project, for pipelines.",
+        ),
         Place("class", "classes:classes", "Classes: split a course's budget over students."),
     )
 

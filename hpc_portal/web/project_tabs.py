@@ -28,6 +28,7 @@ TABS = (
     Tab("usage", "/usage", N_("Usage")),
     Tab("charges", "/charges", N_("Charges")),
     Tab("members", "/members", N_("Members")),
+    Tab("service-accounts", "/service-accounts", N_("Service accounts")),
     Tab("limits", "/limits", N_("Limits")),
     Tab("requests", "/requests", N_("Requests")),
     Tab("files", "/files", N_("Files")),

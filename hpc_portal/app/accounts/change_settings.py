@@ -6,9 +6,10 @@ from sqlmodel import col
 from hpc_portal.app import audit
 from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.authenticate import authenticate, hash_password
+from hpc_portal.app.accounts.find import find_person
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
-from hpc_portal.app.errors import InvalidEntry, NotFound, Problem, WrongCredentials
+from hpc_portal.app.errors import InvalidEntry, Problem, WrongCredentials
 from hpc_portal.app.permissions import Action, require
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import BrowserSession, User
@@ -103,14 +104,9 @@ def _store(services: Services, actor: Actor, username: str, new: str) -> None:
     now = services.clock.now()
 
     def work(connection: Connection) -> None:
-        user_id = connection.execute(
-            update(User)
-            .where(col(User.username) == username)
-            .values(password_hash=password_hash)
-            .returning(col(User.id))
-        ).scalar()
-        if user_id is None:
-            raise NotFound("user", username)
+        user_id = find_person(connection, username)
+        is_theirs = col(User.id) == user_id
+        connection.execute(update(User).where(is_theirs).values(password_hash=password_hash))
         connection.execute(delete(BrowserSession).where(col(BrowserSession.user_id) == user_id))
         audit.record(connection, at=now, actor=actor, action="user.password_set", subject=username)
 

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from hpc_portal.app.errors import NotFound, ProjectNotFound
+from hpc_portal.app.service_accounts.in_force import is_person
 from hpc_portal.app.tables import User
 from quotas.tables import Organisation, Project
 
@@ -47,8 +48,22 @@ def find_project(connection: Connection, account: str) -> FoundProject:
     return FoundProject(found.id, found.organisation_id)
 
 
+def find_person(connection: Connection, username: str) -> UUID:
+    """The person's id; service accounts have their one place, and no password.
+
+    Raises:
+        NotFound: there is none.
+    """
+    user_id = find_user(connection, username)
+    if not connection.execute(
+        select(col(User.id)).where(col(User.id) == user_id, is_person(col(User.id)))
+    ).first():
+        raise NotFound("user", username)
+    return user_id
+
+
 def find_user(connection: Connection, username: str) -> UUID:
-    """The person's id.
+    """The id of a person or a service account.
 
     Raises:
         NotFound: there is none.

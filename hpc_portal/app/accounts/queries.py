@@ -12,6 +12,7 @@ from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import NotFound, ProjectNotFound
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.service_accounts.in_force import is_person
 from hpc_portal.app.tables import (
     ApiToken,
     ClusterAccount,
@@ -173,7 +174,7 @@ def project_balance(session: Session, actor: Actor, account: str, *, at: datetim
 
 
 def list_project_members(session: Session, actor: Actor, account: str) -> list[MemberRecord]:
-    """Who is in a project, by user name.
+    """Who is in a project, by user name; its service accounts are listed apart.
 
     Raises:
         ProjectNotFound: there is none, or the actor may not see it.
@@ -182,7 +183,7 @@ def list_project_members(session: Session, actor: Actor, account: str) -> list[M
     statement = (
         select(col(User.username), col(User.display_name), col(ProjectMember.role))
         .join(ProjectMember, col(ProjectMember.user_id) == col(User.id))
-        .where(col(ProjectMember.project_id) == project.id)
+        .where(col(ProjectMember.project_id) == project.id, is_person(col(User.id)))
         .order_by(col(User.username))
     )
     rows = session.connection().execute(statement)

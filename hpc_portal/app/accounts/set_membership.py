@@ -4,7 +4,7 @@ from sqlalchemy import Connection, delete, insert, select
 from sqlmodel import col
 
 from hpc_portal.app import audit, permissions
-from hpc_portal.app.accounts.find import find_organisation, find_project, find_user
+from hpc_portal.app.accounts.find import find_organisation, find_person, find_project
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, NotFound, Problem, ProjectNotFound
@@ -44,7 +44,7 @@ def set_organisation_membership(
             hidden_as=NotFound("organisation", organisation),
         )
         lock_organisation(connection, organisation_id)
-        user_id = find_user(connection, username)
+        user_id = find_person(connection, username)
         place = (
             col(OrganisationMember.organisation_id) == organisation_id,
             col(OrganisationMember.user_id) == user_id,
@@ -114,7 +114,7 @@ def set_project_membership(
             ]
         )
         try:
-            user_id = find_user(connection, username)
+            user_id = find_person(connection, username)
         except NotFound as error:
             raise stranger from error
         in_organisation = connection.execute(

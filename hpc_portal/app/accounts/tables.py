@@ -1,4 +1,4 @@
-"""Tables of sign-in: identities of a provider, sign-ins under way, second factors."""
+"""Tables of sign-in: identities of a provider, sign-ins under way, second factors, failures."""
 
 from datetime import datetime
 from typing import Any
@@ -48,3 +48,24 @@ class SecondFactor(SQLModel, table=True):
     """The period of the last code that was taken: none is taken twice."""
     recovery_hashes: list[str] = Field(default_factory=list, sa_type=JSON)
     """SHA-256 of the codes on paper that are left."""
+
+
+class SignInFailures(SQLModel, table=True):
+    """How often somebody guessed wrong of late: in the database, so that all web processes count together."""
+
+    __tablename__ = "sign_in_failures"
+
+    key: str = Field(primary_key=True, max_length=64)
+    """SHA-256 of what is counted: people type passwords into the field of their name."""
+    failures: int
+    last_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
+class KnownBrowser(SQLModel, table=True):
+    """A browser in which a person signed in before: nobody else's failures keep them out of it."""
+
+    __tablename__ = "known_browser"
+
+    secret_hash: str = Field(primary_key=True, max_length=64)
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
+    last_used_at: datetime = Field(sa_type=UtcDateTime)

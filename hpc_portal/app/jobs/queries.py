@@ -16,6 +16,7 @@ from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
 from hpc_portal.app.jobs.wish import HeldBy, held_at_scheduler
+from hpc_portal.app.service_accounts.in_force import service_owners
 from hpc_portal.app.tables import Job, JobTask, User
 from quotas.tables import Organisation, Project
 from schedulers.jobspec import JobSpec
@@ -136,6 +137,8 @@ class JobDetail(JobSummary):
     scheduler_job_id: str | None
     dispatched_at: datetime | None
     priority: int
+    service_owners: str
+    """Who answers for the service account that submitted it, by user name; "" where a person did."""
 
     @property
     def nice(self) -> int:
@@ -172,6 +175,7 @@ _JOINED = {
     "project": col(Project.account),
     "organisation": col(Organisation.slug),
     "user": col(User.username),
+    "service_owners": service_owners(col(Job.user_id)),
     "cluster_user": func.coalesce(col(Job.cluster_user), col(User.cluster_user)),
 }
 

@@ -15,6 +15,7 @@ from hpc_portal.app.errors import InvalidEntry, NotFound, Problem, ProjectNotFou
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.service_accounts.in_force import is_person
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import (
     OrganisationMember,
@@ -134,7 +135,7 @@ def _people(connection: Connection, project_id: UUID) -> dict[str, _Person]:
     rows = connection.execute(
         select(col(User.username), col(User.id), col(User.display_name), col(ProjectMember.role))
         .join(ProjectMember, col(ProjectMember.user_id) == col(User.id))
-        .where(col(ProjectMember.project_id) == project_id, col(User.is_active))
+        .where(col(ProjectMember.project_id) == project_id, col(User.is_active), is_person(col(User.id)))
     )
     return {row.username: _Person(row.id, row.display_name, row.role is ProjectRole.LEAD) for row in rows}
 

@@ -1,4 +1,4 @@
-"""The controller's part of tenants: ends classes at term end, and forgets links that were mailed."""
+"""The controller's part of tenants: ends classes and service accounts, and forgets links that were mailed."""
 
 from datetime import datetime, timedelta
 
@@ -8,6 +8,7 @@ from sqlmodel import col
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.tables import Mail
+from hpc_portal.app.service_accounts.end import end_those_that_are_over
 from hpc_portal.app.tenants.end_class import end_due_classes
 from hpc_portal.app.tenants.invite import VALID_FOR
 
@@ -32,6 +33,7 @@ class TenantStep:
         if self._forgot_at is None or now - self._forgot_at >= _FORGET_EVERY:
             await self._context.write(lambda connection: forget_links(connection, at=now))
             self._forgot_at = now
+        await self._context.write(lambda connection: end_those_that_are_over(connection, at=now))
         return await self._context.write(lambda connection: end_due_classes(connection, at=now))
 
 

@@ -20,6 +20,8 @@ from hpc_portal.app.requests.checks import WantedQuota, first_today
 from hpc_portal.app.requests.draft import draft_request
 from hpc_portal.app.requests.submit import submit_request
 from hpc_portal.app.requests.transitions import RequestKind
+from hpc_portal.app.service_accounts.create import NewService, create_service
+from hpc_portal.app.service_accounts.tokens import issue_service_token
 from hpc_portal.app.services import Services
 from hpc_portal.app.templates.publish import publish_template
 from hpc_portal.app.tenants.invite import Invitees, invite
@@ -93,6 +95,8 @@ def furnish(city: City, services: Services) -> list[Look]:
     students = [Share(f"sinh.vien{number}@sao-bien.example") for number in range(1, 4)]
     course = NewClass("npu-verif", "Thiết kế vi mạch số", students, {VND: 100_000, "cpu": 36_000}, until)
     term = make_class(services, lead, course, key="every-page").id
+    robot = create_service(services, lead, "npu-verif", NewService("ci", "Hồi quy hằng đêm"))
+    issue_service_token(services, lead, "npu-verif", robot, name="GitLab")
     [invited] = invite(services, lead, Invitees(["moi@sao-bien.example"], "member", project="npu-verif"))
     transact(services.engine, lambda connection: report(connection, [_FOUND], at=datetime.now(UTC)))
     with services.engine.connect() as connection:
@@ -139,6 +143,7 @@ def furnish(city: City, services: Services) -> list[Look]:
                     "/admin/audit",
                     "/admin/books",
                     "/admin/templates",
+                    "/admin/service-accounts",
                 ),
             )
         ),
@@ -153,6 +158,7 @@ def furnish(city: City, services: Services) -> list[Look]:
             "/jobs/{job_id}/preview", LEAD, f"/jobs/{city.jobs['digits-training']}/preview?path=metrics.jsonl"
         ),
         Look("/jobs/{job_id}/waves", LEAD, _waveform(city)),
+        Look("/jobs/again", LEAD, f"/jobs/again?id={city.jobs['digits-training']}"),
         *(
             Look(f"/campaigns/{{campaign_id}}{tab}", LEAD, f"/campaigns/{campaign}{tab}")
             for tab in ("", "/results", "/history")
@@ -172,6 +178,7 @@ def furnish(city: City, services: Services) -> list[Look]:
                 *(
                     "",
                     "/members",
+                    "/service-accounts",
                     "/usage",
                     "/charges",
                     "/limits",

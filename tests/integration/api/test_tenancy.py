@@ -30,6 +30,7 @@ from hpc_portal.app.requests.checks import WantedQuota
 from hpc_portal.app.requests.draft import draft_request
 from hpc_portal.app.requests.submit import submit_request
 from hpc_portal.app.requests.transitions import RequestKind
+from hpc_portal.app.service_accounts.create import NewService, create_service
 from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, User
 from hpc_portal.app.tenants.invite import Invitees, invite
 from hpc_portal.app.tenants.make_class import NewClass, make_class
@@ -84,6 +85,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/jobs": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/estimate": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/cancel": {"job_ids": ["{job_id}"]},
+    "/api/v1/jobs/run-again": {"job_ids": ["{job_id}"]},
+    "/api/v1/jobs/run-again/estimate": {"job_ids": ["{job_id}"]},
     "/api/v1/job-views/{name}": {"project": "chips", "owner": "chips-member"},
     "/api/v1/jobs/changes": {"job_ids": ["{job_id}"], "change": {"change": "hold"}},
     "/api/v1/jobs/{job_id}/changes": {"change": "hold"},
@@ -111,6 +114,10 @@ BODIES: dict[str, Any] = {
     "/api/v1/projects/{account}/invitations": {"emails": ["a@b.vn"], "role": "lead"},
     "/api/v1/invitations/accept": {"secret": "guessed"},
     "/api/v1/invitations/look": {"secret": "guessed"},
+    "/api/v1/projects/{account}/service-accounts": {"name": "mine", "purpose": "mine"},
+    "/api/v1/projects/{account}/service-accounts/{service}": {"purpose": "mine"},
+    "/api/v1/projects/{account}/service-accounts/{service}/tokens": {"name": "mine"},
+    "/api/v1/projects/{account}/service-accounts/{service}/tokens/{token_id}/rotate": {},
     "/api/v1/projects/{account}/classes": {"name": "Mine", "students": [{"student": "chips-member"}]},
     "/api/v1/classes/{class_id}/students": {"students": [{"student": "a@b.vn"}], "each": {"VND": 1}},
     "/api/v1/classes/{class_id}/students/{account}/give": {"lines": {"VND": 1}},
@@ -239,8 +246,8 @@ def victim(portal: Portal) -> Victim:
     (shared / "skywalker").mkdir(parents=True)
     (shared / "top.v").write_text("module TOP-SECRET;\n")
     token = issue_token(services, member, name="skywalker token")
-    request_id, attachment_id = _ask_for_quota(portal)
-    invitation_id, class_id = _make_a_class(portal)
+    request_id, attachment_id = ask_for_quota(portal)
+    invitation_id, class_id = make_a_class(portal)
     parameters = {
         "job_id": job_id,
         "account": "chips",
@@ -253,21 +260,28 @@ def victim(portal: Portal) -> Victim:
         "class_id": str(class_id),
         "request_id": str(request_id),
         "attachment_id": str(attachment_id),
-        "allocation_id": str(_allocation_of(portal)),
-        "case_id": str(_ask_for_a_refund(portal, UUID(job_id))),
+        "allocation_id": str(allocation_of(portal)),
+        "case_id": str(ask_for_a_refund(portal, UUID(job_id))),
         "campaign_id": campaign_id,
+        "service": make_a_service_account(portal),
     }
     return Victim(job_id, parameters)
 
 
-def _allocation_of(portal: Portal) -> UUID:
+def make_a_service_account(portal: Portal) -> str:
+    """With a purpose that nobody else may read."""
+    new = NewService("ci", "skywalker nightly")
+    return create_service(portal.city.services, portal.city.chips.lead, "chips", new)
+
+
+def allocation_of(portal: Portal) -> UUID:
     with portal.city.services.engine.connect() as connection:
         mine = select(col(Allocation.id)).where(col(Allocation.project_id) == portal.city.chips.project_id)
         found: UUID = connection.execute(mine.limit(1)).scalar_one()
     return found
 
 
-def _ask_for_a_refund(portal: Portal, job_id: UUID) -> UUID:
+def ask_for_a_refund(portal: Portal, job_id: UUID) -> UUID:
     """An open case; written down, since the job has not run."""
     case = {
         "id": new_id(),
@@ -286,7 +300,7 @@ def _ask_for_a_refund(portal: Portal, job_id: UUID) -> UUID:
     return found
 
 
-def _make_a_class(portal: Portal) -> tuple[UUID, UUID]:
+def make_a_class(portal: Portal) -> tuple[UUID, UUID]:
     """An open invitation, and a class."""
     services, lead = portal.city.services, portal.city.chips.lead
     (invited,) = invite(services, lead, Invitees(["skywalker@x.vn"], "member", project="chips"))
@@ -294,7 +308,7 @@ def _make_a_class(portal: Portal) -> tuple[UUID, UUID]:
     return invited.id, make_class(services, lead, wanted, key="tenancy").id
 
 
-def _ask_for_quota(portal: Portal) -> tuple[UUID, UUID]:
+def ask_for_quota(portal: Portal) -> tuple[UUID, UUID]:
     """A submitted request with a file."""
     services, lead = portal.city.services, portal.city.chips.lead
     now = services.clock.now()

@@ -1,0 +1,1 @@
+"""Accounts of a project that are no person: a CI pipeline submits with a token, and people answer for it."""

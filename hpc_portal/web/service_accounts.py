@@ -1,0 +1,234 @@
+"""Service accounts: those of a project with their tokens, and those of the whole city."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from starlette.datastructures import FormData
+from starlette.responses import Response
+
+from hpc_portal.app.accounts.issue_token import IssuedToken
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.service_accounts.create import (
+    LONGEST_DAYS,
+    NewService,
+    ServiceChange,
+    change_service,
+    create_service,
+    end_service,
+)
+from hpc_portal.app.service_accounts.queries import list_all_services, list_project_services
+from hpc_portal.app.service_accounts.tables import ServiceEnd
+from hpc_portal.app.service_accounts.tokens import (
+    issue_service_token,
+    revoke_service_token,
+    rotate_service_token,
+)
+from hpc_portal.app.services import Services
+from hpc_portal.app.tables import TokenScope
+from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.web.problems import ShownProblem
+from hpc_portal.web.project_tabs import project_facts
+from hpc_portal.web.render import pages_of
+from hpc_portal.web.tenant_forms import carry_out, text_of
+from workloads.template import N_
+
+router = APIRouter(include_in_schema=False)
+
+ENDS = {
+    ServiceEnd.ENDED: N_("Ended"),
+    ServiceEnd.EXPIRED: N_("Its time is over"),
+    ServiceEnd.PROJECT_CLOSED: N_("Ended with its project"),
+    ServiceEnd.NO_OWNER: N_("Ended: nobody answers for it any more"),
+}
+SCOPES = {
+    TokenScope.JOBS: N_("Jobs and their files; look at the rest"),
+    TokenScope.READ: N_("Look only"),
+}
+_OVERLAPS = ((24, N_("for a day")), (0, N_("not at all")), (168, N_("for a week")))
+_OF_PROJECT = "/projects/{account}/service-accounts"
+_ONE = _OF_PROJECT + "/{service}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Renders the page again and again."""
+
+    request: Request
+    actor: Actor
+    services: Services
+    account: str
+
+    def show(
+        self,
+        problems: Sequence[ShownProblem] = (),
+        *,
+        entered: Mapping[str, str] | None = None,
+        token: IssuedToken | None = None,
+    ) -> Response:
+        at = self.services.clock.now()
+        with self.services.reading() as session:
+            details, facts = project_facts(session, self.actor, self.account, "service-accounts")
+            found = list_project_services(session, self.actor, self.account, at=at)
+        facts |= {
+            "found": found,
+            "problems": problems,
+            "entered": entered or {},
+            "new_token": token.secret if token else "",
+            "people": [member.username for member in details.members],
+            "me": self.actor.username,
+            "ends": ENDS,
+            "scopes": SCOPES,
+            "overlaps": _OVERLAPS,
+            "longest_days": LONGEST_DAYS,
+        }
+        return pages_of(self.request).render(self.request, "project/service_accounts.html", facts)
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"/projects/{self.account}/service-accounts"
+
+
+@router.get(_OF_PROJECT)
+def show(request: Request, actor: CurrentActor, services: PortalServices, account: str) -> Response:
+    """A project's, with their tokens."""
+    return _Page(request, actor, services, account).show()
+
+
+@router.get("/admin/service-accounts")
+def show_all(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
+    """Those of the whole city."""
+    with services.reading() as session:
+        found = list_all_services(session, actor, at=services.clock.now())
+    facts = {"found": found, "ends": ENDS}
+    return pages_of(request).render(request, "admin/service_accounts.html", facts)
+
+
+@router.post(_OF_PROJECT)
+async def create(request: Request, actor: CurrentActor, services: PortalServices, account: str) -> Response:
+    """A new one, without a token."""
+    form = await request.form()
+    entered = {name: text_of(form, name) for name in ("name", "purpose", "days")}
+    new = NewService(entered["name"], entered["purpose"], _owners(form), _number(entered["days"]))
+    page = _Page(request, actor, services, account)
+    return await carry_out(
+        request,
+        lambda: create_service(services, actor, account, new),
+        lambda problems: page.show(problems, entered=entered),
+        page.address,
+    )
+
+
+@router.post(_ONE + "/change")
+async def change(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    identities: KnownIdentities,
+    account: str,
+    service: str,
+) -> Response:
+    """Who answers for it, what it is for, how long it is good."""
+    form = await request.form()
+    days = text_of(form, "days")
+    wanted = ServiceChange(text_of(form, "purpose"), _owners(form), _number(days) if days else None)
+
+    def deed() -> None:
+        change_service(services, actor, account, service, wanted)
+        identities.forget()
+
+    page = _Page(request, actor, services, account)
+    return await carry_out(request, deed, page.show, page.address)
+
+
+@router.post(_ONE + "/end")
+async def end(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    identities: KnownIdentities,
+    account: str,
+    service: str,
+) -> Response:
+    """It and its tokens, for good."""
+
+    def deed() -> None:
+        end_service(services, actor, account, service)
+        identities.forget()
+
+    page = _Page(request, actor, services, account)
+    return await carry_out(request, deed, page.show, page.address)
+
+
+@router.post(_ONE + "/tokens")
+async def issue(
+    request: Request, actor: CurrentActor, services: PortalServices, account: str, service: str
+) -> Response:
+    """A new token, shown in the answer and never again."""
+    form = await request.form()
+    scope = text_of(form, "scope")
+
+    def deed() -> IssuedToken:
+        return issue_service_token(
+            services,
+            actor,
+            account,
+            service,
+            name=text_of(form, "name"),
+            scope=TokenScope(scope) if scope in set(TokenScope) else TokenScope.READ,
+            valid_days=_number(text_of(form, "days")),
+        )
+
+    page = _Page(request, actor, services, account)
+    return await carry_out(request, deed, page.show, lambda token: page.show(token=token))
+
+
+@router.post(_ONE + "/tokens/{token_id}/rotate")
+async def rotate(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    account: str,
+    service: str,
+    token_id: UUID,
+) -> Response:
+    """A token in the old one's stead, shown in the answer and never again."""
+    hours = _number(text_of(await request.form(), "overlap_hours"))
+    page = _Page(request, actor, services, account)
+    return await carry_out(
+        request,
+        lambda: rotate_service_token(services, actor, account, service, token_id, overlap_hours=hours),
+        page.show,
+        lambda token: page.show(token=token),
+    )
+
+
+@router.post(_ONE + "/tokens/{token_id}/revoke")
+async def revoke(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+    request: Request,
+    actor: CurrentActor,
+    services: PortalServices,
+    identities: KnownIdentities,
+    account: str,
+    service: str,
+    token_id: UUID,
+) -> Response:
+    """A token, for good."""
+
+    def deed() -> None:
+        revoke_service_token(services, actor, account, service, token_id)
+        identities.forget()
+
+    page = _Page(request, actor, services, account)
+    return await carry_out(request, deed, page.show, page.address)
+
+
+def _owners(form: FormData) -> list[str]:
+    return [value for value in form.getlist("owners") if isinstance(value, str)]
+
+
+def _number(text: str) -> int:
+    """What is no number is out of every range."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1  # noqa: PLR2004 - days, hours
