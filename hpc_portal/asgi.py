@@ -70,6 +70,7 @@ def create_app(services: Services) -> FastAPI:
     identity = services.settings.identity
     app.state.identity_provider = IdentityProvider(identity) if identity else None
     app.state.event_hub = EventHub(services.engine, on_clusters=services.forget_clusters)
+    pages.install_assets(app)
     health.install(app, ReadinessCheck(services.engine, services.settings))
     api.install(app)
     app.add_middleware(SecurityHeaders, is_https=is_secure(services.settings))

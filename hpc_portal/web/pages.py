@@ -131,11 +131,18 @@ ROUTERS = (
 """In the order in which their paths are tried."""
 
 
-def install(app: FastAPI) -> None:
-    """Add every page; `app.state.services` must be there."""
+def install_assets(app: FastAPI) -> None:
+    """Serve the files that pages are made with, before other routes are added; `app.state.services` is there.
+
+    A cold page asks for twenty of them, and each is compared with every route before its own.
+    """
     assets = Assets()
     app.state.pages = Pages(assets, default_locale=app.state.services.settings.default_locale)
     app.mount("/static", assets, name="static")
+
+
+def install(app: FastAPI) -> None:
+    """Add every page; `install_assets` came first."""
     for module in ROUTERS:
         app.include_router(module.router)
     install_error_pages(app)

@@ -12,6 +12,7 @@ from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.db import transact
 from hpc_portal.app.tables import ApiToken, BrowserSession, User
+from hpc_portal.web.assets import Assets
 from tests.integration.api.conftest import Portal
 
 PASSWORD = "correct horse battery"
@@ -174,3 +175,14 @@ def test_every_answer_carries_the_security_headers(portal: Portal) -> None:
             assert "script-src 'self'" in reply.headers["content-security-policy"]
             assert reply.headers["x-content-type-options"] == "nosniff"
             assert len(reply.headers["x-request-id"]) == 16
+
+
+def test_files_that_are_no_documents_carry_only_what_concerns_them(portal: Portal) -> None:
+    assets = Assets()
+    with portal.client() as client:
+        for name in ("app.css", "js/app.js", "vendor/inter-latin.woff2", "favicon.svg"):
+            reply = client.get(assets.url(name))
+            assert reply.headers["x-content-type-options"] == "nosniff"
+            assert reply.headers["cross-origin-resource-policy"] == "same-origin"
+            is_document = name.endswith(".svg")  # opened as such, it could run scripts
+            assert ("content-security-policy" in reply.headers) is is_document
