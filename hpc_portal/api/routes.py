@@ -16,6 +16,7 @@ from hpc_portal.api import (
     clusters,
     end_rules,
     invitations,
+    job_again,
     job_changes,
     job_cost,
     job_doubt,
@@ -51,7 +52,7 @@ from hpc_portal.api import (
 )
 
 _MODULES = (
-    *(jobs, job_changes, job_cost, job_efficiency, job_files, job_waves, job_logs),
+    *(jobs, job_again, job_changes, job_cost, job_efficiency, job_files, job_waves, job_logs),
     *(job_script, job_utilisation, job_views, scripts, streams, sign_in, overview, projects, project_books),
     *(
         administration,

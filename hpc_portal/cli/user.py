@@ -81,6 +81,11 @@ class Commands(OnDemandGroup):
             "List what was asked of a job under way, and what the scheduler said to it.",
         ),
         Place(
+            "run-again",
+            "run_again:run_again",
+            "Submit ended jobs once more as they were asked for, at today's prices; shows the price first.",
+        ),
+        Place(
             "quota",
             "quota:quota",
             "Show what projects were granted, hold for jobs under way, have used, and have left.",

@@ -17,7 +17,7 @@ from hpc_portal.app.announcements.read import ShownAnnouncement, is_addressed, l
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.decide_doubt import may_decide_doubt
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.may_act import may_cancel, may_change, may_hold, may_release
+from hpc_portal.app.jobs.may_act import may_cancel, may_change, may_hold, may_release, may_run_again
 from hpc_portal.app.jobs.queries import JobSummary
 from hpc_portal.app.jobs.waiting import Waiting, why_waiting
 from hpc_portal.app.notices.read import count_unread
@@ -144,6 +144,7 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
         may_decide_doubt=may_decide_doubt,
         may_hold=may_hold,
         may_release=may_release,
+        may_run_again=may_run_again,
     )
     environment.filters.update(
         amount=language.amount,

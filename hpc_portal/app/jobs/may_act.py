@@ -39,3 +39,11 @@ def may_cancel(actor: Actor, job: JobSummary) -> bool:
         actor, action, organisation_id=job.organisation_id, project_id=job.project_id
     )
     return is_allowed and not job.is_over and job.cancel_requested_at is None
+
+
+def may_run_again(actor: Actor, job: JobSummary) -> bool:
+    """Whether choosing the job to be run again makes sense: it has ended, and the role allows another."""
+    is_allowed = permissions.may(
+        actor, Action.SUBMIT, organisation_id=job.organisation_id, project_id=job.project_id
+    )
+    return is_allowed and job.is_over and not job.is_external

@@ -143,7 +143,7 @@ def test_what_is_typed_and_ticked_stays_while_the_list_changes(open_page: OpenPa
     try:
         expect(page.locator("[data-job] .why")).to_contain_text("Priority")
         expect(page.get_by_label("Choose npu-synth")).to_be_checked()
-        expect(page.locator(".bulk output")).to_have_text("1")
+        expect(page.locator(".bulk output").first).to_have_text("1")
         expect(page.get_by_label("Name", exact=True)).to_be_focused()
         expect(page.get_by_label("Name", exact=True)).to_have_value("half a na")
     finally:

@@ -278,11 +278,26 @@ def test_an_unknown_address_is_a_page_in_the_readers_language(open_page: OpenPag
     expect(page.get_by_role("link", name="Về trang đầu")).to_be_visible()
 
 
-def test_ended_jobs_offer_nothing_to_do_with_ticks(open_page: OpenPage) -> None:
-    page = open_page()
+@pytest.mark.parametrize("javascript", [True, False])
+def test_ended_jobs_are_run_again_together_once_their_price_was_shown(
+    open_page: OpenPage, *, javascript: bool
+) -> None:
+    page = open_page(locale="en", javascript=javascript)
     page.goto("/jobs?state=COMPLETED")
-    expect(page.locator("[data-job]").first).to_be_visible()
-    expect(page.locator(".bulk")).to_be_hidden()
+    ticks = page.locator(".tick")
+    for tick in ticks.all()[:2]:
+        tick.check()
+    if javascript:
+        expect(page.get_by_role("button", name="Cancel the ticked jobs")).to_be_disabled()
+    page.get_by_role("button", name="Run again").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Run again")
+    expect(page.locator("tfoot")).to_contain_text("You pay, at most")
+    names = page.locator("tbody .job-name").all_text_contents()
+    assert len(names) == 2
+    page.get_by_role("button", name="Run 2 jobs again").click()
+    expect(page.locator("[data-job] .job-name").nth(0)).to_have_text(names[1])
+    expect(page.locator("[data-job] .job-name").nth(1)).to_have_text(names[0])
+    expect(page.locator("[data-job] .state").first).to_have_text("Queued")
 
 
 def test_on_a_phone_each_figure_stands_beside_its_columns_name(open_page: OpenPage) -> None:

@@ -123,3 +123,20 @@ def test_another_tenants_job_cannot_be_changed(designer: Person, rival: Person) 
     job_id = submitted(designer, "sleep 1")
     for command in (("hold", job_id), ("requeue", job_id), ("change", job_id, "--nice", "1")):
         assert rival.hpc(*command).code == NOT_FOUND
+
+
+def test_ended_jobs_run_again_after_their_price_was_shown(designer: Person) -> None:
+    jobs = [submitted(designer, "true", "--name", name) for name in ("first", "second")]
+    for job in jobs:
+        state_of(designer, job, "COMPLETED")
+    refused = designer.hpc("run-again", *jobs)
+    assert refused.code == USAGE, "nobody was there to answer"
+    assert "₫" in refused.stderr
+    made = designer.hpc("run-again", *jobs, "--yes").stdout.split()
+    assert len(made) == 2
+    for job in made:
+        state_of(designer, job, "COMPLETED")
+    running = submitted(designer, "sleep 600")
+    left = designer.hpc("run-again", running, "--yes")
+    assert (left.code, "has not ended" in left.stderr) == (REFUSED, True)
+    assert designer.hpc("cancel", running).code == OK

@@ -47,6 +47,7 @@ TWINS: Mapping[str, str] = {
     "/find": "GET /search",
     "/invitations/{secret}": "POST /invitations/look",
     "/jobs": "GET /jobs",
+    "/jobs/again": "POST /jobs/run-again/estimate",
     "/jobs/rows": "GET /jobs",
     "/jobs/{job_id}": "GET /jobs/{job_id}, GET /jobs/{job_id}/tasks",
     "/jobs/{job_id}/corners": "GET /jobs/{job_id}/corners",

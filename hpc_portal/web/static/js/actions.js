@@ -6,7 +6,7 @@ import { refreshSoon, showFresh } from './refresh.js'
 
 document.addEventListener('submit', (event) => {
   const form = event.target.closest('form[data-acts]')
-  if (!form) return
+  if (!form || !event.submitter?.dataset.act) return
   event.preventDefault()
   act(form, event.submitter)
 })
@@ -52,7 +52,7 @@ function placesOf(form) {
 }
 
 function tickedRows(form) {
-  return [...form.querySelectorAll('.tick:checked')].map((tick) => tick.closest('tr'))
+  return [...form.querySelectorAll('.tick[data-can="cancel"]:checked')].map((tick) => tick.closest('tr'))
 }
 
 function mayDestroy(form, button) {

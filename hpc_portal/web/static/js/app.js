@@ -79,10 +79,12 @@ function countTicks(tick) {
   const form = tick?.closest('form')
   if (!form) return
   if (tick.matches('.tick-all')) for (const one of form.querySelectorAll('.tick')) one.checked = tick.checked
-  const count = form.querySelectorAll('.tick:checked').length
   const bulk = form.querySelector('.bulk')
   if (!bulk) return
-  for (const button of bulk.querySelectorAll('button')) button.disabled = count === 0
-  bulk.querySelector('output').textContent = count
+  for (const button of bulk.querySelectorAll('button')) {
+    const count = form.querySelectorAll(`.tick[data-can="${button.dataset.needs}"]:checked`).length
+    button.disabled = count === 0
+    for (const place of button.querySelectorAll('output')) place.textContent = count
+  }
   bulk.hidden = !form.querySelector('.tick')
 }
