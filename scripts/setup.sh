@@ -38,6 +38,8 @@ test_packages=(
     openssl=openssl
     "libatomic1=/usr/lib/*/libatomic.so.1" # for the driver that playwright ships
     wrk=wrk
+    iproute2=ip # networks of namespaces, whose cables the chaos suite cuts
+    "libfaketime=/usr/lib/*/faketime/libfaketimeMT.so.1" # clocks of single processes, which it sets
     fonts-noto-core=/usr/share/fonts/truetype/noto/NotoSans-Regular.ttf
 )
 

@@ -73,8 +73,8 @@ class Network:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for host in (*self.hosts.values(), self.router):
-            host.keeper.kill()
-            host.keeper.wait()
+            with host.keeper:
+                host.keeper.kill()
 
     def host(self, name: str) -> Host:
         """Connect one more."""

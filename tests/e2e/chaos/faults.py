@@ -1,0 +1,164 @@
+"""What goes wrong: each fault strikes the stage, leaves it broken for a while, and mends it again."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tests.e2e.chaos.stage import CONTROLLERS, REPLICAS, WORKERS, Stage
+
+CUT_SECONDS = 3.0
+STEPS_SECONDS = (-5400, -90, 90, 5400)
+"""How far clocks are set."""
+
+Strike: TypeAlias = Callable[[Stage, random.Random], str]
+"""Does it, and says to whom; everything is mended when it returns."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault. `weight` is how often it comes among all kinds."""
+
+    name: str
+    strike: Strike
+    weight: int = 1
+    fails_over: bool = False
+    """A standby must take over: how long that takes is a promise."""
+
+
+def kill_leader(stage: Stage, dice: random.Random) -> str:
+    """Kill -9; it comes back as a standby."""
+    victim = stage.wait_for_leader()
+    stage.processes.kill(victim)
+    stage.wait_for_leader(but=victim) if dice.random() < 0.5 else time.sleep(dice.uniform(0, 2))
+    stage.processes.start(victim)
+    return victim
+
+
+def pause_leader(stage: Stage, dice: random.Random) -> str:
+    """Stop it for longer than its lease, so that another is active when it goes on where it was."""
+    victim = stage.wait_for_leader()
+    process = stage.processes.running[victim].pid
+    os.kill(process, signal.SIGSTOP)
+    try:
+        stage.wait_for_leader(but=victim)
+        time.sleep(dice.uniform(0, 1))
+    finally:
+        os.kill(process, signal.SIGCONT)
+    return victim
+
+
+def cut_leader_from_database(stage: Stage, dice: random.Random) -> str:
+    """It goes on to run, and to talk to the nodes, and can write nothing."""
+    victim = stage.wait_for_leader()
+    with _cut(stage, victim, "database"):
+        stage.wait_for_leader(but=victim)
+        time.sleep(dice.uniform(0, 1))
+    return victim
+
+
+def cut_leader_from_scheduler(stage: Stage, dice: random.Random) -> str:
+    """It can write, and reaches no node."""
+    victim = stage.wait_for_leader()
+    with _cut(stage, victim, "scheduler"):
+        time.sleep(dice.uniform(0.5, CUT_SECONDS))
+    return victim
+
+
+def cut_replica_from_database(stage: Stage, dice: random.Random) -> str:
+    """People find that the other one answers."""
+    victim = dice.choice(REPLICAS)
+    with _cut(stage, victim, "database"):
+        time.sleep(dice.uniform(0.5, CUT_SECONDS))
+    return victim
+
+
+def cut_node_from_scheduler(stage: Stage, dice: random.Random) -> str:
+    """Its jobs run on."""
+    victim = dice.choice(WORKERS)
+    with _cut(stage, victim, "scheduler"):
+        time.sleep(dice.uniform(0.5, CUT_SECONDS))
+    return victim
+
+
+def kill_any(*names: str) -> Strike:
+    """Kill -9 one of these, and start it again."""
+
+    def strike(stage: Stage, dice: random.Random) -> str:
+        victim = dice.choice(names)
+        stage.processes.kill(victim)
+        time.sleep(dice.choice([0.0, 0.5]))
+        stage.processes.start(victim)
+        return victim
+
+    return strike
+
+
+def restart_database(stage: Stage, dice: random.Random) -> str:
+    """Under load: as an operator does, or as a crash does."""
+    wish = dice.choice([signal.SIGINT, signal.SIGQUIT])
+    stage.postgres.restart(wish)
+    stage.postgres.wait_until_ready()
+    return wish.name
+
+
+def fill_disk(stage: Stage, dice: random.Random) -> str:
+    """Not a byte more fits into the workspaces for a while."""
+    ballast = stage.disk / "ballast"
+    free = os.statvfs(stage.disk)
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for _ in range(free.f_bavail + 1):
+            file.write(bytes(free.f_bsize))
+    time.sleep(dice.uniform(0.5, CUT_SECONDS))
+    ballast.unlink()
+    return "workspaces"
+
+
+def set_clock(stage: Stage, dice: random.Random) -> str:
+    """Somebody's clock jumps, and jumps back."""
+    victim = dice.choice([*CONTROLLERS, *REPLICAS])
+    seconds = dice.choice(STEPS_SECONDS)
+    stage.clocks[victim].step(seconds)
+    time.sleep(dice.uniform(1.5, CUT_SECONDS))
+    stage.clocks[victim].step(0)
+    return f"{victim} {seconds:+d} s"
+
+
+@contextlib.contextmanager
+def _cut(stage: Stage, one: str, other: str) -> Iterator[None]:
+    stage.network.cut(one, other)
+    try:
+        yield
+    finally:
+        stage.network.heal()
+
+
+FAULTS = (
+    Fault("kill -9 the active controller", kill_leader, weight=2, fails_over=True),
+    Fault("stop the active controller beyond its lease", pause_leader, fails_over=True),
+    Fault("cut the active controller from PostgreSQL", cut_leader_from_database, fails_over=True),
+    Fault("cut the active controller from Dask", cut_leader_from_scheduler),
+    Fault("cut a web replica from PostgreSQL", cut_replica_from_database),
+    Fault("cut a node from Dask", cut_node_from_scheduler),
+    Fault("kill -9 a web replica", kill_any(*REPLICAS), weight=2),
+    Fault("kill -9 a node's worker", kill_any(*WORKERS), weight=2),
+    Fault("kill -9 the Dask scheduler", kill_any("scheduler"), weight=2),
+    Fault("restart PostgreSQL", restart_database, weight=3),
+    Fault("fill the workspaces' disk", fill_disk, weight=2),
+    Fault("set a clock", set_clock, weight=2),
+)
+"""Twenty in all, by weight: each kind comes in each twenty rounds."""
+
+
+def deal(rounds: int, dice: random.Random) -> Iterator[Fault]:
+    """All kinds by weight, in any order, again and again."""
+    deck: list[Fault] = []
+    for _ in range(rounds):
+        if not deck:
+            deck = [fault for fault in FAULTS for _ in range(fault.weight)]
+            dice.shuffle(deck)
+        yield deck.pop()
