@@ -1,14 +1,15 @@
 """Memory that jobs asked for and never touched: of the newest runs, for roll-ups keep no peaks."""
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Text, case, cast, func, select
 from sqlmodel import col
 
 from hpc_portal.app import permissions
@@ -22,6 +23,7 @@ from hpc_portal.app.reports.usage import UsageQuery, matching
 from hpc_portal.app.reports.usage_document import dimension_cell, dimension_column
 from hpc_portal.app.reports.written import number
 from hpc_portal.app.tables import Job, JobTask
+from quotas.slice_run import city_day
 from quotas.usage_report import Dimension
 from schedulers import tres
 from schedulers.units import CITY_TIME
@@ -58,21 +60,28 @@ class MeasuredRuns:
     use: MemoryUse
 
 
-def measured_runs(connection: Connection, actor: Actor, query: UsageQuery) -> list[MeasuredRuns]:
-    """The newest runs of what is asked that the actor may see; what was not measured is left out.
+def measured_runs(
+    connection: Connection, actor: Actor, query: UsageQuery, told_apart: Iterable[Dimension]
+) -> list[MeasuredRuns]:
+    """The newest runs of what is asked that the actor may see, told apart by these respects.
+
+    What was not measured is left out. The database adds up what is alike: there are far fewer kinds of runs
+    than runs, except where days are told apart.
 
     Raises:
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
     tenants = visible_tenants(connection, actor)
     begin, end = _instants(query.period)
-    rows = connection.execute(
+    wanted = query.where.get(Dimension.GPU_TYPE)
+    respects = {*told_apart, *([] if wanted is None else [Dimension.GPU_TYPE])}
+    columns = {key: column for key, column in _COLUMNS.items() if respects.intersection(_READ_FROM[key])}
+    newest = (
         select(
-            *_COLUMNS.values(),
-            col(JobTask.allocated_tres),
-            col(JobTask.max_rss_mib),
-            col(JobTask.elapsed_seconds),
-            col(JobTask.ended_at),
+            *columns.values(),
+            cast(col(JobTask.allocated_tres)[tres.MEM].as_integer(), BigInteger).label("asked"),
+            col(JobTask.max_rss_mib).label("peak"),
+            col(JobTask.elapsed_seconds).label("seconds"),
         )
         .join(Job, col(Job.id) == col(JobTask.job_id))
         .where(
@@ -85,17 +94,31 @@ def measured_runs(connection: Connection, actor: Actor, query: UsageQuery) -> li
             col(JobTask.elapsed_seconds) > 0,
             col(JobTask.max_rss_mib) > 0,
         )
-        .order_by(col(JobTask.job_id).desc())
+        .order_by(col(JobTask.job_id).desc(), col(JobTask.task_index).desc(), col(JobTask.attempt).desc())
         .limit(MOST_RUNS)
+        .subquery()
+    )
+    alike = [newest.c[key] for key in columns]
+    needed = case((newest.c.peak < newest.c.asked, newest.c.peak), else_=newest.c.asked)
+    rows = connection.execute(
+        select(
+            *alike,
+            func.count(),
+            func.sum(newest.c.asked * newest.c.seconds),
+            func.sum(needed * newest.c.seconds),
+        )
+        .where(newest.c.asked > 0)
+        .group_by(*alike)
     ).all()
     names: dict[UUID, str] = {**tenants.projects, **tenants.organisations}
-    names |= names_of_people(connection, {row.user for row in rows})
-    wanted = query.where.get(Dimension.GPU_TYPE)
-    return [
-        MeasuredRuns(_named(key, names), use)
-        for key, use in _add_up_alike(rows).items()
-        if wanted is None or key.gpu_type == wanted
-    ]
+    if "user" in columns:
+        names |= names_of_people(connection, {row.user for row in rows})
+    found = []
+    for row in rows:
+        of = _named(dict(zip(columns, row, strict=False)), respects, names)
+        if wanted is None or of[Dimension.GPU_TYPE] == wanted:
+            found.append(MeasuredRuns(of, MemoryUse(*map(int, row[len(columns) :]))))
+    return found
 
 
 def add_up_by(
@@ -143,19 +166,29 @@ def memory_table(
     )
 
 
-_COLUMNS: Mapping[Dimension, ColumnElement[Any]] = {
-    Dimension.ORGANISATION: col(Job.organisation_id).label("organisation"),
-    Dimension.PROJECT: col(Job.project_id).label("project"),
-    Dimension.USER: col(Job.user_id).label("user"),
-    Dimension.CLUSTER: col(Job.scheduler).label("cluster"),
-    Dimension.PARTITION: col(Job.partition).label("partition"),
-    Dimension.WORKLOAD: col(Job.template).label("workload"),
-    Dimension.STATE: col(JobTask.state).label("state"),
+_PLAIN = (
+    *(Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER),
+    *(Dimension.CLUSTER, Dimension.PARTITION, Dimension.STATE),
+)
+"""Respects that are a column's value, or the name of the id in it."""
+_COLUMNS: Mapping[str, ColumnElement[Any]] = {
+    "organisation": col(Job.organisation_id).label("organisation"),
+    "project": col(Job.project_id).label("project"),
+    "user": col(Job.user_id).label("user"),
+    "cluster": col(Job.scheduler).label("cluster"),
+    "partition": col(Job.partition).label("partition"),
+    "template": col(Job.template).label("template"),
+    "state": col(JobTask.state).label("state"),
+    "ended_at": col(JobTask.ended_at).label("ended_at"),
+    "allocated": cast(col(JobTask.allocated_tres), Text).label("allocated"),
 }
-_READ: Mapping[Dimension, Callable[[Any], str]] = {
-    Dimension.WORKLOAD: lambda template: (template or "").partition("@")[0],
-    Dimension.STATE: str,
+_READ_FROM: Mapping[str, Collection[Dimension]] = {
+    **{key.value: [key] for key in _PLAIN},
+    "template": [Dimension.WORKLOAD],
+    "ended_at": [Dimension.DAY, Dimension.MONTH],
+    "allocated": [Dimension.GPU_TYPE],
 }
+"""Which respects a column tells."""
 
 
 def _instants(period: Period) -> tuple[datetime, datetime]:
@@ -171,43 +204,28 @@ def _conditions(where: Mapping[Dimension, object]) -> list[ColumnElement[bool]]:
             template = col(Job.template)
             exact = template == value if value else template.is_(None)
             found.append(exact | template.startswith(f"{value}@", autoescape=True) if value else exact)
-        elif key in _COLUMNS:
-            column = _COLUMNS[key]
+        elif key in _PLAIN:
+            column = _COLUMNS[key.value]
             found.append(column.in_(value) if isinstance(value, list) else column == value)
     return found
 
 
-class _Alike(NamedTuple):
-    """What runs have in common."""
-
-    values: tuple[Any, ...]
-    """Of `_COLUMNS`, as the database has them."""
-    day: date
-    gpu_type: str
-
-
-def _add_up_alike(rows: Iterable[Row[*tuple[Any, ...]]]) -> dict[_Alike, MemoryUse]:
-    """First of all: there are far fewer kinds of runs than runs."""
-    sums: dict[_Alike, list[int]] = defaultdict(lambda: [0, 0, 0])
-    for row in rows:
-        if asked := (row.allocated_tres or {}).get(tres.MEM, 0):
-            day = row.ended_at.astimezone(CITY_TIME).date()
-            total = sums[_Alike(tuple(row[: len(_COLUMNS)]), day, _gpu_type(row.allocated_tres))]
-            total[0] += 1
-            total[1] += asked * row.elapsed_seconds
-            total[2] += min(row.max_rss_mib, asked) * row.elapsed_seconds
-    return {key: MemoryUse(*total) for key, total in sums.items()}
-
-
-def _named(key: _Alike, names: Mapping[UUID, str]) -> Names:
-    of: dict[Dimension, str | date] = {
-        Dimension.DAY: key.day,
-        Dimension.MONTH: key.day.replace(day=1),
-        Dimension.GPU_TYPE: key.gpu_type,
-    }
-    for dimension, value in zip(_COLUMNS, key.values, strict=True):
-        is_id = isinstance(value, UUID)
-        of[dimension] = names.get(value, "") if is_id else _READ.get(dimension, str)(value)
+def _named(row: Mapping[str, Any], respects: Iterable[Dimension], names: Mapping[UUID, str]) -> Names:
+    """What a row of `_COLUMNS` is of, in the words of `UsageRow`."""
+    of: dict[Dimension, str | date] = {}
+    for key in respects:
+        match key:
+            case Dimension.WORKLOAD:
+                of[key] = (row["template"] or "").partition("@")[0]
+            case Dimension.DAY:
+                of[key] = city_day(row["ended_at"])
+            case Dimension.MONTH:
+                of[key] = city_day(row["ended_at"]).replace(day=1)
+            case Dimension.GPU_TYPE:
+                of[key] = _gpu_type(json.loads(row["allocated"]))
+            case _:
+                value = row[key.value]
+                of[key] = names.get(value, "") if isinstance(value, UUID) else str(value)
     return of
 
 

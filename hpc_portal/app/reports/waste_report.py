@@ -20,6 +20,8 @@ from schedulers.tres import Tres
 
 _SECONDS_PER_HOUR = 3600
 _MIB_PER_GIB = 1024
+_TEMPLATES = (Dimension.WORKLOAD,)
+_PEOPLE = (Dimension.PROJECT, Dimension.USER)
 _PRICED_BY = (Dimension.PROJECT, Dimension.PARTITION, Dimension.GPU_TYPE)
 
 
@@ -73,7 +75,7 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
     report = report_usage(connection, actor, query)
-    runs = measured_runs(connection, actor, query)
+    runs = measured_runs(connection, actor, query, {*query.by, *_TEMPLATES, *_PEOPLE})
     held = report_usage(connection, actor, replace(query, by=_PRICED_BY)).rows
     prices = _Prices.of(connection, held, at=at)
 
@@ -93,8 +95,8 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
         query=query,
         lines=lines,
         total=total,
-        templates=by(Dimension.WORKLOAD),
-        people=by(Dimension.PROJECT, Dimension.USER),
+        templates=by(*_TEMPLATES),
+        people=by(*_PEOPLE),
         memory=add_up_by(runs, query.by),
         covers_all=report.covers_all,
     )

@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import insert
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, insert
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
@@ -95,7 +97,7 @@ def ask(
 ) -> dict[tuple[str | date, ...], MemoryUse]:
     query = UsageQuery(by or (Dimension.PROJECT,), NOVEMBER, where or {})
     with books.city.services.reading() as session:
-        return add_up_by(measured_runs(session.connection(), actor, query), query.by)
+        return add_up_by(measured_runs(session.connection(), actor, query, query.by), query.by)
 
 
 def test_what_was_asked_less_the_peak_was_never_touched(books: Books) -> None:
@@ -140,3 +142,48 @@ def test_runs_are_told_apart_and_narrowed_as_roll_ups_are(books: Books, key: Dim
     assert ask(books, books.auditor, Dimension.DAY, where={key: value}) == {(date(2026, 11, 10),): use}
     if key not in {Dimension.ORGANISATION, Dimension.PROJECT, Dimension.USER}:
         assert ask(books, books.auditor, where={key: "other"}) == {}
+
+
+_RUNS = st.lists(
+    st.tuples(
+        st.integers(0, 40_000_000),
+        st.integers(0, 40_000_000),
+        st.integers(0, 2),
+        st.sampled_from([None, "spice", "spice@2", "acme-flow"]),
+        st.sampled_from([{}, {"gres/gpu": 2}, {"gres/gpu": 1, "gres/gpu:h100": 1}]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(_RUNS)
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_database_adds_up_what_the_runs_add_up_to(
+    books: Books, runs: list[tuple[int, int, int, str | None, dict[str, int]]]
+) -> None:
+    tenants = (books.city.chips, books.city.rivals)
+    with books.city.services.engine.begin() as connection:
+        connection.execute(delete(JobTask))
+        connection.execute(delete(Job))
+    by = (Dimension.PROJECT, Dimension.USER, Dimension.WORKLOAD)
+    sums: dict[tuple[str | date, ...], list[int]] = {}
+    for number, (asked, peak, day, template, gpus) in enumerate(runs):
+        tenant = tenants[number % 2]
+        at = START + timedelta(days=day)
+        ran(books, tenant, number, asked=asked, peak=peak, at=at, template=template, gpus=gpus)
+        if asked and peak:
+            kind = "h100" if len(gpus) == 2 else "untyped" if gpus else ""
+            name = ("chips", "rivals")[number % 2]
+            of = (name, f"{name}-member", (template or "").partition("@")[0], at.date(), kind)
+            amounts = sums.setdefault(of, [0, 0, 0])
+            for place, amount in enumerate((1, 100 * asked, 100 * min(asked, peak))):
+                amounts[place] += amount
+    expected = {of: MemoryUse(*amounts) for of, amounts in sums.items()}
+    assert ask(books, books.auditor, *by, Dimension.DAY, Dimension.GPU_TYPE) == expected
+    narrowed = {of[:3]: use for of, use in expected.items() if of[4] == "h100" and of[3] == START.date()}
+    only_day = Period(START.date(), START.date())
+    query = UsageQuery(by, only_day, {Dimension.GPU_TYPE: "h100"})
+    with books.city.services.reading() as session:
+        found = add_up_by(measured_runs(session.connection(), books.auditor, query, by), by)
+    assert found == narrowed
