@@ -108,6 +108,8 @@ def settings_page() -> str:
         *_table(settings.IdentitySettings, prefix="HPC_PORTAL_IDENTITY__"),
         "\n## One entry of `HPC_PORTAL_IDENTITY__PLACES`\n",
         *_table(settings.IdentityPlace, prefix=""),
+        "\n## One entry of `HPC_PORTAL_IDENTITY__PROJECTS`\n",
+        *_table(settings.IdentityProject, prefix=""),
     ]
     return "\n".join(parts) + "\n"
 

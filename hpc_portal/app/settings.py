@@ -138,6 +138,19 @@ class IdentityPlace(BaseModel):
     """What they are there; of several, the highest."""
 
 
+class IdentityProject(BaseModel):
+    """Which project people of one group of the identity provider work in."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    group: str
+    """As the provider's token names it."""
+    project: str
+    """The project's account; who gets a place there becomes a member of its organisation."""
+    role: Literal["member", "lead"] = "member"
+    """What they are there; of several, the highest."""
+
+
 class IdentitySettings(BaseModel):
     """The OpenID Connect provider that people sign in with; local accounts stay beside it."""
 
@@ -159,6 +172,9 @@ class IdentitySettings(BaseModel):
     """The claim with a list of group names."""
     places: list[IdentityPlace] = Field(default_factory=list)
     """Memberships by group, set at each sign-in; whoever left a group loses the place. Others stay."""
+    projects: list[IdentityProject] = Field(default_factory=list)
+    """Places in projects by group, set at each sign-in; one that a group gave ends with it, its jobs go on.
+    Places that somebody gave by hand in the portal stay as they are."""
     administrators_group: str = ""
     """Members are administrators of the portal, as long as they are members; empty: nobody by group."""
     create_people: bool = True

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hpc_portal.app.accounts.checks import cluster_user_problem, email_problem, username_problem
 from hpc_portal.app.settings import IdentitySettings
-from hpc_portal.app.tables import OrganisationRole
+from hpc_portal.app.tables import OrganisationRole, ProjectRole
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
 _LONGEST = 32
@@ -65,6 +65,26 @@ def places_of(person: ExternalPerson, settings: IdentitySettings) -> Mapping[str
         present = found.setdefault(place.organisation, None)
         if role is OrganisationRole.MANAGER or present is None:
             found[place.organisation] = role
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPlace:
+    """A place in a project, and the group that gives it."""
+
+    role: ProjectRole
+    group: str
+
+
+def projects_of(person: ExternalPerson, settings: IdentitySettings) -> Mapping[str, GroupPlace]:
+    """For each project, by account, in which the groups give a place: the highest."""
+    found: dict[str, GroupPlace] = {}
+    for one in settings.projects:
+        if one.group not in person.groups:
+            continue
+        present = found.get(one.project)
+        if present is None or (one.role == "lead" and present.role is not ProjectRole.LEAD):
+            found[one.project] = GroupPlace(ProjectRole(one.role), one.group)
     return found
 
 

@@ -10,15 +10,16 @@ from sqlmodel import col
 
 from hpc_portal.app import audit
 from hpc_portal.app.accounts.create_user import NewUser, insert_user
-from hpc_portal.app.accounts.external_person import ExternalPerson, places_of
+from hpc_portal.app.accounts.external_person import ExternalPerson, places_of, projects_of
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.set_membership import set_organisation_membership
+from hpc_portal.app.accounts.sync_projects import organisations_of, sync_project_places
 from hpc_portal.app.accounts.tables import ExternalIdentity
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import IdentityNotLinked, IdentityTaken, NameTaken, NobodyLeads, NotFound
 from hpc_portal.app.services import Services
 from hpc_portal.app.settings import IdentitySettings
-from hpc_portal.app.tables import GlobalRole, OrganisationMember, User
+from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, User
 from quotas.tables import Organisation
 
 log = structlog.get_logger()
@@ -135,7 +136,9 @@ def _set_places(
                 .where(col(OrganisationMember.user_id) == user_id)
             ).all()
         )
-    for slug, role in places_of(person, settings).items():
+        through_projects = organisations_of(connection, projects_of(person, settings))
+    for slug, given in places_of(person, settings).items():
+        role = given or (OrganisationRole.MEMBER if slug in through_projects else None)
         if present.get(slug) is role:
             continue
         try:
@@ -146,6 +149,7 @@ def _set_places(
             log.warning(
                 "identity.place_not_set", username=user.username, organisation=slug, problem=str(problem)
             )
+    sync_project_places(services, settings, person, user_id)
     if settings.administrators_group:
         _set_administrator(services, settings, person, user_id, user.global_role)
 

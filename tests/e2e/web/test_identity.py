@@ -18,8 +18,8 @@ from sqlalchemy import select
 
 from hpc_portal.app.accounts.tables import PendingSignIn
 from hpc_portal.app.db import create_engine
-from hpc_portal.app.settings import IdentityPlace, IdentitySettings
-from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, User
+from hpc_portal.app.settings import IdentityPlace, IdentityProject, IdentitySettings
+from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, ProjectMember, User
 from tests.e2e.web.city import PASSWORD, City, build_city
 from tests.e2e.web.serve import served
 
@@ -71,6 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
                 IdentityPlace(group="dut", organisation="sao-bien"),
                 IdentityPlace(group="dut-managers", organisation="sao-bien", role="manager"),
             ],
+            projects=[IdentityProject(group="npu-team", project="npu-verif")],
             administrators_group="city-admins",
         )
         settings = city.settings.model_copy(update={"identity": identity})
@@ -135,6 +136,36 @@ def test_places_follow_the_groups_at_each_sign_in(site: Site, page: Page, browse
     assert role_after(["dut", "dut-managers"]) == (OrganisationRole.MANAGER, None)
     assert role_after(["dut", "city-admins"]) == (OrganisationRole.MEMBER, GlobalRole.ADMINISTRATOR)
     assert role_after([]) == (None, None)
+
+
+def test_a_place_in_a_project_follows_its_group_and_one_given_by_hand_stays(
+    site: Site, browser: Browser
+) -> None:
+    def projects_after(groups: list[str]) -> set[tuple[str, bool]]:
+        site.tell(s6={"preferred_username": "ngoc", "name": "Ngọc", "groups": groups})
+        context = browser.new_context(base_url=site.url, locale="en-GB")
+        context.add_cookies([{"name": "locale", "value": "en", "url": site.url}])
+        other = context.new_page()
+        sign_in(other, "s6")
+        expect(other).to_have_url(f"{site.url}/")
+        seen = {one["account"] for one in other.request.get("/api/v1/projects").json()["items"]}
+        context.close()
+        [user_id] = [row[0] for row in site.rows(User.id, User.username) if row[1] == "ngoc"]
+        rows = site.rows(ProjectMember.project_id, ProjectMember.user_id, ProjectMember.is_from_identity)
+        names = {key: account for account, key in site.city.projects.items()}
+        found = {(names[row[0]], row[2]) for row in rows if row[1] == user_id}
+        assert seen == {account for account, _ in found}
+        return found
+
+    assert projects_after(["npu-team"]) == {("npu-verif", True)}
+    assert projects_after(["dut"]) == set()
+    with httpx.Client(base_url=f"{site.url}/api/v1", trust_env=False) as lead:
+        body = {"username": "linh", "password": PASSWORD}
+        token = lead.post("/tokens/sign-in", json=body).json()["token"]
+        lead.headers["authorization"] = f"Bearer {token}"
+        given = lead.put("/projects/npu-verif/members/ngoc", json={"role": "member"})
+        assert given.status_code == 204, given.text
+    assert projects_after(["dut"]) == {("npu-verif", False)}
 
 
 def test_a_name_that_is_taken_or_the_systems_own_gives_another_one(site: Site, page: Page) -> None:
