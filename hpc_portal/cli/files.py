@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from hpc_portal.cli import waves
 from hpc_portal.cli.errors import CliError, Unreachable, UsageProblem
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
@@ -122,6 +123,25 @@ def make_folder(path: Remote, project: InProject = "") -> None:
     with open_portal() as portal:
         made = portal.post(f"{_home(portal, project)}/files/folders", {"path": path})
     err.print(_("{file} is there.", file=made["path"]), markup=False)
+
+
+@files.command("waves")
+def look_at_waves(  # noqa: PLR0913 - each is an option
+    path: Remote,
+    signals: waves.Signals = None,
+    project: InProject = "",
+    *,
+    at: waves.At = 0,
+    scope: waves.Scope = "",
+    search: waves.Search = "",
+    as_json: Json = False,
+) -> None:
+    """List the signals of a waveform, or print their values at one time."""
+    with open_portal() as portal:
+        home = _home(portal, project)
+        waves.show_waves(
+            portal, home, path, signals or (), at=at, scope=scope, search=search, as_json=as_json
+        )
 
 
 def _home(portal: Portal, project: str) -> str:

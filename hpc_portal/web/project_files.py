@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.accounts.queries import list_own_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, PortalError, Problem
+from hpc_portal.app.files.preview import PreviewKind
 from hpc_portal.app.project_files.make_folder import make_folder
 from hpc_portal.app.project_files.move import move_file
 from hpc_portal.app.project_files.place import FilesPlace, files_to_see
@@ -83,9 +84,13 @@ class _Page:
 
     def look(self) -> Response:
         place = files_to_see(self.services, self.actor, self.account)
+        shown = preview_facts(_folder(place), self.path)
+        if shown["preview"].kind is PreviewKind.WAVES:
+            address = f"/projects/{self.account}/waves?{urlencode({'path': self.path})}"
+            return RedirectResponse(address, HTTPStatus.SEE_OTHER)
         facts = {
             **self._head(place),
-            **preview_facts(_folder(place), self.path),
+            **shown,
             "path_on_nodes": str(place.root / place.folder / self.path.strip("/")),
         }
         return pages_of(self.request).render(self.request, "files/project_preview.html", facts)

@@ -193,6 +193,11 @@ def furnish(city: City, services: Services) -> list[Look]:
             Look(f"/projects/{{account}}/{page}", LEAD, f"/projects/npu-verif/{page}?path={_share(city)}")
             for page in ("preview", "rename", "delete")
         ),
+        Look(
+            "/projects/{account}/waves",
+            LEAD,
+            f"/projects/npu-verif/waves?path={_share(city, 'top.vcd', VCD)}",
+        ),
         Look("/projects/{account}/classes/new", LEAD, "/projects/npu-verif/classes/new"),
         Look("/classes/{class_id}", LEAD, f"/classes/{term}"),
         Look("/admin/prices/drafts/{draft_id}", ADMINISTRATOR, f"/admin/prices/drafts/{draft}"),
@@ -220,12 +225,12 @@ _FOUND = Finding(
 )
 
 
-def _share(city: City) -> str:
+def _share(city: City, name: str = "top.v", content: bytes = b"module top; endmodule\n") -> str:
     """A file that the project's people share."""
     folder = shared_folder(organisation="sao-bien", account="npu-verif")
-    file = city.settings.effective_workspace_root / folder / "top.v"
+    file = city.settings.effective_workspace_root / folder / name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text("module top; endmodule\n")
+    file.write_bytes(content)
     return file.name
 
 

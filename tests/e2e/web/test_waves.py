@@ -1,6 +1,7 @@
 """Waveforms and curves of a job in the browser: looked at, shared, told to those who see no picture."""
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect
 
+from hpc_portal.app.files.shared_folder import shared_folder
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
 from tests.e2e.web.test_points import add_job
@@ -198,3 +200,21 @@ def test_metrics_are_drawn(open_page: OpenPage, job: UUID) -> None:
     expect(page.locator(".curve canvas")).to_be_visible()
     page.get_by_text("The numbers as they are written").click()
     expect(page.get_by_text('{"epoch": 0, "loss": 1.0}')).to_be_visible()
+
+
+def test_a_waveform_among_a_projects_files_is_drawn_as_one_of_a_job(open_page: OpenPage, city: City) -> None:
+    folder = shared_folder(organisation="sao-bien", account="npu-verif")
+    file = city.settings.effective_workspace_root / folder / "golden/wanted.vcd"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(VCD)
+    page = open_page(locale="en")
+    page.goto("/projects/npu-verif/files?path=golden")
+    page.get_by_role("link", name="wanted.vcd").first.click()
+    expect(page).to_have_url(re.compile(r"/projects/npu-verif/waves\?path=golden"))
+    expect(page.locator("canvas")).to_be_visible()
+    expect(page.locator("[data-names] li").first).to_be_visible()
+    page.locator("[data-do=next]").click()
+    expect(page.locator("[data-values] tr").first).to_be_visible()
+    expect(page.get_by_role("link", name="Download")).to_have_attribute(
+        "href", "/projects/npu-verif/files/golden/wanted.vcd"
+    )

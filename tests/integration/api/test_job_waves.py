@@ -2,6 +2,7 @@
 
 import json
 
+from hpc_portal.app.files.shared_folder import shared_folder
 from tests.integration.api.conftest import Portal
 from tests.integration.api.test_jobs import submit
 from tests.integration.api.test_streams import log_file
@@ -53,6 +54,24 @@ def test_a_waveform_is_looked_at_over_http(portal: Portal) -> None:
     assert (broken.status_code, broken.json()["type"]) == (422, "/problems/waveform-unreadable")
     assert missing.status_code == 404
     assert wrong == [422, 422, 422, 422]
+
+
+def test_a_waveform_among_a_projects_files_is_looked_at_by_its_people_alone(portal: Portal) -> None:
+    folder = portal.city.services.settings.effective_workspace_root
+    home = folder / shared_folder(organisation="chips-org", account="chips")
+    home.mkdir(parents=True)
+    (home / "golden.vcd").write_bytes(VCD)
+    url = "/api/v1/projects/chips/waves"
+    file: dict[str, str | int] = {"path": "golden.vcd"}
+    with portal.client(portal.city.chips.member) as client:
+        assert client.get(url, params=file).json()["signals"] == 5
+        listed = client.get(f"{url}/signals", params={**file, "scope": "tb", "limit": 2}).json()
+        assert [one["name"] for one in listed["items"]] == ["tb.dut", "tb.clk"]
+        (count,) = client.get(f"{url}/window?path=golden.vcd&signals=sgn:tb.count&at=12").json()["signals"]
+        assert (count["value"], count["since"], count["until"]) == ("-2", 10, 30)
+    with portal.client(portal.city.rivals.member) as client:
+        for part in ("", "/signals", "/window"):
+            assert client.get(url + part, params={**file, "signals": "tb.clk"}).status_code == 404
 
 
 def test_the_preview_of_metrics_has_their_curves(portal: Portal) -> None:

@@ -245,6 +245,7 @@ def victim(portal: Portal) -> Victim:
     shared = home.parents[1] / ".project" / "files"
     (shared / "skywalker").mkdir(parents=True)
     (shared / "top.v").write_text("module TOP-SECRET;\n")
+    (shared / "waves.vcd").write_bytes(VCD.replace(b"module tb", b"module TOP-SECRET"))
     token = issue_token(services, member, name="skywalker token")
     request_id, attachment_id = ask_for_quota(portal)
     invitation_id, class_id = make_a_class(portal)

@@ -93,6 +93,7 @@ TWINS: Mapping[str, str] = {
     "/projects/{account}/requests": "GET /requests",
     "/projects/{account}/storage": "GET /projects/{account}/storage",
     "/projects/{account}/usage": "GET /reports/usage",
+    "/projects/{account}/waves": "GET /projects/{account}/waves/window",
     "/projects/{account}/zip": "GET /projects/{account}/files/zip",
     "/quota": "GET /projects/{account}/balance, GET /projects/{account}/storage",
     "/refunds": "GET /refund-cases",
