@@ -81,6 +81,9 @@ class Usage:
     vnd: int = 0
 
 
+MEASURES = tuple(field.name for field in fields(Usage))
+
+
 @dataclass(frozen=True, slots=True)
 class UsageTotal:
     """The sums of one combination of values."""
@@ -99,6 +102,7 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
     where: Mapping[Dimension, object] | None = None,
     basis: Basis = Basis.POSTED,
     most: int | None = None,
+    measures: Sequence[str] = MEASURES,
 ) -> list[UsageTotal]:
     """Sums of the local days from `since` up to, not including, `until`, ordered by the values of `by`.
 
@@ -108,6 +112,7 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
 
     With `most`, only so many combinations of all respects but days and months are told, those that were
     charged the most, then those that used the most GPUs and CPUs: each on all of its days or months.
+    Only these `measures` are added up, and the others said to be 0: a third of them takes half of the time.
     """
     narrowed = dict(where or {})
     source = _source_of({*by, *narrowed}, since, until, basis)
@@ -120,7 +125,7 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
     if most is not None and told_apart:
         conditions.append(tuple_(*told_apart).in_(_dearest(source.table, told_apart, conditions, most)))
     statement = (
-        select(*respects, *(func.sum(source.table.c[name]) for name in _MEASURES))
+        select(*respects, *(func.sum(source.table.c[name]) for name in measures))
         .where(*conditions)
         .group_by(*respects)
         .order_by(*respects)
@@ -130,12 +135,11 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
         amounts = [int(amount or 0) for amount in row[len(by) :]]
         if any(amounts):
             of = {dimension: source.read(dimension, row[place]) for place, dimension in enumerate(by)}
-            found.append(UsageTotal(of, Usage(*amounts)))
+            found.append(UsageTotal(of, Usage(**dict(zip(measures, amounts, strict=True)))))
     return found
 
 
 _DAYS, _SUMS = table_of(UsageDay), table_of(UsageSum)
-_MEASURES = tuple(field.name for field in fields(Usage))
 _NAMES = {
     Dimension.ORGANISATION: "organisation_id",
     Dimension.PROJECT: "project_id",

@@ -14,7 +14,7 @@ from hpc_portal.app.permissions import Action
 from hpc_portal.app.reports import written
 from hpc_portal.app.reports.daily_use import daily_use
 from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edition, Named, Share, Table
-from hpc_portal.app.reports.forecast import forecast
+from hpc_portal.app.reports.forecast import most_needed
 from hpc_portal.app.reports.period import local_day
 from hpc_portal.app.reports.phrases import asset_name, say
 from quotas.amounts import STORAGE, Asset
@@ -99,14 +99,15 @@ def idle_grants(connection: Connection, actor: Actor, *, at: datetime) -> list[I
     """
     permissions.require(actor, Action.AUDIT)
     today = local_day(at)
-    used = daily_use(connection, Dimension.ALLOCATION, today=today)
+    lines = connection.execute(_LINES_IN_FORCE, {"at": at}).all()
+    used = daily_use(connection, Dimension.ALLOCATION, today=today, assets={row.asset for row in lines})
     found = []
-    for row in connection.execute(_LINES_IN_FORCE, {"at": at}):
+    for row in lines:
         first, last = local_day(row.valid_from), local_day(row.valid_to - timedelta(seconds=1))
         if (today - first).days < _GRACE_DAYS or row.available <= 0:
             continue
         left = row.available + row.held
-        ahead = forecast(
+        needed = most_needed(
             used.get(row.id, {}).get(row.asset, {}),
             left=left,
             today=today,
@@ -126,7 +127,7 @@ def idle_grants(connection: Connection, actor: Actor, *, at: datetime) -> list[I
                 available=row.available,
                 period_passed=Share((today - first).days, (last - first).days + 1),
                 days_left=max((last - today).days, 0),
-                needed=left - ahead.unused.low if ahead else left,
+                needed=left if needed is None else needed,
             )
         )
     worth = [one for one in found if 100 * one.regrantable >= _LEAST_PERCENT * one.granted > 0]

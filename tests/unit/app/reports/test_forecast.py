@@ -1,10 +1,12 @@
+from collections.abc import Callable
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpc_portal.app.reports.forecast import LEAST_HISTORY_DAYS, forecast
+from hpc_portal.app.reports.forecast import LEAST_HISTORY_DAYS, forecast, most_needed
 
 TODAY = date(2026, 11, 26)  # a Thursday
 
@@ -120,3 +122,24 @@ def test_days_without_use_since_a_grant_began_count_as_such() -> None:
     found = forecast(used, left=95, today=TODAY, known_since=TODAY - timedelta(days=56))
     assert found is not None
     assert found.daily == 5
+
+
+@given(
+    st.lists(st.integers(0, 1000), max_size=56),
+    st.integers(-100, 100_000),
+    st.one_of(st.none(), st.integers(-5, 400)),
+    st.one_of(st.none(), st.integers(0, 60)),
+)
+@settings(max_examples=25)
+def test_what_is_needed_at_most_is_what_the_forecast_does_not_leave(
+    amounts: list[int], left: int, lasts: int | None, known: int | None
+) -> None:
+    used = dict(zip(days_back(len(amounts)), amounts, strict=True))
+    last_day = None if lasts is None else TODAY + timedelta(days=lasts)
+    known_since = None if known is None else TODAY - timedelta(days=known)
+
+    def of(ask: Callable[..., Any]) -> Any:  # noqa: ANN401 - of either
+        return ask(used, left=left, today=TODAY, last_day=last_day, known_since=known_since, futures=30)
+
+    found = of(forecast)
+    assert of(most_needed) == (None if found is None else left - found.unused.low)
