@@ -12,6 +12,7 @@ from hpc_portal.api.people_schemas import (
     OrganisationBody,
     OrganisationMemberBody,
     OrganisationReply,
+    ReasonBody,
     UserBody,
     UserReply,
 )
@@ -21,6 +22,7 @@ from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.create_organisation import create_organisation
 from hpc_portal.app.accounts.create_user import NewUser, create_user
 from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
+from hpc_portal.app.accounts.reset_second_factor import reset_second_factor
 from hpc_portal.app.accounts.set_membership import set_organisation_membership
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 
@@ -60,6 +62,19 @@ def set_user_password(
 ) -> None:
     """Set another person's password; ends all of their browser sessions."""
     reset_password(services, actor, username=username, new=body.new)
+    identities.forget()
+
+
+@router.post("/users/{username}/second-factor/reset", status_code=HTTPStatus.NO_CONTENT)
+def reset_user_second_factor(
+    services: PortalServices,
+    actor: CurrentActor,
+    identities: KnownIdentities,
+    username: str,
+    body: ReasonBody,
+) -> None:
+    """Take away the second factor of somebody who lost it; they are signed out everywhere, and told."""
+    reset_second_factor(services, actor, username, reason=body.reason)
     identities.forget()
 
 

@@ -166,6 +166,8 @@ class UserReply(Reply):
     cluster_user: str
     is_active: bool
     created_at: datetime
+    has_second_factor: bool
+    """Whether a one-time code is asked for beside the password."""
 
 
 class ClusterAccountBody(Body):
@@ -189,6 +191,12 @@ class NewPasswordBody(Body):
     """A password set by an administrator."""
 
     new: Annotated[str, Field(max_length=2000)]
+
+
+class ReasonBody(Body):
+    """Why it is done."""
+
+    reason: Annotated[str, Field(max_length=2000)]
 
 
 class OrganisationBody(Body):

@@ -17,6 +17,7 @@ from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
 from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.queries import list_cluster_accounts
+from hpc_portal.app.accounts.reset_second_factor import reset_second_factor
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.requests.amounts import unit_of
@@ -73,6 +74,19 @@ def add_user(  # noqa: PLR0913 - one argument for each option
     with operator_services() as services:
         create_user(services, OPERATOR, new)
     err.print(_("{name} can sign in now.", name=username))
+
+
+@user.command("reset-second-factor")
+def reset_codes(
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Who lost phone and paper.")],
+    reason: Annotated[str, typer.Option("--reason", help="For the audit log, and for them.")],
+) -> None:
+    """Take a person's one-time codes away; they are signed out everywhere, and told by mail."""
+    with operator_services() as services:
+        ended = reset_second_factor(services, OPERATOR, username, reason=reason)
+    err.print(
+        _("{name} signs in with the password alone now; {count} sessions ended.", name=username, count=ended)
+    )
 
 
 @user.command("map")

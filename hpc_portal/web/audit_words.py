@@ -87,6 +87,7 @@ DEEDS: Mapping[str, str] = {
     "user.role_set": N_("Role set by a group of the identity provider"),
     "second_factor.confirmed": N_("One-time codes set up"),
     "second_factor.ended": N_("One-time codes given up"),
+    "second_factor.reset": N_("One-time codes taken away"),
     "token.issued": N_("Access token issued"),
     "session.ended": N_("Browser signed out from settings"),
     "token.rotated": N_("Access token rotated"),

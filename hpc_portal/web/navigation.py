@@ -64,6 +64,7 @@ ENTRIES = (
     _for_the_city("/admin/templates", "test-pipe", N_("Site templates")),
     _for_the_city("/admin/books", "scale", N_("Books")),
     _for_the_city("/admin/drift", "arrows-exchange", N_("Drift against Slurm")),
+    _for_the_city("/admin/people", "user", N_("People")),
     _for_the_city("/admin/service-accounts", "key", N_("Service accounts")),
     _for_the_city("/admin/announcements", "bell", N_("Announcements")),
     _for_the_city("/admin/audit", "shield-check", N_("Audit log")),

@@ -9,6 +9,7 @@ from sqlalchemy import Select, exists, func, select
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
+from hpc_portal.app.accounts.tables import SecondFactor
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import NotFound, ProjectNotFound
 from hpc_portal.app.permissions import Action
@@ -82,6 +83,7 @@ class UserRecord:
     cluster_user: str
     is_active: bool
     created_at: datetime
+    has_second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +254,9 @@ def list_users(session: Session, actor: Actor) -> list[UserRecord]:
         col(User.cluster_user),
         col(User.is_active),
         col(User.created_at),
+        exists()
+        .where(col(SecondFactor.user_id) == col(User.id), col(SecondFactor.confirmed_at).is_not(None))
+        .label("has_second_factor"),
     ).order_by(col(User.username))
     return [UserRecord(*row) for row in session.connection().execute(statement)]
 

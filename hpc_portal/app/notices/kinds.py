@@ -20,6 +20,8 @@ class NoticeKind(StrEnum):
     INVITATION = "invitation"
     """By mail only, to an address that may belong to nobody here."""
     LEADERSHIP_HANDED_OVER = "leadership.handed_over"
+    SECOND_FACTOR_RESET = "second_factor.reset"
+    """Nobody can do without: an administrator took their one-time codes away."""
     SEAT_GIVEN = "class.seat_given"
     CLASS_ENDED = "class.ended"
     REFUND_RAISED = "refund.raised"

@@ -129,6 +129,21 @@ TEXTS: Mapping[NoticeKind, NoticeText] = {
         ),
         path="/quota",
     ),
+    NoticeKind.SECOND_FACTOR_RESET: NoticeText(
+        vi=Words(
+            "Mã dùng một lần của bạn đã được gỡ",
+            "%(by)s đã gỡ mã dùng một lần của bạn và đăng xuất bạn khỏi mọi trình duyệt. Lý do: %(reason)s. "
+            "Hãy đăng nhập bằng mật khẩu và thiết lập lại mã. Nếu không phải bạn yêu cầu, hãy đổi mật khẩu "
+            "ngay và báo cho trung tâm.",
+        ),
+        en=Words(
+            "Your one-time codes were taken away",
+            "%(by)s took your one-time codes away and signed you out of every browser. Reason: %(reason)s. "
+            "Sign in with your password and set them up anew. If you did not ask for this, change your "
+            "password at once and tell the centre.",
+        ),
+        path="/settings#second-factor",
+    ),
     NoticeKind.SEAT_GIVEN: NoticeText(
         vi=Words(
             "Bạn được cấp hạn mức trong lớp %(class_name)s",

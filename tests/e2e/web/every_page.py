@@ -144,6 +144,7 @@ def furnish(city: City, services: Services) -> list[Look]:
                     "/admin/books",
                     "/admin/templates",
                     "/admin/service-accounts",
+                    "/admin/people",
                 ),
             )
         ),

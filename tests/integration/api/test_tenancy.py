@@ -101,6 +101,7 @@ BODIES: dict[str, Any] = {
     },
     "/api/v1/users": {"username": "mine", "display_name": "Mine", "password": "long enough for anybody"},
     "/api/v1/users/{username}/password": {"new": "long enough for anybody"},
+    "/api/v1/users/{username}/second-factor/reset": {"reason": "mine"},
     "/api/v1/users/{username}/clusters/{cluster}": {"cluster_user": "mine", "uid": 5001},
     "/api/v1/organisations": {"slug": "mine", "name": "Mine", "kind": "startup"},
     "/api/v1/organisations/{slug}/members/{username}": {"role": "manager"},

@@ -21,6 +21,7 @@ TWINS: Mapping[str, str] = {
     "/admin/books": "GET /accounting/months, GET /accounting/discrepancies, GET /accounting/checks",
     "/admin/drift": "GET /clusters/{name}/drift",
     "/admin/organisations": "GET /tenants",
+    "/admin/people": "GET /users",
     "/admin/prices": "GET /prices/lists, GET /prices/drafts, GET /subsidies, GET /programmes",
     "/admin/prices/drafts/{draft_id}": "GET /prices/drafts/{draft_id}",
     "/admin/prices/end-rules": "GET /end-rules",
