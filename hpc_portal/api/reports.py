@@ -6,12 +6,14 @@ Each can be asked for as JSON, CSV, XLSX or PDF (`format`), in Vietnamese or Eng
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response, StreamingResponse
 
 from hpc_portal.api.reports_schemas import OpenDataReply, OpenMonthReply, ReportReply
 from hpc_portal.app.errors import InvalidEntry, NotFound, Problem
+from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.reports.audit_rows import Kind, audit_rows
 from hpc_portal.app.reports.budget_forecast import forecast_budget, forecast_document
 from hpc_portal.app.reports.document import Document, Edition
@@ -19,6 +21,7 @@ from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
 from hpc_portal.app.reports.open_data import open_data
 from hpc_portal.app.reports.open_data_document import open_data_document
 from hpc_portal.app.reports.period import parse_month, period
+from hpc_portal.app.reports.read_charges import job_charges, project_charges
 from hpc_portal.app.reports.statement_document import organisation_statement, project_statement
 from hpc_portal.app.reports.suppress import LEAST
 from hpc_portal.app.reports.usage import UsageQuery, report_usage
@@ -122,6 +125,32 @@ def usage(
     with services.reading() as session:
         found = report_usage(session.connection(), actor, asked.query)
     return wanted.reply(usage_document(found, wanted.edition))
+
+
+@router.get("/reports/charges", response_model=ReportReply)
+def charges(  # noqa: PLR0913 - of what, of whom, which days
+    *,
+    services: PortalServices,
+    actor: CurrentActor,
+    project: Name,
+    user: Name = "",
+    since: Day = None,
+    last: Day = None,
+    wanted: Wanted,
+) -> ReportReply | Response:
+    """Every run of a project that ended on these days, and each line of its price (`table=lines`)."""
+    days = period(since, last, now=wanted.edition.made_at)
+    with services.reading() as session:
+        return wanted.reply(project_charges(session, actor, project, days, wanted.edition, user=user))
+
+
+@router.get("/jobs/{job_id}/charges", response_model=ReportReply)
+def charges_of_a_job(
+    services: PortalServices, actor: CurrentActor, job_id: UUID, wanted: Wanted
+) -> ReportReply | Response:
+    """Every run of a job that ended, and each line of its price (`table=lines`)."""
+    with services.reading() as session:
+        return wanted.reply(job_charges(session, get_job(session, actor, job_id), wanted.edition))
 
 
 @router.get("/reports/waste", response_model=ReportReply)

@@ -6,23 +6,37 @@ from typing import Annotated, Any
 import typer
 
 from hpc_portal.app.notices.say import say_amount
+from hpc_portal.cli.errors import UsageProblem
 from hpc_portal.cli.language import active
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.login import open_portal
 from hpc_portal.cli.options import Json
 from hpc_portal.cli.render import err, instant, out, print_json, table
+from hpc_portal.cli.show_report import store
+from hpc_portal.cli.usage import Output, form_of
 from quotas.money import VND
 
 
-def charges(
+def charges(  # noqa: PLR0913 - one option for each respect
     project: Annotated[str, typer.Argument(help="The project's account.")],
     *,
     user: Annotated[str, typer.Option("--user", help="Only of this person's jobs.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="At most so many.")] = 20,
     before: Annotated[str, typer.Option("--before", help="Go on from the cursor of the last call.")] = "",
+    since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="First day of the file.")] = "",
+    last: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Last day of the file.")] = "",
+    output: Output = None,
     as_json: Json = False,
 ) -> None:
     """Show what a project paid, run by run, the newest first, each with the formula of its price."""
+    if output:
+        asked = {"project": project, "user": user or None, "since": since or None, "last": last or None}
+        form = form_of(output)
+        with open_portal() as portal:
+            store(portal.download("/reports/charges", **asked, lang=active(), format=form), output)
+        return
+    if since or last:
+        raise UsageProblem(_("--since and --last belong to --output."))
     with open_portal() as portal:
         found = portal.get(
             f"/projects/{project}/charges", user=user or None, limit=limit, cursor=before or None

@@ -17,19 +17,16 @@ from hpc_portal.app.jobs.cost import job_cost
 from hpc_portal.app.jobs.efficiency import job_efficiency
 from hpc_portal.app.jobs.journal import job_events, list_changes
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.queries import (
-    JobDetail,
-    get_job,
-    list_tasks,
-    task_states,
-)
+from hpc_portal.app.jobs.queries import JobDetail, get_job, list_tasks, task_states
 from hpc_portal.app.jobs.results import NO_RESULTS, results_of
 from hpc_portal.app.jobs.start_of_waiting import start_of_waiting
 from hpc_portal.app.jobs.wish import ChangeKind
 from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.limits.in_use import limit_waited_for
+from hpc_portal.app.reports.read_charges import job_charges
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.report_files import Form
 from hpc_portal.web.language import Language
 from hpc_portal.web.points import page_of_points
 from hpc_portal.web.problems import problems_of
@@ -39,6 +36,7 @@ from hpc_portal.web.show_changes import CHANGES, show_changes
 from hpc_portal.web.show_cost import show_cost
 from hpc_portal.web.show_efficiency import show_efficiency
 from hpc_portal.web.show_license_wait import show_license_waits
+from hpc_portal.web.show_report import edition_for, file_of
 from hpc_portal.web.show_results import show_matrix
 from hpc_portal.web.show_run import run_of_job, total_of
 from hpc_portal.web.show_start import show_start
@@ -142,9 +140,11 @@ def show_overview_of(
 
 @router.get("/jobs/{job_id}/cost")
 def show_costs(request: Request, actor: CurrentActor, services: PortalServices, job_id: UUID) -> Response:
-    """What was estimated, held and charged, line by line."""
+    """What was estimated, held and charged, line by line; and every run as a file."""
     with services.reading() as session:
         job = get_job(session, actor, job_id)
+        if request.query_params.get("format", "") in set(Form):
+            return file_of(request, job_charges(session, job, edition_for(request)))
         cost = job_cost(session.connection(), job)
     language = pages_of(request).language(request)
     facts = {

@@ -11,16 +11,18 @@ from hpc_portal.app.limits.queries import effective_limits
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.reports.charges import list_charges
 from hpc_portal.app.reports.period import parse_day, period
+from hpc_portal.app.reports.read_charges import project_charges
 from hpc_portal.app.reports.usage import UsageQuery, report_usage
 from hpc_portal.app.reports.usage_document import usage_document
 from hpc_portal.app.requests.queries import RequestFilter, list_requests
 from hpc_portal.app.storage.queries import project_storage
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.report_files import Form
 from hpc_portal.web.project_tabs import project_facts
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_charges import show_charge
 from hpc_portal.web.show_limits import show_effective
-from hpc_portal.web.show_report import answer, edition_for
+from hpc_portal.web.show_report import answer, edition_for, file_of
 from hpc_portal.web.show_request import show_summary
 from hpc_portal.web.show_storage import show_storage
 from quotas.usage_report import Dimension
@@ -67,8 +69,15 @@ def charges(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     user: Name = "",
     before: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
 ) -> Response:
-    """Every run that ended, with what it cost and how that was reckoned."""
+    """Every run that ended, with what it cost and how that was reckoned; those of some days as a file."""
     pages = pages_of(request)
+    asked = request.query_params
+    since, last = (parse_day(asked.get(name, ""), name) for name in ("since", "last"))
+    days = period(since, last, now=services.clock.now())
+    if asked.get("format", "") in set(Form):
+        with services.reading() as session:
+            document = project_charges(session, actor, account, days, edition_for(request), user=user)
+        return file_of(request, document)
     language = pages.language(request)
     with services.reading() as session:
         details, facts = project_facts(session, actor, account, "charges")
@@ -79,6 +88,7 @@ def charges(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         "is_first": before is None,
         "user": user,
         "people": [member.username for member in details.members],
+        "period": days,
     }
     return pages.render(request, "project/charges.html", facts)
 

@@ -52,16 +52,21 @@ def answer(
         facts: more for the template.
         measure: the column that the chart shows.
     """
-    wanted = request.query_params.get("format", "")
-    if wanted in set(Form):
-        table = request.query_params.get("table", "")
-        return download(document, Form(wanted), table=table, with_mark=wanted == Form.CSV)
+    if request.query_params.get("format", "") in set(Form):
+        return file_of(request, document)
     language = document.edition.language
     tables = [
         _show(table, language, measure if number == 0 else "") for number, table in enumerate(document.tables)
     ]
     shown = {"document": document, "tables": tables, "file_links": _file_links(request, document)}
     return pages_of(request).render(request, template, {**shown, **(facts or {})})
+
+
+def file_of(request: Request, document: Document) -> Response:
+    """The file that the address asks for with `format` and, for CSV, `table`."""
+    form = Form(request.query_params["format"])
+    table = request.query_params.get("table", "")
+    return download(document, form, table=table, with_mark=form is Form.CSV)
 
 
 def _show(table: Table, language: str, measure: str) -> ShownTable:

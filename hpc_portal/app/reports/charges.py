@@ -3,17 +3,18 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, or_, select
 from sqlmodel import Session, col
 
 from hpc_portal.app.accounts.queries import get_project
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.jobs.queries import Page
+from hpc_portal.app.reports.period import Period
 from hpc_portal.app.tables import Job, User
 from quotas.pricing import PricedLine, PriceList, price
 from quotas.publish_prices import load_price_list
@@ -21,6 +22,7 @@ from quotas.set_subsidy import load_subsidy
 from quotas.subsidies import Subsidy
 from quotas.tables import AccountingRecord, table_of
 from schedulers.jobstate import JobState
+from schedulers.units import CITY_TIME
 
 _RECORDS = table_of(AccountingRecord)
 _LATER = _RECORDS.alias("later")
@@ -86,7 +88,7 @@ def list_charges(  # noqa: PLR0913 - of what, narrowed to whom, which part
     """
     project = get_project(session, actor, account)
     connection = session.connection()
-    statement = _newest(project.id).limit(limit + 1)
+    statement = _newest(_RECORDS.c.project_id == project.id).limit(limit + 1)
     if user:
         statement = statement.where(col(User.username) == user)
     if before is not None and (after := _ended_at(connection, project.id, before)):
@@ -100,14 +102,43 @@ def list_charges(  # noqa: PLR0913 - of what, narrowed to whom, which part
     return Page(items, str(items[-1].id) if len(rows) > limit else None)
 
 
-def _newest(project_id: UUID) -> Select[Any]:
-    """Runs of the project by the newest revision of each, in the order of its index."""
+def charges_of_days(  # noqa: PLR0913 - of what, narrowed to whom, which days
+    session: Session, actor: Actor, account: str, days: Period, *, user: str = "", most: int
+) -> Sequence[Charge]:
+    """At most so many runs of a project that ended on these days, the newest end first.
+
+    Raises:
+        ProjectNotFound: there is none, or the actor may not see it.
+    """
+    project = get_project(session, actor, account)
+    first, after = (datetime.combine(day, time(), CITY_TIME) for day in (days.since, days.until))
+    statement = _newest(_RECORDS.c.project_id == project.id).where(
+        _RECORDS.c.ended_at >= first, _RECORDS.c.ended_at < after
+    )
+    if user:
+        statement = statement.where(col(User.username) == user)
+    return _charges(session, statement.limit(most))
+
+
+def charges_of_job(session: Session, job_id: UUID, *, most: int) -> Sequence[Charge]:
+    """At most so many runs of a job that the caller has checked to be visible, the newest end first."""
+    return _charges(session, _newest(_RECORDS.c.job_id == job_id).limit(most))
+
+
+def _charges(session: Session, statement: Select[Any]) -> Sequence[Charge]:
+    rows: Sequence[AnyRow] = session.connection().execute(statement).all()
+    lists, subsidies = _pinned(session.connection(), rows)
+    return [_charge(row, lists[row.price_list_id], subsidies[row.subsidy_rule_id]) for row in rows]
+
+
+def _newest(whose: ColumnElement[bool]) -> Select[Any]:
+    """Runs by the newest revision of each, in the order of the project's index."""
     return (
         select(_RECORDS, col(Job.name).label("job_name"), col(Job.is_array), col(User.username))
         .outerjoin(Job, col(Job.id) == _RECORDS.c.job_id)
         .outerjoin(User, col(User.id) == _RECORDS.c.user_id)
         .where(
-            _RECORDS.c.project_id == project_id,
+            whose,
             ~exists().where(_LATER.c.run_key == _RECORDS.c.run_key, _LATER.c.revision > _RECORDS.c.revision),
         )
         .order_by(_RECORDS.c.ended_at.desc(), _RECORDS.c.id.desc())

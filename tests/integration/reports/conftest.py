@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -47,6 +48,7 @@ class Books:
         tres: dict[str, int],
         user: Actor | None = None,
         state: JobState = JobState.COMPLETED,
+        job_id: UUID | None = None,
         **measured: object,
     ) -> None:
         """A run that had so much of each TRES for so many seconds."""
@@ -66,7 +68,7 @@ class Books:
             self.city.services.engine,
             lambda connection: charge_run(
                 connection,
-                job_id=new_id(),
+                job_id=job_id or new_id(),
                 project_id=tenant.project_id,
                 partition="main",
                 run=measured_run,

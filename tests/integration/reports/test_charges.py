@@ -1,8 +1,14 @@
 """Charges of a project: every run with its formula, page by page, for who may see the project only."""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from openpyxl import load_workbook
 
 from tests.integration.api.conftest import Portal
+from tests.integration.api.test_jobs import submit
 from tests.integration.reports.conftest import Books
 
 CHARGES = "/api/v1/projects/chips/charges"
@@ -35,6 +41,62 @@ def test_charges_come_in_pages_and_of_one_person(november: Books, portal: Portal
     assert [(charge["task_index"], charge["attempt"]) for charge in first["items"]] == [(2, 1), (1, 1)]
     assert last["next_cursor"] is None
     assert [charge["user"] for charge in of_lead] == ["chips-lead"]
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_charges_of_some_days_are_files_whose_lines_add_up(november: Books, portal: Portal) -> None:
+    asked = {"project": "chips", "since": "2026-11-01", "last": "2026-11-30"}
+    at = datetime(2026, 11, 30, 17, tzinfo=UTC)  # the first second of December in Da Nang
+    november.charge(november.city.chips, "job/0/0", started_at=at, seconds=10, tres={"cpu": 1})
+    formula = "=HYPERLINK(1)"
+    november.charge(
+        november.city.chips,
+        "job/1/0",
+        started_at=at - timedelta(days=3),
+        seconds=3600,
+        tres={"cpu": 1},
+        workload=formula,
+    )
+    with portal.client(november.city.chips.member) as client:
+        runs = rows_of(client.get("/api/v1/reports/charges", params={**asked, "format": "csv"}).text)
+        lines = client.get("/api/v1/reports/charges", params={**asked, "format": "csv", "table": "lines"})
+        book = client.get("/api/v1/reports/charges", params={**asked, "format": "xlsx"}).content
+        of_lead = client.get("/api/v1/reports/charges", params={**asked, "user": "chips-lead"}).json()
+    assert next(row["workload"] for row in runs) == f"'{formula}"
+    assert all(row["ended_at"] < "2026-11-30T17" for row in runs)
+    paid = sum(int(row["vnd"]) for row in runs)
+    assert paid == sum(int(row["vnd"]) for row in rows_of(lines.text))
+    sheet, priced = load_workbook(io.BytesIO(book)).worksheets
+    cells = [cell for row in [*sheet.iter_rows(), *priced.iter_rows()] for cell in row]
+    assert formula in {cell.value for cell in cells}
+    assert all(cell.data_type != "f" for cell in cells if cell.value == formula)
+    assert {row["user"] for row in of_lead["tables"][0]["rows"]} == {"chips-lead"}
+
+
+def test_the_runs_of_a_job_are_a_file_for_who_may_see_it(november: Books, portal: Portal) -> None:
+    with portal.client(november.city.chips.member) as client:
+        job = submit(client, "=1+1").json()["id"]
+        address = f"/api/v1/jobs/{job}/charges"
+        assert rows_of(client.get(address, params={"format": "csv"}).text) == []
+
+        november.charge(
+            november.city.chips,
+            f"{job}/0/0",
+            started_at=datetime(2026, 11, 12, tzinfo=UTC),
+            seconds=3600,
+            tres={"cpu": 2},
+            job_id=UUID(job),
+        )
+        (row,) = rows_of(client.get(address, params={"format": "csv"}).text)
+        assert (row["job"], row["vnd"], row["elapsed_seconds"]) == ("'=1+1", "720", "3600")
+        (found,) = client.get(address).json()["tables"][1]["rows"]
+        assert (found["resource"], found["amount"], found["rate_vnd_per_hour"]) == ("cpu", 7200, 360)
+    with portal.client(november.city.rivals.member) as client:
+        assert client.get(address).status_code == 404
+        assert client.get("/api/v1/reports/charges", params={"project": "chips"}).status_code == 404
 
 
 def test_nobody_else_sees_them_and_a_foreign_cursor_tells_nothing(november: Books, portal: Portal) -> None:
