@@ -4,7 +4,7 @@ Jobs, records and the journal come from synthetic_runs. What hangs on a job foll
 database makes it by itself; some thousand jobs are under way, as on a busy morning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
@@ -14,13 +14,15 @@ from hpc_portal.app.db import transact
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.reports.period import local_day
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole, User
+from quotas.fold_usage import sum_usage, write_usage
 from quotas.grant import grant
 from quotas.money import VND
 from quotas.tables import Organisation, OrganisationKind, Project, TenantState
-from tests.benchmarks.synthetic_runs import Payer, balance_accounts, read_payers, write_day
+from tests.benchmarks.synthetic_runs import Payer, balance_accounts, read_payers, write_jobs
 from tests.e2e.web.city import City
 
 DAYS = 180
+DAYS_AT_ONCE = 30
 ORGANISATIONS = 28
 PROJECTS_OF_EACH = 3
 PEOPLE_OF_A_PROJECT = 5
@@ -29,17 +31,22 @@ ONE_UNDER_WAY_OF = 40
 _RICH_VND = 10**15
 
 
-def seed_jobs(engine: Engine, city: City, jobs: int) -> None:
-    """Give the city's two projects the most of so many jobs; more tenants share the others."""
-    people = transact(engine, lambda connection: _more_tenants(connection, city))
+def seed_jobs(engine: Engine, city: City, jobs: int, *, members: int = PEOPLE_OF_A_PROJECT) -> None:
+    """Give the city's two projects the most of so many jobs; more tenants share the others.
+
+    Each project gets so many members, who may all submit and have all submitted.
+    """
+    people = transact(engine, lambda connection: _more_tenants(connection, city, members))
     with engine.connect() as connection:
         payers = read_payers(connection, people)
     today = local_day(datetime.now(UTC))
     runs = jobs * TASKS_OF_A_JOB
-    for number in range(DAYS):
-        day = today - timedelta(days=DAYS - number)
-        count = runs * (number + 1) // DAYS - runs * number // DAYS
-        transact(engine, lambda connection: _write_day(connection, payers, day, count))  # noqa: B023 - runs now
+    for first in range(0, DAYS, DAYS_AT_ONCE):
+        counts = {
+            today - timedelta(days=DAYS - number): runs * (number + 1) // DAYS - runs * number // DAYS
+            for number in range(first, first + DAYS_AT_ONCE)
+        }
+        transact(engine, lambda connection: _write_days(connection, payers, counts))  # noqa: B023 - runs now
     transact(engine, lambda connection: _what_hangs_on_jobs(connection, under_way=jobs // ONE_UNDER_WAY_OF))
     transact(engine, balance_accounts)
     with engine.connect() as connection:
@@ -47,9 +54,15 @@ def seed_jobs(engine: Engine, city: City, jobs: int) -> None:
         connection.commit()
 
 
-def _write_day(connection: Connection, payers: Sequence[Payer], day: date, count: int) -> None:
+def _write_days(connection: Connection, payers: Sequence[Payer], counts: Mapping[date, int]) -> None:
+    """So many runs on each day; roll-ups of months are then written once, not once for each of their days."""
     _skip_foreign_keys(connection)
-    write_day(connection, payers, day, count, tasks_of_a_job=TASKS_OF_A_JOB)
+    runs = [
+        run
+        for day, count in counts.items()
+        for run in write_jobs(connection, payers, day, count, tasks_of_a_job=TASKS_OF_A_JOB)
+    ]
+    write_usage(connection, *sum_usage(runs, {payer.project_id: payer.organisation_id for payer in payers}))
 
 
 def _skip_foreign_keys(connection: Connection) -> None:
@@ -58,11 +71,11 @@ def _skip_foreign_keys(connection: Connection) -> None:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
 
 
-def _more_tenants(connection: Connection, city: City) -> dict[UUID, Sequence[UUID]]:
+def _more_tenants(connection: Connection, city: City, members: int) -> dict[UUID, Sequence[UUID]]:
     """People by project, the city's own first."""
     people: dict[UUID, Sequence[UUID]] = {
-        city.projects["npu-verif"]: [city.users["linh"], *_people(connection, "npu-verif")],
-        city.projects["riscv-lab"]: [city.users["minh"], *_people(connection, "riscv-lab")],
+        city.projects["npu-verif"]: [city.users["linh"], *_people(connection, "npu-verif", members)],
+        city.projects["riscv-lab"]: [city.users["minh"], *_people(connection, "riscv-lab", members)],
     }
     at = datetime.now(UTC) - timedelta(days=DAYS)
     for account, slug in (("npu-verif", "sao-bien"), ("riscv-lab", "bach-khoa")):
@@ -84,7 +97,7 @@ def _more_tenants(connection: Connection, city: City) -> dict[UUID, Sequence[UUI
         for part in range(PROJECTS_OF_EACH):
             account = f"project-{number}-{part}"
             project = _project(connection, organisation, account, at)
-            people[project] = _people(connection, account)
+            people[project] = _people(connection, account, members)
             _join(connection, organisation, project, people[project])
     return people
 
@@ -120,8 +133,8 @@ def _grant(connection: Connection, project: UUID, account: str, at: datetime) ->
     )
 
 
-def _people(connection: Connection, account: str) -> list[UUID]:
-    ids = [new_id() for _ in range(PEOPLE_OF_A_PROJECT)]
+def _people(connection: Connection, account: str, members: int) -> list[UUID]:
+    ids = [new_id() for _ in range(members)]
     connection.execute(
         insert(User),
         [
@@ -160,10 +173,19 @@ def _join(connection: Connection, organisation: UUID, project: UUID, people: Seq
 
 _WRITES = """
 INSERT INTO job_task (job_id, task_index, attempt, state, is_requeued, reason, placement, placed_at,
-    started_at, ended_at, elapsed_seconds, cpu_seconds, max_rss_mib, settled_at, charged_vnd)
+    started_at, ended_at, elapsed_seconds, allocated_tres, cpu_seconds, max_rss_mib, settled_at, charged_vnd)
 SELECT id, task_index, 0, state, false, '', '{}', submitted_at, started_at,
-    ended_at, 1800, 6300, 5120, settled_at, charged_vnd / 2
-FROM job CROSS JOIN (SELECT 0 AS task_index UNION ALL SELECT 1) AS tasks WHERE workspace LIKE 'synthetic/%';
+    ended_at, 1800, '{"cpu": 4, "mem": 16384}', 6300, 5120, settled_at, charged_vnd / 2
+FROM job CROSS JOIN (SELECT 0 AS task_index UNION ALL SELECT 1) AS tasks
+WHERE workspace LIKE 'synthetic/%' AND partition = 'cpu';
+
+INSERT INTO job_task (job_id, task_index, attempt, state, is_requeued, reason, placement, placed_at,
+    started_at, ended_at, elapsed_seconds, allocated_tres, cpu_seconds, max_rss_mib, settled_at, charged_vnd)
+SELECT id, task_index, 0, state, false, '', '{}', submitted_at, started_at,
+    ended_at, 1800, '{"cpu": 8, "mem": 32768, "gres/gpu": 1, "gres/gpu:h100": 1}', 6300, 5120, settled_at,
+    charged_vnd / 2
+FROM job CROSS JOIN (SELECT 0 AS task_index UNION ALL SELECT 1) AS tasks
+WHERE workspace LIKE 'synthetic/%' AND partition = 'gpu';
 
 INSERT INTO job_event (job_id, project_id, at, kind, facts)
 SELECT id, project_id, submitted_at, 'job.submitted', '{}'

@@ -201,8 +201,16 @@ def write_day(
     tasks_of_a_job: int = TASKS_OF_A_JOB,
 ) -> None:
     """A day's jobs, which are over, with so many runs together; the first payers have most of them."""
-    lot = Random(SEED * DAYS + day.toordinal())  # noqa: S311 - synthetic
+    runs = write_jobs(connection, payers, day, count, tasks_of_a_job=tasks_of_a_job)
     organisations = {payer.project_id: payer.organisation_id for payer in payers}
+    write_usage(connection, *sum_usage(runs, organisations))
+
+
+def write_jobs(
+    connection: Connection, payers: Sequence[Payer], day: date, count: int, *, tasks_of_a_job: int
+) -> list[tuple[RecordedRun, int, date]]:
+    """The same without roll-ups; what is to be folded into them."""
+    lot = Random(SEED * DAYS + day.toordinal())  # noqa: S311 - synthetic
     transfer = connection.execute(select(func.max(_TRANSFERS.c.id))).scalar() or 0
     open_from = date.min
     days: list[tuple[RecordedRun, int, date]] = []
@@ -232,7 +240,7 @@ def write_day(
                 (transfer, payer.consumed_id, charged),
             ]
     _write_rows(connection, rows)
-    write_usage(connection, *sum_usage(days, organisations))
+    return days
 
 
 def _runs_of_job(lot: Random, payer: Payer, submitted_at: datetime, tasks: int) -> Iterator[RecordedRun]:
