@@ -2,7 +2,6 @@
 // chosen stands as a path in the text field beside it, which works alone, too.
 
 import { droppedFiles } from './dropped.js'
-import { newId, Refused, sendFile } from './upload_send.js'
 
 const project = document.querySelector('#f-project')
 
@@ -91,6 +90,7 @@ function start(box) {
     const bar = Object.assign(document.createElement('progress'), { className: 'bar', max: 1, value: 0, ariaLabel: path })
     const item = row(Object.assign(document.createElement('bdi'), { textContent: path }), bar)
     list.prepend(item)
+    const { newId, Refused, sendFile } = await import('./upload_send.js') // few people drop files here
     try {
       await sendFile({
         account: project.value, id: newId(), file, path: whole, overwrite: false,
