@@ -65,7 +65,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.state.identities = Identities(services)
-    app.state.throttle = SignInThrottle()
+    app.state.throttle = SignInThrottle(services)
     app.state.say_refusal = say_refusal
     identity = services.settings.identity
     app.state.identity_provider = IdentityProvider(identity) if identity else None

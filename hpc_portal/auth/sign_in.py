@@ -15,6 +15,7 @@ from hpc_portal.app.errors import SecondFactorNeeded, WrongCode, WrongCredential
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import GlobalRole, User
 from hpc_portal.auth.identify import Identities
+from hpc_portal.auth.known_browsers import known_secret, remember_browser, set_known_cookie
 from hpc_portal.auth.sessions import (
     clear_pending_cookie,
     clear_session_cookie,
@@ -38,13 +39,14 @@ async def check_password(request: Request, username: str, password: str) -> UUID
     services: Services = request.app.state.services
     throttle: SignInThrottle = request.app.state.throttle
     address = request.client.host if request.client else ""
-    throttle.require_turn(username, address)
+    browser = known_secret(request)
+    turn = await anyio.to_thread.run_sync(lambda: throttle.take_turn(username, address, browser=browser))
     try:
         user_id = await anyio.to_thread.run_sync(authenticate, services, username, password)
     except WrongCredentials:
-        throttle.failed(username, address)
+        await anyio.to_thread.run_sync(throttle.failed, turn)
         raise
-    throttle.succeeded(username, address)
+    await anyio.to_thread.run_sync(throttle.succeeded, turn)
     identity = services.settings.identity
     if identity and identity.local_sign_in == "administrators":
         await anyio.to_thread.run_sync(_require_administrator, services, user_id)
@@ -102,13 +104,13 @@ async def _use_code(request: Request, user_id: UUID, username: str, code: str) -
     throttle: SignInThrottle = request.app.state.throttle
     address = request.client.host if request.client else ""
     tried = f"code of {username}"  # apart from the password's failures, which a right password ends
-    throttle.require_turn(tried, address)
+    turn = await anyio.to_thread.run_sync(throttle.take_turn, tried, address)
     try:
         await anyio.to_thread.run_sync(use_code, services, user_id, code)
     except WrongCode:
-        throttle.failed(tried, address)
+        await anyio.to_thread.run_sync(throttle.failed, turn)
         raise
-    throttle.succeeded(tried, address)
+    await anyio.to_thread.run_sync(throttle.succeeded, turn)
 
 
 async def finish_with_code(request: Request, response: Response, code: str) -> str:
@@ -137,6 +139,8 @@ async def enter(request: Request, response: Response, user_id: UUID, *, identity
         lambda: open_session(services, user_id, user_agent=agent, identity_session=identity_session)
     )
     set_session_cookie(response, services.settings, secret)
+    known = await anyio.to_thread.run_sync(remember_browser, services, user_id, known_secret(request))
+    set_known_cookie(response, services.settings, known)
 
 
 def _asks_for_code(services: Services, user_id: UUID) -> bool:

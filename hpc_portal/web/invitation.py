@@ -57,11 +57,13 @@ async def join(request: Request, services: PortalServices, secret: str) -> Respo
     throttle: SignInThrottle = request.app.state.throttle
     trying = (f"invitation:{secret}", request.client.host if request.client else "")
     try:
-        throttle.require_turn(*trying)
+        turn = await asyncio.to_thread(throttle.take_turn, *trying)  # the form would tell who has an account
         joined = await asyncio.to_thread(accept_as_new_person, services, secret, person)
     except (InvalidEntry, NameTaken, TooManyAttempts) as error:
-        if isinstance(error, NameTaken):  # or the form would tell, one by one, who has an account
-            throttle.failed(*trying)
+        if isinstance(error, NameTaken):
+            await asyncio.to_thread(throttle.failed, turn)
+        elif isinstance(error, InvalidEntry):
+            await asyncio.to_thread(throttle.take_back, turn)
         problems = problems_of(error, language)
         response = await asyncio.to_thread(_page, request, services, secret, entered, problems)
         is_throttled = isinstance(error, TooManyAttempts)
@@ -71,6 +73,7 @@ async def join(request: Request, services: PortalServices, secret: str) -> Respo
         return response
     where = f"/projects/{joined.account}" if joined.account else f"/organisations/{joined.organisation}"
     response = RedirectResponse(where, HTTPStatus.SEE_OTHER)
+    await asyncio.to_thread(throttle.succeeded, turn)
     await enter(request, response, joined.user_id)
     return response
 
