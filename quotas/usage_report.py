@@ -1,26 +1,35 @@
 """Sums of what was used, by any respect, read from the roll-ups: never from runs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Integer,
     Select,
+    String,
     Table,
+    cast,
     extract,
     func,
+    literal,
     literal_column,
     select,
     tuple_,
 )
 
+from quotas.amounts import Asset
+from quotas.money import VND
 from quotas.tables import table_of
 from quotas.usage_tables import Grain, UsageDay, UsageSum
+from schedulers import tres
 
 
 class Dimension(StrEnum):
@@ -102,7 +111,6 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
     where: Mapping[Dimension, object] | None = None,
     basis: Basis = Basis.POSTED,
     most: int | None = None,
-    measures: Sequence[str] = MEASURES,
 ) -> list[UsageTotal]:
     """Sums of the local days from `since` up to, not including, `until`, ordered by the values of `by`.
 
@@ -112,7 +120,6 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
 
     With `most`, only so many combinations of all respects but days and months are told, those that were
     charged the most, then those that used the most GPUs and CPUs: each on all of its days or months.
-    Only these `measures` are added up, and the others said to be 0: a third of them takes half of the time.
     """
     narrowed = dict(where or {})
     source = _source_of({*by, *narrowed}, since, until, basis)
@@ -125,7 +132,7 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
     if most is not None and told_apart:
         conditions.append(tuple_(*told_apart).in_(_dearest(source.table, told_apart, conditions, most)))
     statement = (
-        select(*respects, *(func.sum(source.table.c[name]) for name in measures))
+        select(*respects, *(func.sum(source.table.c[name]) for name in MEASURES))
         .where(*conditions)
         .group_by(*respects)
         .order_by(*respects)
@@ -135,8 +142,57 @@ def usage_totals(  # noqa: PLR0913 - one question, every part by keyword
         amounts = [int(amount or 0) for amount in row[len(by) :]]
         if any(amounts):
             of = {dimension: source.read(dimension, row[place]) for place, dimension in enumerate(by)}
-            found.append(UsageTotal(of, Usage(**dict(zip(measures, amounts, strict=True)))))
+            found.append(UsageTotal(of, Usage(*amounts)))
     return found
+
+
+def charged_by_day(  # noqa: PLR0913 - one question, every part by keyword
+    conn: Connection,
+    owner: Dimension,
+    *,
+    since: date,
+    until: date,
+    assets: Sequence[Asset],
+    with_gpu_types: bool,
+    only: Collection[UUID] | None = None,
+) -> Iterator[tuple[UUID, date, str, Sequence[int]]]:
+    """What each owner paid for on each day itself (`Basis.OCCURRED`), of these assets in their order.
+
+    The assets are among `CHARGED`: all licences are one, and GPUs too, by type on request (else ""). Owner by
+    owner, and an owner's id is read once: a page of all grants has thousands of days.
+    """
+    asked = {owner, Dimension.DAY, *([Dimension.GPU_TYPE] if with_gpu_types else [])}
+    source = _source_of(asked, since, until, Basis.OCCURRED)
+    told_apart = [source.columns[dimension] for dimension in (owner, Dimension.DAY, Dimension.GPU_TYPE)]
+    kind = told_apart[2] if with_gpu_types else literal("")
+    respects = told_apart[: 3 if with_gpu_types else 2]
+    statement = (
+        select(
+            cast(told_apart[0], String),
+            told_apart[1],
+            kind,
+            *(func.sum(CHARGED[asset](source.table.c)) for asset in assets),
+        )
+        .where(*source.period(since, until))
+        .group_by(*respects)
+        .order_by(*respects)
+    )
+    if only is not None:
+        statement = statement.where(source.matches(owner, list(only)))
+    for text, rows in groupby(conn.execute(statement), key=itemgetter(0)):
+        owner_id = UUID(text)
+        for row in rows:
+            yield owner_id, row[1], row[2], [int(amount) for amount in row[3:]]
+
+
+CHARGED: Mapping[Asset, Callable[[Any], ColumnElement[int]]] = {
+    VND: lambda columns: columns.vnd,
+    tres.CPU: lambda columns: columns.cpu_seconds - columns.uncharged_cpu_seconds,
+    tres.MEM: lambda columns: columns.mem_mib_seconds,
+    tres.GPU: lambda columns: columns.gpu_seconds - columns.uncharged_gpu_seconds,
+    tres.license_tres(""): lambda columns: columns.licence_seconds,
+}
+"""What was paid for, from the measures of a roll-up; of memory and licences it is not known what was free."""
 
 
 _DAYS, _SUMS = table_of(UsageDay), table_of(UsageSum)

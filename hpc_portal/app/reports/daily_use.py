@@ -1,7 +1,7 @@
 """What was charged to budgets on each of the last days, by asset: what forecasts start from."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date, timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -10,21 +10,16 @@ from sqlalchemy import Connection, select
 
 from hpc_portal.app.reports.forecast import HISTORY_WEEKS
 from quotas.amounts import Asset
-from quotas.money import VND, divide_half_up
+from quotas.money import divide_half_up
 from quotas.tables import table_of
-from quotas.usage_report import Basis, Dimension, Usage, usage_totals
+from quotas.usage_report import CHARGED, Dimension, charged_by_day
 from quotas.usage_tables import UsageAsset
 from schedulers import tres
 
 DailyUse: TypeAlias = Mapping[Asset, Mapping[date, int]]
 """By asset, then by local day."""
 
-_LICENCE = "license/"
-_MEASURES = (
-    *("vnd", "cpu_seconds", "uncharged_cpu_seconds", "mem_mib_seconds"),
-    *("gpu_seconds", "uncharged_gpu_seconds", "licence_seconds"),
-)
-"""What `_charged` reads."""
+_LICENCE, _GPU_OF_TYPE = tres.license_tres(""), f"{tres.GPU}:"
 _ASSETS = table_of(UsageAsset)
 
 
@@ -44,39 +39,45 @@ def daily_use(
     since = today - timedelta(weeks=HISTORY_WEEKS)
     found: dict[UUID, dict[Asset, dict[date, int]]] = defaultdict(lambda: defaultdict(dict))
     licences = _licence_shares(connection, of, since)
-    has_types = assets is None or any(one.startswith(f"{tres.GPU}:") for one in assets)
-    for one in usage_totals(
+    kinds = [kind for kind in CHARGED if assets is None or kind in {_kind(asset) for asset in assets}]
+    rows = charged_by_day(
         connection,
-        by=[of, Dimension.DAY, *([Dimension.GPU_TYPE] if has_types else [])],
+        of,
         since=since,
         until=today,
-        where={} if only is None else {of: list(only)},
-        basis=Basis.OCCURRED,
-        measures=_MEASURES,
-    ):
-        owner, day, kind = one.of[of], one.of[Dimension.DAY], one.of.get(Dimension.GPU_TYPE, "")
-        for asset, amount in _charged(one.usage, kind, licences.get(owner, {})).items():
-            if amount and (assets is None or asset in assets):
-                days = found[owner][asset]
-                days[day] = days.get(day, 0) + amount
+        assets=kinds,
+        with_gpu_types=assets is None or any(one.startswith((_GPU_OF_TYPE, _LICENCE)) for one in assets),
+        only=only,
+    )
+    for owner, day, gpu_type, amounts in rows:
+        for kind, charged in zip(kinds, amounts, strict=True):
+            if not charged:
+                continue
+            for asset, amount in _told_apart(kind, charged, gpu_type, licences.get(owner, {})):
+                if amount and (assets is None or asset in assets):
+                    days = found[owner][asset]
+                    days[day] = days.get(day, 0) + amount
     return {owner: dict(by_asset) for owner, by_asset in found.items()}
 
 
-def _charged(usage: Usage, gpu_type: str, licences: Mapping[Asset, int]) -> dict[Asset, int]:
-    """What of each asset was paid for. A run with several types of GPUs counts for the untyped line only."""
-    gpus = usage.gpu_seconds - usage.uncharged_gpu_seconds
-    amounts = {
-        VND: usage.vnd,
-        tres.CPU: usage.cpu_seconds - usage.uncharged_cpu_seconds,
-        tres.MEM: usage.mem_mib_seconds,
-        tres.GPU: gpus,
-    }
-    if gpu_type and gpu_type != "untyped" and "+" not in gpu_type:
-        amounts[tres.gpu_tres(gpu_type)] = gpus
-    whole = sum(licences.values())
-    for asset, part in licences.items():
-        amounts[asset] = divide_half_up(usage.licence_seconds * part, whole)
-    return amounts
+def _kind(asset: Asset) -> Asset:
+    """Which of `CHARGED` it is part of."""
+    if asset.startswith(_GPU_OF_TYPE):
+        return tres.GPU
+    return _LICENCE if asset.startswith(_LICENCE) else asset
+
+
+def _told_apart(
+    kind: Asset, amount: int, gpu_type: str, licences: Mapping[Asset, int]
+) -> Iterator[tuple[Asset, int]]:
+    """The assets of a kind. A run with several types of GPUs counts for the untyped line only."""
+    if kind == _LICENCE:
+        whole = sum(licences.values())
+        yield from ((asset, divide_half_up(amount * part, whole)) for asset, part in licences.items())
+        return
+    yield kind, amount
+    if kind == tres.GPU and gpu_type and gpu_type != "untyped" and "+" not in gpu_type:
+        yield tres.gpu_tres(gpu_type), amount
 
 
 def _licence_shares(connection: Connection, of: Dimension, since: date) -> dict[UUID, dict[Asset, int]]:

@@ -1,6 +1,6 @@
 """Budgets' forecasts and idle grants start from what was charged, day by day."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -126,3 +126,26 @@ def test_whose_budget_it_is_others_are_not_told(november: Books) -> None:
             forecast_budget(connection, november.city.rivals.member, "chips", at=NOW)
         with pytest.raises(NotAllowed):
             idle_grants(connection, november.city.chips.lead, at=NOW)
+
+
+def test_some_assets_are_told_as_they_are_among_all(books: Books) -> None:
+    runs: list[dict[str, int]] = [
+        {"cpu": 4, "mem": 1024, "gres/gpu": 2, "gres/gpu:h100": 2},
+        {"cpu": 2, "license/vcs": 3},
+        {"cpu": 1},
+    ]
+    for number, held in enumerate(runs * 2):
+        started_at = datetime.combine(TODAY - timedelta(days=2 + number // 4), time(), UTC)
+        tenant = (books.city.chips, books.city.rivals)[number % 2]
+        books.charge(tenant, str(number), started_at=started_at, seconds=1003, tres=held)
+    with books.city.services.reading() as session:
+        for of in (Dimension.PROJECT, Dimension.ALLOCATION):
+            everything = daily_use(session.connection(), of, today=TODAY)
+            assert everything
+            for assets in (["VND"], ["cpu", "mem"], ["gres/gpu"], ["VND", "gres/gpu:h100"], ["license/vcs"]):
+                narrowed = {
+                    owner: {asset: days for asset, days in used.items() if asset in assets}
+                    for owner, used in everything.items()
+                }
+                found = daily_use(session.connection(), of, today=TODAY, assets=assets)
+                assert found == {owner: used for owner, used in narrowed.items() if used}
