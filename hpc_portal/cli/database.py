@@ -6,7 +6,7 @@ from typing import Annotated
 import structlog
 import typer
 
-from hpc_portal.app.schema import upgrade
+from hpc_portal.app.schema import TablesInUse, upgrade
 from hpc_portal.app.telemetry.readiness import OK, ReadinessCheck
 from hpc_portal.app.wiring import build_engine
 from hpc_portal.cli.configuration import load_settings
@@ -24,7 +24,15 @@ database = typer.Typer(no_args_is_help=True, help="The portal's database.")
 def upgrade_database() -> None:
     """Bring the tables to this version; does nothing when they are."""
     configure_log()
-    upgrade(load_settings())
+    try:
+        upgrade(load_settings())
+    except TablesInUse as problem:
+        raise CliError(
+            _(
+                "A table is in use by a long transaction: the upgrade gave up and changed nothing. "
+                "Run it again; if it fails again, look in pg_stat_activity for who has been busy longest."
+            )
+        ) from problem
     err.print(_("The database is up to date."))
 
 

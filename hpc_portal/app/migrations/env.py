@@ -1,5 +1,6 @@
 """Runs migrations on the portal's engine, so that SQLite gets the same settings as in production."""
 
+from datetime import timedelta
 from typing import Literal
 
 from alembic import context
@@ -21,7 +22,11 @@ def _as_plain_string(kind: str, item: object, _context: AutogenContext) -> str |
 
 
 def run() -> None:
-    """Apply the migrations in one transaction."""
+    """Apply the migrations in one transaction: all of them, or none.
+
+    Whoever reads or writes a table queues behind a migration that waits for its lock, so it may wait only
+    for moments; see schema.upgrade.
+    """
     engine = create_engine(context.config.attributes["url"])
     try:
         with writing(engine).connect() as connection:
@@ -32,6 +37,9 @@ def run() -> None:
                 render_item=_as_plain_string,
             )
             with context.begin_transaction():
+                if connection.dialect.name == "postgresql":
+                    wait = context.config.attributes["lock_wait"] // timedelta(milliseconds=1)
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {wait}")
                 context.run_migrations()
     finally:
         engine.dispose()
