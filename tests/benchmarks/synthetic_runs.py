@@ -365,10 +365,15 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - of any column
 
 
 def balance_accounts(connection: Connection) -> None:
-    """The journal was written past the cached balances: make them its sums."""
+    """The journal was written past the cached balances and ids: make them its sums, and count on from it."""
     total = (
         select(func.coalesce(func.sum(_ENTRIES.c.amount), 0))
         .where(_ENTRIES.c.account_id == _ACCOUNTS.c.id)
         .scalar_subquery()
     )
     connection.execute(update(_ACCOUNTS).values(balance=total))
+    if connection.dialect.name == "postgresql":
+        newest = f"(SELECT max(id) FROM {_TRANSFERS.name})"  # noqa: S608 - a name of ours
+        connection.execute(
+            text(f"SELECT setval(pg_get_serial_sequence('{_TRANSFERS.name}', 'id'), {newest})")
+        )
