@@ -18,7 +18,7 @@ from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.reports.document import Amount, Cell, Column, Share, Table
 from hpc_portal.app.reports.period import Period
 from hpc_portal.app.reports.phrases import say
-from hpc_portal.app.reports.scope import names_of_people, visible_tenants
+from hpc_portal.app.reports.scope import Tenants, names_of_people
 from hpc_portal.app.reports.usage import UsageQuery, matching
 from hpc_portal.app.reports.usage_document import dimension_cell, dimension_column
 from hpc_portal.app.reports.written import number
@@ -61,17 +61,20 @@ class MeasuredRuns:
 
 
 def measured_runs(
-    connection: Connection, actor: Actor, query: UsageQuery, told_apart: Iterable[Dimension]
+    connection: Connection,
+    actor: Actor,
+    tenants: Tenants,
+    query: UsageQuery,
+    told_apart: Iterable[Dimension],
 ) -> list[MeasuredRuns]:
-    """The newest runs of what is asked that the actor may see, told apart by these respects.
+    """The newest runs of what is asked, of these tenants and as far as the actor may see them.
 
-    What was not measured is left out. The database adds up what is alike: there are far fewer kinds of runs
+    They are told apart by these respects; what was not measured is left out. The database adds up what is alike: there are far fewer kinds of runs
     than runs, except where days are told apart.
 
     Raises:
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
-    tenants = visible_tenants(connection, actor)
     begin, end = _instants(query.period)
     wanted = query.where.get(Dimension.GPU_TYPE)
     respects = {*told_apart, *([] if wanted is None else [Dimension.GPU_TYPE])}

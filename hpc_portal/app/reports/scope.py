@@ -91,6 +91,8 @@ def find_people(connection: Connection, tenants: Tenants, username: str) -> list
 
 def names_of_people(connection: Connection, ids: set[UUID]) -> dict[UUID, str]:
     """User names by id."""
+    if not ids:
+        return {}
     rows: Any = connection.execute(
         select(col(User.id), col(User.username)).where(col(User.id).in_(list(ids)))
     )

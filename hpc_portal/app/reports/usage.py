@@ -85,7 +85,18 @@ def report_usage(
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
     _require_answerable(query)
-    tenants = visible_tenants(connection, actor)
+    return report_of(connection, visible_tenants(connection, actor), query, most=most)
+
+
+def report_of(
+    connection: Connection, tenants: Tenants, query: UsageQuery, *, most: int | None = None
+) -> UsageReport:
+    """The same for whoever sees these tenants, of a query that can be answered.
+
+    Raises:
+        InvalidEntry: more lines than anybody reads.
+        NotFound: a filter names what does not exist, or what is not among the tenants.
+    """
     ask = partial(
         usage_totals,
         connection,

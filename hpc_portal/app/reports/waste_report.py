@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.reports.memory_waste import MemoryUse, add_up_by, measured_runs
-from hpc_portal.app.reports.usage import UsageQuery, UsageReport, UsageRow, report_usage
+from hpc_portal.app.reports.scope import visible_tenants
+from hpc_portal.app.reports.usage import UsageQuery, UsageReport, UsageRow, report_of, report_usage
 from quotas.errors import NoPriceList, UnpricedResource
 from quotas.money import Vnd, divide_half_up
 from quotas.pricing import PriceList
@@ -75,8 +76,9 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
     report = report_usage(connection, actor, query)
-    runs = measured_runs(connection, actor, query, {*query.by, *_TEMPLATES, *_PEOPLE})
-    held = report_usage(connection, actor, replace(query, by=_PRICED_BY)).rows
+    tenants = visible_tenants(connection, actor)
+    runs = measured_runs(connection, actor, tenants, query, {*query.by, *_TEMPLATES, *_PEOPLE})
+    held = report_of(connection, tenants, replace(query, by=_PRICED_BY)).rows
     prices = _Prices.of(connection, held, at=at)
 
     def judge(found: UsageReport) -> list[Waste]:
@@ -86,7 +88,7 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
         return sorted(lines, key=lambda line: line.rank, reverse=True)
 
     def by(*respects: Dimension) -> list[Waste]:
-        return judge(report_usage(connection, actor, replace(query, by=respects)))
+        return judge(report_of(connection, tenants, replace(query, by=respects)))
 
     lines = judge(report)
     everything = add_up_by(runs, ()).get((), MemoryUse())

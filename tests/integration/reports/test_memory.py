@@ -6,15 +6,16 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, insert
+from sqlalchemy import Connection, delete, insert
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import NotFound
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.reports.memory_waste import MemoryUse, add_up_by, measured_runs
+from hpc_portal.app.reports.memory_waste import MeasuredRuns, MemoryUse, add_up_by, measured_runs
 from hpc_portal.app.reports.period import Period
+from hpc_portal.app.reports.scope import visible_tenants
 from hpc_portal.app.reports.usage import UsageQuery
 from hpc_portal.app.tables import Job, JobTask
 from quotas.usage_report import Dimension
@@ -97,7 +98,11 @@ def ask(
 ) -> dict[tuple[str | date, ...], MemoryUse]:
     query = UsageQuery(by or (Dimension.PROJECT,), NOVEMBER, where or {})
     with books.city.services.reading() as session:
-        return add_up_by(measured_runs(session.connection(), actor, query, query.by), query.by)
+        return add_up_by(measure(session.connection(), actor, query), query.by)
+
+
+def measure(connection: Connection, actor: Actor, query: UsageQuery) -> list[MeasuredRuns]:
+    return measured_runs(connection, actor, visible_tenants(connection, actor), query, query.by)
 
 
 def test_what_was_asked_less_the_peak_was_never_touched(books: Books) -> None:
@@ -185,5 +190,5 @@ def test_the_database_adds_up_what_the_runs_add_up_to(
     only_day = Period(START.date(), START.date())
     query = UsageQuery(by, only_day, {Dimension.GPU_TYPE: "h100"})
     with books.city.services.reading() as session:
-        found = add_up_by(measured_runs(session.connection(), books.auditor, query, by), by)
+        found = add_up_by(measure(session.connection(), books.auditor, query), by)
     assert found == narrowed
