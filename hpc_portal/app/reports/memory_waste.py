@@ -69,8 +69,8 @@ def measured_runs(
 ) -> list[MeasuredRuns]:
     """The newest runs of what is asked, of these tenants and as far as the actor may see them.
 
-    They are told apart by these respects; what was not measured is left out. The database adds up what is alike: there are far fewer kinds of runs
-    than runs, except where days are told apart.
+    They are told apart by these respects; what was not measured is left out. The database adds up what is
+    alike: there are far fewer kinds of runs than runs, except where days are told apart.
 
     Raises:
         NotFound: a filter names what does not exist, or what the actor may not see.
