@@ -1,7 +1,6 @@
 """Runs a background step again and again: on a wake-up, at an interval, and slower after failures."""
 
 import asyncio
-import contextlib
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -72,7 +71,7 @@ async def _pause(seconds: float, *wakers: asyncio.Event) -> None:
     try:
         await asyncio.wait(waiting, timeout=jittered, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in waiting:
+        for (
+            task
+        ) in waiting:  # nothing is awaited here: it could swallow the one cancellation that ends a loop
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*waiting, return_exceptions=True)

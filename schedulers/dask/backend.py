@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -46,6 +47,8 @@ _LIST_SECONDS = 30.0
 """How often a node is asked for all its runs although nothing seems wrong."""
 _FIRST_HELLO_SECONDS = 30.0
 _STORE_PAUSE_SECONDS = 1.0
+_MEET_SECONDS = 2.0
+"""How long whoever takes over waits for what the nodes have."""
 
 
 @dataclass(slots=True)
@@ -354,13 +357,18 @@ class DaskScheduler:
         self._after_change()
 
     async def _meet_nodes(self) -> None:
-        """Ask every worker for its runs; one that cannot answer now is asked when it says hello."""
+        """Ask every worker for its runs; one that does not answer soon is asked when it says hello.
+
+        Nobody waits for a node that is gone and that Dask still lists: all jobs would wait with it.
+        """
         self._heard_at = dict.fromkeys(self._heard_at, time.monotonic())
         try:
             addresses = await self._link.workers()
         except SchedulerUnavailable:
             return
-        await asyncio.gather(*(self._meet(address) for address in addresses))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_MEET_SECONDS):
+                await asyncio.gather(*(self._meet(address) for address in addresses))
 
     async def _meet(self, address: str) -> None:
         try:

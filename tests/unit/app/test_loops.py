@@ -97,3 +97,31 @@ def test_stop_lets_the_step_under_way_finish() -> None:
         return finished
 
     assert asyncio.run(story())
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_loop_that_is_cancelled_ends_whatever_it_is_at(turns: int) -> None:
+    """A controller that lost its lease cancels its loops once; one that goes on keeps it from standing by."""
+
+    async def story() -> bool:
+        stop, steps = asyncio.Event(), asyncio.Event()
+
+        async def step() -> bool:
+            steps.set()
+            return False
+
+        loop = Loop("woken", step, interval_seconds=3600)
+        running = asyncio.create_task(run_loop(loop, stop))
+        await steps.wait()
+        await asyncio.sleep(0.01)
+        loop.wake.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        running.cancel()
+        await asyncio.wait([running], timeout=5)
+        has_ended = running.cancelled()
+        stop.set()
+        await asyncio.wait([running])
+        return has_ended
+
+    assert asyncio.run(story())
