@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, func, select, update
 from sqlmodel import col
 
 from hpc_portal.app.accounts.operator import OPERATOR
@@ -16,16 +16,19 @@ from hpc_portal.app.audit_log.read import list_audit
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, NotAllowed, NotFound, ProjectNotFound
+from hpc_portal.app.jobs.check_limits import jobs_of
+from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.limits_at_start import limits_at_start
 from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
-from hpc_portal.app.limits.in_use import limit_waited_for
+from hpc_portal.app.jobs.under_way import under_way
+from hpc_portal.app.limits.in_use import in_use_of_each, limit_waited_for
 from hpc_portal.app.limits.queries import EffectiveLimit, effective_limits, set_limits
 from hpc_portal.app.limits.set import change_limit
 from hpc_portal.app.limits.target import Target
 from hpc_portal.app.tables import Job, OrganisationRole
 from quotas.errors import InvalidAmount, LimitExceeded
-from quotas.limits import LimitKind, LimitOwner
+from quotas.limits import InUse, LimitKind, LimitOwner, Owner
 from schedulers.dask.placement import ConcurrentLimits
 from schedulers.jobspec import JobSpec, ResourceRequest
 from tests.small_city import City, build_city
@@ -241,3 +244,36 @@ def test_a_job_that_waits_for_a_limit_says_which_whose_and_who_can_raise_it(city
         2,
         "the manager of your organisation",
     )
+
+
+def test_what_many_owners_have_in_use_is_what_each_has(city: City) -> None:
+    chips, rivals = city.chips, city.rivals
+    jobs = [submit(city, gpus=gpus) for gpus in (0, 1, 2, 2, 4)]
+    with city.services.engine.begin() as connection:
+        connection.execute(update(Job).where(col(Job.id).in_(jobs[:4])).values(tasks_running=3))
+        connection.execute(update(Job).where(col(Job.id) == jobs[1]).values(user_id=chips.lead.user_id))
+        elsewhere = {"project_id": rivals.project_id, "organisation_id": rivals.organisation_id}
+        connection.execute(update(Job).where(col(Job.id) == jobs[2]).values(elsewhere))
+        connection.execute(update(Job).where(col(Job.id) == jobs[4]).values(phase=Phase.SETTLED))
+    people = (chips.member, chips.lead, rivals.member)
+    owners = [
+        *(Owner(LimitOwner.USER, one.user_id, "") for one in people),
+        *(
+            Owner(LimitOwner.MEMBER, one.user_id, "", tenant.project_id)
+            for one in people
+            for tenant in (chips, rivals)
+        ),
+        *(Owner(LimitOwner.PROJECT, tenant.project_id, "") for tenant in (chips, rivals)),
+        *(Owner(LimitOwner.ORGANISATION, tenant.organisation_id, "") for tenant in (chips, rivals)),
+    ]
+    with city.services.engine.connect() as connection:
+        found = in_use_of_each(connection, owners)
+        for owner in owners:
+            counted = select(func.count(), func.sum(col(Job.tasks_running))).where(
+                jobs_of(owner), under_way()
+            )
+            queued, running = connection.execute(counted).one()
+            assert (found[owner].jobs_queued, found[owner].jobs_running) == (queued, running or 0)
+            assert in_use_of_each(connection, [owner]) == {owner: found[owner]}
+        assert in_use_of_each(connection, []) == {}
+    assert found[owners[0]] == InUse(3, 9, {"h100": 12})  # one without GPUs, two with 2 each
