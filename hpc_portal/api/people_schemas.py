@@ -117,10 +117,30 @@ class AppearanceBody(Body):
 
 
 class PasswordBody(Body):
-    """Your new password; ends all your browser sessions."""
+    """Your new password; ends all your other browser sessions."""
 
     present: Annotated[str, Field(max_length=1000)]
     new: Annotated[str, Field(max_length=1000)]
+
+
+class EmailBody(Body):
+    """Another e-mail address of yours, and your password as a proof that it is you."""
+
+    email: Annotated[str, Field(max_length=254)]
+    password: Annotated[str, Field(max_length=1000)] = ""
+
+
+class EmailReply(Reply):
+    """What became of it."""
+
+    is_changed: bool
+    """False: a link was mailed there, which you have to open within a day."""
+
+
+class ConfirmEmailBody(Body):
+    """The secret at the end of the link that was mailed."""
+
+    secret: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class MemberReply(Reply):

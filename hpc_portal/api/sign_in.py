@@ -8,6 +8,9 @@ from fastapi import APIRouter, Request
 
 from hpc_portal.api.people_schemas import (
     AppearanceBody,
+    ConfirmEmailBody,
+    EmailBody,
+    EmailReply,
     IssuedTokenReply,
     MeReply,
     OrganisationReply,
@@ -20,14 +23,18 @@ from hpc_portal.api.people_schemas import (
 )
 from hpc_portal.api.schemas import ListReply
 from hpc_portal.app.accounts.browser_sessions import end_session, list_sessions
+from hpc_portal.app.accounts.change_email import Proof, ask_for_email, confirm_email
 from hpc_portal.app.accounts.change_settings import change_appearance, change_display_name, change_password
 from hpc_portal.app.accounts.issue_token import IssuedToken, issue_token
 from hpc_portal.app.accounts.queries import list_tokens, list_visible_organisations, list_visible_projects
 from hpc_portal.app.accounts.revoke_token import revoke_token
+from hpc_portal.app.accounts.secret import hash_secret
 from hpc_portal.app.actor import load_actor
 from hpc_portal.app.errors import WrongCredentials
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.auth.present_password import count_guesses
+from hpc_portal.auth.sessions import session_secret
 from hpc_portal.auth.sign_in import check_password, require_code
 
 router = APIRouter(tags=["people"])
@@ -132,10 +139,50 @@ def change_me(
 
 @router.post("/me/password", status_code=HTTPStatus.NO_CONTENT)
 def set_password(
-    services: PortalServices, actor: CurrentActor, identities: KnownIdentities, body: PasswordBody
+    request: Request,
+    services: PortalServices,
+    actor: CurrentActor,
+    identities: KnownIdentities,
+    body: PasswordBody,
 ) -> None:
-    """Change your password; ends all your browser sessions."""
-    change_password(services, actor, present=body.present, new=body.new)
+    """Change your password; ends all your other browser sessions."""
+    keep = hash_secret(session_secret(request))
+    count_guesses(
+        request,
+        actor,
+        lambda: change_password(services, actor, present=body.present, new=body.new, keep=keep),
+    )
+    identities.forget()
+
+
+@router.post("/me/email", status_code=HTTPStatus.ACCEPTED)
+def set_email(
+    request: Request,
+    services: PortalServices,
+    actor: CurrentActor,
+    identities: KnownIdentities,
+    body: EmailBody,
+) -> EmailReply:
+    """Change your e-mail address: a link is mailed to the new one, where the portal sends mail.
+
+    Who has no password here needs a browser session that was opened within a quarter of an hour.
+    """
+    proof = Proof(body.password, hash_secret(session_secret(request)))
+    is_changed = count_guesses(request, actor, lambda: ask_for_email(services, actor, body.email, proof))
+    identities.forget()
+    return EmailReply(is_changed=is_changed)
+
+
+@router.post("/me/email/confirm", status_code=HTTPStatus.NO_CONTENT)
+def confirm_my_email(
+    request: Request,
+    services: PortalServices,
+    actor: CurrentActor,
+    identities: KnownIdentities,
+    body: ConfirmEmailBody,
+) -> None:
+    """Take the new address; ends all your other browser sessions."""
+    confirm_email(services, actor, body.secret, keep=hash_secret(session_secret(request)))
     identities.forget()
 
 

@@ -95,6 +95,8 @@ DEEDS: Mapping[str, str] = {
     "user.cluster_account_removed": N_("Cluster account removed"),
     "user.cluster_account_set": N_("Cluster account set"),
     "user.created": N_("User created"),
+    "user.email_asked": N_("Other e-mail address wanted"),
+    "user.email_changed": N_("E-mail address changed"),
     "user.password_set": N_("Password set"),
     "user.renamed": N_("Name changed"),
     "webhook.set": N_("Webhook set"),

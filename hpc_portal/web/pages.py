@@ -57,6 +57,7 @@ from hpc_portal.web import (
     second_factor,
     service_accounts,
     settings,
+    settings_sign_in,
     sign_in,
     site_templates,
     statement,
@@ -130,6 +131,7 @@ ROUTERS = (
     notices,
     notice_settings,
     settings,
+    settings_sign_in,
     site_templates,
 )
 """In the order in which their paths are tried."""

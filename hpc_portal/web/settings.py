@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.browser_sessions import end_other_sessions, end_session, list_sessions
+from hpc_portal.app.accounts.change_email import waiting_email
 from hpc_portal.app.accounts.change_settings import change_appearance, change_display_name
 from hpc_portal.app.accounts.issue_token import IssuedToken, issue_token
 from hpc_portal.app.accounts.queries import list_tokens, list_visible_projects
@@ -25,6 +26,7 @@ from hpc_portal.app.notices.webhooks import webhook_of
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import TokenScope, User
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.auth.errors import TooManyAttempts
 from hpc_portal.auth.sessions import is_secure, session_secret
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, remember
 from hpc_portal.web.problems import problems_of
@@ -38,6 +40,7 @@ router = APIRouter(include_in_schema=False)
 
 SECTIONS = (
     ("profile", "user", N_("Profile")),
+    ("password", "lock", N_("Password")),
     ("appearance", "language", N_("Language and theme")),
     ("notices", "bell", N_("Notices")),
     ("webhook", "plug-connected", N_("Webhook")),
@@ -154,7 +157,7 @@ def settings_page(  # noqa: PLR0913 - what one of the forms has to say
     saved: bool = False,
     new_token: str = "",
     new_secret: str = "",
-    error: PortalError | None = None,
+    error: PortalError | TooManyAttempts | None = None,
     webhook_url: str | None = None,
     offered: Offered | None = None,
     papers: Sequence[str] = (),
@@ -199,6 +202,8 @@ def _stored(session: Session, actor: Actor, services: Services) -> dict[str, obj
     return {
         "display_name": user.display_name,
         "email": user.email,
+        "waiting_email": waiting_email(session, actor, at=services.clock.now()),
+        "has_password": bool(user.password_hash),
         "tokens": list_tokens(session, actor),
         "token_scopes": SCOPES,
         "own_projects": [

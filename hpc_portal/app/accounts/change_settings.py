@@ -73,17 +73,26 @@ def change_display_name(services: Services, actor: Actor, display_name: str) -> 
     transact(services.engine, work)
 
 
-def change_password(services: Services, actor: Actor, *, present: str, new: str) -> None:
-    """Set one's own password and end all of one's browser sessions.
+def change_password(services: Services, actor: Actor, *, present: str, new: str, keep: str = "") -> None:
+    """Set one's own password and end all of one's browser sessions, but that of the id `keep`.
 
     Raises:
         InvalidEntry: the present password is wrong, or the new one is too weak.
+    """
+    require_password(services, actor, present)
+    _store(services, actor, actor.username, new, keep=keep)
+
+
+def require_password(services: Services, actor: Actor, present: str) -> None:
+    """Let pass who knows their password; from a thread, as `authenticate`.
+
+    Raises:
+        InvalidEntry: it is another one, or the person has none.
     """
     try:
         authenticate(services, actor.username, present)
     except WrongCredentials as error:
         raise InvalidEntry([Problem("present", "This is not your present password.")]) from error
-    _store(services, actor, actor.username, new)
 
 
 def reset_password(services: Services, actor: Actor, *, username: str, new: str) -> None:
@@ -98,7 +107,7 @@ def reset_password(services: Services, actor: Actor, *, username: str, new: str)
     _store(services, actor, username, new)
 
 
-def _store(services: Services, actor: Actor, username: str, new: str) -> None:
+def _store(services: Services, actor: Actor, username: str, new: str, *, keep: str = "") -> None:
     checks.require([checks.password_problem(new, username=username)])
     password_hash = hash_password(new)
     now = services.clock.now()
@@ -107,7 +116,8 @@ def _store(services: Services, actor: Actor, username: str, new: str) -> None:
         user_id = find_person(connection, username)
         is_theirs = col(User.id) == user_id
         connection.execute(update(User).where(is_theirs).values(password_hash=password_hash))
-        connection.execute(delete(BrowserSession).where(col(BrowserSession.user_id) == user_id))
+        theirs = col(BrowserSession.user_id) == user_id
+        connection.execute(delete(BrowserSession).where(theirs, col(BrowserSession.id_hash) != keep))
         audit.record(connection, at=now, actor=actor, action="user.password_set", subject=username)
 
     transact(services.engine, work)

@@ -69,3 +69,16 @@ class KnownBrowser(SQLModel, table=True):
     secret_hash: str = Field(primary_key=True, max_length=64)
     user_id: UUID = Field(foreign_key="user_account.id", primary_key=True, index=True)
     last_used_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class EmailChange(SQLModel, table=True):
+    """A new e-mail address that its reader has not confirmed yet; the newest wish of each person."""
+
+    __tablename__ = "email_change"
+
+    user_id: UUID = Field(foreign_key="user_account.id", primary_key=True)
+    email: str = Field(max_length=254)
+    secret_hash: str = Field(max_length=64)
+    """Of the link that was mailed there."""
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)

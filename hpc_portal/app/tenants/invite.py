@@ -21,6 +21,7 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import queue_mail
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.public_address import base_url
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import OrganisationRole, ProjectRole
 from hpc_portal.app.tenants.keep_a_lead import lock_organisation
@@ -272,12 +273,6 @@ def send_invitation(  # noqa: PLR0913, PLR0917 - the facts of one mail
         key=f"invitation:{invitation_id}:{times}",
     )
     return Invited(invitation_id, email, expires_at, link)
-
-
-def base_url(services: Services) -> str:
-    """Where people find the portal, without a slash at the end."""
-    settings = services.settings
-    return settings.public_url.rstrip("/") or f"http://{settings.host}:{settings.port}"
 
 
 def _require_sensible(emails: Sequence[str], wanted: Invitees) -> None:

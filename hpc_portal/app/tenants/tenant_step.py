@@ -45,7 +45,7 @@ def forget_links(connection: Connection, *, at: datetime) -> int:
     return connection.execute(
         update(Mail)
         .where(
-            col(Mail.kind) == NoticeKind.INVITATION.value,
+            col(Mail.kind).in_([NoticeKind.INVITATION.value, NoticeKind.EMAIL_TO_CONFIRM.value]),
             or_(
                 col(Mail.sent_at).is_not(None),
                 col(Mail.given_up_at).is_not(None),

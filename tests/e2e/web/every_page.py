@@ -164,6 +164,7 @@ def furnish(city: City, services: Services) -> list[Look]:
             Look(f"/campaigns/{{campaign_id}}{tab}", LEAD, f"/campaigns/{campaign}{tab}")
             for tab in ("", "/results", "/history")
         ),
+        Look("/settings/email/{secret}", LEAD, "/settings/email/guessed"),
         Look("/help/guide/{part}", LEAD, "/help/guide/submit"),
         Look("/clusters/{cluster}", LEAD, "/clusters/danang"),
         Look("/allocations/{allocation_id}", LEAD, f"/allocations/{allocation}"),

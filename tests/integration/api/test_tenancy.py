@@ -82,6 +82,8 @@ BODIES: dict[str, Any] = {
     "/api/v1/tokens": {"name": "mine"},
     "/api/v1/me": {"locale": "en"},
     "/api/v1/me/password": {"present": "wrong", "new": "long enough for anybody"},
+    "/api/v1/me/email": {"email": "mine@example.vn", "password": "wrong"},
+    "/api/v1/me/email/confirm": {"secret": "guessed"},
     "/api/v1/jobs": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/estimate": {"project": "chips", "spec": {"name": "a", "argv": ["true"]}},
     "/api/v1/jobs/cancel": {"job_ids": ["{job_id}"]},

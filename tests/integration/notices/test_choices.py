@@ -108,6 +108,7 @@ def test_every_kind_is_chosen_about_or_cannot_be_done_without(kind: NoticeKind) 
     always = {
         *(NoticeKind.INVITATION, NoticeKind.WEBHOOK_TEST),
         *(NoticeKind.WEBHOOK_DISABLED, NoticeKind.DIGEST),
+        *(NoticeKind.EMAIL_TO_CONFIRM, NoticeKind.EMAIL_CHANGED),
     }
     assert (group_of(kind) is None) == (kind in always)
 

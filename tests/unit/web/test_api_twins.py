@@ -112,6 +112,7 @@ TWINS: Mapping[str, str] = {
         "GET /requests/{request_id}/attachments/{attachment_id}"
     ),
     "/requests/{request_id}/edit": "PUT /requests/{request_id}",
+    "/settings/email/{secret}": "POST /me/email/confirm",
     "/settings": "GET /me, GET /tokens, GET /sessions, GET /notices/choices",
     "/settings/webhook": "GET /webhook, GET /webhook/deliveries",
     "/submit": "GET /templates",
