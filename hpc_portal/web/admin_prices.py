@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import PortalError
+from hpc_portal.app.errors import NotAllowed, PortalError
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.prices import queries
 from hpc_portal.app.prices.draft import change_draft, discard_draft, draft_prices
@@ -53,6 +53,8 @@ async def add_draft(request: Request, actor: CurrentActor, services: PortalServi
     def work() -> Response:
         try:
             draft = draft_prices(services, actor, name=_text(form, "name"))
+        except NotAllowed:
+            raise
         except _REFUSALS as error:
             return _page(request, actor, services, problems=_problems(request, error))
         return RedirectResponse(f"/admin/prices/drafts/{draft}", HTTPStatus.SEE_OTHER)
@@ -81,6 +83,8 @@ async def save_draft(
             items = read_items(form)
             edition = number_of(form, "edition")
             change_draft(services, actor, draft_id, name=_text(form, "name"), items=items, edition=edition)
+        except NotAllowed:
+            raise
         except _REFUSALS as error:
             return _draft_page(
                 request, actor, services, draft_id, problems=_problems(request, error), form=form
@@ -107,6 +111,8 @@ async def publish(
                 seen=number_of(form, "seen"),
                 valid_from=instant_of(form, "valid_from"),
             )
+        except NotAllowed:
+            raise
         except _REFUSALS as error:
             return _draft_page(request, actor, services, draft_id, problems=_problems(request, error))
         return _back()
@@ -194,6 +200,8 @@ async def _do(
     def work() -> Response:
         try:
             deed(form)
+        except NotAllowed:
+            raise
         except _REFUSALS as error:
             return _page(request, actor, services, problems=_problems(request, error))
         return _back()

@@ -23,7 +23,7 @@ from hpc_portal.app.campaigns.results import (
     verdicts,
 )
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
-from hpc_portal.app.errors import InvalidSubmission, NotAllowed, TenantNotActive
+from hpc_portal.app.errors import InvalidSubmission, TenantNotActive
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.campaign_page import show_campaign_page
 from hpc_portal.web.jobs import EVERY_JOB
@@ -153,7 +153,7 @@ async def rerun(
     key = form.get("key") or str(uuid4())
     try:
         made = await rerun_failed(services, actor, campaign_id, wish, idempotency_key=key)
-    except (InvalidSubmission, NotAllowed, TenantNotActive, QuotaError, WorkloadError) as error:
+    except (InvalidSubmission, TenantNotActive, QuotaError, WorkloadError) as error:
         problems = problems_of(error, pages_of(request).language(request))
         return await asyncio.to_thread(
             _show_again, request, actor, services, campaign_id, number or 0, problems

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from pydantic import ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app.errors import ChangeImpossible, NotAllowed, Problem
+from hpc_portal.app.errors import ChangeImpossible, Problem
 from hpc_portal.app.jobs.change import request_change, request_one_change
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.job import show_overview_of
@@ -69,7 +69,7 @@ async def change(request: Request, actor: CurrentActor, services: PortalServices
     try:
         wish = _wish(form)
         await asyncio.to_thread(request_one_change, services, actor, job_id, wish)
-    except (ChangeImpossible, NotAllowed, QuotaError) as error:
+    except (ChangeImpossible, QuotaError) as error:
         language = pages_of(request).language(request)
         kind = form.get("change", "")
         text = " ".join(problem.text for problem in problems_of(error, language))

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import PortalError
+from hpc_portal.app.errors import NotAllowed, NotFound, PortalError
 from hpc_portal.app.licenses.queries import license_use
 from hpc_portal.app.licenses.reserve import reserve_licenses
 from hpc_portal.app.permissions import Action
@@ -35,6 +35,8 @@ async def reserve(request: Request, actor: CurrentActor, services: PortalService
     number = int(count) if count.isdecimal() and count.isascii() and len(count) <= _MOST_DIGITS else -1
     try:
         reserve_licenses(services, actor, feature=feature, project=project, count=number)
+    except (NotFound, NotAllowed):
+        raise
     except PortalError as error:
         return _page(request, actor, services, error)
     return RedirectResponse("/licenses", HTTPStatus.SEE_OTHER)

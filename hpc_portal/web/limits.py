@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app import permissions
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import InvalidEntry, PortalError, Problem
+from hpc_portal.app.errors import InvalidEntry, NotAllowed, NotFound, PortalError, Problem
 from hpc_portal.app.limits.queries import effective_limits_of_each, set_limits
 from hpc_portal.app.limits.set import change_limit
 from hpc_portal.app.limits.target import Target
@@ -61,6 +61,8 @@ async def change(request: Request, actor: CurrentActor, services: PortalServices
                 gpu_type=_text(form, "gpu_type"),
                 reason=_text(form, "reason"),
             )
+        except (NotFound, NotAllowed):
+            raise
         except (PortalError, QuotaError) as error:
             problems = problems_of(error, pages_of(request).language(request))
             return _page(request, actor, services, problems=problems, entered=form)

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from hpc_portal.app import errors as app
 from hpc_portal.app.requests.shortage import Shortage, may_be_asked_for
 from hpc_portal.app.requests.transitions import RequestState
+from hpc_portal.auth.errors import ScopeTooSmall
 from hpc_portal.web.language import Language
 from hpc_portal.web.say_files import say_files
 from hpc_portal.web.say_outside import say_outside
@@ -26,6 +27,7 @@ STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
     (quotas.AllocationNotFound, HTTPStatus.NOT_FOUND),
     (quotas.DraftNotFound, HTTPStatus.NOT_FOUND),
     (app.NotAllowed, HTTPStatus.FORBIDDEN),
+    (ScopeTooSmall, HTTPStatus.FORBIDDEN),
     (app.ClusterNotSeenYet, HTTPStatus.SERVICE_UNAVAILABLE),
     (app.WaveformsBusy, HTTPStatus.SERVICE_UNAVAILABLE),
     (app.PortalError, HTTPStatus.UNPROCESSABLE_ENTITY),

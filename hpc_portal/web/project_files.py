@@ -19,7 +19,7 @@ from hpc_portal.app.errors import InvalidEntry, PortalError, Problem
 from hpc_portal.app.files.preview import PreviewKind
 from hpc_portal.app.project_files.make_folder import make_folder
 from hpc_portal.app.project_files.move import move_file
-from hpc_portal.app.project_files.place import FilesPlace, files_to_see
+from hpc_portal.app.project_files.place import FilesPlace, files_to_change, files_to_see
 from hpc_portal.app.project_files.receive import WantedPart, begin_part
 from hpc_portal.app.project_files.remove import remove_file, what_is_there
 from hpc_portal.app.project_files.search import search_files
@@ -71,7 +71,7 @@ class _Page:
 
     def ask(self, question: str, problems: Sequence[ShownProblem] = (), to: str = "") -> Response:
         """The page that asks before something is deleted, or how it shall be called."""
-        place = files_to_see(self.services, self.actor, self.account)
+        place = files_to_change(self.services, self.actor, self.account)
         facts = {
             **self._head(place),
             "address": f"/projects/{self.account}",
@@ -149,6 +149,7 @@ async def upload(
 ) -> Response:
     """Files from a form, for browsers without scripts; what arrived before one is refused stays."""
     page = _Page(request, actor, services, account, path)
+    await asyncio.to_thread(files_to_change, services, actor, account)
     async with request.form() as form:
         sent = [one for one in form.getlist("files") if isinstance(one, UploadFile) and one.filename]
         overwrite = text_of(form, "overwrite") == "yes"

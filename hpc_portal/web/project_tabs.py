@@ -47,7 +47,7 @@ def project_facts(
     """
     details = get_project_details(session, actor, account)
     classes = list_classes(session, actor, account)
-    has_classes = bool(classes) or details.may_split
+    has_classes = bool(classes) or details.may_split or tab == _CLASSES.name
     facts = {
         "tenant": details,
         "project": details.project,

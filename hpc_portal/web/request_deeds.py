@@ -19,9 +19,11 @@ from hpc_portal.app.requests.attachments import (
     remove_attachment,
 )
 from hpc_portal.app.requests.decide import approve_partly, approve_request, deny_request
+from hpc_portal.app.requests.move import load_for
 from hpc_portal.app.requests.queries import get_request
 from hpc_portal.app.requests.review import return_request, start_review
 from hpc_portal.app.requests.submit import submit_request, withdraw_request
+from hpc_portal.app.requests.transitions import Deed
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.problems import problems_of
@@ -100,7 +102,7 @@ async def attach(
     def work() -> None:
         if not files:
             with services.reading() as session:
-                get_request(session, actor, request_id)
+                load_for(session.connection(), actor, request_id, Deed.ATTACH)
             raise InvalidEntry([Problem("file", N_("Choose a file first."))])
         for name, content in files:
             add_attachment(services, actor, request_id, name=name, content=content)

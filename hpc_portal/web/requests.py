@@ -153,6 +153,9 @@ def show_edit(request: Request, actor: CurrentActor, services: PortalServices, r
     """The form of a draft, or of a request that was returned."""
     with services.reading() as session:
         found = get_request(session, actor, request_id)
+    permissions.require(
+        actor, Action.REQUEST, organisation_id=found.organisation_id, project_id=found.project_id
+    )
     return _form(request, actor, services, form_of(found.summary.account, found.wanted), existing=found)
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlmodel import Session, col
 
+from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.queries import CampaignView, RunView, get_campaign
 from hpc_portal.app.campaigns.record import RerunOf
@@ -17,6 +18,7 @@ from hpc_portal.app.errors import InvalidSubmission, Problem
 from hpc_portal.app.jobs.edit_script import generated_script
 from hpc_portal.app.jobs.prepare import SubmitRequest
 from hpc_portal.app.jobs.submit import SubmittedJob, submit_job
+from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import IdempotencyKey, Job
 from hpc_portal.app.templates.find import template_of_job
@@ -51,6 +53,12 @@ async def rerun_failed(
     def prepare() -> SubmittedJob | SubmitRequest:
         with services.reading() as session:
             campaign = get_campaign(session, actor, campaign_id)
+            permissions.require(
+                actor,
+                Action.SUBMIT,
+                organisation_id=campaign.organisation_id,
+                project_id=campaign.project_id,
+            )
             made = _made_before(session, actor, campaign, idempotency_key)
             return made or _request(session, campaign, wish, idempotency_key)
 

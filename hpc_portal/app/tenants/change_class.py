@@ -13,6 +13,7 @@ from hpc_portal.app.errors import ClassEnded, NotFound, TenantClosed
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tenants.change_state import JobsThen
+from hpc_portal.app.tenants.class_queries import sees_classes
 from hpc_portal.app.tenants.close_seat import close_seat
 from hpc_portal.app.tenants.invite import require_few
 from hpc_portal.app.tenants.keep_a_lead import lock_organisation
@@ -187,12 +188,10 @@ def lock_class(connection: Connection, actor: Actor, class_id: UUID) -> tuple[An
     course = pool and load_place(connection, project_id=pool.project_id)
     if pool is None or course is None:
         raise hidden
+    if not sees_classes(actor, course.organisation_id, pool.project_id):
+        raise hidden
     permissions.require(
-        actor,
-        Action.SPLIT_BUDGET,
-        organisation_id=course.organisation_id,
-        project_id=course.project_id,
-        hidden_as=hidden,
+        actor, Action.SPLIT_BUDGET, organisation_id=course.organisation_id, project_id=course.project_id
     )
     lock_organisation(connection, course.organisation_id)
     ended_at = connection.execute(

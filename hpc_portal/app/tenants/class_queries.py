@@ -85,7 +85,7 @@ def list_classes(session: Session, actor: Actor, account: str) -> list[ClassReco
         ProjectNotFound: there is no such course, or none that the actor may see.
     """
     project = get_project(session, actor, account)
-    if not _sees_classes(actor, project.organisation_id, project.id):
+    if not sees_classes(actor, project.organisation_id, project.id):
         return []
     return _classes(session.connection(), col(ClassPool.project_id) == project.id)
 
@@ -101,7 +101,7 @@ def get_class(session: Session, actor: Actor, class_id: UUID, *, at: datetime) -
         select(col(ClassPool.project_id), col(ClassPool.allocation_id)).where(col(ClassPool.id) == class_id)
     ).first()
     course = pool and load_place(connection, project_id=pool.project_id)
-    if pool is None or course is None or not _sees_classes(actor, course.organisation_id, pool.project_id):
+    if pool is None or course is None or not sees_classes(actor, course.organisation_id, pool.project_id):
         raise NotFound("class", class_id)
     (record,) = _classes(connection, col(ClassPool.id) == class_id)
     seats = _seats(connection, class_id, at)
@@ -113,7 +113,7 @@ def get_class(session: Session, actor: Actor, class_id: UUID, *, at: datetime) -
     return ClassDetails(record, course.organisation, seats, total, left)
 
 
-def _sees_classes(actor: Actor, organisation_id: UUID, project_id: UUID) -> bool:
+def sees_classes(actor: Actor, organisation_id: UUID, project_id: UUID) -> bool:
     """Who splits the budget, and who answers for the city; not the students of a course."""
     return permissions.may(
         actor, Action.SPLIT_BUDGET, organisation_id=organisation_id, project_id=project_id
