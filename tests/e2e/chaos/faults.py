@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from tests.e2e.chaos.clocks import SEEN_SECONDS
 from tests.e2e.chaos.stage import CONTROLLERS, REPLICAS, WORKERS, Stage
 
-CUT_SECONDS = 3.0
+CUT_SECONDS = 2.0
 STEPS_SECONDS = (-5400, -90, 90, 5400)
 """How far clocks are set."""
 
@@ -27,13 +28,14 @@ class Fault:
     strike: Strike
     weight: int = 1
     fails_over: bool = False
-    """A standby must take over: how long that takes is a promise."""
+    """A standby must take over the job that is submitted then: how long that takes is a promise."""
 
 
 def kill_leader(stage: Stage, dice: random.Random) -> str:
     """Kill -9; it comes back as a standby."""
     victim = stage.wait_for_leader()
     stage.processes.kill(victim)
+    stage.submit()
     stage.wait_for_leader(but=victim) if dice.random() < 0.5 else time.sleep(dice.uniform(0, 2))
     stage.processes.start(victim)
     return victim
@@ -45,6 +47,7 @@ def pause_leader(stage: Stage, dice: random.Random) -> str:
     process = stage.processes.running[victim].pid
     os.kill(process, signal.SIGSTOP)
     try:
+        stage.submit()
         stage.wait_for_leader(but=victim)
         time.sleep(dice.uniform(0, 1))
     finally:
@@ -56,6 +59,7 @@ def cut_leader_from_database(stage: Stage, dice: random.Random) -> str:
     """It goes on to run, and to talk to the nodes, and can write nothing."""
     victim = stage.wait_for_leader()
     with _cut(stage, victim, "database"):
+        stage.submit()
         stage.wait_for_leader(but=victim)
         time.sleep(dice.uniform(0, 1))
     return victim
@@ -123,8 +127,9 @@ def set_clock(stage: Stage, dice: random.Random) -> str:
     victim = dice.choice([*CONTROLLERS, *REPLICAS])
     seconds = dice.choice(STEPS_SECONDS)
     stage.clocks[victim].step(seconds)
-    time.sleep(dice.uniform(1.5, CUT_SECONDS))
+    time.sleep(SEEN_SECONDS + dice.uniform(0, 1))
     stage.clocks[victim].step(0)
+    time.sleep(SEEN_SECONDS)
     return f"{victim} {seconds:+d} s"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-REQUEST_SECONDS = 4.0
+REQUEST_SECONDS = 10.0
 """An answer that takes longer is asked for at the other replica."""
 PATIENCE_SECONDS = 120.0
 NO_SPACE = 74

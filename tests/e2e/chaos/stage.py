@@ -1,22 +1,29 @@
 """A portal with two of everything on a network of hosts, and the handles that faults take hold of."""
 
+import asyncio
 import signal
+import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
+from uuid import UUID
 
-from sqlalchemy import Connection, Engine, make_url, select
+from sqlalchemy import Connection, Engine, make_url, select, text
 from sqlmodel import col
 
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.db import transact
-from hpc_portal.app.tables import Lease
+from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
+from hpc_portal.app.tables import Job, JobTask, Lease
 from quotas.pricing import PriceItem
 from quotas.publish_prices import publish_price_list
-from tests.e2e.chaos.clocks import Clock, right_clock
+from schedulers.jobspec import JobSpec, ResourceRequest
+from tests.e2e.chaos.clocks import Clock, right_clock, sweep
 from tests.e2e.chaos.network import Network
+from tests.e2e.chaos.people import SCRIPT
 from tests.portal_processes import CLUSTER_UID_BASE, OPERATOR, Processes, wait_until
 from tests.postgres import PostgresServer, running_server
 from tests.small_city import City, build_city
@@ -40,6 +47,8 @@ class Stage:
     processes: Processes
     clocks: dict[str, Clock]
     disk: Path
+    probes: list[str] = field(default_factory=list)
+    """Jobs that nobody but the test submitted."""
 
     @property
     def engine(self) -> Engine:
@@ -56,7 +65,8 @@ class Stage:
         with self.engine.connect() as connection:
             holder = connection.execute(select(col(Lease.holder))).scalar()
         number = int(holder.rpartition(":")[2]) if holder else 0
-        return next((name for name in CONTROLLERS if self.processes.running[name].pid == number), "")
+        running = self.processes.running
+        return next((name for name in CONTROLLERS if name in running and running[name].pid == number), "")
 
     def wait_for_leader(self, but: str = "") -> str:
         """The active controller, as soon as there is one that is not `but`."""
@@ -64,6 +74,51 @@ class Stage:
             lambda: self.leader() not in {"", but}, what="an active controller", seconds=PATIENCE_SECONDS
         )
         return self.leader()
+
+    def submit(self) -> str:
+        """A job beside the network and the replicas, whatever is cut or killed just now."""
+        resources = ResourceRequest(walltime_seconds=120, memory_mib_per_node=64)
+        spec = JobSpec(name="probe", script=SCRIPT, resources=resources)
+        member = self.city.chips.member
+        request = SubmitRequest(project="chips", spec=spec)
+        job = asyncio.run(submit_job(self.city.services, member, request)).job_id
+        self.probes.append(str(job))
+        return str(job)
+
+    def wait_for_placement(self, job: str) -> datetime:
+        """When the active controller gave this job to a node."""
+        placed = select(col(JobTask.placed_at)).where(col(JobTask.job_id) == UUID(job))
+        found: list[datetime] = []
+
+        def is_placed() -> bool:
+            self.processes.revive()
+            with self.engine.connect() as connection:
+                found[:] = [at for at in connection.execute(placed).scalars() if at]
+            return bool(found)
+
+        try:
+            wait_until(is_placed, what="a job to be given to a node", seconds=PATIENCE_SECONDS)
+        except TimeoutError as problem:
+            with self.engine.connect() as connection:
+                row = connection.execute(select(Job.__table__).where(col(Job.id) == UUID(job))).one()  # type: ignore[attr-defined]
+            problem.add_note(f"the job is {dict(row._mapping)}")
+            raise
+        return found[0]
+
+    def wait_for_standby(self) -> None:
+        """Until one controller is active and the other one asks for the lease."""
+
+        def is_there() -> bool:
+            leader = self.leader()
+            return bool(leader) and all(self._has_session(name) for name in CONTROLLERS)
+
+        wait_until(is_there, what="two controllers", seconds=PATIENCE_SECONDS)
+
+    def _has_session(self, name: str) -> bool:
+        session = f"{socket.gethostname()}:{self.processes.running[name].pid}"
+        statement = text("SELECT 1 FROM pg_stat_activity WHERE application_name = :session LIMIT 1")
+        with self.engine.connect() as connection:
+            return connection.execute(statement, {"session": session}).scalar() is not None
 
 
 @contextmanager
@@ -98,6 +153,7 @@ def running_stage(folder: Path, disk: Path) -> Iterator[Stage]:
             "HPC_NODE_CPUS": "2",
             "HPC_NODE_MEMORY_MIB": "4096",
         }
+        stack.callback(sweep)
         processes = stack.enter_context(Processes(folder, environment))
         stage = Stage(city, network, postgres, processes, {}, disk)
         dask = (sys.executable, "-m", "dask")

@@ -86,13 +86,16 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def running_portal(slurm: Instance, folder: Path, url: str) -> Iterator[Portal]:
-    """Started, and both clusters have been seen."""
+def running_portal(
+    slurm: Instance, folder: Path, url: str, *, rest_url: str | None = None
+) -> Iterator[Portal]:
+    """Started, and both clusters have been seen; `rest_url` leads to slurmrestd by a detour."""
+    rest_url = rest_url or slurm.rest_url
     key = folder / "jwt_hs256.key"
     key.write_bytes(slurm.jwt_key())
     key.chmod(0o600)
     workspaces = slurm.workspace / f"portal-{uuid4().hex[:8]}"
-    settings = SlurmSettings(cluster_name=SLURM, url=slurm.rest_url, jwt_key=key, polling_user="hpcportal")
+    settings = SlurmSettings(cluster_name=SLURM, url=rest_url, jwt_key=key, polling_user="hpcportal")
     city = build_city(url, folder, clock=SystemClock(), cluster_name=DASK, slurm=settings)
     map_cluster_user(city.services, AN_OPERATOR, "chips-member", cluster=SLURM, account=ALICE)
     port = free_port()
@@ -106,7 +109,7 @@ def running_portal(slurm: Instance, folder: Path, url: str) -> Iterator[Portal]:
         "HPC_PORTAL_NODE_CPUS": "4",
         "HPC_PORTAL_LEASE_SECONDS": "3",
         "HPC_PORTAL_SLURM__CLUSTER_NAME": SLURM,
-        "HPC_PORTAL_SLURM__URL": slurm.rest_url,
+        "HPC_PORTAL_SLURM__URL": rest_url,
         "HPC_PORTAL_SLURM__JWT_KEY": str(key),
         "HPC_PORTAL_SLURM__POLLING_USER": "hpcportal",
     }

@@ -1,5 +1,7 @@
 """The Dask backend on a Dask scheduler and workers of their own, some of which get killed."""
 
+import signal
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +53,22 @@ async def submitted(
 async def tasks_of(scheduler: DaskScheduler, job: JobRef) -> list[TaskSnapshot]:
     snapshot = (await scheduler.observe({job.job_id: job})).jobs[job.job_id]
     return sorted(snapshot.tasks, key=lambda task: task.attempt)
+
+
+async def test_whoever_takes_over_does_not_wait_for_a_node_that_is_silent(built: Farm) -> None:
+    """Dask lists it for minutes, and a call to it takes 20 s to fail; all jobs would wait with it."""
+    built.start_worker("n1")
+    built.start_worker("n2")
+    store = MemoryPlacementStore()
+    await (await connected(built, store, nodes=2)).close()
+    built.processes["n1"].send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    scheduler = await connected(built, store, nodes=1)
+    assert time.monotonic() - began < 15
+    bench, job = await submitted(scheduler, store, shell(built, "true"))
+    (task,) = (await bench.ended(job)).tasks
+    assert (task.state, task.nodes) == (JobState.COMPLETED, ("n2",))
+    await scheduler.close()
 
 
 async def test_the_ranks_of_a_gang_run_on_all_nodes_at_once_and_know_each_other(built: Farm) -> None:
