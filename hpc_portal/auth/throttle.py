@@ -152,8 +152,11 @@ def _count(connection: Connection, key: str, now: datetime) -> None:
 
 
 def _succeed(turn: Turn, connection: Connection) -> None:
-    connection.execute(delete(SignInFailures).where(col(SignInFailures.key) == turn.own))
-    _uncount([key for key, _ in turn.shared], connection)
+    for key in turn.keys:
+        if key == turn.own:
+            connection.execute(delete(SignInFailures).where(col(SignInFailures.key) == key))
+        else:
+            _uncount([key], connection)
 
 
 def _uncount(keys: Sequence[str], connection: Connection) -> None:

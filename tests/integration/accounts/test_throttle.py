@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlmodel import col
 
 from hpc_portal.app.accounts.tables import SignInFailures
@@ -141,3 +142,22 @@ def test_a_name_that_nobody_has_is_answered_alike_and_not_kept(guesses: Guesses)
         keys = connection.execute(select(col(SignInFailures.key))).scalars().all()
     assert keys
     assert not [key for key in keys if "password" in key or NAME in key]
+
+
+def test_a_success_takes_the_counters_in_the_same_order_as_an_attempt(guesses: Guesses) -> None:
+    """Else the two deadlock, and people who sign in at the same moment wait for PostgreSQL to find out."""
+    throttle = guesses.processes[0]
+    taken: list[str] = []
+
+    def note(*facts: Any) -> None:  # noqa: ANN401 - a hook of SQLAlchemy
+        parameters = facts[3]
+        values = parameters.values() if isinstance(parameters, dict) else parameters
+        taken.extend(value for value in values if value in turn.keys)
+
+    for number in range(8):
+        turn = throttle.take_turn(f"name-{number}", HERE)
+        event.listen(guesses.city.services.engine, "before_cursor_execute", note)
+        throttle.succeeded(turn)
+        event.remove(guesses.city.services.engine, "before_cursor_execute", note)
+        assert taken == turn.keys
+        taken.clear()
