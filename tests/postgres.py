@@ -228,7 +228,7 @@ def running_server(
             cwd=folder,
         )
         chosen = _SETTINGS | {"fsync": "on" if survives_power_cuts else "off"} | dict(settings or {})
-        command = [
+        command: list[str | Path] = [
             *prefix,
             *_unprivileged("--pdeathsig", "INT"),
             *(programs / "postgres", "-D", folder / "data", "-k", folder),
