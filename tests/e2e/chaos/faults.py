@@ -160,10 +160,14 @@ FAULTS = (
 
 
 def deal(rounds: int, dice: random.Random) -> Iterator[Fault]:
-    """All kinds by weight, in any order, again and again."""
+    """All kinds by weight, in any order, again and again; fail-overs far apart, so that a standby is there."""
     deck: list[Fault] = []
     for _ in range(rounds):
         if not deck:
-            deck = [fault for fault in FAULTS for _ in range(fault.weight)]
-            dice.shuffle(deck)
+            all_by_weight = [fault for fault in FAULTS for _ in range(fault.weight)]
+            dice.shuffle(all_by_weight)
+            deck = [fault for fault in all_by_weight if not fault.fails_over]
+            fail_overs = [fault for fault in all_by_weight if fault.fails_over]
+            for number, fault in enumerate(fail_overs, start=1):
+                deck.insert(number * len(all_by_weight) // len(fail_overs) - 1, fault)
         yield deck.pop()
