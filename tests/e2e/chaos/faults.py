@@ -160,7 +160,7 @@ FAULTS = (
 
 
 def deal(rounds: int, dice: random.Random) -> Iterator[Fault]:
-    """All kinds by weight, in any order, again and again; fail-overs far apart, so that a standby is there."""
+    """All kinds by weight, in any order, again and again; fail-overs far apart: a standby must be there."""
     deck: list[Fault] = []
     for _ in range(rounds):
         if not deck:
