@@ -31,6 +31,7 @@ _TYPE_NAMES: dict[Any, str] = {
     settings.SmtpSettings: "table, see below",
     settings.SlurmSettings: "table, see below",
     settings.IdentitySettings: "table, see below",
+    settings.RetentionSettings: "table, see below",
 }
 
 
@@ -110,6 +111,8 @@ def settings_page() -> str:
         *_table(settings.IdentityPlace, prefix=""),
         "\n## One entry of `HPC_PORTAL_IDENTITY__PROJECTS`\n",
         *_table(settings.IdentityProject, prefix=""),
+        "\n## What is kept how long: `HPC_PORTAL_RETENTION`\n",
+        *_table(settings.RetentionSettings, prefix="HPC_PORTAL_RETENTION__"),
     ]
     return "\n".join(parts) + "\n"
 
@@ -176,7 +179,7 @@ def _bounds(field: FieldInfo) -> str:
 def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     match value:
-        case SecretStr() | None | "":
+        case SecretStr() | settings.RetentionSettings() | None | "":
             return ""
         case {} | [] if not value:
             return ""

@@ -27,6 +27,7 @@ from hpc_portal.app.mirror.reconcile import MirrorStep
 from hpc_portal.app.notices.digest import DIGEST_SECONDS, GatherDigestsStep
 from hpc_portal.app.notices.send_mail import SEND_SECONDS, SendMailStep
 from hpc_portal.app.notices.send_webhooks import WEBHOOK_SECONDS, SendWebhooksStep
+from hpc_portal.app.retention.step import RETENTION_REST_SECONDS, RETENTION_SECONDS, RetentionStep
 from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.storage.measure_step import STORAGE_REST_SECONDS, STORAGE_SECONDS, MeasureStorageStep
 from hpc_portal.app.templates.publish_step import PUBLISH_SECONDS, PublishFolderStep
@@ -60,7 +61,7 @@ def build_controllers(settings: Settings, *, clock: Clock | None = None) -> list
     found = [_slurm_controller(shared, settings.slurm)] if settings.slurm else []
     found += [_dask_controller(shared)] if settings.dask_enabled else []
     first = _polling_licenses(_measuring_storage(found[0], shared), shared)
-    first = _publishing_templates(first, shared)
+    first = _letting_go(_publishing_templates(first, shared), shared)
     return [_with_outboxes(parts, shared) for parts in (first, *found[1:])]
 
 
@@ -84,9 +85,10 @@ def _with_outboxes(parts: ControllerParts, shared: "_Shared") -> ControllerParts
 def _measuring_storage(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
     """Workspaces are of all clusters; one controller walks them."""
     every = timedelta(seconds=shared.settings.storage_interval_seconds)
+    kept = timedelta(days=shared.settings.retention.uploads_days)
 
     def loops(context: ControllerContext) -> list[Loop]:
-        step = MeasureStorageStep(context, every=every)
+        step = MeasureStorageStep(context, every=every, uploads_kept=kept)
         measure = Loop("measure_storage", step, STORAGE_SECONDS, rest_seconds=STORAGE_REST_SECONDS)
         return [*parts.more_loops(context), measure]
 
@@ -103,6 +105,18 @@ def _polling_licenses(parts: ControllerParts, shared: "_Shared") -> ControllerPa
     def loops(context: ControllerContext) -> list[Loop]:
         poll = Loop("licenses", step, shared.settings.license_interval_seconds)
         return [*parts.more_loops(context), poll]
+
+    return replace(parts, more_loops=loops)
+
+
+def _letting_go(parts: ControllerParts, shared: "_Shared") -> ControllerParts:
+    """What is over is over for all clusters; one controller lets go of it."""
+    settings = shared.settings.retention
+
+    def loops(context: ControllerContext) -> list[Loop]:
+        step = RetentionStep(context, settings)
+        go = Loop("retention", step, RETENTION_SECONDS, rest_seconds=RETENTION_REST_SECONDS)
+        return [*parts.more_loops(context), go]
 
     return replace(parts, more_loops=loops)
 

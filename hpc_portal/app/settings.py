@@ -191,6 +191,28 @@ class IdentitySettings(BaseModel):
         return self
 
 
+class RetentionSettings(BaseModel):
+    """How long is kept what is not kept for ever; the ledger, the audit log and jobs' records are."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_files_days: int | None = Field(default=None, ge=1)
+    """Folders of jobs go so long after they were charged, unless a refund is not decided; empty: never.
+    What a project's people share is theirs to delete."""
+    uploads_days: int = Field(default=1, ge=1)
+    """So long an upload that was cut off can be gone on with."""
+    notices_days: int = Field(default=365, ge=1)
+    """Notices on people's pages."""
+    mails_days: int = Field(default=90, ge=1)
+    """Mails that were sent or given up."""
+    deliveries_days: int = Field(default=30, ge=1)
+    """What webhooks were sent, as their owners see it."""
+    ended_tokens_days: int = Field(default=365, ge=1)
+    """API tokens in the lists, after they ran out or were revoked."""
+    known_browsers_days: int = Field(default=180, ge=1)
+    """Browsers in which somebody signed in, after the last time. Sessions end after `session_hours`."""
+
+
 class LicenseServerSettings(BaseModel):
     """One FlexNet licence server, asked by running its own `lmstat`."""
 
@@ -252,6 +274,9 @@ class Settings(BaseSettings):
     """People sign in with the city's identity; its own settings are below."""
     webhook_networks: list[IPvAnyNetwork] = Field(default_factory=list)
     """Networks, such as `10.20.0.0/16`, where webhooks may go beside public addresses; also over http."""
+
+    retention: RetentionSettings = Field(default_factory=RetentionSettings)
+    """How long what is kept; its own settings are below."""
 
     cluster_name: str = Field(default="danang", pattern=r"^[a-z][a-z0-9-]*$")
     """The Dask cluster's name, stored with every job: it must not change while jobs run."""

@@ -44,6 +44,11 @@ class Commands(OnDemandGroup):
             "Put a backup into an empty database and an empty folder of attachments, "
             "and compare every balance.",
         ),
+        Place(
+            "retention",
+            "retention:retention",
+            "Let go of what HPC_PORTAL_RETENTION keeps no longer, as the controller does once an hour.",
+        ),
         Place("user", "accounts:user", "People who sign in."),
         Place("org", "tenants:organisation", "Organisations: the tenants."),
         Place("project", "tenants:project", "Projects: who pays for jobs."),

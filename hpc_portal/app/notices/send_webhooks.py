@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import structlog
-from sqlalchemy import Connection, Engine, and_, delete, func, not_, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlmodel import col
 
 from hpc_portal.app.clock import Clock
@@ -37,7 +37,6 @@ _CLAIM = timedelta(minutes=5)
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(hours=1)
 _TOO_OLD = timedelta(days=2)
-_KEPT = timedelta(days=30)
 MOST_FAILURES = 10
 FAILING_FOR = timedelta(hours=6)
 """A webhook is switched off after so many tries in a row came to nothing, over so long a time."""
@@ -173,13 +172,6 @@ def record(
             values["not_before"] = at + min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(attempts - 1, 10))
         connection.execute(update(WebhookDelivery).where(*is_ours).values(values))
         _note_on_webhook(connection, one, answer, at)
-    connection.execute(
-        delete(WebhookDelivery).where(
-            col(WebhookDelivery.created_at) < at - _KEPT,
-            not_(and_(*_IS_OPEN)),
-            col(WebhookDelivery.user_id).in_({one.user_id for one in claimed}),
-        )
-    )
 
 
 def _note_on_webhook(connection: Connection, one: OutgoingDelivery, answer: Answer, at: datetime) -> None:

@@ -49,10 +49,16 @@ class MeasureStorageStep:
     """A piece of the walk under way, or the beginning of the next one."""
 
     def __init__(
-        self, context: ControllerContext, *, every: timedelta, entries_per_turn: int = ENTRIES_PER_TURN
+        self,
+        context: ControllerContext,
+        *,
+        every: timedelta,
+        uploads_kept: timedelta = timedelta(days=1),
+        entries_per_turn: int = ENTRIES_PER_TURN,
     ) -> None:
         self._context = context
         self._every = every
+        self._uploads_kept = uploads_kept
         self._entries_per_turn = entries_per_turn
         self._walk: Walk | None = None
         self._thread = ThreadPoolExecutor(1, "measure-storage", initializer=_give_way)
@@ -99,7 +105,8 @@ class MeasureStorageStep:
         """First sweep broken uploads away, and shut out the accounts of those who left the project."""
         root = self._context.workspace_root
         try:
-            sweep_uploads(root, organisation=organisation, account=account, now=now)
+            unchanged_since = now - self._uploads_kept
+            sweep_uploads(root, organisation=organisation, account=account, unchanged_since=unchanged_since)
             shut_out_others(root, organisation=organisation, account=account, members=members)
         except OSError as error:
             log.warning("storage.untidy", project=account, problem=str(error))

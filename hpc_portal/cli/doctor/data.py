@@ -13,6 +13,7 @@ from sqlmodel import col
 
 from hpc_portal.app import cluster_views, outages
 from hpc_portal.app.audit_log.verify import verify_chain
+from hpc_portal.app.retention.look import what_is_over
 from hpc_portal.app.schema import alembic_config
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.tables import Lease
@@ -24,6 +25,7 @@ from quotas.verify import verify
 
 _SLOW_SECONDS = 0.5
 _OLD = timedelta(minutes=5)
+_LET_GO_BY_THEN = timedelta(days=1)
 
 
 def look_at_data(settings: Settings, engine: Engine, *, quick: bool) -> Iterator[Finding]:
@@ -48,6 +50,7 @@ def look_at_data(settings: Settings, engine: Engine, *, quick: bool) -> Iterator
         yield from _controllers(connection, settings)
         yield from _clusters(connection)
         yield from _discrepancies(connection)
+    yield _retention(settings, engine)
     if not quick:
         yield from _books(engine)
 
@@ -127,6 +130,18 @@ def _discrepancies(connection: Connection) -> Iterator[Finding]:
     number = connection.execute(select(func.count()).select_from(DiscrepancyRow).where(is_open)).scalar_one()
     if number:
         yield doubt(about, _("{count} findings wait for somebody: hpc-portal accounting list", count=number))
+
+
+def _retention(settings: Settings, engine: Engine) -> Finding:
+    """Whether what is over goes: the controller lets go of it once an hour."""
+    about = _("Retention")
+    root = settings.effective_workspace_root
+    found = what_is_over(engine, root, settings.retention, at=datetime.now(UTC) - _LET_GO_BY_THEN)
+    overdue = ", ".join(f"{one.kind} {one.count}" for one in found if one.count)
+    if overdue:
+        said = _("Should have gone a day ago: {what}. Is a controller active?", what=overdue)
+        return doubt(about, said)
+    return well(about, _("Nothing is kept longer than the settings say."))
 
 
 def _books(engine: Engine) -> Iterator[Finding]:
