@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from hpc_portal.app.jobs.expected_start import WorkAhead
-from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.tables import Job
 from schedulers.jobspec import ResourceRequest
 from schedulers.tres import Tres, add, times
@@ -32,7 +32,7 @@ def work_ahead(
         .where(
             col(Job.scheduler) == cluster,
             col(Job.partition) == partition,
-            col(Job.phase).in_([Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED]),
+            under_way(),
         )
         .order_by(col(Job.id))
         .limit(_MOST_JOBS)
