@@ -53,7 +53,7 @@ def only_matches(pattern: LogPattern) -> Encode:
     return encode
 
 
-async def log_messages(  # noqa: PLR0913 - all by keyword
+async def log_messages(  # noqa: C901, PLR0913 - one loop, a branch for each message; all by keyword
     services: Services,
     hub: EventHub,
     source: LogSource,
@@ -63,6 +63,7 @@ async def log_messages(  # noqa: PLR0913 - all by keyword
     encode: Encode = texts,
     kind: str = "lines",
     skips_beyond: int | None = None,
+    tells_job: bool = False,
 ) -> AsyncIterator[bytes]:
     """`event: lines` with `{first, lines}` as the log grows; the id is the number of the next line.
 
@@ -80,14 +81,18 @@ async def log_messages(  # noqa: PLR0913 - all by keyword
         kind: what messages with lines are called, for readers that get something else in their place.
         skips_beyond: a reader that is further behind than so many lines is shown the end; it asks for those
             between when it wants them. None: every line is sent.
+        tells_job: `event: job` when something happens to the job, at most once a second.
     """
     yield RETRY
     follower = _Follower(source, first_line, skips_beyond)
     pause, open_line = _POLL_SECONDS[0], ""
     ended, asked_at, checked_at = False, -_ASK_AGAIN_SECONDS, time.monotonic()
+    news = _News(tells_job)
     async with hub.watch(Topic(job_id=source.job_id)) as stirred:
         while not hub.is_closed:
             now = time.monotonic()
+            if news.is_due(stirred, now):
+                yield message("job", "{}")
             if not ended and (stirred.is_set() or now - asked_at >= _ASK_AGAIN_SECONDS):
                 stirred.clear()
                 ended, asked_at = await anyio.to_thread.run_sync(_has_ended, services, source), now
@@ -115,6 +120,22 @@ async def log_messages(  # noqa: PLR0913 - all by keyword
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(stirred.wait(), pause)
                 pause = min(pause * 1.3, _POLL_SECONDS[1])
+
+
+class _News:
+    """Whether a reader is to be told that something happened to the job: at most once a second."""
+
+    def __init__(self, is_wanted: bool) -> None:  # noqa: FBT001 - its only fact
+        self._is_wanted = is_wanted
+        self._waits = False
+        self._told_at = 0.0
+
+    def is_due(self, stirred: asyncio.Event, now: float) -> bool:
+        self._waits = self._waits or (self._is_wanted and stirred.is_set())
+        if not self._waits or now - self._told_at < _POLL_SECONDS[1]:
+            return False
+        self._waits, self._told_at = False, now
+        return True
 
 
 class _Follower:

@@ -142,6 +142,7 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
         still_allowed=may_still_see(request, Topic(job_id=job_id)),
         encode=lines_as_json,
         skips_beyond=_SKIPS_BEYOND,
+        tells_job=True,
     )
     return sse_response(messages)
 

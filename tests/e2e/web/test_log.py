@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City
+from tests.e2e.web.test_changes import submit
 from tests.portal_processes import OPERATOR, Processes, free_port, wait_until
 
 pytestmark = pytest.mark.xdist_group("browser-log")
@@ -186,3 +187,15 @@ def test_a_page_misses_and_repeats_nothing_when_the_server_is_replaced(
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_the_jobs_head_follows_a_hold_that_somebody_asks_for_elsewhere(open_page: OpenPage) -> None:
+    page, elsewhere = open_page(locale="en"), open_page(locale="en", javascript=False)
+    submit(elsewhere, "watched by its log")
+    page.goto(f"{elsewhere.url}/log")
+    expect(page.locator(".live")).to_contain_text("Live")
+    state = page.locator("[data-part=head] [data-state]")
+    elsewhere.get_by_role("button", name="Hold").click()
+    expect(state).to_contain_text("On hold")
+    elsewhere.get_by_role("button", name="Release").click()
+    expect(state).to_contain_text("Queued")

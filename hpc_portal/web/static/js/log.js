@@ -49,6 +49,7 @@ if (box.dataset.stream) {
     partial: showPartial,
     restart: startAnew,
     end: finish,
+    job: refreshSoon,
   }, showLive)
 }
 
