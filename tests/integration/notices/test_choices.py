@@ -15,9 +15,11 @@ from hpc_portal.app.notices.groups import Choice, MailPace, NoticeGroup, choice_
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import next_morning, notify
 from hpc_portal.app.notices.read import count_unread, list_notices
+from hpc_portal.app.notices.send_mail import SendMailStep
 from hpc_portal.app.notices.tables import DigestItem, Mail
 from hpc_portal.app.settings import SmtpSettings
 from hpc_portal.app.tables import User
+from tests.integration.notices.conftest import Inbox
 from tests.integration.notices.test_mail import HandClock
 from tests.integration.notices.test_notices import FACTS
 from tests.small_city import City
@@ -83,6 +85,24 @@ def test_the_notices_of_a_day_come_in_one_mail_the_next_morning(city: City) -> N
         assert session.connection().execute(select(col(DigestItem.id))).all() == []
 
 
+def test_the_mail_of_the_day_arrives_once_and_in_its_readers_language(
+    city: City, smtp: SmtpSettings, inbox: Inbox
+) -> None:
+    choose(city.services, city.chips.lead, {NoticeGroup.REQUESTS: ONLY_DAILY})
+    tell(city, "k1", "k2")
+    clock = HandClock(next_morning(AT))
+    for _ in range(2):
+        gather(city, clock)
+        step = SendMailStep(city.services.engine, clock, smtp, public_url="https://hpc.vn")
+        asyncio.run(step())
+    assert inbox.recipients == ["an@songhan.example"]
+    [message] = inbox.messages
+    assert message["Subject"] == "2 thông báo từ cổng HPC Đà Nẵng"
+    body = message.get_body(("plain",))
+    assert body
+    assert body.get_content().count("https://hpc.vn/requests/r1") == 2
+
+
 def test_mails_of_the_day_go_out_at_seven_in_the_city() -> None:
     seven = datetime(2026, 3, 3, 0, tzinfo=UTC)
     assert next_morning(AT) == seven
@@ -108,7 +128,7 @@ def test_every_kind_is_chosen_about_or_cannot_be_done_without(kind: NoticeKind) 
     always = {
         *(NoticeKind.INVITATION, NoticeKind.WEBHOOK_TEST),
         *(NoticeKind.WEBHOOK_DISABLED, NoticeKind.DIGEST),
-        *(NoticeKind.EMAIL_TO_CONFIRM, NoticeKind.EMAIL_CHANGED),
+        *(NoticeKind.EMAIL_TO_CONFIRM, NoticeKind.EMAIL_CHANGED, NoticeKind.SECOND_FACTOR_RESET),
     }
     assert (group_of(kind) is None) == (kind in always)
 
