@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -283,18 +284,23 @@ async def _keep_lease(parts: ControllerParts, lease: HeldLease) -> None:
     """Renew until cancelled; LeaseLost from here ends the whole turn at once.
 
     While the database is out of reach nobody else can take the lease either, and nothing can be written.
+    A thread of its own does it, so that it waits for none of the many writes that others have to do.
     """
     seconds = parts.settings.lease_seconds
 
     def renew(connection: Connection) -> None:
         leases.renew(connection, lease, now=parts.clock.now(), seconds=seconds)
 
-    while True:
-        await asyncio.sleep(seconds / 3)
-        try:
-            await _write(parts, renew)
-        except OperationalError as problem:
-            log.warning("controller.lease_not_renewed", problem=str(problem))
+    own = ThreadPoolExecutor(max_workers=1, thread_name_prefix="lease")
+    try:
+        while True:
+            await asyncio.sleep(seconds / 3)
+            try:
+                await asyncio.get_running_loop().run_in_executor(own, transact, parts.engine, renew)
+            except OperationalError as problem:
+                log.warning("controller.lease_not_renewed", problem=str(problem))
+    finally:
+        own.shutdown(wait=False)
 
 
 async def _pass_on_changes(scheduler: Scheduler, loops: _Loops) -> None:

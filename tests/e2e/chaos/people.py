@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-REQUEST_SECONDS = 10.0
+REQUEST_SECONDS = 15.0
 """An answer that takes longer is asked for at the other replica."""
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 300.0
 NO_SPACE = 74
 """EX_IOERR of sysexits.h: how a job ends that could not write."""
 SCRIPT = f"""#!/bin/bash

@@ -33,7 +33,7 @@ CONTROLLERS = ("controller-1", "controller-2")
 REPLICAS = ("web-1", "web-2")
 WORKERS = ("node-1", "node-2")
 WEB_PORT, DASK_PORT = 8000, 8786
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 300.0
 """For what takes seconds on a machine that is not loaded."""
 
 
