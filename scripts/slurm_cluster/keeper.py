@@ -85,7 +85,7 @@ def listener(port: int) -> socket.socket | None:
 
 def mount(*arguments: str | Path) -> None:
     """Call the program; what it says goes to our stderr."""
-    subprocess.run(["mount", *arguments], check=True, stdout=sys.stderr)  # noqa: S603, S607
+    subprocess.run(["mount", *arguments], check=True, stdout=sys.stderr)  # noqa: S603, S607 - our words
 
 
 def mount_root(root: Path, cached: Path) -> None:

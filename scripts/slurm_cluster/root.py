@@ -155,6 +155,8 @@ def ask_apt(*command: str) -> str:
         RootNotBuilt: this machine has no apt.
     """
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        return subprocess.run(  # noqa: S603 - a command of this module
+            command, capture_output=True, text=True, check=True
+        ).stdout
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         raise RootNotBuilt(f"{command[0]} does not answer; a Debian machine is needed.") from error
