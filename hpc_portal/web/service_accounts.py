@@ -46,7 +46,7 @@ SCOPES = {
     TokenScope.JOBS: N_("Jobs and their files; look at the rest"),
     TokenScope.READ: N_("Look only"),
 }
-_OVERLAPS = ((24, N_("for a day")), (0, N_("not at all")), (168, N_("for a week")))
+_OVERLAPS = ((24, N_("overlap of a day")), (0, N_("no overlap")), (168, N_("overlap of a week")))
 _OF_PROJECT = "/projects/{account}/service-accounts"
 _ONE = _OF_PROJECT + "/{service}"
 
