@@ -37,8 +37,9 @@ class Identities:
     once; other processes see it within two seconds.
     """
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, kept_seconds: float = _KEPT_SECONDS) -> None:
         self._services = services
+        self._kept_seconds = kept_seconds
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
     async def by_token(self, token: str) -> Actor | None:
@@ -48,6 +49,10 @@ class Identities:
     async def by_session(self, secret: str) -> Actor | None:
         """The person whose browser session it is; None when it is unknown or has run out."""
         return await self._find("session", secret)
+
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._kept)
 
     def forget(self) -> None:
         """Ask the database again for everybody: somebody signed out, or roles changed."""
@@ -62,11 +67,16 @@ class Identities:
         if actor is None:
             self._kept.pop(key, None)
             return None
-        self._kept[key] = _Kept(actor, time.monotonic() + _KEPT_SECONDS)
+        self._kept[key] = _Kept(actor, time.monotonic() + self._kept_seconds)
         self._kept.move_to_end(key)
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
+        self._let_go()
         return actor
+
+    def _let_go(self) -> None:
+        """Of those who have not asked lately, who are the first: all are kept equally long."""
+        now = time.monotonic()
+        while self._kept and (len(self._kept) > _MOST_KEPT or next(iter(self._kept.values())).until <= now):
+            self._kept.popitem(last=False)
 
     def _load(self, kind: str, secret: str) -> Actor | None:
         with self._services.engine.connect() as connection:
