@@ -1,9 +1,9 @@
 """A project's people: their roles, invitations, and who leads it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 from fastapi import APIRouter, Request
+from sqlmodel import Session
 from starlette.responses import Response
 
 from hpc_portal.app.accounts.set_membership import set_project_membership
@@ -11,54 +11,18 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import ProjectRole
 from hpc_portal.app.tenants.hand_over import hand_over_project
-from hpc_portal.app.tenants.invite import Invited, Invitees, invite
-from hpc_portal.app.tenants.queries import list_invitations
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
-from hpc_portal.web.problems import ShownProblem
+from hpc_portal.web.people_page import PeoplePage, wanted_role
 from hpc_portal.web.project_tabs import project_facts
-from hpc_portal.web.render import pages_of
-from hpc_portal.web.tenant_forms import carry_out, read_emails, read_hand_over, text_of
+from hpc_portal.web.tenant_forms import read_hand_over
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Renders the page again and again."""
-
-    request: Request
-    actor: Actor
-    services: Services
-    account: str
-
-    def show(
-        self,
-        problems: Sequence[ShownProblem] = (),
-        invited: Sequence[Invited] = (),
-        entered: Mapping[str, str] | None = None,
-    ) -> Response:
-        with self.services.reading() as session:
-            details, facts = project_facts(session, self.actor, self.account, "members")
-            invitations = (
-                list_invitations(session, self.actor, project=self.account)
-                if details.project.may_manage_members
-                else ()
-            )
-        facts |= {
-            "problems": problems,
-            "invited": invited,
-            "entered": entered or {},
-            "invitations": invitations,
-            "now": self.services.clock.now(),
-            "choices": [role.value for role in ProjectRole],
-        }
-        return pages_of(self.request).render(self.request, "project/members.html", facts)
 
 
 @router.get("/projects/{account}/members")
 def show(request: Request, actor: CurrentActor, services: PortalServices, account: str) -> Response:
     """Who is in it."""
-    return _Page(request, actor, services, account).show()
+    return _page(request, actor, services, account).show()
 
 
 @router.post("/projects/{account}/members/{username}")
@@ -71,15 +35,11 @@ async def set_member(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for th
     username: str,
 ) -> Response:
     """Change a member's role, or end their membership."""
-    wanted = text_of(await request.form(), "role")
-    role = ProjectRole(wanted) if wanted in set(ProjectRole) else None
-
-    def deed() -> None:
-        set_project_membership(services, actor, account=account, username=username, role=role)
-        identities.forget()
-
-    page = _Page(request, actor, services, account)
-    return await carry_out(request, deed, page.show, f"/projects/{account}/members")
+    role = await wanted_role(request, ProjectRole)
+    return await _page(request, actor, services, account).change(
+        identities,
+        lambda: set_project_membership(services, actor, account=account, username=username, role=role),
+    )
 
 
 @router.post("/projects/{account}/hand-over")
@@ -92,13 +52,9 @@ async def hand_over(
 ) -> Response:
     """Make another member the lead in one's stead."""
     wanted = read_hand_over(await request.form())
-
-    def deed() -> None:
-        hand_over_project(services, actor, account, wanted)
-        identities.forget()
-
-    page = _Page(request, actor, services, account)
-    return await carry_out(request, deed, page.show, f"/projects/{account}/members")
+    return await _page(request, actor, services, account).change(
+        identities, lambda: hand_over_project(services, actor, account, wanted)
+    )
 
 
 @router.post("/projects/{account}/invite")
@@ -106,13 +62,21 @@ async def invite_people(
     request: Request, actor: CurrentActor, services: PortalServices, account: str
 ) -> Response:
     """Send invitations, and show their links once."""
-    form = await request.form()
-    entered = {name: text_of(form, name) for name in ("emails", "role")}
-    wanted = Invitees(read_emails(form), text_of(form, "role"), project=account)
-    page = _Page(request, actor, services, account)
-    return await carry_out(
+    return await _page(request, actor, services, account).invite()
+
+
+def _page(request: Request, actor: Actor, services: Services, account: str) -> PeoplePage:
+    def read(session: Session) -> tuple[dict[str, Any], bool]:
+        details, facts = project_facts(session, actor, account, "members")
+        return facts, details.project.may_manage_members
+
+    return PeoplePage(
         request,
-        lambda: invite(services, actor, wanted),
-        lambda problems: page.show(problems, entered=entered),
-        lambda invited: page.show(invited=invited),
+        actor,
+        services,
+        {"project": account},
+        f"/projects/{account}",
+        "project/members.html",
+        ProjectRole,
+        read,
     )

@@ -9,7 +9,9 @@ from tests.integration.api.conftest import Portal
 def browser(portal: Portal, agent: str, *, who: str = "member") -> httpx.Client:
     actor = getattr(portal.city.chips, who)
     secret = open_session(portal.city.services, actor.user_id, user_agent=agent)
-    return httpx.Client(base_url=portal.url, cookies={"hpc_session": secret}, follow_redirects=False)
+    return httpx.Client(
+        base_url=portal.url, cookies={"hpc_session": secret}, follow_redirects=False, timeout=30
+    )
 
 
 def end(client: httpx.Client, session: str = "") -> int:
