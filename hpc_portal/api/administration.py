@@ -12,11 +12,10 @@ from hpc_portal.api.people_schemas import (
     OrganisationBody,
     OrganisationMemberBody,
     OrganisationReply,
-    ReasonBody,
     UserBody,
     UserReply,
 )
-from hpc_portal.api.schemas import CreatedReply, ListReply
+from hpc_portal.api.schemas import CreatedReply, ListReply, ReasonBody
 from hpc_portal.app.accounts import queries
 from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.create_organisation import create_organisation

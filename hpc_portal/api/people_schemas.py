@@ -213,12 +213,6 @@ class NewPasswordBody(Body):
     new: Annotated[str, Field(max_length=2000)]
 
 
-class ReasonBody(Body):
-    """Why it is done."""
-
-    reason: Annotated[str, Field(max_length=2000)]
-
-
 class OrganisationBody(Body):
     """An organisation to be."""
 

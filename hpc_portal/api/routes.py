@@ -51,6 +51,7 @@ from hpc_portal.api import (
     tenants,
     webhooks,
 )
+from hpc_portal.api.openapi import install_description
 
 _MODULES = (
     *(jobs, job_again, job_changes, job_cost, job_efficiency, job_files, job_waves, job_logs),
@@ -90,3 +91,4 @@ def install(app: FastAPI) -> None:
     """Give the application every endpoint; one by one, for FastAPI searches each level of routers anew."""
     for module in _MODULES:
         app.include_router(module.router, prefix="/api/v1")
+    install_description(app)
