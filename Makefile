@@ -49,6 +49,10 @@ check: check-static arch test ## All that must hold before a commit: format, lin
 .PHONY: check-static
 check-static: fmt-check lint types arrows ## The quick part of check: nothing is run but analysers
 
+.PHONY: audit
+audit: setup-test ## Known vulnerabilities of what the lock files pin, and secrets in what git knows
+	@scripts/audit.sh
+
 .PHONY: bench
 bench: setup-test ## Measure, each figure beside its reference; docs/benchmarks.md keeps the results
 	@$(BIN)/python -m pytest -m benchmark -p no:randomly --timeout 0 -s $(or $(TESTS),tests/benchmarks)
