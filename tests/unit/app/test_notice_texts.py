@@ -6,7 +6,8 @@ import pytest
 
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.say import say, say_amount
-from hpc_portal.app.notices.texts import TEXTS, Words
+from hpc_portal.app.notices.texts import TEXTS
+from hpc_portal.app.notices.words import Words
 
 
 def facts_of(words: Words) -> set[str]:
