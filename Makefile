@@ -49,6 +49,11 @@ check: check-static arch test ## All that must hold before a commit: format, lin
 .PHONY: check-static
 check-static: fmt-check lint types arrows ## The quick part of check: nothing is run but analysers
 
+.PHONY: fuzz
+fuzz: setup-test ## Call every operation of the API in many ways, good and bad (EXAMPLES=100: of each, by each person)
+	@HPC_FUZZ_EXAMPLES=$(or $(EXAMPLES),20) $(BIN)/python -m pytest --numprocesses $(JOBS) --timeout 0 \
+		tests/integration/authorisation/test_openapi.py
+
 .PHONY: audit
 audit: setup-test ## Known vulnerabilities of what the lock files pin, and secrets in what git knows
 	@scripts/audit.sh
@@ -87,9 +92,10 @@ arch: arrows ## Arrows, and the tests of the project's own shape
 ##@ Write it down
 
 .PHONY: docs
-docs: setup-test ## Write the generated parts anew: the file tree, the settings, the Helm chart's schema
+docs: setup-test ## Write the generated parts anew: the file tree, settings, the chart's schema, who may do what
 	@$(BIN)/python scripts/write_docs.py
 	@$(BIN)/python -m scripts.write_chart_schema
+	@$(BIN)/python -m scripts.write_authorisation
 
 .PHONY: screenshots
 screenshots: setup-test ## Take pictures of every page into docs/screenshots, anew (PAGES="home jobs": some only)

@@ -9,7 +9,7 @@ from hpc_portal.api.schemas import Body, Reply
 from hpc_portal.app.accounting.work_list import WorkItem
 from quotas.usage_tables import DiscrepancyKind, DiscrepancyState
 
-Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
+Month = Annotated[str, Field(pattern=r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 
 
 class MonthReply(Reply):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from schedulers.dask import plugin
+from scripts import write_authorisation
 from scripts.write_docs import ARCHITECTURE, PACKAGES, ROOT, SETTINGS, file_tree, settings_page, with_tree
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -26,6 +27,10 @@ def test_the_tree_in_the_architecture_page_is_that_of_the_docstrings() -> None:
 
 def test_the_settings_page_is_that_of_the_settings() -> None:
     assert SETTINGS.read_text("utf-8") == settings_page(), "run `make docs`"
+
+
+def test_the_page_on_authorisation_is_that_of_the_matrix() -> None:
+    assert write_authorisation.PAGE.read_text("utf-8") == write_authorisation.page(), "run `make docs`"
 
 
 def test_every_setting_says_what_it_means() -> None:

@@ -1,0 +1,89 @@
+"""The application and everybody who calls it; what their calls do is undone."""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from hpc_portal.app.actor import Actor
+from tests.in_process import Answer, Call, answer_to
+from tests.integration.authorisation.cast import Person
+from tests.small_city import City
+
+
+@dataclass
+class Stage:
+    """The application with its people; `reset` undoes whatever calls have done."""
+
+    city: City
+    app: FastAPI
+    runner: asyncio.Runner
+    identities: Mapping[Person, Mapping[str, str]]
+    """The headers by which each is known."""
+    actors: Mapping[Person, Actor]
+
+    def __post_init__(self) -> None:
+        database = self.city.services.engine.url.database
+        assert database
+        self._watch = sqlite3.connect(database)
+        self._watch.execute("PRAGMA synchronous = OFF")
+        self._kept = sqlite3.connect(":memory:")
+        self._version = 0
+
+    def call(self, person: Person, call: Call) -> Answer:
+        """The answer to this person."""
+        headers = {**call.headers, **self.identities[person]}
+        return self.runner.run(
+            answer_to(
+                self.app,
+                Call(call.method, call.path, call.query, headers, call.json, call.form, call.content),
+            )
+        )
+
+    def keep(self) -> None:
+        """Let `reset` lead back to now."""
+        self._watch.backup(self._kept)
+        shutil.copytree(self._workspace, self._kept_workspace)
+        self._version = self._data_version()
+
+    def reset(self) -> bool:
+        """Undo what was written since `keep`, in memory as well; whether there was anything."""
+        if self._data_version() == self._version:
+            return False
+        self._kept.backup(self._watch)
+        shutil.rmtree(self._workspace)
+        shutil.copytree(self._kept_workspace, self._workspace)
+        self.app.state.identities.forget()
+        services = self.city.services
+        services.forget_clusters()
+        services.projects.forget()
+        services.limited.forget()
+        services.price_list.forget()
+        services.subsidies.forget()
+        services.templates.forget()
+        services.announced.forget()
+        services.full_storage.forget()
+        self._version = self._data_version()
+        return True
+
+    def close(self) -> None:
+        """Let go of the files."""
+        self._watch.close()
+        self._kept.close()
+
+    @property
+    def _workspace(self) -> Path:
+        return self.city.services.settings.effective_workspace_root
+
+    @property
+    def _kept_workspace(self) -> Path:
+        return self._workspace.with_name("workspace-kept")
+
+    def _data_version(self) -> int:
+        """Another one when another connection has committed."""
+        found: int = self._watch.execute("PRAGMA data_version").fetchone()[0]
+        return found
