@@ -36,7 +36,7 @@ def install_description(app: FastAPI) -> None:
             app.openapi_schema = with_refusals(plain())
         return app.openapi_schema
 
-    app.openapi = describe  # type: ignore[method-assign] - FastAPI's way of having one's own
+    app.openapi = describe  # type: ignore[method-assign]  # as FastAPI documents it
 
 
 def with_refusals(described: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,11 @@ Run by `make fuzz`, which chooses how many calls of each.
 
 import os
 from collections.abc import Iterator
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import requests  # type: ignore[import-untyped]  # comes with schemathesis, which publishes its types
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     negative_data_rejection,
@@ -42,13 +44,14 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
-Operation = APIOperation[object, object, object, object]
+Operation: TypeAlias = APIOperation[Any, Any, Any, Any]
+ACase: TypeAlias = Case[Any]
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_operation_answers_as_it_is_described(set_: Set, part: int) -> None:
     schema = schemathesis.openapi.from_dict(set_.stage.app.openapi())
-    operations = [found.ok() for found in schema.get_all_operations()][part::PARTS]
+    operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)][part::PARTS]
     assert operations
     wrong: dict[str, str] = {}
     tried = 0
@@ -64,10 +67,10 @@ def test_every_operation_answers_as_it_is_described(set_: Set, part: int) -> Non
     assert not wrong, "\n\n".join(wrong.values())
 
 
-def calls_of(set_: Set, operation: Operation) -> Iterator[Case]:
+def calls_of(set_: Set, operation: Operation) -> Iterator[ACase]:
     """As it is described, of things that are there; and not as it is described."""
     known = {name: value for name, value in set_.parameters.items() if f"{{{name}}}" in operation.path}
-    places = {"path_parameters": known} if known else {}
+    places: dict[str, Any] = {"path_parameters": known} if known else {}
     yield from examples_of(operation.as_strategy(GenerationMode.POSITIVE, **places))
     try:
         yield from examples_of(operation.as_strategy(GenerationMode.NEGATIVE, **places))
@@ -75,9 +78,9 @@ def calls_of(set_: Set, operation: Operation) -> Iterator[Case]:
         return  # there is nothing to do wrong
 
 
-def examples_of(strategy: st.SearchStrategy[Case]) -> list[Case]:
+def examples_of(strategy: st.SearchStrategy[ACase]) -> list[ACase]:
     """The same ones each time."""
-    found: list[Case] = []
+    found: list[ACase] = []
 
     @settings(
         max_examples=EXAMPLES,
@@ -87,14 +90,14 @@ def examples_of(strategy: st.SearchStrategy[Case]) -> list[Case]:
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
-    def collect(case: Case) -> None:
+    def collect(case: ACase) -> None:
         found.append(case)
 
     collect()
     return found
 
 
-def problem_of(set_: Set, person: Person, case: Case) -> str:
+def problem_of(set_: Set, person: Person, case: ACase) -> str:
     """What is wrong with the answer; "" for nothing."""
     request = requests.Request(**case.as_transport_kwargs(base_url="http://testserver")).prepare()
     stage = set_.stage
@@ -117,8 +120,11 @@ def problem_of(set_: Set, person: Person, case: Case) -> str:
 
 def as_call(request: requests.PreparedRequest) -> Call:
     """As the application is called here."""
-    address = urlsplit(request.url)
-    headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+    address = urlsplit(str(request.url))
+    headers = {
+        name: str(value) for name, value in request.headers.items() if name.lower() != "content-length"
+    }
     body = request.body or b""
     content = body.encode() if isinstance(body, str) else body
-    return Call(request.method, unquote(address.path), address.query, headers, content=content)
+    assert isinstance(content, bytes)
+    return Call(str(request.method), unquote(address.path), address.query, headers, content=content)
