@@ -28,6 +28,7 @@ from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.app.storage.measure_again import measure_again
 from hpc_portal.app.storage.measure_step import MeasureStorageStep
 from hpc_portal.app.storage.queries import project_storage
+from hpc_portal.app.storage.walk import ENTRIES_PER_TURN
 from hpc_portal.app.tables import GlobalRole
 from quotas.errors import InvalidAmount, StorageExceeded
 from quotas.expire import carry_over, expire_due
@@ -80,9 +81,9 @@ def lies_there(story: Story, allocated_bytes: int, *, entries: int = 1) -> None:
     story.clock.advance(2)  # what web processes remember is a second old at most
 
 
-def measure_all(story: Story, **how: int) -> int:
+def measure_all(story: Story, *, entries_per_turn: int = ENTRIES_PER_TURN) -> int:
     """Walk whatever is due; returns how many steps that took."""
-    step = MeasureStorageStep(story.context, every=HOUR, **how)
+    step = MeasureStorageStep(story.context, every=HOUR, entries_per_turn=entries_per_turn)
 
     async def steps() -> int:
         count = 0
