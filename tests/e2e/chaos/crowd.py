@@ -2,6 +2,7 @@
 
 import functools
 import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Crowd:
     browser: Browser
     follower: Follower
     works: list[Work] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
 
     @property
     def accepted(self) -> dict[str, float]:
@@ -48,9 +50,11 @@ class Crowd:
         return bool(self.accepted)
 
     def stop(self) -> None:
-        """Nobody begins anything more."""
+        """Wait until everybody has finished what they had begun, which may be to submit one more job."""
         for work in self.works:
             work.stop.set()
+        for thread in self.threads:
+            thread.join()
 
     def require_no_problem(self) -> None:
         """Nobody was refused, or waited for minutes."""
@@ -74,19 +78,16 @@ def working(stage: Stage) -> Iterator[Crowd]:
     city = stage.network.hosts["city"]
     crowd.works += [Work(designer.step, 0.4) for designer in designers]
     sign_in = functools.partial(crowd.browser.sign_in, member.username, PASSWORD)
-    sign_in = functools.partial(crowd.browser.sign_in, member.username, PASSWORD)
     crowd.works.append(Work(crowd.browser.step, 0.6, begin=sign_in))
     follows = Work(crowd.follower.step, 0.05)
-    threads = [city.thread(work) for work in crowd.works]
+    crowd.threads += [city.thread(work) for work in crowd.works]
     following = city.thread(follows)
-    for thread in (*threads, following):
+    for thread in (*crowd.threads, following):
         thread.start()
     try:
         yield crowd
     finally:
         crowd.stop()
-        for thread in threads:
-            thread.join()
     crowd.works.append(follows)
     newest = Promises(stage.city, stage.disk).events
     wait_until(lambda: crowd.follower.last >= newest()[-1] or bool(follows.problems), what="the last event")

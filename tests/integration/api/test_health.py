@@ -1,5 +1,7 @@
 """Whether a web process lives and can serve, as probes of Kubernetes and load balancers ask it."""
 
+from pathlib import Path
+
 from alembic import command
 from prometheus_client import REGISTRY
 from sqlalchemy import text
@@ -53,8 +55,8 @@ def test_a_database_out_of_reach_is_not_ready_and_names_no_secret() -> None:
     assert "hunter2" not in str(found.checks)
 
 
-def test_a_workspace_mount_that_is_gone_is_not_ready(portal: Portal) -> None:
-    settings = portal.city.services.settings.model_copy(update={"workspace_root": "/nowhere/at/all"})
+def test_a_workspace_mount_that_is_gone_is_not_ready(portal: Portal, tmp_path: Path) -> None:
+    settings = portal.city.services.settings.model_copy(update={"workspace_root": tmp_path / "unmounted"})
     gone = ReadinessCheck(portal.city.services.engine, Settings.model_validate(settings.model_dump()))
 
     assert gone.look().checks["workspaces"] == "the folder is not there"

@@ -104,7 +104,7 @@ def test_gpus_are_told_as_nvidia_smi_does(kernel: Path) -> None:
     until_gone()
 
 
-@pytest.mark.parametrize("place", ["/dev/null", "/nowhere/at/all"])
+@pytest.mark.parametrize("place", ["/dev/null", "/proc/nowhere"])
 def test_where_nothing_can_be_noted_the_program_does_not_hear_of_it(place: str, tmp_path: Path) -> None:
     done = subprocess.run(
         ["/bin/bash", "-c", f"{sampler(f'{place}/samples.jsonl')}exec sh -c 'echo out; exit 7'\n"],
