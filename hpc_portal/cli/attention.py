@@ -29,6 +29,10 @@ def attention(*, as_json: Json = False) -> None:
         Matter.ALLOCATIONS: _("budgets that end within 14 days"),
         Matter.LICENSES: _("licence servers that do not answer"),
         Matter.MAILS: _("mails that could not be sent"),
+        Matter.UNDISPATCHED: _("jobs that no cluster has heard of"),
+        Matter.UNCHARGED: _("runs that ended and are not charged"),
+        Matter.OUTBOX: _("mails and webhooks that nobody sends"),
+        Matter.DISK: _("disk of the workspaces, nearly full"),
     }
     with operator_services() as services, services.reading() as session:
         found = needs_attention(services, session, OPERATOR)

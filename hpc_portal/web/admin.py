@@ -60,6 +60,34 @@ MATTERS = {
         "bad",
     ),
     Matter.MAILS: _Words("mail", N_("Mails"), N_("could not be sent this week"), "/admin/audit", "bad"),
+    Matter.UNDISPATCHED: _Words(
+        "hourglass",
+        N_("Jobs that no cluster has heard of"),
+        N_("for more than 5 minutes; is a controller active?"),
+        "/clusters",
+        "bad",
+    ),
+    Matter.UNCHARGED: _Words(
+        "coin",
+        N_("Runs that are not charged"),
+        N_("ended more than an hour ago; does slurmdbd tell of them?"),
+        "/admin/books",
+        "bad",
+    ),
+    Matter.OUTBOX: _Words(
+        "bell",
+        N_("Mails and webhooks"),
+        N_("have been due for an hour; is a controller active?"),
+        "/clusters",
+        "bad",
+    ),
+    Matter.DISK: _Words(
+        "folder",
+        N_("The workspaces' disk"),
+        N_("has less than 10 % left; jobs will fail that write"),
+        "/admin/projects",
+        "bad",
+    ),
 }
 
 

@@ -1,9 +1,11 @@
 """What waits for the people who answer for the city, in one look: how many of each, since when, and where."""
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
@@ -15,19 +17,24 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.budgets.tables import RefundCase, RefundCaseState
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.decide_doubt import list_doubtful_jobs
+from hpc_portal.app.jobs.late import is_uncharged, is_undispatched
 from hpc_portal.app.licenses.poll import load_reports
-from hpc_portal.app.notices.tables import Mail
+from hpc_portal.app.notices.tables import Mail, WebhookDelivery
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.requests.queries import UNDECIDED
 from hpc_portal.app.requests.tables import QuotaRequest
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import MirrorDrift, MirrorState, UnclaimedRun
+from hpc_portal.app.tables import Job, JobTask, MirrorDrift, MirrorState, UnclaimedRun
 from quotas.tables import Allocation, AllocationState
 from quotas.usage_tables import DiscrepancyRow, DiscrepancyState
 
 ENDS_SOON = timedelta(days=14)
 _MAIL_LOOKED_BACK = timedelta(days=7)
 _LICENSES_OLD = timedelta(minutes=15)
+_DISPATCH_LATE = timedelta(minutes=5)
+_LATE = timedelta(hours=1)
+_DISK_LEFT = 0.1
+"""Of the disk; with less the workspaces are nearly full."""
 
 
 class Matter(StrEnum):
@@ -55,6 +62,14 @@ class Matter(StrEnum):
     """Licence servers that do not answer, or were not asked for long."""
     MAILS = "mails"
     """Mails that could not be sent within the last week."""
+    UNDISPATCHED = "undispatched"
+    """Jobs that no cluster has heard of for minutes."""
+    UNCHARGED = "uncharged"
+    """Runs that ended an hour ago and are not charged."""
+    OUTBOX = "outbox"
+    """Mails and webhook deliveries that have been due for an hour."""
+    DISK = "disk"
+    """The disk of the workspaces, when it is nearly full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +153,22 @@ def needs_attention(services: Services, session: Session, actor: Actor) -> Atten
                 col(Mail.given_up_at),
                 col(Mail.given_up_at) > now - _MAIL_LOOKED_BACK,
             ),
+            _count(
+                session,
+                Matter.UNDISPATCHED,
+                col(Job.submitted_at),
+                is_undispatched(),
+                col(Job.submitted_at) < now - _DISPATCH_LATE,
+            ),
+            _count(
+                session,
+                Matter.UNCHARGED,
+                col(JobTask.ended_at),
+                is_uncharged(),
+                col(JobTask.ended_at) < now - _LATE,
+            ),
+            _outbox(session, due_before=now - _LATE),
+            Waiting(Matter.DISK, int(_is_nearly_full(services.settings.effective_workspace_root)), None),
         ),
         clusters_seen_at=min((view.as_of for view in services.clusters.get()), default=None),
         licenses_answered_at=min((at for _, at, _ in reports.values()), default=None),
@@ -149,6 +180,37 @@ def _doubtful(session: Session, actor: Actor, now: datetime) -> list[datetime]:
     if not permissions.may(actor, Action.ADMINISTER_JOBS):
         return []
     return [job.submitted_at for job in list_doubtful_jobs(session, actor, now=now)]
+
+
+def _outbox(session: Session, *, due_before: datetime) -> Waiting:
+    """Whoever is refused is tried again later and later, and is due then: these nobody tried."""
+    mails = _count(
+        session,
+        Matter.OUTBOX,
+        col(Mail.not_before),
+        col(Mail.sent_at).is_(None),
+        col(Mail.given_up_at).is_(None),
+        col(Mail.not_before) < due_before,
+    )
+    posts = _count(
+        session,
+        Matter.OUTBOX,
+        col(WebhookDelivery.not_before),
+        col(WebhookDelivery.delivered_at).is_(None),
+        col(WebhookDelivery.given_up_at).is_(None),
+        col(WebhookDelivery.not_before) < due_before,
+    )
+    since = min((one.since for one in (mails, posts) if one.since), default=None)
+    return Waiting(Matter.OUTBOX, mails.count + posts.count, since)
+
+
+def _is_nearly_full(root: Path) -> bool:
+    """As this process sees it; a folder that is not there yet is not full."""
+    try:
+        disk = shutil.disk_usage(root)
+    except OSError:
+        return False
+    return disk.free < _DISK_LEFT * disk.total
 
 
 def _count(session: Session, matter: Matter, since: Mapped[Any], *where: ColumnElement[bool]) -> Waiting:

@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from hpc_portal.app import cluster_views, outages
 from hpc_portal.app.clock import Clock
+from hpc_portal.app.jobs.late import is_uncharged, is_undispatched
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.notices.tables import Mail
 from hpc_portal.app.tables import Job, JobTask, Lease
@@ -76,11 +77,7 @@ def _queue(connection: Connection, now: datetime) -> Iterator[Metric]:
     yield jobs
     waiting = (
         select(col(Job.scheduler), func.min(col(Job.submitted_at)).label("since"))
-        .where(
-            col(Job.phase).in_([Phase.ACCEPTED, Phase.DISPATCHING]),
-            col(Job.waits_for_jobs).is_(False),
-            col(Job.held_by).is_(None),
-        )
+        .where(is_undispatched())
         .group_by(col(Job.scheduler))
     )
     for cluster, since in connection.execute(waiting):
@@ -95,7 +92,7 @@ def _settlement(connection: Connection, now: datetime) -> Iterator[Metric]:
         select(col(Job.scheduler), func.count(), func.min(col(JobTask.ended_at)))
         .select_from(JobTask)
         .join(Job, col(Job.id) == col(JobTask.job_id))
-        .where(col(JobTask.ended_at).is_not(None), col(JobTask.settled_at).is_(None))
+        .where(is_uncharged())
         .group_by(col(Job.scheduler))
     )
     for cluster, number, since in connection.execute(unsettled):
