@@ -41,7 +41,8 @@ async def test_a_campaign_that_reached_its_rule_starts_nothing_more_and_what_wai
     assert run.never_ran <= job.tasks_cancelled <= run.never_ran + AT_ONCE
     assert run.failed - AT_ONCE <= live.sacct(job_id, "state").count("FAILED") <= run.failed
     results = list((live.workspace(job_id) / "regression/results").iterdir())
-    assert run.failed <= len(results) <= run.has_result, "nothing else ever started"
+    # One that the rule caught at work may write its verdict while Slurm ends it: nobody reads that any more.
+    assert run.failed <= len(results) <= run.has_result + AT_ONCE, "nothing else ever started"
     money = live.money()
     assert (money.held, money.available) == (0, free - job.charged_vnd)
     assert job.charged_vnd > 0
