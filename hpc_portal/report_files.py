@@ -23,11 +23,12 @@ class Form(StrEnum):
     PDF = "pdf"
 
 
-_TYPES = {
+MEDIA_TYPES = {
     Form.CSV: "text/csv; charset=utf-8; header=present",
     Form.XLSX: "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     Form.PDF: "application/pdf",
 }
+"""As they are sent."""
 
 
 def download(document: Document, form: Form, *, table: str = "", with_mark: bool = False) -> Response:
@@ -56,13 +57,13 @@ def download(document: Document, form: Form, *, table: str = "", with_mark: bool
         case _:
             assert_never(form)
     name = f"{document.key}-{table}" if form is Form.CSV and table else document.key
-    return Response(content, headers=_headers(f"{name}.{form}", _TYPES[form]))
+    return Response(content, headers=_headers(f"{name}.{form}", MEDIA_TYPES[form]))
 
 
 def stream_rows(rows: Rows, name: str, *, as_csv: bool, with_mark: bool = False) -> StreamingResponse:
     """Rows as they are read: neither the server nor the database holds them all."""
     lines: Iterator[str] = rows.as_csv(with_mark=with_mark) if as_csv else rows.as_json()
-    ending, kind = ("csv", _TYPES[Form.CSV]) if as_csv else ("json", "application/json")
+    ending, kind = ("csv", MEDIA_TYPES[Form.CSV]) if as_csv else ("json", "application/json")
     return StreamingResponse(lines, headers=_headers(f"{name}.{ending}", kind))
 
 

@@ -5,7 +5,7 @@ Each can be asked for as JSON, CSV, XLSX or PDF (`format`), in Vietnamese or Eng
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -30,7 +30,7 @@ from hpc_portal.app.reports.utilisation import Grain, utilisation, utilisation_d
 from hpc_portal.app.reports.waste import waste_document
 from hpc_portal.app.reports.waste_report import report_waste
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from hpc_portal.report_files import Form, download, stream_rows
+from hpc_portal.report_files import MEDIA_TYPES, Form, download, stream_rows
 from quotas.usage_report import Dimension
 
 router = APIRouter(tags=["reports"])
@@ -38,6 +38,15 @@ router = APIRouter(tags=["reports"])
 Name = Annotated[str, Query(max_length=128)]
 Day = Annotated[date | None, Query()]
 Language = Annotated[Literal["vi", "en"], Query()]
+
+
+AS_FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "JSON, or the file that `format` names",
+        "content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()},
+    }
+}
+"""For the description: FastAPI knows of the JSON only."""
 
 
 class Format(StrEnum):
@@ -117,7 +126,7 @@ class Asked:
 Question = Annotated[Asked, Depends()]
 
 
-@router.get("/reports/usage", response_model=ReportReply)
+@router.get("/reports/usage", response_model=ReportReply, responses=AS_FILE)
 def usage(
     services: PortalServices, actor: CurrentActor, asked: Question, wanted: Wanted
 ) -> ReportReply | Response:
@@ -127,7 +136,7 @@ def usage(
     return wanted.reply(usage_document(found, wanted.edition))
 
 
-@router.get("/reports/charges", response_model=ReportReply)
+@router.get("/reports/charges", response_model=ReportReply, responses=AS_FILE)
 def charges(  # noqa: PLR0913 - of what, of whom, which days
     *,
     services: PortalServices,
@@ -144,7 +153,7 @@ def charges(  # noqa: PLR0913 - of what, of whom, which days
         return wanted.reply(project_charges(session, actor, project, days, wanted.edition, user=user))
 
 
-@router.get("/jobs/{job_id}/charges", response_model=ReportReply)
+@router.get("/jobs/{job_id}/charges", response_model=ReportReply, responses=AS_FILE)
 def charges_of_a_job(
     services: PortalServices, actor: CurrentActor, job_id: UUID, wanted: Wanted
 ) -> ReportReply | Response:
@@ -153,7 +162,7 @@ def charges_of_a_job(
         return wanted.reply(job_charges(session, get_job(session, actor, job_id), wanted.edition))
 
 
-@router.get("/reports/waste", response_model=ReportReply)
+@router.get("/reports/waste", response_model=ReportReply, responses=AS_FILE)
 def waste(
     services: PortalServices, actor: CurrentActor, asked: Question, wanted: Wanted
 ) -> ReportReply | Response:
@@ -163,7 +172,7 @@ def waste(
     return wanted.reply(waste_document(found, wanted.edition))
 
 
-@router.get("/reports/utilisation", response_model=ReportReply)
+@router.get("/reports/utilisation", response_model=ReportReply, responses=AS_FILE)
 def cluster_utilisation(  # noqa: PLR0913 - which days, of what
     *,
     services: PortalServices,
@@ -181,7 +190,7 @@ def cluster_utilisation(  # noqa: PLR0913 - which days, of what
     return wanted.reply(utilisation_document(found, days, by, wanted.edition))
 
 
-@router.get("/reports/forecast", response_model=ReportReply)
+@router.get("/reports/forecast", response_model=ReportReply, responses=AS_FILE)
 def budget_forecast(
     services: PortalServices, actor: CurrentActor, wanted: Wanted, project: Name
 ) -> ReportReply | Response:
@@ -191,7 +200,7 @@ def budget_forecast(
     return wanted.reply(forecast_document(project, found, wanted.edition))
 
 
-@router.get("/reports/idle-grants", response_model=ReportReply)
+@router.get("/reports/idle-grants", response_model=ReportReply, responses=AS_FILE)
 def grants_left_idle(services: PortalServices, actor: CurrentActor, wanted: Wanted) -> ReportReply | Response:
     """Grants of which a tenth or more could be re-granted; for administrators and auditors."""
     with services.reading() as session:
@@ -199,7 +208,7 @@ def grants_left_idle(services: PortalServices, actor: CurrentActor, wanted: Want
     return wanted.reply(idle_grants_document(found, wanted.edition))
 
 
-@router.get("/reports/statements/{month}", response_model=ReportReply)
+@router.get("/reports/statements/{month}", response_model=ReportReply, responses=AS_FILE)
 def statement(  # noqa: PLR0913 - whose, of when
     *,
     services: PortalServices,
@@ -242,7 +251,7 @@ def rows(  # noqa: PLR0913 - which, and how
     return stream_rows(found, name, as_csv=format == "csv", with_mark=bom)
 
 
-@router.get("/open-data", response_model=OpenDataReply)
+@router.get("/open-data", response_model=OpenDataReply, responses=AS_FILE)
 def published(services: PortalServices, wanted: Wanted) -> OpenDataReply | Response:
     """What the city shows everybody, without signing in; 404 where it shows nothing."""
     if not services.settings.open_data:

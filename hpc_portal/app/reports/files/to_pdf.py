@@ -1,6 +1,8 @@
 """A document as PDF/A for archives, tagged for screen readers; the same facts make the same bytes."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -16,16 +18,33 @@ _ARCHIVED: Literal["a-2a"] = "a-2a"
 _ACCESSIBLE: Literal["ua-1"] = "ua-1"
 
 
-def write_pdf(document: Document) -> bytes:
-    """Laid out by Typst with the fonts that it carries, which have every letter of Vietnamese.
+_WITHOUT_A_LETTER = re.compile(
+    r"[^\x20-\x7e\xa0-\u017f\u01a0\u01a1\u01af\u01b0\u1ea0-\u1ef9\u2013\u2014\u2018-\u201d\u2026\u20ab\u2192\u2212]"
+)
+"""What the fonts may lack; they have every letter of Vietnamese and of other languages in Latin letters."""
 
-    The document travels as data beside the layout: no text of it is ever read as markup.
+
+def write_pdf(document: Document) -> bytes:
+    """Laid out by Typst with the fonts that it carries.
+
+    The document travels as data beside the layout: no text of it is ever read as markup. An archive's PDF may
+    hold no letter that its fonts lack: where a name has one, every such letter is a question mark.
     """
+    text = json.dumps(laid_out(document), ensure_ascii=False)
+    try:
+        return _compiled(text, document)
+    except typst.TypstError as problem:
+        if "could not be displayed" not in str(problem):
+            raise
+        return _compiled(_WITHOUT_A_LETTER.sub("?", unicodedata.normalize("NFC", text)), document)
+
+
+def _compiled(text: str, document: Document) -> bytes:
     return typst.compile(
         LAYOUT.read_bytes(),
         format="pdf",
         ignore_system_fonts=True,
-        sys_inputs={"document": json.dumps(laid_out(document), ensure_ascii=False)},
+        sys_inputs={"document": text},
         pdf_standards=[_ARCHIVED, _ACCESSIBLE],
         timestamp=document.edition.made_at.replace(microsecond=0),
     )

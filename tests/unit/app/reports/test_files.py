@@ -4,6 +4,7 @@ import csv
 import io
 import zipfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -135,6 +136,13 @@ def test_a_pdf_keeps_every_letter_of_vietnamese(language: str) -> None:
     assert reader.metadata.title == "Sao kê tháng 11/2026"
     assert str(reader.trailer["/Root"]["/Lang"]).startswith(language)  # type: ignore[index]
     assert "/StructTreeRoot" in reader.trailer["/Root"]  # type: ignore[operator]
+
+
+def test_a_name_with_letters_that_no_font_has_is_no_reason_to_fail() -> None:
+    """Found by Schemathesis: an archive's PDF may not hold them, and the library refuses."""
+    named = replace(document(), title="Dự án \U0003ccf2 芯片 \U0001f680 của Ẩn")
+    text = PdfReader(io.BytesIO(write_pdf(named))).pages[0].extract_text()
+    assert "Dự án ? ?? ? của Ẩn" in " ".join(text.split())
 
 
 def test_the_same_facts_make_the_same_pdf() -> None:
