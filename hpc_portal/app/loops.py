@@ -71,7 +71,6 @@ async def _pause(seconds: float, *wakers: asyncio.Event) -> None:
     try:
         await asyncio.wait(waiting, timeout=jittered, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for (
-            task
-        ) in waiting:  # nothing is awaited here: it could swallow the one cancellation that ends a loop
+        # Nothing is awaited here: it could swallow the one cancellation that ends a loop.
+        for task in waiting:
             task.cancel()
