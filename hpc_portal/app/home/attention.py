@@ -167,7 +167,7 @@ def needs_attention(services: Services, session: Session, actor: Actor) -> Atten
                 is_uncharged(),
                 col(JobTask.ended_at) < now - _LATE,
             ),
-            _outbox(session, due_before=now - _LATE),
+            _outbox(session, due_before=now - _LATE, sends_mail=services.settings.smtp is not None),
             Waiting(Matter.DISK, int(_is_nearly_full(services.settings.effective_workspace_root)), None),
         ),
         clusters_seen_at=min((view.as_of for view in services.clusters.get()), default=None),
@@ -182,16 +182,11 @@ def _doubtful(session: Session, actor: Actor, now: datetime) -> list[datetime]:
     return [job.submitted_at for job in list_doubtful_jobs(session, actor, now=now)]
 
 
-def _outbox(session: Session, *, due_before: datetime) -> Waiting:
-    """Whoever is refused is tried again later and later, and is due then: these nobody tried."""
-    mails = _count(
-        session,
-        Matter.OUTBOX,
-        col(Mail.not_before),
-        col(Mail.sent_at).is_(None),
-        col(Mail.given_up_at).is_(None),
-        col(Mail.not_before) < due_before,
-    )
+def _outbox(session: Session, *, due_before: datetime, sends_mail: bool) -> Waiting:
+    """Whoever is refused is tried again later and lies ahead: these nobody tried.
+
+    Where the portal sends no mail, mails wait for the day when it does.
+    """
     posts = _count(
         session,
         Matter.OUTBOX,
@@ -199,6 +194,16 @@ def _outbox(session: Session, *, due_before: datetime) -> Waiting:
         col(WebhookDelivery.delivered_at).is_(None),
         col(WebhookDelivery.given_up_at).is_(None),
         col(WebhookDelivery.not_before) < due_before,
+    )
+    if not sends_mail:
+        return posts
+    mails = _count(
+        session,
+        Matter.OUTBOX,
+        col(Mail.not_before),
+        col(Mail.sent_at).is_(None),
+        col(Mail.given_up_at).is_(None),
+        col(Mail.not_before) < due_before,
     )
     since = min((one.since for one in (mails, posts) if one.since), default=None)
     return Waiting(Matter.OUTBOX, mails.count + posts.count, since)

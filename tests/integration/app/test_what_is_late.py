@@ -1,7 +1,9 @@
 """What the portal is late with waits for its administrators, until it is caught up with."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert
@@ -13,13 +15,15 @@ from hpc_portal.app.home.attention import Matter, needs_attention
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.track import track_once
 from hpc_portal.app.notices.tables import Mail, WebhookDelivery
+from hpc_portal.app.settings import SmtpSettings
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import spec
 
 
-def late(story: Story) -> dict[Matter, tuple[int, datetime | None]]:
-    """Count and age of what waits now."""
+def late(story: Story, **changed: Any) -> dict[Matter, tuple[int, datetime | None]]:  # noqa: ANN401 - settings
+    """Count and age of what waits now, under other settings."""
     services = story.city.services
+    services = replace(services, settings=services.settings.model_copy(update=changed))
     with services.reading() as session:
         found = needs_attention(services, session, OPERATOR)
     return {one.matter: (one.count, one.since) for one in found.waiting if one.count}
@@ -66,7 +70,9 @@ def test_mails_and_webhooks_that_nobody_sends_are_told_together(story: Story) ->
         connection.execute(insert(WebhookDelivery).values([post, tried]))
 
     transact(story.city.services.engine, write)
-    assert late(story)[Matter.OUTBOX] == (2, now - timedelta(hours=2))
+    smtp = SmtpSettings(host="mail.example", sender="hpc@danang.example")
+    assert late(story, smtp=smtp)[Matter.OUTBOX] == (2, now - timedelta(hours=2))
+    assert late(story, smtp=None)[Matter.OUTBOX] == (1, now - timedelta(hours=2)), "it sends no mail at all"
 
 
 @pytest.mark.parametrize(
