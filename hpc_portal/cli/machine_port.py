@@ -49,7 +49,7 @@ def machine_port(
     if settings.metrics_port is None:
         yield
         return
-    state = PortalState(engine, clock)
+    state = PortalState(engine, clock, sends_mail=settings.smtp is not None)
     check = ReadinessCheck(engine, settings)
     REGISTRY.register(state)
     port = MachinePort(REGISTRY, alive=alive, ready=lambda: check.look().checks)

@@ -29,9 +29,11 @@ _UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED, Phase.ENDED)
 class PortalState(Collector):
     """Every process tells the same: ask for `max by (...)`."""
 
-    def __init__(self, engine: Engine, clock: Clock) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, sends_mail: bool = True) -> None:
         self._engine = engine
         self._clock = clock
+        self._sends_mail = sends_mail
+        """Where the portal sends none, mails wait, and none is late."""
 
     def collect(self) -> Iterator[Metric]:
         """One transaction that reads; of a database out of reach only that is told."""
@@ -39,7 +41,7 @@ class PortalState(Collector):
         found: list[Metric] = []
         try:
             with self._engine.connect() as connection:
-                found = list(_read(connection, self._clock.now()))
+                found = list(_read(connection, self._clock.now(), sends_mail=self._sends_mail))
         except SQLAlchemyError as problem:
             log.warning("metrics.database_unavailable", problem=str(problem))
         reachable.add_metric([], bool(found))
@@ -51,13 +53,13 @@ class PortalState(Collector):
         return iter(())
 
 
-def _read(connection: Connection, now: datetime) -> Iterator[Metric]:
+def _read(connection: Connection, now: datetime, *, sends_mail: bool) -> Iterator[Metric]:
     yield from _queue(connection, now)
     yield from _settlement(connection, now)
     yield from _clusters(connection, now)
     yield from _controllers(connection, now)
     yield from _findings(connection)
-    yield from _mails(connection, now)
+    yield from _mails(connection, now, sends_mail=sends_mail)
 
 
 def _queue(connection: Connection, now: datetime) -> Iterator[Metric]:
@@ -160,13 +162,13 @@ def _findings(connection: Connection) -> Iterator[Metric]:
     yield found
 
 
-def _mails(connection: Connection, now: datetime) -> Iterator[Metric]:
+def _mails(connection: Connection, now: datetime, *, sends_mail: bool) -> Iterator[Metric]:
     waiting = (col(Mail.sent_at).is_(None), col(Mail.given_up_at).is_(None))
     number, since = connection.execute(
         select(func.count(), func.min(col(Mail.not_before))).where(*waiting)
     ).one()
     yield GaugeMetricFamily("hpc_mails_waiting", "Mails that are not sent yet.", value=number)
-    overdue = _age(since, now) if since else 0.0
+    overdue = _age(since, now) if since and sends_mail else 0.0
     yield GaugeMetricFamily("hpc_mail_overdue_seconds", "By how much the oldest is late.", value=overdue)
 
 

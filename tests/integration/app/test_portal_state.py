@@ -20,9 +20,9 @@ from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import spec
 
 
-def told(story: Story) -> dict[tuple[str, tuple[str, ...]], float]:
+def told(story: Story, *, sends_mail: bool = True) -> dict[tuple[str, tuple[str, ...]], float]:
     """Each sample by its name and the values of its labels."""
-    state = PortalState(story.city.services.engine, story.clock)
+    state = PortalState(story.city.services.engine, story.clock, sends_mail=sends_mail)
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
         for metric in state.collect()
@@ -90,6 +90,7 @@ def test_outages_leases_findings_and_mails_are_told(story: Story) -> None:
     assert found["hpc_discrepancies_open", ("ledger",)] == 1
     assert found["hpc_mails_waiting", ()] == 1
     assert found["hpc_mail_overdue_seconds", ()] == pytest.approx(300, abs=1)
+    assert told(story, sends_mail=False)["hpc_mail_overdue_seconds", ()] == 0
 
 
 def test_nodes_gpus_and_licences_are_told_by_cluster(story: Story) -> None:
