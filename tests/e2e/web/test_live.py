@@ -37,6 +37,9 @@ NO_ANSWER_TO_POST = """() => {
 }"""
 
 
+PRIORITY = "Jobs ahead of it in the queue start first."
+
+
 def with_city(city: City, work: Callable[[Connection], None]) -> None:
     engine = create_engine(city.settings.effective_database_url)
     transact(engine, work)
@@ -163,6 +166,12 @@ def test_a_cancel_shows_at_once_and_is_taken_back_when_the_portal_says_no(
     with page.expect_request(re.compile("/cancel$")):
         page.get_by_role("button", name="Cancel").click()
     expect(page.locator(".head .state")).to_contain_text("Cancelling")
+    try:
+        set_state(city, "npu-synth", JobState.PENDING, "Priority")
+        expect(page.locator("main")).to_contain_text(PRIORITY)
+        expect(page.locator(".head .state"), "a refresh from before the cancel").to_contain_text("Cancelling")
+    finally:
+        set_state(city, "npu-synth", JobState.PENDING, "Resources")
     body = "<main><div class='empty-box'><p>The database is away.</p></div></main>"
     held[0].fulfill(status=503, content_type="text/html", body=body)
     expect(page.locator(".toast-box")).to_contain_text("The database is away.")

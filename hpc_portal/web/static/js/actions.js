@@ -13,36 +13,56 @@ document.addEventListener('submit', (event) => {
 
 async function act(form, button) {
   if (!await mayDestroy(form, button)) return
-  const places = placesOf(form)
-  const before = places.map((place) => [...place.childNodes])
-  const becoming = document.querySelector(`template[data-becoming="${button.dataset.act}"]`)
-  if (becoming) for (const place of places) place.replaceChildren(becoming.content.cloneNode(true))
-  button.disabled = true
-  const problem = await send(form, button)
-  button.disabled = false
-  if (problem === null) {
+  const shown = showAsDone(form, button)
+  const { fresh, problem } = await send(form, button)
+  if (fresh) {
+    shown.keep()
+    showFresh(fresh, { isHere: false })
     for (const tick of form.querySelectorAll('.tick, .tick-all')) tick.checked = false
   } else {
-    places.forEach((place, at) => { if (becoming) place.replaceChildren(...before[at]) })
+    shown.takeBack()
     say(problem || document.querySelector('.toast-box').dataset.failed, 'bad')
   }
   refreshSoon()
   document.dispatchEvent(new CustomEvent('acted'))
 }
 
-// Null when it was done; else why not, in words, where the portal told.
+// Until the portal answered, whatever else the page learns meanwhile: a refresh that was on its way does not know of the
+// act yet. What is taken back is what the page learned last.
+function showAsDone(form, button) {
+  const becoming = document.querySelector(`template[data-becoming="${button.dataset.act}"]`)
+  const places = placesOf(form)
+  const before = new Map()
+  const showIn = (part) => {
+    button.disabled = true
+    if (!becoming) return
+    for (const place of places.filter((one) => part.contains(one))) {
+      before.set(place, [...place.childNodes])
+      place.replaceChildren(becoming.content.cloneNode(true))
+    }
+  }
+  const again = ({ target }) => showIn(target)
+  const keep = () => {
+    document.removeEventListener('refreshed', again)
+    button.disabled = false
+  }
+  showIn(document)
+  document.addEventListener('refreshed', again)
+  return { keep, takeBack: () => { keep(); for (const [place, nodes] of before) place.replaceChildren(...nodes) } }
+}
+
+// What the portal shows now, or the problem in words, where it told any.
 async function send(form, button) {
   const answer = await fetch(button.getAttribute('formaction') || form.action, {
     method: 'POST',
     body: new URLSearchParams(new FormData(form, button)),
     headers: { Accept: 'text/html' },
   }).catch(() => null)
-  if (!answer) return document.querySelector('.toast-box').dataset.unreached
-  const page = new DOMParser().parseFromString(await answer.text(), 'text/html')
+  if (!answer) return { problem: document.querySelector('.toast-box').dataset.unreached }
+  const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html')
   if (answer.redirected && new URL(answer.url).pathname === '/sign-in') location.assign(answer.url)
-  if (!answer.ok) return (page.querySelector('main [role="alert"]') ?? page.querySelector('main .empty-box p'))?.textContent.trim() ?? ''
-  showFresh(page, { isHere: false })
-  return null
+  if (answer.ok) return { fresh }
+  return { problem: (fresh.querySelector('main [role="alert"]') ?? fresh.querySelector('main .empty-box p'))?.textContent.trim() }
 }
 
 // Where the state of what is acted on stands: of the ticked rows, else of the whole page.
