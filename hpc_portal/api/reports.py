@@ -43,7 +43,10 @@ Language = Annotated[Literal["vi", "en"], Query()]
 AS_FILE: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "JSON, or the file that `format` names",
-        "content": {kind.partition(";")[0]: {} for kind in MEDIA_TYPES.values()},
+        "content": {
+            kind.partition(";")[0]: {"schema": {"type": "string", "format": "binary"}}
+            for kind in MEDIA_TYPES.values()
+        },
     }
 }
 """For the description: FastAPI knows of the JSON only."""
