@@ -70,7 +70,7 @@ def test_jobs_are_filtered_in_the_url_and_paged(open_page: OpenPage) -> None:
     expect(page.get_by_text("No job fits this filter")).to_be_visible()
 
 
-def test_every_state_has_a_word_and_a_reason(open_page: OpenPage) -> None:
+def test_every_state_has_a_word_and_a_reason(open_page: OpenPage, city: City) -> None:
     page = open_page(locale="en")
     page.goto("/jobs")
     for name, word in (
@@ -83,7 +83,7 @@ def test_every_state_has_a_word_and_a_reason(open_page: OpenPage) -> None:
         ("spice-mc", "Out of memory"),
         ("digits-training", "Completed"),
     ):
-        row = page.locator("[data-job]", has_text=name)
+        row = page.locator(f'[data-job="{city.jobs[name]}"]')
         expect(row.locator(".state")).to_contain_text(word)
     waiting = page.locator("[data-job]", has_text="npu-synth")
     expect(waiting).to_contain_text("Waiting until enough CPUs, memory or GPUs are free.")
