@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Writes requirements/*.lock anew from pyproject.toml; pass --upgrade to take newer releases.
 #
-# runtime.lock and dev.lock pin every file by hash. ai.lock cannot: PyTorch is published in several builds
+# runtime.lock, otel.lock (runtime.lock and the otel extra) and dev.lock pin every file by hash. ai.lock cannot: PyTorch is published in several builds
 # (CPU only, CUDA) under one version, so it pins versions, and leaves out what is only CUDA's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,8 +19,12 @@ compile() {
 
 compile pyproject.toml requirements/build.in --universal --generate-hashes \
     --output-file requirements/runtime.lock "${@}"
-compile pyproject.toml requirements/build.in --group dev --universal --generate-hashes \
+compile pyproject.toml requirements/build.in --group dev --extra otel --universal --generate-hashes \
     --constraints requirements/runtime.lock --output-file requirements/dev.lock "${@}"
+# Whole, with what it shares with runtime.lock: pip wants the hash of everything that it is asked for.
+compile pyproject.toml requirements/build.in --extra otel --universal --generate-hashes \
+    --constraints requirements/runtime.lock --constraints requirements/dev.lock \
+    --output-file requirements/otel.lock "${@}"
 
 # Resolved for a platform that has no CUDA: the CUDA build asks for its own parts by exact version anyway.
 # That platform wants appnope, which no other has any use for.
@@ -32,4 +36,4 @@ MACOSX_DEPLOYMENT_TARGET=14.0 compile pyproject.toml --extra ai --python-platfor
     grep --invert-match --fixed-strings --line-regexp \
         --file <(sed -n 's/^\([a-zA-Z0-9._-]*==[^ ;]*\).*/\1/p' requirements/runtime.lock) "$tools/ai.lock"
 } >requirements/ai.lock
-echo "Wrote requirements/runtime.lock, dev.lock and ai.lock."
+echo "Wrote requirements/runtime.lock, otel.lock, dev.lock and ai.lock."

@@ -33,8 +33,10 @@ def pins(*names: str) -> dict[str, Version]:
         (PROJECT["dependency-groups"]["dev"], ["dev.lock"]),
         (PROJECT["build-system"]["requires"], ["runtime.lock"]),
         (PROJECT["project"]["optional-dependencies"]["ai"], ["runtime.lock", "ai.lock"]),
+        (PROJECT["project"]["optional-dependencies"]["otel"], ["otel.lock"]),
+        (PROJECT["project"]["optional-dependencies"]["otel"], ["dev.lock"]),
     ],
-    ids=["runtime", "runtime in dev", "dev", "build", "ai"],
+    ids=["runtime", "runtime in dev", "dev", "build", "ai", "otel", "otel in dev"],
 )
 def test_a_lock_satisfies_what_is_asked(asked: Sequence[str], locks: Sequence[str]) -> None:
     locked = pins(*locks)
@@ -49,10 +51,10 @@ def test_a_lock_satisfies_what_is_asked(asked: Sequence[str], locks: Sequence[st
 
 
 def test_development_runs_on_the_versions_that_users_run_on() -> None:
-    assert pins("runtime.lock").items() <= pins("dev.lock").items()
+    assert pins("runtime.lock").items() <= pins("otel.lock").items() <= pins("dev.lock").items()
 
 
-@pytest.mark.parametrize("name", ["runtime.lock", "dev.lock"])
+@pytest.mark.parametrize("name", ["runtime.lock", "otel.lock", "dev.lock"])
 def test_every_locked_file_is_known_by_its_hash(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text("utf-8")
     entries = re.split(r"\n(?=[a-z])", text)
