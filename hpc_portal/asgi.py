@@ -31,6 +31,7 @@ from hpc_portal.auth.sessions import is_secure
 from hpc_portal.auth.throttle import SignInThrottle
 from hpc_portal.middleware import MAX_BODY_BYTES, SecurityHeaders
 from hpc_portal.request_metrics import RequestMetrics
+from hpc_portal.request_traces import request_traces
 from hpc_portal.web import pages
 from hpc_portal.web.say_refusal import say_refusal
 from quotas.errors import QuotaError
@@ -61,6 +62,7 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
         max_body_size=MAX_BODY_BYTES,
+        telemetry=request_traces(),
         dependencies=[Depends(refuse_nul), Depends(refuse_cross_site)],
     )
     app.state.services = services

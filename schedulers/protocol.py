@@ -81,6 +81,9 @@ class Submission:
     """The person's name in the portal, which is the same on every cluster: limits of people go by it."""
     is_held: bool = False
     """Accepted but not started before a `ReleaseJob`."""
+    traceparent: str | None = None
+    """Its place in a trace (W3C Trace Context), for a backend that asks others over HTTP to pass on; only
+    while it is being submitted."""
 
 
 @dataclass(frozen=True, slots=True)

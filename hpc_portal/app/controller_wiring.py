@@ -30,6 +30,7 @@ from hpc_portal.app.notices.send_webhooks import WEBHOOK_SECONDS, SendWebhooksSt
 from hpc_portal.app.retention.step import RETENTION_REST_SECONDS, RETENTION_SECONDS, RetentionStep
 from hpc_portal.app.settings import Settings, SlurmSettings
 from hpc_portal.app.storage.measure_step import STORAGE_REST_SECONDS, STORAGE_SECONDS, MeasureStorageStep
+from hpc_portal.app.telemetry.traced_connection import TracedConnection
 from hpc_portal.app.templates.publish_step import PUBLISH_SECONDS, PublishFolderStep
 from hpc_portal.app.wake import SharedWake
 from hpc_portal.app.wiring import build_engine, build_wake
@@ -207,6 +208,7 @@ def slurm_client(slurm: SlurmSettings) -> SlurmClient:
         polling_user=slurm.polling_user,
         ssl_context=trusted,
         allow_unknown_version=slurm.allow_unknown_api_version,
+        around=TracedConnection,
     )
 
 

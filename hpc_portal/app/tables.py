@@ -258,6 +258,11 @@ class Job(SQLModel, table=True):
     not_before: datetime | None = Field(default=None, sa_type=UtcDateTime)
     """Back-off after a scheduler that could not be reached."""
 
+    request_id: str | None = Field(default=None, max_length=64)
+    """Of the request that submitted it, as logs have it."""
+    traceparent: str | None = Field(default=None, max_length=55)
+    """The span that submitted it, as in W3C Trace Context; None: it was not traced."""
+
 
 class JobTask(SQLModel, table=True):
     """One run: an attempt of one task. Rows exist from the moment a run is placed, so that pending tasks

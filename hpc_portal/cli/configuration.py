@@ -39,6 +39,7 @@ def shown_settings(settings: Settings) -> dict[str, str]:
         ("SLURM", settings.slurm),
         ("SMTP", settings.smtp),
         ("IDENTITY", settings.identity),
+        ("TRACING", settings.tracing),
         ("RETENTION", settings.retention),
     ):
         shown.pop(_PREFIX + part)

@@ -12,6 +12,7 @@ from hpc_portal.cli.log import configure_log
 from hpc_portal.cli.machine_port import Pulse, machine_port
 from hpc_portal.cli.parent import end_with_parent
 from hpc_portal.cli.process_options import DaskScheduler, ParentFd, Verbose
+from hpc_portal.cli.tracing import tracing
 
 
 def controller(
@@ -19,7 +20,9 @@ def controller(
 ) -> None:
     """Only the loops that dispatch, track and settle jobs; a second one stands by until the first ends."""
     configure_log(verbose=verbose)
-    asyncio.run(_control(load_settings(dask_scheduler=dask_scheduler), parent_fd))
+    settings = load_settings(dask_scheduler=dask_scheduler)
+    with tracing(settings, "hpc-portal-controller"):
+        asyncio.run(_control(settings, parent_fd))
 
 
 async def _control(settings: Settings, parent_fd: int | None) -> None:

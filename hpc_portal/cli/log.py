@@ -7,6 +7,8 @@ from typing import Any
 
 import structlog
 
+from hpc_portal.app.telemetry import spans
+
 _SECRET_WORDS = ("password", "secret", "token", "authorization", "cookie", "database_url")
 _MASK = "********"
 
@@ -16,6 +18,7 @@ def configure_log(*, verbose: bool = False) -> None:
     on_terminal = sys.stderr.isatty()
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if on_terminal else "iso", utc=not on_terminal),
         mask_secrets,
@@ -52,6 +55,13 @@ def configure_log(*, verbose: bool = False) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def add_trace(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Say to which trace a line belongs, where there is one."""
+    if trace_id := spans.trace_id():
+        event.setdefault("trace_id", trace_id)
+    return event
 
 
 def mask_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

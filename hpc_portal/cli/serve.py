@@ -25,6 +25,7 @@ from hpc_portal.cli.process_options import (
     address_errors,
     say_where,
 )
+from hpc_portal.cli.tracing import require_extra
 from hpc_portal.cli.web import listen, run_web
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,7 @@ def serve(  # noqa: PLR0913 - a command's options
     """
     configure_log(verbose=verbose)
     settings = load_settings(host=host, port=port, dask_scheduler=dask_scheduler)
+    require_extra(settings)
     if parent_fd is not None:
         end_with_parent(parent_fd)
     upgrade(settings)

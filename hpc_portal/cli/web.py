@@ -18,6 +18,7 @@ from hpc_portal.cli.log import configure_log
 from hpc_portal.cli.machine_port import machine_port
 from hpc_portal.cli.parent import announce_on, end_with_parent
 from hpc_portal.cli.process_options import Host, ParentFd, Port, ReadyFd, Verbose, address_errors, say_where
+from hpc_portal.cli.tracing import tracing
 
 log = structlog.get_logger(__name__)
 
@@ -48,6 +49,11 @@ def run_web(
     """Serve until SIGTERM or SIGINT; `on_ready` is told the address once connections are accepted."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
+    with tracing(settings, "hpc-portal-web"):
+        _serve(settings, listener, on_ready)
+
+
+def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[str], None] | None) -> None:
     services = build_services(settings)
     config = uvicorn.Config(
         create_app(services),

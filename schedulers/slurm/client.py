@@ -14,7 +14,7 @@ from schedulers.slurm.array_tasks import ArrayTasks
 from schedulers.slurm.dialect import Dialect, read_models, rows, sort_out
 from schedulers.slurm.errors import SlurmRefused
 from schedulers.slurm.tokens import TokenSource
-from schedulers.slurm.transport import Params, RestTransport
+from schedulers.slurm.transport import Around, Params, RestTransport, bare
 from schedulers.slurm.versions import Ability, Kind, Record
 from schedulers.slurm.wire import (
     JobMark,
@@ -79,6 +79,7 @@ class SlurmClient:
         allow_unknown_version: write also to a slurmrestd newer than all known versions.
         timeout_seconds: for one whole exchange.
         most_requests_at_once: more wait for their turn.
+        around: goes around each connection, to see what is asked.
         transport: instead of one made of these.
     """
 
@@ -93,6 +94,7 @@ class SlurmClient:
         allow_unknown_version: bool = False,
         timeout_seconds: float = 30.0,
         most_requests_at_once: int = 6,
+        around: Around = bare,
         transport: RestTransport | None = None,
     ) -> None:
         self._transport = transport or RestTransport(
@@ -101,6 +103,7 @@ class SlurmClient:
             ssl_context=ssl_context,
             timeout_seconds=timeout_seconds,
             most_requests_at_once=most_requests_at_once,
+            around=around,
         )
         self._dialect = Dialect(
             self._transport, polling_user=polling_user, allow_unknown_version=allow_unknown_version
@@ -137,19 +140,28 @@ class SlurmClient:
             is_known=version <= versions.NEWEST,
         )
 
-    async def submit(self, job: Mapping[str, object], *, user: str) -> SubmittedJob:
+    async def submit(
+        self, job: Mapping[str, object], *, user: str, traceparent: str | None = None
+    ) -> SubmittedJob:
         """Submit one job or array as this cluster user.
 
         Args:
             job: the request's "job" object in the newest version's shape, with its "script".
             user: the cluster user.
+            traceparent: the trace that the request belongs to.
 
         Raises:
             SubmitUncertain: sent, and no answer came: search for the job before submitting it again.
         """
         versions.require_job_fields(job, await self._dialect.version())
         answer = await self._dialect.write(
-            "POST", "slurm", ["job", "submit"], user=user, body={"job": job}, may_repeat=False
+            "POST",
+            "slurm",
+            ["job", "submit"],
+            user=user,
+            body={"job": job},
+            may_repeat=False,
+            traceparent=traceparent,
         )
         job_id = (answer.body or {}).get("job_id")
         if not isinstance(job_id, int) or job_id <= 0:

@@ -66,6 +66,7 @@ class Dialect:
         body: Mapping[str, object] | None = None,
         params: Params | None = None,
         may_repeat: bool = True,
+        traceparent: str | None = None,
     ) -> Answer:
         """Change something as a cluster user; None is the polling user.
 
@@ -82,6 +83,7 @@ class Dialect:
             params=params,
             may_repeat=may_repeat,
             is_write=True,
+            traceparent=traceparent,
         )
         return answer
 
@@ -96,6 +98,7 @@ class Dialect:
         params: Params | None = None,
         may_repeat: bool = True,
         is_write: bool = False,
+        traceparent: str | None = None,
     ) -> tuple[Answer, int]:
         tail = "/".join(quote(name, safe="") for name in path)
         while True:
@@ -104,9 +107,8 @@ class Dialect:
                 raise VersionUnconfirmed(versions.api_name(version), versions.api_name(versions.NEWEST))
             url = f"/{part}/{versions.api_name(version)}/{tail}"
             try:
-                return await self._transport.ask(
-                    Request(method, url, user, may_repeat, params, body)
-                ), version
+                asked = Request(method, url, user, may_repeat, params, body, traceparent)
+                return await self._transport.ask(asked), version
             except EndpointMissing:
                 if not await self._has_moved_on_from(version):
                     raise

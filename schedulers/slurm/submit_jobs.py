@@ -147,7 +147,9 @@ class Submitter:
     async def _send(self, submission: Submission, until: float) -> Accepted:
         if time.monotonic() > until:
             raise SchedulerUnavailable(_TOOK_TOO_LONG)
-        done = await self._client.submit(self._request_of(submission), user=submission.cluster_user)
+        done = await self._client.submit(
+            self._request_of(submission), user=submission.cluster_user, traceparent=submission.traceparent
+        )
         if done.warnings:
             log.info("slurm.submit_warnings", job_id=str(submission.job_id), warnings=done.warnings)
         self.accept(submission.job_id, str(done.job_id))

@@ -36,6 +36,14 @@ Params: TypeAlias = Mapping[str, str | Sequence[str]]
 """A URL's query; several values are repeated (`step=7&step=8`)."""
 
 
+Around: TypeAlias = Callable[[httpx.AsyncBaseTransport], httpx.AsyncBaseTransport]
+
+
+def bare(connection: httpx.AsyncBaseTransport) -> httpx.AsyncBaseTransport:
+    """With nothing around it."""
+    return connection
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is asked of slurmrestd."""
@@ -52,6 +60,8 @@ class Request:
     """The URL's query."""
     body: Mapping[str, object] | None = None
     """Becomes JSON."""
+    traceparent: str | None = None
+    """The trace that it belongs to (W3C Trace Context): a header."""
 
 
 class RestTransport:
@@ -65,6 +75,7 @@ class RestTransport:
         most_requests_at_once: more wait for their turn.
         breaker: turns requests away while slurmrestd is down.
         pause: waits so many seconds before a repeat.
+        around: goes around each connection, to see what is asked.
     """
 
     def __init__(  # noqa: PLR0913 - one named option for each thing a site may choose
@@ -77,6 +88,7 @@ class RestTransport:
         most_requests_at_once: int = 6,
         breaker: Breaker | None = None,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        around: Around = bare,
     ) -> None:
         self._url = url
         self._tokens = tokens
@@ -92,14 +104,16 @@ class RestTransport:
         # One connection in each: a pool of many looks at every idle one before and after each request.
         verify = ssl_context or httpx.create_ssl_context()
         self._connections = [
-            httpx.AsyncHTTPTransport(
-                uds=str(socket) if socket else None,
-                verify=verify,
-                limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            around(
+                httpx.AsyncHTTPTransport(
+                    uds=str(socket) if socket else None,
+                    verify=verify,
+                    limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+                )
             )
             for _ in range(most_requests_at_once)
         ]
-        self._idle: asyncio.LifoQueue[httpx.AsyncHTTPTransport] = asyncio.LifoQueue()
+        self._idle: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
         for connection in self._connections:
             self._idle.put_nowait(connection)
 
@@ -164,7 +178,7 @@ class RestTransport:
         return answer
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def _connection(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
         """One that nobody else uses meanwhile: the one used last, which is the least likely to be stale."""
         connection = await self._idle.get()
         try:
@@ -174,12 +188,13 @@ class RestTransport:
 
     def _on_the_wire(self, request: Request) -> httpx.Request:
         """With the token, which no variable here holds."""
+        trace = {"traceparent": request.traceparent} if request.traceparent else {}
         return httpx.Request(
             request.method,
             f"{self._base}{request.path}",
             params=request.params,
             json=request.body,
-            headers={**_HEADERS, **self._tokens.headers(request.user)},
+            headers={**_HEADERS, **trace, **self._tokens.headers(request.user)},
             extensions=self._extensions,
         )
 

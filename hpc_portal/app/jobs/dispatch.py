@@ -24,6 +24,7 @@ from hpc_portal.app.ids import made_at
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.dependencies import Answer, Other, answer, find_others, hand_over
 from hpc_portal.app.jobs.lifecycle import NEVER, Phase
+from hpc_portal.app.jobs.origin import Origin, origin_of, told_origins
 from hpc_portal.app.jobs.record_outcomes import (
     Claimed,
     NeverSent,
@@ -36,6 +37,7 @@ from hpc_portal.app.jobs.record_outcomes import (
     refuse,
 )
 from hpc_portal.app.jobs.submissions import PRESENT_USER, SUBMISSIONS, is_budget_in_force, submission_of
+from hpc_portal.app.jobs.trace_job import Sending, tell_found
 from hpc_portal.app.paying_projects import STOPPED_PROJECTS
 from hpc_portal.app.project_files.let_pass import let_job_pass
 from hpc_portal.app.tables import Job
@@ -67,6 +69,10 @@ class _Batch:
     @property
     def is_full(self) -> bool:
         return len(self.claimed) == BATCH
+
+    @property
+    def origins(self) -> dict[UUID, Origin]:
+        return {claim.submission.job_id: claim.origin for claim in self.claimed}
 
 
 async def dispatch_once(context: ControllerContext, stop: asyncio.Event | None = None) -> bool:
@@ -132,8 +138,11 @@ def _count(context: ControllerContext, batch: _Batch, outcomes: Sequence[Outcome
             job_id = claim.submission.job_id
             sent[str(job_id)] = outcome.scheduler_job_id
             DISPATCH_SECONDS.labels(cluster).observe((now - made_at(job_id)).total_seconds())
+        if isinstance(outcome, Refused):
+            log.info("dispatch.refused", job_id=str(claim.submission.job_id), **claim.origin.facts)
     if sent:
-        log.info("dispatch.sent", scheduler=cluster, jobs=sent)
+        origins = told_origins({job_id: one for job_id, one in batch.origins.items() if str(job_id) in sent})
+        log.info("dispatch.sent", scheduler=cluster, jobs=sent, origins=origins)
 
 
 async def _give_back(context: ControllerContext, batch: _Batch) -> None:
@@ -220,6 +229,7 @@ def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:
                 is_unwanted=row.cancel_requested_at is not None,
                 sent_as=row.sent_as or submission.cluster_user,
                 decided=_decide(row, context),
+                origin=origin_of(row),
             )
         )
     return _with_dependencies(connection, context, claimed)
@@ -277,16 +287,39 @@ async def _submit(context: ControllerContext, batch: _Batch) -> list[Outcome]:
     }
     outcomes |= batch.problems
     if suspects:
-        outcomes |= await _look_for(context, suspects, is_alone=len(suspects) == len(claimed))
+        found = await _look_for(context, suspects, is_alone=len(suspects) == len(claimed))
+        _tell_found(context, batch, found)
+        outcomes |= found
         lost = suspects.keys() - outcomes.keys()
         again = [claim.submission for claim in claimed if claim.submission.job_id in lost]
         outcomes |= await asyncio.to_thread(_prepare_workspaces, context, again)
     ready = [claim.submission for claim in claimed if claim.submission.job_id not in outcomes]
     if ready and context.clock.now() - batch.claimed_at > _FRESH:
         await context.write(lambda connection: _renew(connection, claimed, context.clock.now() + _CLAIM))
-    answers = await context.scheduler.submit(ready) if ready else []
-    outcomes.update({submission.job_id: answer for submission, answer in zip(ready, answers, strict=True)})
+    outcomes |= await _send(context, batch, ready) if ready else {}
     return [outcomes[claim.submission.job_id] for claim in claimed]
+
+
+async def _send(
+    context: ControllerContext, batch: _Batch, ready: Sequence[Submission]
+) -> dict[UUID, SubmitOutcome]:
+    """Each in the trace of the request that submitted it."""
+    cluster = context.scheduler.name
+    sending = Sending(ready, batch.origins, cluster=cluster, claimed_at=batch.claimed_at)
+    outcomes = await context.scheduler.submit(sending.submissions)
+    answers = {submission.job_id: answer for submission, answer in zip(ready, outcomes, strict=True)}
+    sending.ended(answers)
+    return answers
+
+
+def _tell_found(context: ControllerContext, batch: _Batch, found: Mapping[UUID, SubmitOutcome]) -> None:
+    there = {job_id for job_id, outcome in found.items() if isinstance(outcome, Accepted)}
+    tell_found(
+        {job_id: origin for job_id, origin in batch.origins.items() if job_id in there},
+        cluster=context.scheduler.name,
+        claimed_at=batch.claimed_at,
+        found_at=context.clock.now(),
+    )
 
 
 def _renew(connection: Connection, claimed: Sequence[Claimed], until: datetime) -> None:

@@ -13,6 +13,7 @@ from hpc_portal.app import events
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.origin import NO_ORIGIN, Origin
 from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.tables import Job
 from quotas.release import close_hold
@@ -38,6 +39,7 @@ class Claimed:
     """The cluster user that the scheduler has it of, if it has it: not always the person's present one."""
     decided: "Outcome | None" = None
     """What becomes of it, unless the scheduler has it already; None: it is submitted."""
+    origin: Origin = NO_ORIGIN
 
     @property
     def is_new(self) -> bool:

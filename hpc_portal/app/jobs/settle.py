@@ -1,6 +1,7 @@
 """Settle: charge what ended runs used, release the rest, and close jobs, each exactly once."""
 
 import functools
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -15,8 +16,10 @@ from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.origin import ORIGIN, origin_of
 from hpc_portal.app.jobs.provisional import flag_provisional, seen_usage, without_record
 from hpc_portal.app.jobs.refs import REF, ref_of
+from hpc_portal.app.jobs.trace_job import SettledJob, tell_settled
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.tables import Job, JobTask
 from hpc_portal.app.telemetry.instruments import RUNS_SETTLED, WAIT_SECONDS
@@ -31,6 +34,7 @@ from schedulers.protocol import Feature, RunKey
 from schedulers.tres import times
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 KnownUsage: TypeAlias = Mapping[RunKey, JobUsage]
 
@@ -65,7 +69,8 @@ class SettleStep:
             await self._settle(ready, known)
         ended = await context.read(self._ended)
         if ended:
-            await self._write({row.id: row for row in ended}, functools.partial(_close, at=now))
+            closed = await self._write({row.id: row for row in ended}, functools.partial(_close, at=now))
+            tell_settled(itertools.chain.from_iterable(closed), cluster=context.scheduler.name)
         if len(rows) < _BATCH:
             return len(ended) == _BATCH
         # What the cluster has not accounted yet must not fill every batch.
@@ -116,12 +121,13 @@ class SettleStep:
                 WAIT_SECONDS.labels(cluster).observe((row.started_at - row.submitted_at).total_seconds())
 
     async def _write(
-        self, jobs: Mapping[UUID, T], write: Callable[[Connection, Mapping[UUID, T]], object]
-    ) -> None:
-        """Jobs that the ledger refuses are set aside for a while."""
-        _, refused = await write_each(self._context, jobs, write)
+        self, jobs: Mapping[UUID, T], write: Callable[[Connection, Mapping[UUID, T]], R]
+    ) -> list[R]:
+        """What `write` returned; jobs that the ledger refuses are set aside for a while."""
+        written, refused = await write_each(self._context, jobs, write)
         until = self._context.clock.now() + _SET_ASIDE
         self._set_aside |= dict.fromkeys(refused, until)
+        return written
 
 
 RUNS = select(
@@ -306,11 +312,11 @@ def _waited_seconds(row: AnyRow, usage: JobUsage) -> int | None:
     return max(round((usage.started_at - submitted_at).total_seconds()), 0)
 
 
-def _close(connection: Connection, ended: Mapping[UUID, AnyRow], *, at: datetime) -> None:
+def _close(connection: Connection, ended: Mapping[UUID, AnyRow], *, at: datetime) -> list[SettledJob]:
     """Close jobs of which every run is settled: release what is still held."""
     events.take_turns(connection)
     jobs = connection.execute(
-        select(col(Job.id), col(Job.project_id), col(Job.charged_vnd))
+        select(col(Job.id), col(Job.project_id), col(Job.charged_vnd), col(Job.ended_at), *ORIGIN)
         .where(col(Job.id).in_(list(ended)), col(Job.phase) == Phase.ENDED)
         .order_by(col(Job.id))
         .with_for_update()
@@ -324,3 +330,4 @@ def _close(connection: Connection, ended: Mapping[UUID, AnyRow], *, at: datetime
     )
     told = [Event(job.id, job.project_id, "job.settled", {"charged_vnd": job.charged_vnd}) for job in jobs]
     events.record(connection, told, at=at)
+    return [SettledJob(job.id, origin_of(job), job.ended_at, at) for job in jobs]

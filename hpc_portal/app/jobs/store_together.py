@@ -22,6 +22,7 @@ from hpc_portal.app.files.workspace import workspace_path
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs import check_limits
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.origin import NO_ORIGIN, Origin
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest
 from hpc_portal.app.jobs.tables import EditedScript
 from hpc_portal.app.jobs.wish import HeldBy
@@ -80,6 +81,7 @@ class Submission:
     estimate: Estimate
     price_list: PriceList
     subsidy: Subsidy = NO_SUBSIDY
+    origin: Origin = NO_ORIGIN
     job_id: UUID = field(default_factory=new_id)
     """The same in every run: after a commit whose answer got lost, the job is found and not made again."""
 
@@ -130,6 +132,7 @@ class Submission:
             "submitted_at": at,
             "tasks_total": spec.task_count,
             "estimated_vnd": self.estimate.vnd,
+            **self.origin.columns,
         }
 
     def campaign_run(self) -> NewRun | None:

@@ -5,6 +5,7 @@ from sqlmodel import col
 
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.jobs.context import ControllerContext
+from hpc_portal.app.jobs.origin import ORIGIN
 from hpc_portal.app.tables import ClusterAccount, Job, User
 from quotas.hold_tables import QuotaHold
 from quotas.tables import Organisation, Project
@@ -29,6 +30,7 @@ SUBMISSIONS = (
         col(Job.priority),
         col(Job.cancel_requested_at),
         col(Job.held_by),
+        *ORIGIN,
         col(User.username),
         col(Job.cluster_user).label("sent_as"),
         col(User.cluster_user),

@@ -7,6 +7,7 @@ import structlog
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import PortalError
+from hpc_portal.app.jobs.origin import origin_here
 from hpc_portal.app.jobs.prepare import PreparedJob, SubmitRequest, prepare_job
 from hpc_portal.app.jobs.store_together import (
     KeyTaken,
@@ -17,6 +18,7 @@ from hpc_portal.app.jobs.store_together import (
 )
 from hpc_portal.app.services import Services
 from hpc_portal.app.storage.require_room import require_room
+from hpc_portal.app.telemetry import spans
 from hpc_portal.app.telemetry.instruments import JOBS_SUBMITTED
 from quotas import pricing
 from quotas.errors import PriceListRetired, QuotaError
@@ -39,27 +41,43 @@ async def submit_job(services: Services, actor: Actor, request: SubmitRequest) -
         ProjectNotFound, NotAllowed, TenantNotActive, TemplateNotFound, InvalidParameters,
         InvalidSubmission, ClusterNotSeenYet: see `prepare_job`; nothing was stored.
     """
+    with spans.span("job.submit"):
+        return await _submit_job(services, actor, request)
+
+
+async def _submit_job(services: Services, actor: Actor, request: SubmitRequest) -> SubmittedJob:
     try:
-        submission = await _prepare(services, actor, request)
+        with spans.span("job.prepare"):
+            prepared = await _prepare(services, actor, request)
     except (PortalError, QuotaError, WorkloadError):
         stored = await asyncio.to_thread(find_repeated, services, actor, request)
         if stored is None:
             raise
         return stored
-    try:
-        submitted = await services.commits.run_together(store_together, submission)
-    except KeyTaken:
-        submitted = await services.commits.run_together(store_together, submission)
-    except PriceListRetired:
-        services.price_list.forget()
-        anew = replace(await _prepare(services, actor, request), job_id=submission.job_id)
-        submitted = await services.commits.run_together(store_together, anew)
+    submission = replace(prepared, origin=origin_here())
+    with spans.span("job.store"):
+        submitted = await _store(services, actor, request, submission)
     if submitted.is_new:
         services.wake.notify()
         cluster = submission.prepared.cluster.name
         JOBS_SUBMITTED.labels(cluster).inc()
         log.info("job.submitted", job_id=str(submitted.job_id), cluster=cluster)  # beside the request's id
     return submitted
+
+
+async def _store(
+    services: Services, actor: Actor, request: SubmitRequest, submission: Submission
+) -> SubmittedJob:
+    try:
+        return await services.commits.run_together(store_together, submission)
+    except KeyTaken:
+        return await services.commits.run_together(store_together, submission)
+    except PriceListRetired:
+        services.price_list.forget()
+        anew = replace(
+            await _prepare(services, actor, request), job_id=submission.job_id, origin=submission.origin
+        )
+        return await services.commits.run_together(store_together, anew)
 
 
 async def _prepare(services: Services, actor: Actor, request: SubmitRequest) -> Submission:

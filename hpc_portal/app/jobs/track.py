@@ -19,7 +19,9 @@ from hpc_portal.app.jobs import lifecycle
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.give_up import given_up
 from hpc_portal.app.jobs.lifecycle import KnownRun, Phase, Progress, RunId
+from hpc_portal.app.jobs.origin import ORIGIN, origin_of
 from hpc_portal.app.jobs.refs import REF, ref_of
+from hpc_portal.app.jobs.trace_job import EndedJob, tell_ended
 from hpc_portal.app.jobs.write_each import write_each
 from hpc_portal.app.jobs.write_progress import (
     PROGRESS_COLUMNS,
@@ -56,10 +58,15 @@ class Seen:
     """What one look brought."""
 
     runs_ended: int = 0
-    jobs_ended: frozenset[UUID] = frozenset()
+    ended: tuple[EndedJob, ...] = ()
+
+    @property
+    def jobs_ended(self) -> frozenset[UUID]:
+        """Jobs of which everything has ended."""
+        return frozenset(job.job_id for job in self.ended)
 
     def __or__(self, other: "Seen") -> "Seen":
-        return Seen(self.runs_ended + other.runs_ended, self.jobs_ended | other.jobs_ended)
+        return Seen(self.runs_ended + other.runs_ended, self.ended + other.ended)
 
 
 async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
@@ -99,6 +106,7 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     tracker.cursor = observation.cursor
     tracked.looked_at = now
     tracked.recorded(fresh)
+    tell_ended(result.ended, cluster=context.scheduler.name)
     if result.jobs_ended:
         await context.scheduler.forget(tracked.drop(result.jobs_ended))
     return result
@@ -152,6 +160,8 @@ def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: date
             select(
                 col(Job.id),
                 col(Job.project_id),
+                col(Job.submitted_at),
+                *ORIGIN,
                 *PROGRESS_COLUMNS,
             )
             .where(col(Job.id).in_(list(seen)), col(Job.phase) == Phase.TRACKED)
@@ -194,7 +204,19 @@ def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: date
     events.record(connection, told, at=at)
     return Seen(
         runs_ended=sum(values["b_ended_at"] is not None for values in (*updates, *inserts)),
-        jobs_ended=frozenset(job_id for job_id, after in progress.items() if after.ended_at),
+        ended=tuple(
+            EndedJob(
+                job_id=job_id,
+                origin=origin_of(jobs[job_id]),
+                state=after.state,
+                tasks=after.tasks_total,
+                submitted_at=jobs[job_id].submitted_at,
+                started_at=after.started_at,
+                ended_at=after.ended_at,
+            )
+            for job_id, after in progress.items()
+            if after.ended_at
+        ),
     )
 
 

@@ -41,3 +41,5 @@ WAIT_SECONDS = Histogram(
     buckets=_SLOW,
 )
 RUNS_SETTLED = Counter("hpc_runs_settled", "Runs that were charged and closed.", ("cluster",))
+
+SPANS = Counter("hpc_spans", "Spans of traces, by whether the collector took them.", ("outcome",))

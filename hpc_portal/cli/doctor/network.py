@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from hpc_portal.app.controller_wiring import slurm_client
 from hpc_portal.app.notices.send_mail import connect
 from hpc_portal.app.settings import Settings, SlurmSettings
+from hpc_portal.cli.doctor.collector import look_at_collector
 from hpc_portal.cli.doctor.finding import Finding, doubt, well, wrong
 from hpc_portal.cli.language import gettext as _
 from schedulers.errors import SchedulerError
@@ -23,6 +24,8 @@ _DAY_SECONDS = 86_400
 
 def look_at_network(settings: Settings) -> Iterator[Finding]:
     """Each of them that settings name."""
+    if settings.tracing:
+        yield look_at_collector(settings.tracing)
     if settings.slurm:
         yield from asyncio.run(_slurm(settings.slurm))
     if settings.dask_enabled and settings.dask_scheduler:
