@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from hpc_portal.app.service_accounts.tables import ServiceOwner
 from hpc_portal.app.tables import (
     ClusterAccount,
     GlobalRole,
@@ -37,6 +39,10 @@ class Actor:
     """The organisation of each of `projects`."""
     cluster_accounts: Mapping[str, str] = field(default_factory=dict)
     """The person's account on each cluster that gives out accounts of its own."""
+    answers_for: frozenset[UUID] = frozenset()
+    """Ids of the service accounts that they are an owner of: whose jobs are theirs to look after."""
+    answered_for_by: frozenset[UUID] = frozenset()
+    """Of a service account: ids of its owners."""
 
     scope: TokenScope = TokenScope.EVERYTHING
     """What the token lets do that came with the request; a browser session lets do everything."""
@@ -44,6 +50,10 @@ class Actor:
     """That token is of one project: its owner is nobody elsewhere, nor may they change their account."""
     address: str = ""
     """Where the request came from, for the audit log; "" where nobody told."""
+
+    def looks_after(self, user_id: UUID) -> bool:
+        """Whether jobs of this account are their own, or of a service account that they answer for."""
+        return user_id == self.user_id or user_id in self.answers_for
 
     def account_on(self, cluster: str) -> str:
         """What their jobs run as there: their account, or the portal's own name for them."""
@@ -64,6 +74,11 @@ def load_actor(session: Session, user_id: UUID) -> Actor | None:
         .where(col(ProjectMember.user_id) == user_id)
     ).all()
     accounts = session.exec(select(ClusterAccount).where(col(ClusterAccount.user_id) == user_id)).all()
+    answers = session.exec(
+        select(ServiceOwner).where(
+            or_(col(ServiceOwner.owner_id) == user_id, col(ServiceOwner.service_id) == user_id)
+        )
+    ).all()
     return Actor(
         user_id=user.id,
         username=user.username,
@@ -77,6 +92,8 @@ def load_actor(session: Session, user_id: UUID) -> Actor | None:
         projects={member.project_id: member.role for member, _ in projects},
         project_organisations={member.project_id: organisation for member, organisation in projects},
         cluster_accounts={account.cluster: account.cluster_user for account in accounts},
+        answers_for=frozenset(one.service_id for one in answers if one.owner_id == user_id),
+        answered_for_by=frozenset(one.owner_id for one in answers if one.service_id == user_id),
     )
 
 

@@ -39,7 +39,7 @@ def show_campaign_page(  # noqa: PLR0913, PLR0917 - what every tab shows
     """One tab with everything around it; a form that was refused says why."""
     language = pages_of(request).language(request)
     scope = {"organisation_id": campaign.organisation_id, "project_id": campaign.project_id}
-    cancel = Action.CANCEL_OWN if campaign.user_id == actor.user_id else Action.CANCEL_ANY
+    cancel = Action.CANCEL_OWN if actor.looks_after(campaign.user_id) else Action.CANCEL_ANY
     head = {
         "campaign": campaign,
         "run": run,

@@ -32,6 +32,7 @@ from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.project_tabs import project_facts
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.tenant_forms import carry_out, text_of
+from hpc_portal.web.token_scope import read_scope
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
@@ -177,7 +178,7 @@ async def issue(
             account,
             service,
             name=text_of(form, "name"),
-            scope=TokenScope(scope) if scope in set(TokenScope) else TokenScope.READ,
+            scope=read_scope(scope),
             valid_days=_number(text_of(form, "days")),
         )
 

@@ -34,6 +34,7 @@ from hpc_portal.web.render import THEMES, pages_of
 from hpc_portal.web.show_device import device_of
 from hpc_portal.web.show_notice_choices import PACES, show_choices
 from hpc_portal.web.sign_in import name_of
+from hpc_portal.web.token_scope import read_scope
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
@@ -138,13 +139,12 @@ async def end_sessions(
 
 def _issue(services: Services, actor: Actor, wish: Mapping[str, str]) -> IssuedToken:
     days = wish["days"].strip()
-    scope = wish["scope"] or TokenScope.EVERYTHING
     return issue_token(
         services,
         actor,
         name=wish["name"],
         valid_days=(int(days) if days.isascii() and days.isdigit() else 0) if days else None,
-        scope=TokenScope(scope) if scope in set(TokenScope) else TokenScope.READ,
+        scope=read_scope(wish["scope"] or TokenScope.EVERYTHING),
         project=wish["project"],
     )
 

@@ -186,7 +186,7 @@ def _job_of(connection: Connection, actor: Actor, job_id: UUID, hidden_as: NotFo
         raise hidden
     permissions.require(
         actor,
-        Action.CHANGE_OWN if job.user_id == actor.user_id else Action.CHANGE_ANY,
+        Action.CHANGE_OWN if actor.looks_after(job.user_id) else Action.CHANGE_ANY,
         organisation_id=job.organisation_id,
         project_id=job.project_id,
         hidden_as=hidden,

@@ -32,7 +32,8 @@ def stop_campaign(services: Services, actor: Actor, campaign_id: UUID) -> list[U
     def work(connection: Connection) -> list[UUID]:
         campaign = get_campaign(Session(connection), actor, campaign_id)
         owners = select(col(Job.user_id)).join(CampaignRun, col(CampaignRun.job_id) == col(Job.id))
-        others = owners.where(col(CampaignRun.campaign_id) == campaign_id, col(Job.user_id) != actor.user_id)
+        theirs = {actor.user_id, *actor.answers_for}
+        others = owners.where(col(CampaignRun.campaign_id) == campaign_id, col(Job.user_id).not_in(theirs))
         is_own = connection.execute(others.limit(1)).first() is None
         permissions.require(
             actor,

@@ -89,7 +89,7 @@ _JOBS = select(
 def _require_may_cancel(actor: Actor, job_id: UUID, row: AnyRow | None) -> None:
     if row is None:
         raise JobNotFound(job_id)
-    is_own = row.user_id == actor.user_id
+    is_own = actor.looks_after(row.user_id)
     permissions.require(
         actor,
         Action.CANCEL_OWN if is_own else Action.CANCEL_ANY,

@@ -155,7 +155,7 @@ class _Request:
 
         An administrator's hold of somebody else's job binds its owner, and only they release it.
         """
-        change, is_own = self.change, row.user_id == self.actor.user_id
+        change, is_own = self.change, self.actor.looks_after(row.user_id)
         if isinstance(change, protocol.SetWalltime) and (cluster := self.clusters.get(row.scheduler)):
             return protocol.SetWalltime(cluster.whole_walltime(change.walltime_seconds))
         if isinstance(change, protocol.ReleaseJob) or (isinstance(change, protocol.HoldJob) and not is_own):
@@ -201,7 +201,7 @@ class _Request:
         )
 
     def _require_may(self, row: AnyRow, job: JobNow) -> None:
-        is_own = row.user_id == self.actor.user_id
+        is_own = self.actor.looks_after(row.user_id)
         if isinstance(self.change, protocol.CancelTasks):
             action = Action.CANCEL_OWN if is_own else Action.CANCEL_ANY
         else:

@@ -9,7 +9,7 @@ from hpc_portal.app.permissions import Action
 
 def may_change(actor: Actor, job: JobSummary) -> bool:
     """Whether buttons to hold, release and the like make sense: the role allows it, and it goes on here."""
-    action = Action.CHANGE_OWN if job.user_id == actor.user_id else Action.CHANGE_ANY
+    action = Action.CHANGE_OWN if actor.looks_after(job.user_id) else Action.CHANGE_ANY
     is_allowed = permissions.may(
         actor, action, organisation_id=job.organisation_id, project_id=job.project_id
     )
@@ -34,7 +34,7 @@ def may_release(actor: Actor, job: JobSummary) -> bool:
 
 def may_cancel(actor: Actor, job: JobSummary) -> bool:
     """Whether a button to cancel makes sense: the role allows it, and there is something left to cancel."""
-    action = Action.CANCEL_OWN if job.user_id == actor.user_id else Action.CANCEL_ANY
+    action = Action.CANCEL_OWN if actor.looks_after(job.user_id) else Action.CANCEL_ANY
     is_allowed = permissions.may(
         actor, action, organisation_id=job.organisation_id, project_id=job.project_id
     )

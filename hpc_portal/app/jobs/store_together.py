@@ -157,10 +157,23 @@ class Submission:
             facts["is_script_edited"] = True
         return Event(self.job_id, self.prepared.project_id, "job.submitted", facts)
 
-    def notice_row(self, chosen: Mapping[NoticeGroup, Choice]) -> dict[str, Any] | None:
-        """Of the table of what people want to be told: with this job, or of all of theirs; None: nothing."""
+    @property
+    def is_told_to(self) -> frozenset[UUID]:
+        """Whose choices say what is told of it: of a service account's job those who answer for that."""
+        return self.actor.answered_for_by or frozenset({self.actor.user_id})
+
+    def notice_row(self, chosen: Mapping[UUID, Mapping[NoticeGroup, Choice]]) -> dict[str, Any] | None:
+        """Of the table of what people want to be told: with this job, or of all of theirs; None: nothing.
+
+        Each of several people is told only what they chose by themselves: see tell_owners.
+        """
         spec, mail_on = self.prepared.spec, self.prepared.spec.mail_on
-        wanted = {group for group in NoticeGroup if choice_of(group, chosen.get(group)).is_any}
+        choices = [chosen.get(person, {}) for person in self.is_told_to]
+        wanted = {
+            group
+            for group in NoticeGroup
+            if any(choice_of(group, made.get(group)).is_any for made in choices)
+        }
         flags = {
             "at_begin": MailOn.BEGIN in mail_on or NoticeGroup.JOBS_STARTED in wanted,
             "at_end": MailOn.END in mail_on or NoticeGroup.JOBS_ENDED in wanted,
@@ -250,8 +263,8 @@ def _store_active(
 
 
 def _store_notices(connection: Connection, submissions: Sequence[Submission]) -> None:
-    chosen = choices_for_jobs(connection, {one.actor.user_id for one in submissions})
-    rows = [row for one in submissions if (row := one.notice_row(chosen.get(one.actor.user_id, {})))]
+    chosen = choices_for_jobs(connection, {person for one in submissions for person in one.is_told_to})
+    rows = [row for one in submissions if (row := one.notice_row(chosen))]
     if rows:
         connection.execute(insert(JobNotice), rows)
 

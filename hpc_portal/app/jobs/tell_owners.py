@@ -15,6 +15,7 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.notices.tables import JobNotice
+from hpc_portal.app.service_accounts.who_is_told import ToldOfService, who_is_told
 from hpc_portal.app.tables import Job
 from quotas.tables import Project
 from schedulers.jobspec import MailOn
@@ -93,14 +94,19 @@ class _News:
 
 
 def tell(connection: Connection, jobs: Sequence[AnyRow], *, at: datetime) -> None:
-    """Tell of each job what is due, and note that it was told."""
+    """Tell of each job what is due, and note that it was told.
+
+    Of a service account's job whoever answers for that is told, each in the ways that they chose.
+    """
+    services = who_is_told(connection, {job.user_id for job in jobs})
     for job in jobs:
+        service = services.get(job.user_id)
         for news in _news(job, at):
-            facts = {**news.facts, "job": job.name, "job_id": str(job.id), "project": job.project}
+            facts = {**news.facts, "job": job.name, "job_id": str(job.id), **_whose(job, service)}
             key = ":".join(filter(None, (news.kind, str(job.id), news.occasion)))
             notify(
                 connection,
-                to=[job.user_id],
+                to=service.people if service else [job.user_id],
                 kind=news.kind,
                 facts=facts,
                 at=at,
@@ -108,6 +114,12 @@ def tell(connection: Connection, jobs: Sequence[AnyRow], *, at: datetime) -> Non
                 is_asked=news.is_asked,
             )
         _note_told(connection, job, at)
+
+
+def _whose(job: AnyRow, service: ToldOfService | None) -> dict[str, str]:
+    if service is None:
+        return {"project": job.project}
+    return {"project": f"{job.project} ({service.username})", "user": service.username}
 
 
 def _news(job: AnyRow, at: datetime) -> Iterator[_News]:

@@ -79,7 +79,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/submit/{name}": {"script": "#!/bin/sh\ntrue\n", "name": "mine"},
     "/projects/{account}/service-accounts": {"name": "nightly", "purpose": "mine", "days": "30"},
     "/projects/{account}/service-accounts/{service}/change": {"purpose": "mine", "days": "30"},
-    "/projects/{account}/service-accounts/{service}/tokens": {"name": "mine", "days": "30"},
+    "/projects/{account}/service-accounts/{service}/tokens": {"name": "mine", "days": "30", "scope": "jobs"},
     "/projects/{account}/service-accounts/{service}/tokens/{token_id}/rotate": {"overlap_hours": "1"},
     "/jobs/again/submit": {"key": "mine"},
     "/admin/prices/drafts": {"name": "mine"},

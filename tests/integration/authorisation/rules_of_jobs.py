@@ -125,7 +125,8 @@ RULES = (
         hidden_as=Decision.AGAIN,
     ),
     Rule(
-        "Cancel a job, hold, release or change it, and ask for a refund of it",
+        "Cancel a job, hold, release or change it, and ask for a refund of it; so may who answers for its "
+        "service account",
         Of.PROJECT,
         OWNER_OR_LEADERS,
         """
