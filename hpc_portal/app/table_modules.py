@@ -5,6 +5,7 @@ from hpc_portal.app.accounting import tables as accounting
 from hpc_portal.app.accounts import tables as accounts
 from hpc_portal.app.announcements import tables as announcements
 from hpc_portal.app.audit_log import tables as audit_log
+from hpc_portal.app.backup import tables as backup
 from hpc_portal.app.budgets import tables as budgets
 from hpc_portal.app.campaigns import tables as campaigns
 from hpc_portal.app.home import tables as home
@@ -13,6 +14,7 @@ from hpc_portal.app.licenses import tables as licenses
 from hpc_portal.app.notices import tables as notices
 from hpc_portal.app.reports import tables as reports
 from hpc_portal.app.requests import tables as requests
+from hpc_portal.app.retention import tables as retention
 from hpc_portal.app.saved_views import tables as saved_views
 from hpc_portal.app.service_accounts import tables as service_accounts
 from hpc_portal.app.templates import tables as templates
@@ -26,6 +28,7 @@ TABLE_MODULES = (
     accounts,
     announcements,
     audit_log,
+    backup,
     budgets,
     campaigns,
     home,
@@ -34,6 +37,7 @@ TABLE_MODULES = (
     notices,
     reports,
     requests,
+    retention,
     saved_views,
     service_accounts,
     templates,

@@ -384,6 +384,16 @@ class Lease(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class ControllerStandby(SQLModel, table=True):
+    """A controller that waits for a lease, and when it last said so."""
+
+    __tablename__ = "controller_standby"
+
+    lease: str = Field(primary_key=True, max_length=64)
+    holder: str = Field(primary_key=True, max_length=128)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class ClusterView(SQLModel, table=True):
     """The last known ClusterSnapshot of a scheduler, so that web processes need not ask it."""
 
