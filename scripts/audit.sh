@@ -19,7 +19,7 @@ echo "Secrets in ${#files[@]} files:"
 echo "  none but those in .secrets.baseline"
 
 failed=0
-for lock in runtime dev; do
+for lock in runtime otel dev; do
     "$tools/bin/pip-audit" --requirement "requirements/$lock.lock" --disable-pip --format json \
         --progress-spinner off --output "$tools/$lock.json" 2>"$tools/$lock.log" || true
     [[ -s $tools/$lock.json ]] || { cat "$tools/$lock.log" >&2; }

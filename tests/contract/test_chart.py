@@ -184,6 +184,48 @@ def test_web_processes_reach_the_database_and_the_identity_provider_only(things:
     assert ports in ([], [5432], [5432, 443])
 
 
+@pytest.mark.parametrize("example", ["embedded", "slurm"])
+def test_traces_have_their_headers_from_a_secret_and_a_way_to_the_collector(
+    example: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = {"podSelector": {"matchLabels": {"app": "otel-collector"}}}
+    values = values_of(ROOT / "helm/examples" / f"{example}.yaml")
+    values.setdefault("settings", {})["tracing"] = {
+        "endpoint": "http://otel-collector.monitoring:4318",
+        "sampling_ratio": 0.25,
+    }
+    values.setdefault("secrets", {})["tracingHeaders"] = {"name": "collector", "key": "headers"}
+    values.setdefault("networkPolicy", {})["tracing"] = {"to": [collector], "port": 4319}
+    traced = render(values)
+
+    processes = [(thing, pod) for thing, pod in pods(traced) if "OTEL_EXPORTER_OTLP_HEADERS" in str(pod)]
+    names = {thing["metadata"]["name"] for thing, _ in processes}
+    assert names == (
+        {"hpc-hpc-portal-embedded"}
+        if example == "embedded"
+        else {"hpc-hpc-portal-web", "hpc-hpc-portal-controller"}
+    )
+    for thing, pod in processes:
+        with monkeypatch.context() as patch:
+            for name, value in environment(traced, pod).items():
+                patch.setenv(name, value)
+            settings = Settings()
+        assert settings.tracing, thing
+        assert settings.tracing.endpoint == "http://otel-collector.monitoring:4318"
+        assert settings.tracing.sampling_ratio == 0.25
+    ways = {
+        thing["metadata"]["name"]
+        for thing in traced
+        if thing["kind"] == "NetworkPolicy"
+        for rule in thing["spec"].get("egress", ())
+        if rule == {"ports": [{"protocol": "TCP", "port": 4319}], "to": [collector]}
+    }
+    assert ways == {"hpc-hpc-portal-web"} | (
+        set() if example == "embedded" else {"hpc-hpc-portal-controller"}
+    )
+    assert "4319" not in str(render(values_of(ROOT / "helm/examples" / f"{example}.yaml")))
+
+
 def test_no_secret_is_written_into_any_object(things: list[Thing]) -> None:
     assert [thing for thing in things if thing["kind"] == "Secret"] == []
 
@@ -205,6 +247,7 @@ def test_every_setting_that_a_site_chooses_is_in_the_schema_and_no_other() -> No
         ({"settings": {"puplic_url": "https://x"}}, "puplic_url"),
         ({"settings": {"database_url": "postgresql://u:p@h/d"}}, "database_url"),
         ({"settings": {"session_hours": 0}}, "session_hours"),
+        ({"settings": {"tracing": {"endpoint": "http://c:4318", "sampling_ratio": 2}}}, "sampling_ratio"),
         ({"web": {"replica": 3}}, "replica"),
         ({"dask": {"enabled": True}}, "tlsSecret"),
         ({"mode": "both"}, "mode"),

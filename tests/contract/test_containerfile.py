@@ -46,7 +46,7 @@ def test_every_image_ends_as_somebody_who_is_not_root() -> None:
 
 
 def test_packages_are_pinned_with_their_hashes() -> None:
-    [install] = [line for line in lines() if "runtime.lock" in line and line.startswith("RUN")]
+    [install] = [line for line in lines() if "otel.lock" in line and line.startswith("RUN")]
     assert "--require-hashes --only-binary :all:" in install
     assert all(
         line.startswith("ARG BASE=") or "${BASE}" in line or " portal AS " in line

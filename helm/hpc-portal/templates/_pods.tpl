@@ -42,6 +42,15 @@ topologySpreadConstraints:
     secretKeyRef: {name: {{ include "portal.databaseSecret" . }}, key: {{ include "portal.databaseKey" . }}}
 {{- end }}
 
+{{/* Of the processes that make traces. */}}
+{{- define "portal.tracingEnv" -}}
+{{- with .Values.secrets.tracingHeaders }}{{ if .name -}}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: {name: {{ .name }}, key: {{ .key }}}
+{{- end }}{{ end }}
+{{- end }}
+
 {{/* Until the migration job is done: old processes live with a newer schema, new ones not with an older. */}}
 {{- define "portal.waitForSchema" -}}
 - name: wait-for-schema
