@@ -31,6 +31,7 @@ _TYPE_NAMES: dict[Any, str] = {
     settings.SmtpSettings: "table, see below",
     settings.SlurmSettings: "table, see below",
     settings.IdentitySettings: "table, see below",
+    settings.TracingSettings: "table, see below",
     settings.RetentionSettings: "table, see below",
 }
 
@@ -111,6 +112,9 @@ def settings_page() -> str:
         *_table(settings.IdentityPlace, prefix=""),
         "\n## One entry of `HPC_PORTAL_IDENTITY__PROJECTS`\n",
         *_table(settings.IdentityProject, prefix=""),
+        "\n## Traces: `HPC_PORTAL_TRACING`\n",
+        "They are sent as soon as an endpoint is set; see operations.md.\n",
+        *_table(settings.TracingSettings, prefix="HPC_PORTAL_TRACING__"),
         "\n## What is kept how long: `HPC_PORTAL_RETENTION`\n",
         *_table(settings.RetentionSettings, prefix="HPC_PORTAL_RETENTION__"),
     ]

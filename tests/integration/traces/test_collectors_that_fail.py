@@ -1,0 +1,56 @@
+"""A collector that refuses or hangs costs traces and nothing else: no request waits, no job is lost."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from hpc_portal.app.settings import TracingSettings
+from hpc_portal.app.telemetry import otlp, spans
+from hpc_portal.app.telemetry.otlp import FLUSH_SECONDS
+from tests.integration.traces.traced_portal import traced_portal
+from tests.portal_processes import wait_until
+from tests.small_collector import Mood, small_collector
+
+REQUESTS = 30
+LONGEST_SECONDS = 10.0
+"""Less than the exporter waits for one answer, and any of the requests would wait for it."""
+
+
+@pytest.mark.parametrize("mood", [Mood.HANGS, Mood.REFUSES])
+def test_nobody_waits_for_a_collector_that_fails(tmp_path: Path, mood: Mood) -> None:
+    impatient = {"OTEL_EXPORTER_OTLP_TIMEOUT": "2"}
+    with small_collector(mood) as collector, traced_portal(tmp_path, collector, **impatient) as portal:
+        first = portal.submit()
+        wait_until(lambda: bool(portal.lines("web", "traces.lost")), what="the loss to be said")
+        began = time.monotonic()
+        for _ in range(REQUESTS):
+            assert portal.call("GET", "/api/v1/jobs").status_code == 200
+        assert time.monotonic() - began < LONGEST_SECONDS
+        portal.settled(portal.submit())
+        portal.settled(first)
+        assert len(portal.lines("web", "traces.lost")) == 1
+
+        began = time.monotonic()
+        portal.processes.kill("controller", signal.SIGTERM)
+        assert time.monotonic() - began < FLUSH_SECONDS + LONGEST_SECONDS
+
+        collector.mood = Mood.TAKES
+        collector.released.set()
+        portal.call("GET", "/api/v1/jobs")
+        wait_until(lambda: bool(portal.lines("web", "traces.sent_again")), what="traces to be sent again")
+        assert collector.spans()
+
+
+def test_the_end_does_not_wait_for_an_answer_for_longer_than_it_says() -> None:
+    with small_collector(Mood.HANGS) as collector:
+        tracing = otlp.start(TracingSettings(endpoint=collector.url), service="hpc-portal-web")
+        with spans.span("job.submit"):
+            pass
+        began = time.monotonic()
+        otlp.stop(tracing)
+        assert time.monotonic() - began < FLUSH_SECONDS * 2  # the exporter itself waits for ten seconds
+        assert len(collector.paths) == 1
+    with spans.span("job.submit"):
+        assert spans.traceparent() is None
