@@ -11,10 +11,11 @@ from pathlib import PurePosixPath
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, model_validator
 
 from schedulers import constraint, output_names, tres
 from schedulers.errors import InvalidJobSpec
+from schedulers.instant import Instant
 
 MAX_ARRAY_TASKS = 1_000_000
 _RANGE = re.compile(r"^(\d+)(?:-(\d+)(?::(\d+))?)?$")
@@ -272,7 +273,7 @@ class JobSpec(_Frozen):
     qos: str | None = None
     constraint: str | None = Field(default=None, max_length=1024)
     """Features that the nodes must have, as in sbatch --constraint: `skylake&ib`, `[rack1|rack2]`."""
-    exclusive: bool = False
+    exclusive: StrictBool = False
     """Whole nodes: every CPU and GPU of them is held, and paid for; memory stays as asked."""
     reservation: Word | None = None
     nodelist: tuple[NodeName, ...] = ()
@@ -280,9 +281,9 @@ class JobSpec(_Frozen):
     exclude_nodes: tuple[NodeName, ...] = ()
     programs: Annotated[tuple[Program, ...], AfterValidator(lambda given: tuple(sorted(set(given))))] = ()
     """What its script calls. Sorted, each once. A node that is known to lack one of them is not used."""
-    begin_at: AwareDatetime | None = None
+    begin_at: Instant | None = None
     """It does not start before."""
-    hold: bool = False
+    hold: StrictBool = False
     """It does not start before somebody releases it."""
     nice: int = Field(default=0, ge=0, le=2_147_483_645)
     """Lowers the priority by so much."""

@@ -6,13 +6,15 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import Body, CreatedReply, ListReply, Reply, Text
 from hpc_portal.app.announcements.announce import NewAnnouncement, announce, withdraw_announcement
 from hpc_portal.app.announcements.dismiss import dismiss_announcement
 from hpc_portal.app.announcements.read import AnnouncementStanding, list_announcements, list_in_force
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.instant import Instant
 
 router = APIRouter(tags=["announcements"])
 
@@ -22,12 +24,12 @@ class AnnouncementBody(Body):
 
     text_vi: Text = Field(examples=["Bảo trì cụm từ 22:00 thứ Bảy đến 06:00 Chủ nhật."])
     text_en: Text = Field(examples=["Maintenance from Saturday 22:00 to Sunday 06:00."])
-    starts_at: AwareDatetime | None = Field(default=None, examples=["2026-12-05T15:00:00Z"])
+    starts_at: Instant | None = Field(default=None, examples=["2026-12-05T15:00:00Z"])
     """null: at once."""
-    ends_at: AwareDatetime = Field(examples=["2026-12-05T23:00:00Z"])
+    ends_at: Instant = Field(examples=["2026-12-05T23:00:00Z"])
     organisation: Text = ""
     """A slug; empty for everybody."""
-    is_urgent: bool = False
+    is_urgent: Flag = False
 
 
 class AnnouncementReply(Reply):
@@ -51,7 +53,7 @@ class AnnouncementReply(Reply):
 
 @router.get("/announcements")
 def show_mine(
-    services: PortalServices, actor: CurrentActor, *, with_dismissed: bool = True
+    services: PortalServices, actor: CurrentActor, *, with_dismissed: Flag = True
 ) -> ListReply[AnnouncementReply]:
     """What is announced to you now, urgent ones in front."""
     with services.reading() as session:

@@ -1,7 +1,6 @@
 """The audit log, for administrators and auditors: in pages, or all of it as CSV or JSON lines."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -17,6 +16,7 @@ from hpc_portal.app.audit_log.read import AuditFilter, list_audit, walk_audit
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.instant import Instant
 
 router = APIRouter(tags=["audit"])
 
@@ -38,8 +38,8 @@ def audit(  # noqa: PLR0913 - one parameter for each filter
     username: str = "",
     action: str = "",
     subject: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
     address: str = "",
     cursor: Cursor = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
@@ -61,8 +61,8 @@ def export(  # noqa: PLR0913 - one parameter for each filter
     username: str = "",
     action: str = "",
     subject: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
     address: str = "",
     after: Cursor = None,
     kind: Annotated[AuditFormat, Query(alias="format")] = AuditFormat.JSONL,

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import Field
 
 from hpc_portal.api.schemas import Body, Reply, Text
+from schedulers.instant import Instant
 
 
 class AssetBalanceReply(Reply):
@@ -43,6 +44,6 @@ class GrantBody(Body):
     lines: dict[Text, Annotated[int, Field(ge=0, lt=2**62)]]
     """Đồng under `VND`, TRES-seconds under a TRES."""
     overdraft: dict[Text, Annotated[int, Field(ge=0, lt=2**62)]] = Field(default_factory=dict)
-    valid_from: datetime
-    valid_to: datetime
+    valid_from: Instant
+    valid_to: Instant
     reason: Text

@@ -22,6 +22,7 @@ from hpc_portal.api.budgets_schemas import (
     RefundCaseReply,
     RefundedReply,
 )
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import ListReply, ReasonBody
 from hpc_portal.app.budgets import change_allocation as change
 from hpc_portal.app.budgets.allocations import allocation_events, get_allocation, list_allocations
@@ -42,7 +43,7 @@ def allocations(
     services: PortalServices,
     actor: CurrentActor,
     project: str | None = None,
-    ended: bool = False,
+    ended: Flag = False,
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
 ) -> ListReply[AllocationReply]:
     """Allocations of your projects, the one that ends first in front; with `ended`, those that are over."""

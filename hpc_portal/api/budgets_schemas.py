@@ -10,6 +10,7 @@ from hpc_portal.api.schemas import ReasonBody, Reply
 from hpc_portal.app.budgets.tables import RefundCaseState
 from quotas.allocation_tables import AllocationEventKind
 from quotas.tables import AllocationState, HoldPolicy
+from schedulers.instant import Instant
 
 Amount = Annotated[int, Field(ge=1, lt=2**62)]
 Asset = Annotated[str, Field(min_length=1, max_length=80)]
@@ -71,7 +72,7 @@ class AmountsBody(ReasonBody):
 class ExtendBody(ReasonBody):
     """When it shall end."""
 
-    valid_to: datetime
+    valid_to: Instant
 
 
 class HoldPolicyBody(ReasonBody):

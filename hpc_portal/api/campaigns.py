@@ -19,6 +19,7 @@ from hpc_portal.api.campaigns_schemas import (
     StoppedReply,
 )
 from hpc_portal.api.job_schemas import SubmittedReply
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import ListReply, PageReply
 from hpc_portal.app.campaigns import queries
 from hpc_portal.app.campaigns.compare import compare_with_last
@@ -79,7 +80,7 @@ def results(  # noqa: PLR0913 - which run, and which part of it
     actor: CurrentActor,
     campaign_id: UUID,
     run: Run = 0,
-    failing: bool = False,
+    failing: Flag = False,
     cursor: Annotated[int, Query(ge=-1, lt=2**31)] = -1,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> PageReply[ResultReply]:

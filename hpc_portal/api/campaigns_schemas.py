@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import Body, Number, Reply
 from hpc_portal.app.campaigns.tables import RunKind, StoppedBy
 from hpc_portal.app.jobs.lifecycle import Phase
@@ -186,9 +187,9 @@ class ComparisonReply(Reply):
 class RerunBody(Body):
     """What to run again, and how."""
 
-    new_seeds: bool = False
+    new_seeds: Flag = False
     """Other random sequences; otherwise the same, so that the failure comes again."""
-    with_waves: bool = True
+    with_waves: Flag = True
     run: int | None = Field(default=None, ge=0)
     """Whose failures; null: those of the last run that has any."""
 

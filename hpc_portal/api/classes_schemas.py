@@ -11,6 +11,7 @@ from hpc_portal.api.tenants_schemas import Address
 from hpc_portal.app.tenants.change_state import JobsThen
 from hpc_portal.app.tenants.class_queries import SeatState
 from hpc_portal.app.tenants.seats import MOST_STUDENTS, Share
+from schedulers.instant import Instant
 
 Amount = Annotated[int, Field(strict=True, gt=0, lt=2**62)]
 Lines = dict[Text, Amount]
@@ -39,7 +40,7 @@ class ClassBody(Body):
     students: Students
     each: Lines = Field(default_factory=dict)
     """What every student without lines of their own gets; left out: an equal part of all that is free."""
-    ends_at: datetime | None = None
+    ends_at: Instant | None = None
     """Term end, not included; left out: with the budget itself."""
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import ReasonBody, Reply
 from schedulers.jobstate import JobState
 
@@ -22,5 +23,5 @@ class EndRuleReply(Reply):
 class EndRuleBody(ReasonBody):
     """How it shall be for runs that are settled from now on."""
 
-    is_charged: bool
+    is_charged: Flag
     free_seconds_per_job: Annotated[int | None, Field(ge=0, lt=2**31)] = None

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from hpc_portal.api.job_result_schemas import LogMatchReply, LogReply, LogSearchReply
+from hpc_portal.api.one_form import Flag
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import FileNotInWorkspace
 from hpc_portal.app.files.read_file import OpenedFile, read_file
@@ -64,10 +65,10 @@ async def search(  # noqa: PLR0913 - which log, and what in it
     stream: LogStream = LogStream.STDOUT,
     path: LogPath = "",
     search: SearchText = "",
-    regex: bool = False,
-    errors: bool = False,
+    regex: Flag = False,
+    errors: Flag = False,
     from_line: Line = 0,
-    backward: bool = False,
+    backward: Flag = False,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> LogSearchReply:
     """Lines that hold `search` (with `regex`, a pattern as RE2 reads it), or with `errors` tell of one.

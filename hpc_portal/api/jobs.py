@@ -1,6 +1,5 @@
 """Submit, price, list, look at and cancel jobs."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, TypeVar
 from uuid import UUID
@@ -34,6 +33,7 @@ from hpc_portal.app.jobs.waiting import why_waiting
 from hpc_portal.app.licenses.waiting import licenses_waited_for
 from hpc_portal.app.limits.in_use import limit_waited_for
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.instant import Instant
 from schedulers.jobstate import JobState
 
 AnyJobReply = TypeVar("AnyJobReply", bound=JobReply)
@@ -101,20 +101,20 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
     project: str = "",
     user: str = "",
     name: str = "",
-    submitted_after: datetime | None = None,
+    submitted_after: Instant | None = None,
     cluster: str = "",
     origin: JobOrigin | None = None,
     cursor: UUID | None = None,
     limit: Limit = 50,
     accept_language: AcceptLanguage = "",
 ) -> PageReply[JobReply]:
-    """The jobs that you may see, newest first. A time without a zone is UTC."""
+    """The jobs that you may see, newest first."""
     wanted = queries.JobFilter(
         states=state or (),
         project=project,
         user=user,
         name=name,
-        submitted_after=_aware(submitted_after),
+        submitted_after=submitted_after,
         cluster=cluster,
         origin=origin,
     )
@@ -201,7 +201,3 @@ def _request(body: SubmitBody, idempotency_key: str | None) -> SubmitRequest:
         spec=body.spec,
         idempotency_key=idempotency_key,
     )
-
-
-def _aware(at: datetime | None) -> datetime | None:
-    return at.replace(tzinfo=UTC) if at and at.tzinfo is None else at

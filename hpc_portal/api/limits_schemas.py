@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import Body, Reply, Text
 from hpc_portal.app.reason import LONGEST_REASON
 from quotas.limits import LimitKind, LimitOwner
@@ -20,7 +21,7 @@ class LimitBody(Body):
     organisation: Text = ""
     project: Text = ""
     user: Text = ""
-    everybody: bool = False
+    everybody: Flag = False
     """The default for all of that level who have none of their own; no names then."""
     kind: LimitKind
     gpu_type: GpuType = ""

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import StringConstraints
 
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import Body, Reply
 from hpc_portal.app.notices.groups import MailPace, NoticeGroup
 
@@ -13,9 +14,9 @@ from hpc_portal.app.notices.groups import MailPace, NoticeGroup
 class GroupChoiceBody(Body):
     """How to be told of one group of notices."""
 
-    on_page: bool
+    on_page: Flag
     by_mail: MailPace
-    by_webhook: bool
+    by_webhook: Flag
     """Where you have set one up."""
 
 

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from hpc_portal.api.announcements import AnnouncementReply
 from hpc_portal.api.balance_schemas import AssetBalanceReply
@@ -14,6 +13,7 @@ from hpc_portal.api.schemas import Reply
 from hpc_portal.app.clusters import TroubleKind
 from hpc_portal.app.home.start import ProjectStanding, Start, start
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.instant import Instant
 
 router = APIRouter(tags=["overview"])
 
@@ -102,7 +102,7 @@ class OverviewReply(Reply):
 def overview(
     services: PortalServices,
     actor: CurrentActor,
-    since: Annotated[AwareDatetime | None, Query(description="Failed jobs are those since then.")] = None,
+    since: Annotated[Instant | None, Query(description="Failed jobs are those since then.")] = None,
 ) -> OverviewReply:
     """Everything that is worth knowing first, in one reply."""
     with services.reading() as session:

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
 from hpc_portal.api.prices_schemas import PriceChangeReply, PublishedListReply
 from hpc_portal.api.schemas import ListReply, Reply
 from hpc_portal.app.prices.history import price_history, price_list_at
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.instant import Instant
 
 router = APIRouter(tags=["prices"])
 
@@ -39,7 +39,7 @@ def history(services: PortalServices, actor: CurrentActor) -> ListReply[PastVers
 def at(
     services: PortalServices,
     actor: CurrentActor,
-    instant: Annotated[AwareDatetime, Query(examples=["2026-11-01T00:00:00+07:00"])],
+    instant: Annotated[Instant, Query(examples=["2026-11-01T00:00:00+07:00"])],
 ) -> PublishedListReply:
     """The list by which a job was priced that was submitted at that instant."""
     del actor

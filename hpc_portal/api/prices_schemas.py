@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from hpc_portal.api.schemas import Body, Reason, ReasonBody, Reply, Text
 from hpc_portal.app.prices.queries import Standing
 from quotas.pricing import PriceItem
 from quotas.tables import OrganisationKind
+from schedulers.instant import Instant
 
 Amount = Annotated[int, Field(ge=0, lt=2**53)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
@@ -42,7 +43,7 @@ class PriceListBody(Body):
     """The next version of the prices; jobs that are held already keep theirs."""
 
     items: Items
-    valid_from: datetime | None = None
+    valid_from: Instant | None = None
     """null means from now on."""
     seen: Count | None = None
     """The latest version that you compared with; when another one was published since, you are told."""
@@ -133,7 +134,7 @@ class PublishDraftBody(Body):
     edition: Count
     seen: Count
     """`latest` of the review."""
-    valid_from: datetime | None = None
+    valid_from: Instant | None = None
     """null means from now on."""
 
 
@@ -147,9 +148,9 @@ class SubsidyBody(Body):
     """Hundredths of a percent of the list price: 2500 is a quarter; 0 is an exception from other rules."""
     cap_vnd: Amount | None = None
     """At most so much for each run of a task."""
-    valid_from: AwareDatetime | None = None
+    valid_from: Instant | None = None
     """null means from now on."""
-    valid_to: AwareDatetime | None = None
+    valid_to: Instant | None = None
     """Exclusive; null means until it is ended."""
     reason: Reason
 
@@ -178,7 +179,7 @@ class SubsidyReply(Reply):
 class EndSubsidyBody(ReasonBody):
     """When a rule ends."""
 
-    valid_to: AwareDatetime | None = None
+    valid_to: Instant | None = None
     """null means now."""
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from hpc_portal.api.job_result_schemas import FileReply, PreviewReply
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.project_files_schemas import (
     DeletedReply,
     FolderBody,
@@ -122,7 +123,7 @@ async def upload_part(  # noqa: PLR0913 - what a part is
     path: FilePath,
     size_bytes: Bytes,
     offset: Bytes = 0,
-    overwrite: bool = False,
+    overwrite: Flag = False,
 ) -> UploadedReply:
     """Send a file, or a part of it, as the bytes of the body: at most 64 MiB at once.
 

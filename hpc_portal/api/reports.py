@@ -3,7 +3,6 @@
 Each can be asked for as JSON, CSV, XLSX or PDF (`format`), in Vietnamese or English (`lang`).
 """
 
-from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response, StreamingResponse
 
+from hpc_portal.api.one_form import Day, Flag
 from hpc_portal.api.reports_schemas import OpenDataReply, OpenMonthReply, ReportReply
 from hpc_portal.app.errors import InvalidEntry, NotFound, Problem
 from hpc_portal.app.jobs.queries import get_job
@@ -36,7 +36,7 @@ from quotas.usage_report import Dimension
 router = APIRouter(tags=["reports"])
 
 Name = Annotated[str, Query(max_length=128)]
-Day = Annotated[date | None, Query()]
+Since = Annotated[Day | None, Query()]
 Language = Annotated[Literal["vi", "en"], Query()]
 
 
@@ -71,7 +71,7 @@ class Wish:
         lang: Language = "en",
         table: Name = "",
         *,
-        bom: bool = False,
+        bom: Flag = False,
     ) -> None:
         self.edition = Edition(lang, services.clock.now())
         self._form = None if format is Format.JSON else Form(format.value)
@@ -98,8 +98,8 @@ class Asked:
         self,
         services: PortalServices,
         by: Annotated[list[Dimension] | None, Query(max_length=5)] = None,
-        since: Day = None,
-        last: Day = None,
+        since: Since = None,
+        last: Since = None,
         organisation: Name = "",
         project: Name = "",
         user: Name = "",
@@ -146,8 +146,8 @@ def charges(  # noqa: PLR0913 - of what, of whom, which days
     actor: CurrentActor,
     project: Name,
     user: Name = "",
-    since: Day = None,
-    last: Day = None,
+    since: Since = None,
+    last: Since = None,
     wanted: Wanted,
 ) -> ReportReply | Response:
     """Every run of a project that ended on these days, and each line of its price (`table=lines`)."""
@@ -182,8 +182,8 @@ def cluster_utilisation(  # noqa: PLR0913 - which days, of what
     _actor: CurrentActor,
     wanted: Wanted,
     by: Grain = Grain.MONTH,
-    since: Day = None,
-    last: Day = None,
+    since: Since = None,
+    last: Since = None,
     cluster: Name = "",
 ) -> ReportReply | Response:
     """How much of the clusters jobs had, and how much of them was up."""
@@ -242,10 +242,10 @@ def rows(  # noqa: PLR0913 - which, and how
     services: PortalServices,
     actor: CurrentActor,
     kind: Kind,
-    since: Day = None,
-    last: Day = None,
+    since: Since = None,
+    last: Since = None,
     format: Literal["json", "csv"] = "json",  # noqa: A002 - the parameter's name in the address
-    bom: bool = False,
+    bom: Flag = False,
 ) -> StreamingResponse:
     """The rows behind the figures, as a stream; for administrators and auditors."""
     days = period(since, last, now=services.clock.now())

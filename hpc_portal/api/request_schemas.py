@@ -6,8 +6,10 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import Body, Reply
 from hpc_portal.app.requests.transitions import Deed, RequestKind, RequestState
+from schedulers.instant import Instant
 
 LongText = Annotated[str, StringConstraints(max_length=4000)]
 Asset = Annotated[str, StringConstraints(min_length=1, max_length=80)]
@@ -20,8 +22,8 @@ class RequestBody(Body):
 
     kind: RequestKind = RequestKind.NEW
     lines: Amounts = Field(default_factory=dict)
-    valid_from: datetime | None = None
-    valid_to: datetime | None = None
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
     """Not included."""
     purpose: LongText = ""
     reasons: Annotated[dict[Asset, LongText], Field(max_length=200)] = Field(default_factory=dict)
@@ -68,7 +70,7 @@ class PartBody(RequestDecisionBody):
     """What is granted of it."""
 
     granted: Amounts
-    valid_to: datetime | None = None
+    valid_to: Instant | None = None
     """An earlier end than asked."""
 
 
@@ -225,4 +227,4 @@ class CountReply(Reply):
 class NoticeChoiceBody(Body):
     """Whether notices also come by mail."""
 
-    mail: bool
+    mail: Flag

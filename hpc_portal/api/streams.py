@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import StreamingResponse
 
 from hpc_portal.api.job_logs import LogPath, SearchText, pattern_of, source_of
+from hpc_portal.api.one_form import Flag
 from hpc_portal.app.accounts.queries import get_project
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import EventHub, Topic
@@ -83,8 +84,8 @@ async def follow_log(  # noqa: PLR0913 - which log, and from where
     stream: LogStream = LogStream.STDOUT,
     path: LogPath = "",
     search: SearchText = "",
-    regex: bool = False,
-    errors: bool = False,
+    regex: Flag = False,
+    errors: Flag = False,
     after: Annotated[int, Query(ge=0, lt=2**53)] = 0,
 ) -> StreamingResponse:
     """A task's log as it grows, from line `after` (counted from 0) on; ends when the task has ended.
