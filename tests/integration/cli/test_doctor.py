@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from hpc_portal.app.schema import upgrade
-from hpc_portal.app.settings import Settings, SlurmSettings, SmtpSettings
+from hpc_portal.app.settings import Settings, SlurmSettings, SmtpSettings, TracingSettings
 from hpc_portal.app.wiring import build_engine
 from hpc_portal.cli.doctor.data import look_at_data
 from hpc_portal.cli.doctor.files import look_at_machine
@@ -15,6 +15,7 @@ from hpc_portal.cli.doctor.finding import Finding, Level
 from hpc_portal.cli.doctor.network import look_at_network
 from tests.integration.cli.conftest import run_program
 from tests.portal_processes import free_port
+from tests.small_collector import Mood, small_collector
 
 
 @pytest.fixture
@@ -125,3 +126,39 @@ def test_the_command_says_it_in_words_as_json_and_by_its_exit_code(tmp_path: Pat
     levels = {finding["about"]: finding["level"] for finding in done.json}
     assert levels["Ledger"] == "well"
     assert levels["Controller of danang"] == "wrong"
+
+
+def test_a_collector_that_takes_nothing_is_doubtful_and_one_that_takes_traces_is_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "x-collector-key=let-us-in")
+    with small_collector() as collector:
+        tracing = TracingSettings(endpoint=collector.url)
+        levels = []
+        for collector.mood in (Mood.TAKES, Mood.REFUSES):
+            (found,) = look_at_network(Settings(tracing=tracing))
+            assert found.about == "Traces"
+            assert collector.url in found.said
+            levels.append(found.level)
+        assert collector.headers[0]["x-collector-key"] == "let-us-in"
+    (found,) = look_at_network(Settings(tracing=tracing))
+    assert [*levels, found.level] == [Level.WELL, Level.DOUBT, Level.DOUBT]
+
+
+@pytest.mark.parametrize("command", [["web"], ["controller"], ["serve"], ["doctor", "--quick"]])
+def test_without_the_extra_nothing_starts_that_should_send_traces(command: list[str], tmp_path: Path) -> None:
+    """The packages are there; a folder in front of them makes their import fail as if they were not."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nsys.modules['opentelemetry.sdk'] = None\n", encoding="utf-8"
+    )
+    environment = {
+        "PYTHONPATH": str(tmp_path),
+        "HPC_PORTAL_STATE_DIR": str(tmp_path / "state"),
+        "HPC_PORTAL_PORT": "0",
+        "HPC_PORTAL_TRACING__ENDPOINT": "http://127.0.0.1:9",
+    }
+    ran = run_program("hpc-portal", *command, environment=environment)
+    assert ran.code == 1
+    assert "pip install 'hpc-portal[otel]'" in " ".join((ran.stdout + ran.stderr).split())
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "state" / "portal.db").exists()

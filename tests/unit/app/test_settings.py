@@ -42,6 +42,12 @@ SLURM = {"url": "http://slurm:6820", "jwt_key": PEM}
         ({"smtp": {**SMTP, "sender": "nobody"}}, "smtp.sender"),
         ({"slurm": SLURM, "default_cluster": "nowhere"}, "must be one of slurm, danang"),
         ({"dask_enabled": False}, "needs a cluster"),
+        ({"tracing": {"endpoint": "collector:4318"}}, "endpoint: must start with http"),
+        ({"tracing": {"endpoint": "http://"}}, "name a host"),
+        ({"tracing": {"endpoint": "http://user:secret@collector:4318"}}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"tracing": {"endpoint": "http://collector:4318?key=secret"}}, "OTEL_EXPORTER_OTLP_HEADERS"),
+        ({"tracing": {"endpoint": "http://collector:4318", "sampling_ratio": 1.1}}, "sampling_ratio"),
+        ({"tracing": {"sampling_ratio": 0.5}}, "tracing.endpoint"),
     ],
 )
 def test_a_slurm_cluster_that_cannot_work_is_refused_by_name(given: dict[str, Any], complaint: str) -> None:
