@@ -7,6 +7,7 @@ other: what dispatch hands over, track follows; what track sees ending, settle c
 import asyncio
 import contextlib
 import functools
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from hpc_portal.app import cluster_views, leases, outages
+from hpc_portal.app import cluster_views, leases, outages, standbys
 from hpc_portal.app.accounting.check_step import CHECK_SECONDS, CheckBooksStep
 from hpc_portal.app.budgets.budget_step import BUDGET_SECONDS, BudgetStep
 from hpc_portal.app.campaigns.collect import CollectStep
@@ -128,13 +129,20 @@ async def _win_lease(parts: ControllerParts, stop: asyncio.Event) -> HeldLease |
     holder = process_name()
     seconds = parts.settings.lease_seconds
     seen: SeenLease | None = None
+    say_at = 0.0
 
     def attempt(connection: Connection) -> HeldLease | None:
-        nonlocal seen
+        nonlocal seen, say_at
         now = parts.clock.now()
         seen = leases.look(connection, name, seen)
         leases.end_sessions_of_expired(connection, name, holder=holder, now=now, seconds=seconds, seen=seen)
-        return leases.acquire(connection, name, holder=holder, now=now, seconds=seconds, seen=seen)
+        lease = leases.acquire(connection, name, holder=holder, now=now, seconds=seconds, seen=seen)
+        if lease:
+            standbys.stop_standing_by(connection, name, holder=holder)
+        elif time.monotonic() >= say_at:
+            standbys.say_standing_by(connection, name, holder=holder, at=now)
+            say_at = time.monotonic() + standbys.SAY_EVERY_SECONDS
+        return lease
 
     while not stop.is_set():
         try:

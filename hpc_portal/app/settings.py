@@ -271,6 +271,8 @@ class Settings(BaseSettings):
     """URL of the database; empty means SQLite in state_dir. PostgreSQL: postgresql://user:password@host/name"""
     database_pool_size: int = Field(default=10, ge=1, le=200)
     """The most database connections that one process keeps open."""
+    backup_late_hours: int = Field(default=26, ge=0)
+    """So long after the last `hpc-portal backup` the next one is late; 0: other means save the database."""
 
     host: str = "127.0.0.1"
     """Address to listen on; `0.0.0.0` for all of the machine's."""

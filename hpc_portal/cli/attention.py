@@ -33,6 +33,7 @@ def attention(*, as_json: Json = False) -> None:
         Matter.UNCHARGED: _("runs that ended and are not charged"),
         Matter.OUTBOX: _("mails and webhooks that nobody sends"),
         Matter.DISK: _("disk of the workspaces, nearly full"),
+        Matter.BACKUP: _("backup that is late"),
     }
     with operator_services() as services, services.reading() as session:
         found = needs_attention(services, session, OPERATOR)

@@ -2,15 +2,19 @@
 
 import contextlib
 import importlib.metadata
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hpc_portal.app.backup.errors import BackupFailed
-from hpc_portal.app.backup.make_backup import drop_old, make_backup
+from hpc_portal.app.backup.last import record_backup
+from hpc_portal.app.backup.make_backup import MadeBackup, drop_old, make_backup
 from hpc_portal.app.backup.restore_backup import restore_backup
 from hpc_portal.app.wiring import build_engine
 from hpc_portal.cli.configuration import load_settings
@@ -32,6 +36,7 @@ def backup(
     configure_log()
     settings = load_settings()
     engine = build_engine(settings)
+    began = time.monotonic()
     try:
         with _failures():
             made = make_backup(
@@ -41,6 +46,7 @@ def backup(
                 at=datetime.now(UTC),
                 version=importlib.metadata.version("hpc-portal"),
             )
+        _record(engine, made, took_seconds=time.monotonic() - began)
     finally:
         engine.dispose()
     out.print(str(made.folder))
@@ -49,6 +55,15 @@ def backup(
     if keep:
         for path in drop_old(into, keep=keep):
             err.print(_("Deleted {path}", path=path))
+
+
+def _record(engine: Engine, made: MadeBackup, *, took_seconds: float) -> None:
+    """A good backup stays one where it cannot be written down, as before an upgrade of the schema."""
+    try:
+        record_backup(engine, made, ended_at=datetime.now(UTC), took_seconds=took_seconds)
+    except SQLAlchemyError as problem:
+        said = problem.orig if isinstance(problem, DBAPIError) else problem
+        err.print(_("The backup is good, but could not be noted in the database: {problem}", problem=said))
 
 
 def restore(

@@ -49,7 +49,13 @@ def machine_port(
     if settings.metrics_port is None:
         yield
         return
-    state = PortalState(engine, clock, sends_mail=settings.smtp is not None)
+    state = PortalState(
+        engine,
+        clock,
+        sends_mail=settings.smtp is not None,
+        workspaces=settings.effective_workspace_root,
+        backup_late_hours=settings.backup_late_hours,
+    )
     check = ReadinessCheck(engine, settings)
     REGISTRY.register(state)
     port = MachinePort(REGISTRY, alive=alive, ready=lambda: check.look().checks)

@@ -88,6 +88,13 @@ MATTERS = {
         "/admin/projects",
         "bad",
     ),
+    Matter.BACKUP: _Words(
+        "download",
+        N_("The backup"),
+        N_("is late: does hpc-portal backup run each night?"),
+        "/admin/audit",
+        "bad",
+    ),
 }
 
 

@@ -271,9 +271,10 @@ def test_another_image_migrates_anew_and_the_same_does_not() -> None:
 
 def test_alerts_and_dashboard_ask_only_for_metrics_that_there_are() -> None:
     """A renamed metric would silence an alert, and nobody would notice."""
-    from hpc_portal.app.telemetry import instruments, portal_state  # noqa: PLC0415 - only here
+    from hpc_portal.app.telemetry import instruments, operators_state, portal_state  # noqa: PLC0415 - only here
 
-    source = Path(instruments.__file__).read_text() + Path(portal_state.__file__).read_text()
+    modules = (instruments, operators_state, portal_state)
+    source = "".join(Path(module.__file__).read_text("utf-8") for module in modules)
     alerts = yaml.safe_load((CHART / "alerts.yaml").read_text("utf-8"))["rules"]
     dashboard = json.loads((CHART / "dashboard.json").read_text("utf-8"))
     asked = [alert["expr"] for alert in alerts]

@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.backup.last import due_since
 from hpc_portal.app.budgets.tables import RefundCase, RefundCaseState
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.decide_doubt import list_doubtful_jobs
@@ -70,6 +71,8 @@ class Matter(StrEnum):
     """Mails and webhook deliveries that have been due for an hour."""
     DISK = "disk"
     """The disk of the workspaces, when it is nearly full."""
+    BACKUP = "backup"
+    """The last backup, when the next one is late; since when there was none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,7 @@ def needs_attention(services: Services, session: Session, actor: Actor) -> Atten
             ),
             _outbox(session, due_before=now - _LATE, sends_mail=services.settings.smtp is not None),
             Waiting(Matter.DISK, int(_is_nearly_full(services.settings.effective_workspace_root)), None),
+            _backup(session, now, late_hours=services.settings.backup_late_hours),
         ),
         clusters_seen_at=min((view.as_of for view in services.clusters.get()), default=None),
         licenses_answered_at=min((at for _, at, _ in reports.values()), default=None),
@@ -207,6 +211,14 @@ def _outbox(session: Session, *, due_before: datetime, sends_mail: bool) -> Wait
     )
     since = min((one.since for one in (mails, posts) if one.since), default=None)
     return Waiting(Matter.OUTBOX, mails.count + posts.count, since)
+
+
+def _backup(session: Session, now: datetime, *, late_hours: int) -> Waiting:
+    connection = session.connection()
+    due = due_since(connection, late_hours=late_hours)
+    if due is None or now < due:
+        return Waiting(Matter.BACKUP, 0, None)
+    return Waiting(Matter.BACKUP, 1, due - timedelta(hours=late_hours))
 
 
 def _is_nearly_full(root: Path) -> bool:

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import structlog
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -18,6 +19,7 @@ from hpc_portal.app.jobs.late import is_uncharged, is_undispatched
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.notices.tables import Mail
 from hpc_portal.app.tables import Job, JobTask, Lease
+from hpc_portal.app.telemetry.operators_state import read_operators_state
 from quotas.usage_tables import DiscrepancyRow, DiscrepancyState
 from schedulers.cluster import ClusterSnapshot
 
@@ -29,8 +31,18 @@ _UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED, Phase.ENDED)
 class PortalState(Collector):
     """Every process tells the same: ask for `max by (...)`."""
 
-    def __init__(self, engine: Engine, clock: Clock, *, sends_mail: bool = True) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Clock,
+        *,
+        sends_mail: bool = True,
+        workspaces: Path | None = None,
+        backup_late_hours: int = 0,
+    ) -> None:
         self._engine = engine
+        self._workspaces = workspaces
+        self._backup_late_hours = backup_late_hours
         self._clock = clock
         self._sends_mail = sends_mail
         """Where the portal sends none, mails wait, and none is late."""
@@ -41,7 +53,14 @@ class PortalState(Collector):
         found: list[Metric] = []
         try:
             with self._engine.connect() as connection:
-                found = list(_read(connection, self._clock.now(), sends_mail=self._sends_mail))
+                now = self._clock.now()
+                found = list(_read(connection, now, sends_mail=self._sends_mail))
+                found += read_operators_state(
+                    connection,
+                    now,
+                    workspaces=self._workspaces,
+                    backup_late_hours=self._backup_late_hours,
+                )
         except SQLAlchemyError as problem:
             log.warning("metrics.database_unavailable", problem=str(problem))
         reachable.add_metric([], bool(found))

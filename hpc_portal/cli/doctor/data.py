@@ -13,6 +13,8 @@ from sqlmodel import col
 
 from hpc_portal.app import cluster_views, outages
 from hpc_portal.app.audit_log.verify import verify_chain
+from hpc_portal.app.backup.last import due_since, last_backup
+from hpc_portal.app.clock_apart import seconds_apart
 from hpc_portal.app.retention.look import what_is_over
 from hpc_portal.app.schema import alembic_config
 from hpc_portal.app.settings import Settings
@@ -50,6 +52,7 @@ def look_at_data(settings: Settings, engine: Engine, *, quick: bool) -> Iterator
         yield from _controllers(connection, settings)
         yield from _clusters(connection)
         yield from _discrepancies(connection)
+        yield _backup(connection, settings)
     yield _retention(settings, engine)
     if not quick:
         yield from _books(engine)
@@ -70,12 +73,10 @@ def _drift(settings: Settings) -> Finding:
 
 
 def _clock(connection: Connection, settings: Settings) -> Iterator[Finding]:
-    if connection.dialect.name == "sqlite":
-        return  # its clock is ours
+    apart = seconds_apart(connection)
+    if apart is None:
+        return
     about = _("Clock")
-    before = datetime.now(UTC)
-    theirs = connection.execute(select(func.clock_timestamp())).scalar_one()
-    apart = abs((theirs - before - (datetime.now(UTC) - before) / 2).total_seconds())
     said = _("This machine's and the database's are {seconds} s apart.", seconds=round(apart, 2))
     bound = settings.lease_seconds / 3
     if apart > bound:
@@ -130,6 +131,24 @@ def _discrepancies(connection: Connection) -> Iterator[Finding]:
     number = connection.execute(select(func.count()).select_from(DiscrepancyRow).where(is_open)).scalar_one()
     if number:
         yield doubt(about, _("{count} findings wait for somebody: hpc-portal accounting list", count=number))
+
+
+def _backup(connection: Connection, settings: Settings) -> Finding:
+    """Whether somebody saves what cannot be made anew."""
+    about = _("Backup")
+    due, last = due_since(connection, late_hours=settings.backup_late_hours), last_backup(connection)
+    if last is None:
+        never = _("None was made with hpc-portal backup.")
+        return (doubt if due and due <= datetime.now(UTC) else well)(about, never)
+    said = _(
+        "The last one ended {at}: {mib} MiB in {seconds} s, {machine}:{folder}",
+        at=last.ended_at.isoformat(timespec="minutes"),
+        mib=round(last.size_bytes / 1024**2),
+        seconds=round(last.took_seconds),
+        machine=last.machine,
+        folder=last.folder,
+    )
+    return (doubt if due and due <= datetime.now(UTC) else well)(about, said)
 
 
 def _retention(settings: Settings, engine: Engine) -> Finding:

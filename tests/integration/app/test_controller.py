@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import datetime
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import select, text, update
@@ -13,6 +13,7 @@ from hpc_portal.app import cluster_views
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.controller import ControllerParts, run_controller
 from hpc_portal.app.settings import Settings
+from hpc_portal.app.standbys import count_standing_by
 from hpc_portal.app.tables import ClusterView, Lease
 from hpc_portal.app.wake import SocketWake
 from schedulers.memory import MemoryScheduler
@@ -46,6 +47,11 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
+def standing_by(city: City) -> int:
+    with city.services.engine.connect() as connection:
+        return count_standing_by(connection, at=datetime.now(UTC))["controller:memory"]
+
+
 def expiry(city: City) -> datetime | None:
     with city.services.engine.connect() as connection:
         return connection.execute(select(col(Lease.expires_at))).scalar()
@@ -54,6 +60,24 @@ def expiry(city: City) -> datetime | None:
 def rename(city: City, name: str, new_name: str) -> None:
     with city.services.engine.begin() as connection:
         connection.execute(text(f"ALTER TABLE {name} RENAME TO {new_name}"))
+
+
+def test_a_second_controller_says_that_it_stands_by_until_it_takes_over(tmp_path: Path) -> None:
+    city = build_city(f"sqlite:///{tmp_path}/portal.db", tmp_path, clock=SystemClock())
+
+    async def story() -> None:
+        async with AsyncExitStack() as second:
+            async with controller(city, tmp_path) as ready:
+                await asyncio.wait_for(ready.wait(), 60)
+                assert standing_by(city) == 0
+                took_over = await second.enter_async_context(controller(city, tmp_path))
+                await until(lambda: standing_by(city) == 1)
+                assert not took_over.is_set()
+            await asyncio.wait_for(took_over.wait(), 60)
+            assert standing_by(city) == 0
+
+    asyncio.run(story())
+    city.services.engine.dispose()
 
 
 def test_a_database_that_goes_away_for_a_while_ends_no_controller(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from prometheus_client import REGISTRY
@@ -20,9 +21,17 @@ from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import spec
 
 
-def told(story: Story, *, sends_mail: bool = True) -> dict[tuple[str, tuple[str, ...]], float]:
+def told(
+    story: Story, *, sends_mail: bool = True, backup_late_hours: int = 0, workspaces: Path | None = None
+) -> dict[tuple[str, tuple[str, ...]], float]:
     """Each sample by its name and the values of its labels."""
-    state = PortalState(story.city.services.engine, story.clock, sends_mail=sends_mail)
+    state = PortalState(
+        story.city.services.engine,
+        story.clock,
+        sends_mail=sends_mail,
+        workspaces=workspaces,
+        backup_late_hours=backup_late_hours,
+    )
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
         for metric in state.collect()
