@@ -148,6 +148,7 @@ def _measures(run: RecordedRun, part: Slice) -> Measures:
     """In the order of MEASURES."""
     cpu = part.tres_seconds.get(tres.CPU, 0)
     gpu = part.tres_seconds.get(tres.GPU, 0)
+    mem = part.tres_seconds.get(tres.MEM, 0)
     is_free = not run.is_charged
     has_wait = part.is_last and run.waited_seconds is not None
     return (
@@ -156,7 +157,7 @@ def _measures(run: RecordedRun, part: Slice) -> Measures:
         part.elapsed_seconds,
         cpu,
         gpu,
-        part.tres_seconds.get(tres.MEM, 0),
+        mem,
         licence_seconds(part.tres_seconds),
         cpu if is_free else 0,
         gpu if is_free else 0,
@@ -164,6 +165,9 @@ def _measures(run: RecordedRun, part: Slice) -> Measures:
         part.used_cpu_seconds,
         gpu if run.gpu_busy_seconds is not None else 0,
         part.gpu_busy_seconds,
+        int(part.is_last and run.has_measured_memory),
+        mem if run.has_measured_memory else 0,
+        part.mem_peak_mib_seconds,
         int(has_wait),
         (run.waited_seconds or 0) if has_wait else 0,
         part.vnd + part.subsidy_vnd,

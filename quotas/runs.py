@@ -55,6 +55,8 @@ class RunUsage:
     """What its processes used; None: nobody measured it."""
     gpu_busy_seconds: int | None = None
     """GPUs x seconds at work; None: nobody measured it."""
+    peak_mem_mib: int | None = None
+    """The most memory that it needed at once; None: nobody measured it."""
     waited_seconds: int | None = None
     """From when it could have started until it did; None: not known."""
 
@@ -138,7 +140,7 @@ def require_sensible(run: RunUsage) -> None:
     """
     require_amounts(run.tres_seconds, allow_vnd=False)
     require_whole("elapsed_seconds", run.elapsed_seconds, most=_LONGEST_RUN_SECONDS)
-    for name in ("used_cpu_seconds", "gpu_busy_seconds", "waited_seconds"):
+    for name in ("used_cpu_seconds", "gpu_busy_seconds", "peak_mem_mib", "waited_seconds"):
         if (amount := getattr(run, name)) is not None:
             require_whole(name, amount)
     if not run.run_key or len(run.run_key) > _LONGEST_RUN_KEY:
@@ -215,6 +217,7 @@ def insert_records(  # noqa: PLR0913 - the facts of records, by keyword
             "workload": one.run.workload,
             "used_cpu_seconds": one.run.used_cpu_seconds,
             "gpu_busy_seconds": one.run.gpu_busy_seconds,
+            "peak_mem_mib": one.run.peak_mem_mib,
             "waited_seconds": one.run.waited_seconds,
         }
         for one in priced

@@ -36,6 +36,7 @@ class RecordedRun:
     subsidy_vnd: Vnd
     used_cpu_seconds: int | None
     gpu_busy_seconds: int | None
+    peak_mem_mib: int | None
     waited_seconds: int | None
 
     @property
@@ -49,6 +50,16 @@ class RecordedRun:
         if types:
             return "+".join(types)
         return "untyped" if self.tres_seconds.get(tres.GPU) else ""
+
+    @property
+    def has_measured_memory(self) -> bool:
+        """Whether it had memory, and it is known how much of it was needed."""
+        return self.peak_mem_mib is not None and bool(self.tres_seconds.get(tres.MEM))
+
+    @property
+    def peak_mem_mib_seconds(self) -> int:
+        """Its peak as if it had lasted, and no more than it was given: more is no saving elsewhere."""
+        return min((self.peak_mem_mib or 0) * self.elapsed_seconds, self.tres_seconds.get(tres.MEM, 0))
 
 
 def recorded_run(record: Mapping[str, Any]) -> RecordedRun:
@@ -68,6 +79,7 @@ class Slice:
     subsidy_vnd: Vnd
     used_cpu_seconds: int
     gpu_busy_seconds: int
+    mem_peak_mib_seconds: int
 
 
 def slice_run(run: RecordedRun) -> list[Slice]:
@@ -81,7 +93,7 @@ def slice_run(run: RecordedRun) -> list[Slice]:
     last = city_day(run.ended_at)
     if not run.elapsed_seconds or run.started_at is None or city_day(run.started_at) >= last:
         whole = (run.elapsed_seconds, run.tres_seconds, run.vnd, run.subsidy_vnd, used_cpu, gpu_busy)
-        return [Slice(last, True, *whole)]
+        return [Slice(last, True, *whole, run.peak_mem_mib_seconds)]
     days, weights = _time_by_day(run.started_at, run.ended_at)
     seconds = split(run.elapsed_seconds, weights)
     tres_parts = {name: split(amount, seconds) for name, amount in run.tres_seconds.items()}
@@ -95,6 +107,7 @@ def slice_run(run: RecordedRun) -> list[Slice]:
             subsidy_vnd=part[2],
             used_cpu_seconds=part[3],
             gpu_busy_seconds=part[4],
+            mem_peak_mib_seconds=part[5],
         )
         for number, (day, *part) in enumerate(
             zip(
@@ -104,6 +117,7 @@ def slice_run(run: RecordedRun) -> list[Slice]:
                 split(run.subsidy_vnd, seconds),
                 split(used_cpu, seconds),
                 split(gpu_busy, seconds),
+                split(run.peak_mem_mib_seconds, seconds),
                 strict=True,
             )
         )

@@ -361,6 +361,7 @@ class AccountingRecord(SQLModel, table=True):
     """The template's name; "" for none."""
     used_cpu_seconds: int | None = Field(default=None, sa_type=TresSeconds)
     gpu_busy_seconds: int | None = Field(default=None, sa_type=TresSeconds)
+    peak_mem_mib: int | None = Field(default=None, sa_type=TresSeconds)
     waited_seconds: int | None = Field(default=None, sa_type=TresSeconds)
 
 

@@ -83,6 +83,9 @@ class Usage:
     used_cpu_seconds: int = 0
     gpu_measured_seconds: int = 0
     gpu_busy_seconds: int = 0
+    mem_measured_runs: int = 0
+    mem_measured_mib_seconds: int = 0
+    mem_peak_mib_seconds: int = 0
     waited_runs: int = 0
     waited_seconds: int = 0
     list_vnd: int = 0

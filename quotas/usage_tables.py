@@ -22,6 +22,10 @@ ANY_STATE = "*"
 """In a roll-up: whatever the state was."""
 
 
+_NOT_MEASURED = {"server_default": "0"}
+"""Of columns younger than the table: a process of the version before writes rows without them."""
+
+
 class UsageMeasures(SQLModel):
     """What is added up. A run counts once: on the last of its days."""
 
@@ -44,6 +48,12 @@ class UsageMeasures(SQLModel):
     gpu_measured_seconds: int = Field(default=0, sa_type=TresSeconds)
     """The part of `gpu_seconds` of which it is known how long GPUs were at work."""
     gpu_busy_seconds: int = Field(default=0, sa_type=TresSeconds)
+    mem_measured_runs: int = Field(default=0, sa_type=TresSeconds, sa_column_kwargs=_NOT_MEASURED)
+    """Runs with memory of which it is known how much they needed at most."""
+    mem_measured_mib_seconds: int = Field(default=0, sa_type=TresSeconds, sa_column_kwargs=_NOT_MEASURED)
+    """The part of `mem_mib_seconds` of these runs."""
+    mem_peak_mib_seconds: int = Field(default=0, sa_type=TresSeconds, sa_column_kwargs=_NOT_MEASURED)
+    """Of it, what they needed: as if each had needed its peak all the time."""
     waited_runs: int = Field(default=0, sa_type=TresSeconds)
     """Runs of which it is known how long they waited."""
     waited_seconds: int = Field(default=0, sa_type=TresSeconds)
@@ -149,6 +159,17 @@ class AccountingBooks(SQLModel, table=True):
     id: int = Field(primary_key=True)
     open_from: date
     """The first of a month; all before it are closed. 0001-01-01 before any was."""
+
+
+class UnfoldedPeaks(SQLModel, table=True):
+    """One row while records older than measures of memory wait for them; none when all were looked at."""
+
+    __tablename__ = "unfolded_peaks"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: int = Field(primary_key=True)
+    up_to: int = Field(sa_type=TresSeconds)
+    """The newest record that was not looked at yet."""
 
 
 class ClosedMonth(SQLModel, table=True):

@@ -8,6 +8,7 @@ from alembic.config import Config
 from sqlalchemy import make_url
 from sqlalchemy.exc import OperationalError
 
+from hpc_portal.app.accounting.fold_old_peaks import fold_old_peaks
 from hpc_portal.app.db import create_engine, is_retriable, transact
 from hpc_portal.app.settings import Settings
 from quotas.rebuild_usage import fold_unfolded
@@ -36,7 +37,7 @@ def alembic_config(url: str, *, lock_wait: timedelta = LOCK_WAIT) -> Config:
 def upgrade(settings: Settings, *, lock_wait: timedelta = LOCK_WAIT) -> None:
     """Create or upgrade the database; makes the state folder when there is none.
 
-    Records that are older than the roll-ups are folded into them.
+    Records that are older than the roll-ups, or than a measure of theirs, are folded into them.
 
     Raises:
         TablesInUse: others did not let go of a table within `lock_wait` (PostgreSQL); nothing was changed.
@@ -57,5 +58,7 @@ def upgrade(settings: Settings, *, lock_wait: timedelta = LOCK_WAIT) -> None:
     engine = create_engine(url)
     try:
         transact(engine, fold_unfolded)
+        while transact(engine, fold_old_peaks):
+            pass
     finally:
         engine.dispose()

@@ -274,6 +274,7 @@ def _runs_of_job(lot: Random, payer: Payer, submitted_at: datetime, tasks: int) 
             subsidy_vnd=list_vnd // 5,
             used_cpu_seconds=cpus * seconds * 3 // 4,
             gpu_busy_seconds=gpus * seconds // 2 if gpus else None,
+            peak_mem_mib=cpus * 1280,
             waited_seconds=waited,
         )
 
@@ -317,7 +318,7 @@ def _record_row(run_key: str, job_id: UUID, run: RecordedRun, open_from: date) -
         *(run_key, 0, job_id, run.project_id, run.user_id, run.allocation_id, 1, run.partition, run.state),
         *(run.started_at, run.ended_at, run.elapsed_seconds, json.dumps(run.tres_seconds)),
         *(run.is_charged, run.vnd, run.subsidy_vnd, "0" * 64, run.ended_at, open_from, run.cluster),
-        *(run.workload, run.used_cpu_seconds, run.gpu_busy_seconds, run.waited_seconds),
+        *(run.workload, run.used_cpu_seconds, run.gpu_busy_seconds, run.peak_mem_mib, run.waited_seconds),
     )
 
 
@@ -325,7 +326,7 @@ _RECORD_COLUMNS = (
     *("run_key", "revision", "job_id", "project_id", "user_id", "allocation_id", "price_list_id"),
     *("partition", "state", "started_at", "ended_at", "elapsed_seconds", "tres_seconds", "is_charged"),
     *("vnd", "subsidy_vnd", "content_hash", "recorded_at", "open_from", "cluster", "workload"),
-    *("used_cpu_seconds", "gpu_busy_seconds", "waited_seconds"),
+    *("used_cpu_seconds", "gpu_busy_seconds", "peak_mem_mib", "waited_seconds"),
 )
 _TRANSFER_COLUMNS = ("id", "kind", "idempotency_key", "effective_at", "booked_at", "job_id", "reason")
 _ENTRY_COLUMNS = ("transfer_id", "account_id", "amount")

@@ -231,6 +231,7 @@ def _new_run(project: UUID, allocation: UUID, user: UUID) -> RecordedRun:
         subsidy_vnd=0,
         used_cpu_seconds=50_000,
         gpu_busy_seconds=3600,
+        peak_mem_mib=9000,
         waited_seconds=60,
     )
 

@@ -113,6 +113,7 @@ def _usage(cluster: str, job: ExternalJob, run: ExternalRun, ended_at: datetime)
         closes_unit=True,
         cluster=cluster,
         used_cpu_seconds=round(run.cpu_seconds) if run.cpu_seconds else None,
+        peak_mem_mib=run.max_rss_mib or None,
         waited_seconds=max(round(waited.total_seconds()), 0) if waited else None,
     )
 

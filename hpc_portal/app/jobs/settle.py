@@ -300,6 +300,7 @@ def run_usage(row: AnyRow, usage: JobUsage) -> RunUsage:
         workload=(row.template or "").partition("@")[0],
         used_cpu_seconds=round(usage.cpu_seconds) if usage.cpu_seconds else None,
         gpu_busy_seconds=None if usage.gpu_busy_seconds is None else round(usage.gpu_busy_seconds),
+        peak_mem_mib=usage.max_rss_mib or None,
         waited_seconds=_waited_seconds(row, usage),
     )
 

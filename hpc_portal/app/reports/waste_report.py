@@ -8,7 +8,7 @@ from functools import cached_property
 from sqlalchemy import Connection
 
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.reports.memory_waste import MemoryUse, add_up_by, measured_runs
+from hpc_portal.app.reports.memory_waste import MemoryUse
 from hpc_portal.app.reports.scope import visible_tenants
 from hpc_portal.app.reports.usage import UsageQuery, UsageReport, UsageRow, report_of, report_usage
 from quotas.errors import NoPriceList, UnpricedResource
@@ -32,9 +32,13 @@ class Waste:
 
     of: Mapping[Dimension, str | date]
     usage: Usage
-    memory: MemoryUse
     unused_vnd: Vnd | None
     """What was not used, at the list prices in force now; None where there are none."""
+
+    @property
+    def memory(self) -> MemoryUse:
+        """Of the runs whose peaks are known."""
+        return MemoryUse.of(self.usage)
 
     @property
     def idle_gpu_seconds(self) -> int:
@@ -63,13 +67,16 @@ class WasteReport:
     """By template, all of them."""
     people: Sequence[Waste]
     """By person and project, all of them."""
-    memory: Mapping[tuple[str | date, ...], MemoryUse]
-    """By the respects that were asked for."""
     covers_all: bool
+
+    @property
+    def memory(self) -> Mapping[tuple[str | date, ...], MemoryUse]:
+        """By the respects that were asked for, where peaks are known."""
+        return {tuple(line.of.values()): line.memory for line in self.lines if line.memory.asked}
 
 
 def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at: datetime) -> WasteReport:
-    """Of what the actor may see: roll-ups for CPUs and GPUs, the newest runs for memory.
+    """Of what the actor may see, from the roll-ups.
 
     Raises:
         InvalidEntry: too many respects, too many days one by one, or more lines than anybody reads.
@@ -77,29 +84,21 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
     """
     report = report_usage(connection, actor, query)
     tenants = visible_tenants(connection, actor)
-    runs = measured_runs(connection, actor, tenants, query, {*query.by, *_TEMPLATES, *_PEOPLE})
     held = report_of(connection, tenants, replace(query, by=_PRICED_BY)).rows
     prices = _Prices.of(connection, held, at=at)
 
     def judge(found: UsageReport) -> list[Waste]:
-        memory = add_up_by(runs, found.query.by)
-        none = MemoryUse()
-        lines = [prices.judge(row, memory.get(tuple(row.of.values()), none)) for row in found.rows]
-        return sorted(lines, key=lambda line: line.rank, reverse=True)
+        return sorted(map(prices.judge, found.rows), key=lambda line: line.rank, reverse=True)
 
     def by(*respects: Dimension) -> list[Waste]:
         return judge(report_of(connection, tenants, replace(query, by=respects)))
 
-    lines = judge(report)
-    everything = add_up_by(runs, ()).get((), MemoryUse())
-    total = prices.judge(UsageRow({}, report.total), everything)
     return WasteReport(
         query=query,
-        lines=lines,
-        total=total,
+        lines=judge(report),
+        total=prices.judge(UsageRow({}, report.total)),
         templates=by(*_TEMPLATES),
         people=by(*_PEOPLE),
-        memory=add_up_by(runs, query.by),
         covers_all=report.covers_all,
     )
 
@@ -122,13 +121,13 @@ class _Prices:
         except NoPriceList:
             return cls(held, None)
 
-    def judge(self, row: UsageRow, memory: MemoryUse) -> Waste:
+    def judge(self, row: UsageRow) -> Waste:
         """The line with what its unused part is worth."""
-        line = Waste(row.of, row.usage, memory, None)
+        line = Waste(row.of, row.usage, None)
         if self.price_list is None:
             return line
         averages = self._averages.get(row.of.get(Dimension.PROJECT), self._averages[None])
-        unused = (line.idle_cpu_seconds, line.idle_gpu_seconds, memory.untouched)
+        unused = (line.idle_cpu_seconds, line.idle_gpu_seconds, line.memory.untouched)
         return replace(line, unused_vnd=sum(map(_Average.price, averages, unused)))
 
     @cached_property

@@ -29,6 +29,7 @@ RUN = RecordedRun(
     subsidy_vnd=0,
     used_cpu_seconds=None,
     gpu_busy_seconds=None,
+    peak_mem_mib=None,
     waited_seconds=None,
 )
 
@@ -56,6 +57,7 @@ def runs(draw: st.DrawFn) -> RecordedRun:
         subsidy_vnd=draw(amounts),
         used_cpu_seconds=draw(st.none() | amounts),
         gpu_busy_seconds=draw(st.none() | amounts),
+        peak_mem_mib=draw(st.none() | amounts),
     )
 
 
@@ -111,6 +113,8 @@ def test_slices_sum_to_the_run_exactly(run: RecordedRun) -> None:
     assert total("vnd") == run.vnd
     assert total("used_cpu_seconds") == (run.used_cpu_seconds or 0)
     assert total("gpu_busy_seconds") == (run.gpu_busy_seconds or 0)
+    assert total("mem_peak_mib_seconds") == run.peak_mem_mib_seconds
+    assert 0 <= run.peak_mem_mib_seconds <= run.tres_seconds.get("mem", 0)
     assert _summed(parts) == {name: amount for name, amount in run.tres_seconds.items() if amount}
     assert [part.is_last for part in parts] == [False] * (len(parts) - 1) + [True]
 
