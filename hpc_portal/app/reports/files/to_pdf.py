@@ -30,16 +30,30 @@ def write_pdf(document: Document) -> bytes:
     The document travels as data beside the layout: no text of it is ever read as markup. An archive's PDF may
     hold no letter that its fonts lack: where a name has one, every such letter is a question mark.
     """
-    text = json.dumps(laid_out(document), ensure_ascii=False)
+    facts = laid_out(document)
     try:
-        return _compiled(text, document)
+        return _compiled(facts, document)
     except typst.TypstError as problem:
         if "could not be displayed" not in str(problem):
             raise
-        return _compiled(_WITHOUT_A_LETTER.sub("?", unicodedata.normalize("NFC", text)), document)
+        return _compiled(_legible(facts), document)
 
 
-def _compiled(text: str, document: Document) -> bytes:
+def _legible(value: object) -> object:
+    """Letter by letter before it is JSON, which would hide control characters behind letters."""
+    match value:
+        case str():
+            return _WITHOUT_A_LETTER.sub("?", unicodedata.normalize("NFC", value))
+        case list():
+            return [_legible(one) for one in value]
+        case dict():
+            return {name: _legible(one) for name, one in value.items()}
+        case _:
+            return value
+
+
+def _compiled(facts: object, document: Document) -> bytes:
+    text = json.dumps(facts, ensure_ascii=False)
     return typst.compile(
         LAYOUT.read_bytes(),
         format="pdf",

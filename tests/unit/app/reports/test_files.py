@@ -145,6 +145,13 @@ def test_a_name_with_letters_that_no_font_has_is_no_reason_to_fail() -> None:
     assert "Dự án ? ?? ? của Ẩn" in " ".join(text.split())
 
 
+def test_control_characters_in_a_name_are_no_reason_to_fail() -> None:
+    """Found by Schemathesis: JSON writes them as letters that every font has."""
+    named = replace(document(), title="Dự án \x1e\x07 của\x7f Ẩn")
+    text = PdfReader(io.BytesIO(write_pdf(named))).pages[0].extract_text()
+    assert "Dự án ?? của? Ẩn" in " ".join(text.split())
+
+
 def test_the_same_facts_make_the_same_pdf() -> None:
     assert write_pdf(document()) == write_pdf(document())
 
