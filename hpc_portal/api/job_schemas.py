@@ -137,6 +137,10 @@ class JobDetailReply(JobReply):
     nice: int
     service_owners: str
     """Who answers for the service account that submitted it, with commas; empty where a person did."""
+    files_removed_at: datetime | None
+    """When its files were deleted, which are not kept for ever; null: they were not."""
+    files_kept_days: int | None
+    """The rule by which they were: so many days after the job was charged."""
 
 
 class TaskReply(Reply):

@@ -136,6 +136,7 @@ def facts_of(
             (_("Template"), job["template"]),
             (_("Origin"), _("sbatch, past the portal") if job["origin"] == "external" else ""),
             (_("State"), state_of(job)),
+            (_("Files"), _removed(job)),
             (_("Held by"), _holder(job)),
             (_("Reason"), reason_of(job)),
             (_("Advice"), (job["pending_reason"] or {}).get("advice")),
@@ -214,6 +215,16 @@ def _owner(job: Mapping[str, Any]) -> str:
     if not job.get("service_owners"):
         return str(job["user"])
     return _("{name} (service account of {owners})", name=job["user"], owners=job["service_owners"])
+
+
+def _removed(job: Mapping[str, Any]) -> str:
+    if not job.get("files_removed_at"):
+        return ""
+    return _(
+        "removed {at}: files of jobs are kept for {days} days after the charge",
+        at=render.instant(job["files_removed_at"]),
+        days=job["files_kept_days"],
+    )
 
 
 def _holder(job: Mapping[str, Any]) -> str:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select, union_all
-from sqlalchemy.orm import aliased
+from sqlalchemy import ColumnElement, Row, ScalarSelect, Select, and_, func, select, union_all
+from sqlalchemy.orm import Mapped, aliased
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
@@ -16,6 +16,7 @@ from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
 from hpc_portal.app.jobs.wish import HeldBy, held_at_scheduler
+from hpc_portal.app.retention.tables import RemovedJobFiles
 from hpc_portal.app.service_accounts.in_force import service_owners
 from hpc_portal.app.tables import Job, JobTask, User
 from quotas.tables import Organisation, Project
@@ -139,6 +140,10 @@ class JobDetail(JobSummary):
     priority: int
     service_owners: str
     """Who answers for the service account that submitted it, by user name; "" where a person did."""
+    files_removed_at: datetime | None
+    """When its folder was deleted, as files of jobs are not kept for ever; None: it was not."""
+    files_kept_days: int | None
+    """The rule by which it was: so many days after the job was charged."""
 
     @property
     def nice(self) -> int:
@@ -170,12 +175,19 @@ class TaskRun:
     charged_vnd: int
 
 
+def _of_removal(column: Mapped[Any]) -> ScalarSelect[Any]:
+    is_its = col(RemovedJobFiles.job_id) == col(Job.id)
+    return select(column).where(is_its).correlate(Job).scalar_subquery()
+
+
 _RESOURCES = col(Job.spec)["resources"].label("resources")
 _JOINED = {
     "project": col(Project.account),
     "organisation": col(Organisation.slug),
     "user": col(User.username),
     "service_owners": service_owners(col(Job.user_id)),
+    "files_removed_at": _of_removal(col(RemovedJobFiles.removed_at)),
+    "files_kept_days": _of_removal(col(RemovedJobFiles.kept_days)),
     "cluster_user": func.coalesce(col(Job.cluster_user), col(User.cluster_user)),
 }
 

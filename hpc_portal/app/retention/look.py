@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from hpc_portal.app.db import transact
 from hpc_portal.app.retention.job_files import OldJob, has_folder, old_jobs, remove_folder
+from hpc_portal.app.retention.removed import mark_removed, take_back
 from hpc_portal.app.retention.rows import BATCH, KINDS, count_over, prune
 from hpc_portal.app.settings import RetentionSettings
 
@@ -44,8 +45,18 @@ def let_go(engine: Engine, root: Path, settings: RetentionSettings, *, at: datet
             gone = transact(engine, partial(prune, kind=kind, settings=settings, at=at))
             total += gone
         found.append(Overdue(kind.name, total))
-    folders = sum(remove_folder(root, job) for job in _old_jobs(engine, settings, at))
+    going = (job for job in _old_jobs(engine, settings, at) if has_folder(root, job))
+    folders = sum(_remove(engine, root, job, days=settings.job_files_days or 0, at=at) for job in going)
     return [*found, Overdue(JOB_FILES, folders)]
+
+
+def _remove(engine: Engine, root: Path, job: OldJob, *, days: int, at: datetime) -> bool:
+    """Delete its folder and leave the mark; whether it went."""
+    transact(engine, partial(mark_removed, job_ids=[job.id], at=at, days=days))
+    is_gone = remove_folder(root, job)
+    if not is_gone:
+        transact(engine, partial(take_back, job_ids=[job.id]))
+    return is_gone
 
 
 def _old_jobs(engine: Engine, settings: RetentionSettings, at: datetime) -> Iterator[OldJob]:

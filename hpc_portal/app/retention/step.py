@@ -8,7 +8,8 @@ from uuid import UUID
 import structlog
 
 from hpc_portal.app.jobs.context import ControllerContext
-from hpc_portal.app.retention.job_files import JOBS_AT_ONCE, old_jobs, remove_folder
+from hpc_portal.app.retention.job_files import JOBS_AT_ONCE, has_folder, old_jobs, remove_folder
+from hpc_portal.app.retention.removed import mark_removed, take_back
 from hpc_portal.app.retention.rows import BATCH, KINDS, RowKind, prune
 from hpc_portal.app.settings import RetentionSettings
 
@@ -63,7 +64,17 @@ class RetentionStep:
         assert days  # noqa: S101 - without it no round comes here
         assert after is not None  # noqa: S101 - no round comes here otherwise
         jobs = await self._context.read(lambda connection: old_jobs(connection, now, days=days, after=after))
-        for job in jobs:
-            if await asyncio.to_thread(remove_folder, self._context.workspace_root, job):
+        root = self._context.workspace_root
+        going = await asyncio.to_thread(lambda: [job for job in jobs if has_folder(root, job)])
+        if going:
+            ids = [job.id for job in going]
+            await self._context.write(partial(mark_removed, job_ids=ids, at=now, days=days))
+        stayed = []
+        for job in going:
+            if await asyncio.to_thread(remove_folder, root, job):
                 log.info("retention.folder_removed", job_id=str(job.id))
+            else:
+                stayed.append(job.id)
+        if stayed:
+            await self._context.write(partial(take_back, job_ids=stayed))
         self._after = jobs[-1].id if len(jobs) == JOBS_AT_ONCE else None

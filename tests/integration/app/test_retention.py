@@ -1,10 +1,13 @@
 """What is over goes, in small batches; the ledger, the audit log and what somebody disputes stay."""
 
 import asyncio
+import subprocess
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import Connection, func, insert, select, update
 from sqlmodel import SQLModel, col
 
@@ -20,7 +23,7 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.queries import get_job
 from hpc_portal.app.notices.kinds import NoticeKind
 from hpc_portal.app.notices.notify import notify
-from hpc_portal.app.notices.tables import Mail
+from hpc_portal.app.notices.tables import Mail, WebhookDelivery
 from hpc_portal.app.retention import rows
 from hpc_portal.app.retention.look import let_go, what_is_over
 from hpc_portal.app.retention.rows import KINDS
@@ -174,8 +177,71 @@ def test_files_of_an_ended_job_go_and_its_record_stays(story: Story) -> None:
     assert outside.is_file(), "links lead nowhere, and what people share is theirs"
     assert story.context.workspace_root.is_dir()
     with story.city.services.reading() as session:
-        assert get_job(session, story.city.chips.member, job_id).charged_vnd > 0
+        job = get_job(session, story.city.chips.member, job_id)
+    assert job.charged_vnd > 0
+    assert (job.files_removed_at, job.files_kept_days) == (story.clock.now(), 30)
     assert over(story) == {}
+
+
+def test_whoever_lets_go_by_hand_leaves_the_same_mark(story: Story) -> None:
+    job_id, folder = ended_job(story)
+    story.clock.advance(31 * DAY)
+    services = story.city.services
+    let_go(services.engine, story.context.workspace_root, SOON, at=story.clock.now())
+    assert not folder.exists()
+    with services.reading() as session:
+        job = get_job(session, story.city.chips.member, job_id)
+    assert (job.files_removed_at, job.files_kept_days) == (story.clock.now(), 30)
+
+
+def test_a_folder_that_cannot_be_deleted_leaves_no_mark_and_is_tried_again(story: Story) -> None:
+    """A mount in it is busy whoever asks, root too."""
+    job_id, folder = ended_job(story)
+    story.clock.advance(31 * DAY)
+    busy = folder / "deep"
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "tmpfs", busy], check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount")
+    try:
+        run(story)
+        with story.city.services.reading() as session:
+            assert get_job(session, story.city.chips.member, job_id).files_removed_at is None
+        assert over(story) == {"job_files": 1}
+    finally:
+        subprocess.run(["umount", busy], check=True)
+    story.clock.advance(3600)
+    run(story)
+    assert not folder.exists()
+
+
+def test_deliveries_go_so_long_after_they_arrived_or_were_given_up_and_what_waits_stays(
+    story: Story,
+) -> None:
+    now = story.clock.now()
+    facts = {"user_id": story.city.chips.member.user_id, "kind": "job.ended", "locale": "vi", "facts": {}}
+    plain = {"created_at": now, "not_before": now, "delivered_at": None, "given_up_at": None, "attempts": 1}
+    ends = [
+        {"key": "arrived", "delivered_at": now},
+        {"key": "arrived later", "delivered_at": now + timedelta(days=20)},
+        {"key": "given up", "given_up_at": now},
+        {"key": "waits"},
+    ]
+    made = [{"id": new_id(), **facts, **plain, **end} for end in ends]
+    transact(story.city.services.engine, lambda connection: connection.execute(insert(WebhookDelivery), made))
+
+    def left() -> set[str]:
+        with story.city.services.engine.connect() as connection:
+            return set(connection.execute(select(col(WebhookDelivery.key))).scalars())
+
+    story.clock.advance(30 * DAY - 1)
+    assert "deliveries" not in over(story)
+    story.clock.advance(1)
+    assert over(story)["deliveries"] == 2
+    run(story)
+    assert left() == {"arrived later", "waits"}
+    story.clock.advance(3650 * DAY)
+    run(story)
+    assert left() == {"waits"}, "whatever was not posted yet is nobody's to drop"
 
 
 def test_without_the_setting_files_of_jobs_stay_for_ever(story: Story) -> None:
