@@ -50,9 +50,11 @@ check: check-static arch test ## All that must hold before a commit: format, lin
 check-static: fmt-check lint types arrows ## The quick part of check: nothing is run but analysers
 
 .PHONY: fuzz
-fuzz: setup-test ## Call every operation of the API in many ways, good and bad (EXAMPLES=100: of each, by each person)
-	@HPC_FUZZ_EXAMPLES=$(or $(EXAMPLES),20) $(BIN)/python -m pytest --numprocesses $(JOBS) --timeout 0 \
-		tests/integration/authorisation/test_openapi.py
+fuzz: setup-test ## Call every operation and page in many ways, good and bad (EXAMPLES=100: of each, SEED=7: those)
+	@seed=$(or $(SEED),$$RANDOM); echo "SEED=$$seed"; \
+	HPC_FUZZ_EXAMPLES=$(or $(EXAMPLES),20) HPC_FUZZ_SEED=$$seed $(BIN)/python -m pytest --numprocesses $(JOBS) \
+		--timeout 0 -rP --show-capture=stdout tests/integration/authorisation/test_openapi.py \
+		tests/integration/authorisation/test_hostile_pages.py
 
 .PHONY: audit
 audit: setup-test ## Known vulnerabilities of what the lock files pin, and secrets in what git knows

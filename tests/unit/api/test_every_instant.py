@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from hpc_portal.api import routes
@@ -24,7 +24,8 @@ LENIENT = (
 
 def fields() -> Iterator[tuple[str, FieldInfo]]:
     """Of every body, and of every query."""
-    for body in (*_bodies(), JobSpec):
+    bodies: list[type[BaseModel]] = [*_bodies(), JobSpec]
+    for body in bodies:
         for name, field in body.model_fields.items():
             yield f"{body.__name__}.{name}", field
     app = FastAPI()
