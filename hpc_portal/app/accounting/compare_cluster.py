@@ -193,5 +193,6 @@ def _recorded(run: ExternalRun, ended_at: datetime) -> RecordedRun:
         subsidy_vnd=0,
         used_cpu_seconds=None,
         gpu_busy_seconds=None,
+        peak_mem_mib=None,
         waited_seconds=None,
     )

@@ -11,7 +11,7 @@ from quotas.fold_peaks import fold_peaks
 from quotas.tables import AccountingRecord
 from quotas.usage_tables import UnfoldedPeaks
 
-RECORDS_AT_ONCE = 500
+RECORDS_AT_ONCE = 2000
 """Looked at in one transaction, so that nobody waits long for it."""
 
 

@@ -31,8 +31,15 @@ def ran(  # noqa: PLR0913 - the facts of a run, by keyword
 ) -> None:
     """A run of 100 seconds; a peak of 0 was not measured."""
     held = {"mem": asked, **(gpus or {})}
-    measured = {"peak_mem_mib": peak or None, "workload": workload}
-    books.charge(tenant, str(number), started_at=at, seconds=100, tres=held, **measured)
+    books.charge(
+        tenant,
+        str(number),
+        started_at=at,
+        seconds=100,
+        tres=held,
+        peak_mem_mib=peak or None,
+        workload=workload,
+    )
 
 
 def ask(
