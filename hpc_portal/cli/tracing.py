@@ -31,6 +31,11 @@ def extra_is_missing() -> str:
     )
 
 
+def sdk_refuses(error: Exception) -> str:
+    """What the SDK says of the variables that it reads by itself."""
+    return _("Traces cannot be sent: a variable OTEL_* has a wrong value ({problem}).", problem=str(error))
+
+
 def require_extra(settings: Settings) -> None:
     """Traces that an operator asked for must not be missing in silence.
 
@@ -46,7 +51,7 @@ def tracing(settings: Settings, service: str) -> Iterator[None]:
     """Trace this process under the service's name; at the end what is left is sent, for a few seconds.
 
     Raises:
-        CliError: see `require_extra`.
+        CliError: see `require_extra`; or a variable of OpenTelemetry's own is wrong.
     """
     if settings.tracing is None:
         yield
@@ -54,7 +59,10 @@ def tracing(settings: Settings, service: str) -> Iterator[None]:
     require_extra(settings)
     from hpc_portal.app.telemetry import otlp  # noqa: PLC0415 - a tenth of a second, and not always installed
 
-    started = otlp.start(settings.tracing, service=service)
+    try:
+        started = otlp.start(settings.tracing, service=service)
+    except (ValueError, OSError) as error:
+        raise CliError(sdk_refuses(error)) from error
     log.info("traces.started", endpoint=settings.tracing.endpoint, ratio=settings.tracing.sampling_ratio)
     try:
         yield

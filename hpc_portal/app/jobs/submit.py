@@ -57,9 +57,12 @@ async def _submit_job(services: Services, actor: Actor, request: SubmitRequest) 
     submission = replace(prepared, origin=origin_here())
     with spans.span("job.store"):
         submitted = await _store(services, actor, request, submission)
+    cluster = submission.prepared.cluster.name
+    spans.note(
+        {"hpc.job.id": str(submitted.job_id), "hpc.cluster": cluster, "hpc.job.is_new": submitted.is_new}
+    )
     if submitted.is_new:
         services.wake.notify()
-        cluster = submission.prepared.cluster.name
         JOBS_SUBMITTED.labels(cluster).inc()
         log.info("job.submitted", job_id=str(submitted.job_id), cluster=cluster)  # beside the request's id
     return submitted

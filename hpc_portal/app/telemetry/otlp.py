@@ -89,6 +89,10 @@ class OtlpTracing:
         )
         return _OpenSpan(span) if span.is_recording() else None
 
+    def note(self, facts: Facts) -> None:
+        """See `spans.Tracer`."""
+        trace.get_current_span().set_attributes(facts)
+
     def present(self) -> tuple[str, str] | None:
         """See `spans.Tracer`."""
         place = trace.get_current_span().get_span_context()

@@ -42,6 +42,10 @@ class Tracer(Protocol):
         """A span below `parent`; None where that is no trace, or one that is not sampled."""
         ...
 
+    def note(self, facts: Facts) -> None:
+        """More attributes of the present span."""
+        ...
+
     def present(self) -> tuple[str, str] | None:
         """The present span's traceparent and trace id."""
         ...
@@ -91,6 +95,12 @@ def begin(
     if _tracer is None or below is None:
         return None
     return _tracer.begin(name, below, at, facts or {}, is_call=is_call)
+
+
+def note(facts: Facts) -> None:
+    """What the present span is about, as soon as that is known."""
+    if _tracer is not None:
+        _tracer.note(facts)
 
 
 def record(

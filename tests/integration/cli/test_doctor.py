@@ -162,3 +162,17 @@ def test_without_the_extra_nothing_starts_that_should_send_traces(command: list[
     assert "pip install 'hpc-portal[otel]'" in " ".join((ran.stdout + ran.stderr).split())
     assert "Traceback" not in ran.stderr
     assert not (tmp_path / "state" / "portal.db").exists()
+
+
+def test_a_wrong_variable_of_the_sdk_is_said_and_no_traceback(tmp_path: Path) -> None:
+    environment = {
+        "HPC_PORTAL_STATE_DIR": str(tmp_path / "state"),
+        "HPC_PORTAL_PORT": "0",
+        "HPC_PORTAL_TRACING__ENDPOINT": "http://127.0.0.1:9",
+        "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "soon",
+    }
+    ran = run_program("hpc-portal", "web", environment=environment)
+    assert ran.code == 1
+    assert "OTEL_*" in ran.stderr
+    assert "soon" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -73,6 +73,9 @@ def test_one_submit_is_one_trace_up_to_the_settled_job(
     assert (request.kind, request.parent_id) == ("SERVER", "")
     assert request.facts["http.route"] == "/api/v1/jobs"
     assert request.facts["http.response.status_code"] == 201
+    about = {"hpc.job.id": job_id, "hpc.cluster": "real"}
+    assert trace["job.submit"].facts == {**about, "hpc.job.is_new": True}
+    assert about.items() <= trace["job.settle"].facts.items()
     assert trace["scheduler.submit"].kind == "CLIENT"
     assert trace["job.dispatch"].facts["hpc.dispatch.outcome"] == "accepted"
     assert trace["job.run"].facts["hpc.job.state"] == "COMPLETED"
