@@ -60,6 +60,10 @@ fuzz: setup-test ## Call every operation and page in many ways, good and bad (EX
 audit: setup-test ## Known vulnerabilities of what the lock files pin, and secrets in what git knows
 	@scripts/audit.sh
 
+.PHONY: sbom
+sbom: setup-test ## The wheel and the bill of materials beside it (CycloneDX), into dist/
+	@$(BIN)/python -m scripts.write_sbom dist
+
 .PHONY: bench
 bench: setup-test ## Measure, each figure beside its reference; docs/benchmarks.md keeps the results
 	@$(BIN)/python -m pytest -m benchmark -p no:randomly --timeout 0 -s $(or $(TESTS),tests/benchmarks)
