@@ -57,9 +57,9 @@ def tracing(settings: Settings, service: str) -> Iterator[None]:
         yield
         return
     require_extra(settings)
-    from hpc_portal.app.telemetry import otlp  # noqa: PLC0415 - a tenth of a second, and not always installed
+    try:  # the SDK reads its variables when it is loaded
+        from hpc_portal.app.telemetry import otlp  # noqa: PLC0415 - a tenth of a second, not always installed
 
-    try:
         started = otlp.start(settings.tracing, service=service)
     except (ValueError, OSError) as error:
         raise CliError(sdk_refuses(error)) from error

@@ -13,9 +13,9 @@ def look_at_collector(tracing: TracingSettings) -> Finding:
     about = _("Traces")
     if not is_extra_installed():
         return wrong(about, extra_is_missing())
-    from hpc_portal.app.telemetry import otlp  # noqa: PLC0415 - it is not always installed
+    try:  # the SDK reads its variables when it is loaded
+        from hpc_portal.app.telemetry import otlp  # noqa: PLC0415 - it is not always installed
 
-    try:
         is_lost = otlp.takes_nothing(tracing, seconds=_PATIENCE_SECONDS)
     except (ValueError, OSError) as error:
         return wrong(about, sdk_refuses(error))
