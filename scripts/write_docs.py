@@ -1,6 +1,7 @@
 """Writes the generated parts of docs/: the tree in ARCHITECTURE.md and the page of settings."""
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hpc_portal.app import settings
+from hpc_portal.app.telemetry.settings import TracingSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("hpc_portal", "schedulers", "workloads", "quotas")
@@ -31,7 +33,7 @@ _TYPE_NAMES: dict[Any, str] = {
     settings.SmtpSettings: "table, see below",
     settings.SlurmSettings: "table, see below",
     settings.IdentitySettings: "table, see below",
-    settings.TracingSettings: "table, see below",
+    TracingSettings: "table, see below",
     settings.RetentionSettings: "table, see below",
 }
 
@@ -114,7 +116,7 @@ def settings_page() -> str:
         *_table(settings.IdentityProject, prefix=""),
         "\n## Traces: `HPC_PORTAL_TRACING`\n",
         "They are sent as soon as an endpoint is set; see operations.md.\n",
-        *_table(settings.TracingSettings, prefix="HPC_PORTAL_TRACING__"),
+        *_table(TracingSettings, prefix="HPC_PORTAL_TRACING__"),
         "\n## What is kept how long: `HPC_PORTAL_RETENTION`\n",
         *_table(settings.RetentionSettings, prefix="HPC_PORTAL_RETENTION__"),
     ]
@@ -122,7 +124,7 @@ def settings_page() -> str:
 
 
 def _table(model: type[BaseModel], *, prefix: str) -> Iterator[str]:
-    descriptions = field_docstrings(Path(settings.__file__), model.__name__)
+    descriptions = field_docstrings(Path(inspect.getfile(model)), model.__name__)
     yield "| name | kind | default | meaning |"
     yield "| --- | --- | --- | --- |"
     for name, field in model.model_fields.items():

@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, Span, SpanKind, StatusCode, set_span_in_context
 
-from hpc_portal.app.settings import TracingSettings
 from hpc_portal.app.telemetry import spans
 from hpc_portal.app.telemetry.callers import CallersTrace, LinkCallers, read_traceparent, write_traceparent
 from hpc_portal.app.telemetry.private_spans import PrivateExporter
+from hpc_portal.app.telemetry.settings import TracingSettings
 from hpc_portal.app.telemetry.spans import Facts
 
 FLUSH_SECONDS = 3.0

@@ -1,6 +1,6 @@
 """Looks at the collector that traces are sent to."""
 
-from hpc_portal.app.settings import TracingSettings
+from hpc_portal.app.telemetry.settings import TracingSettings
 from hpc_portal.cli.doctor.finding import Finding, doubt, well, wrong
 from hpc_portal.cli.language import gettext as _
 from hpc_portal.cli.tracing import extra_is_missing, is_extra_installed, sdk_refuses

@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from hpc_portal.app.schema import upgrade
-from hpc_portal.app.settings import Settings, SlurmSettings, SmtpSettings, TracingSettings
+from hpc_portal.app.settings import Settings, SlurmSettings, SmtpSettings
+from hpc_portal.app.telemetry.settings import TracingSettings
 from hpc_portal.app.wiring import build_engine
 from hpc_portal.cli.doctor.data import look_at_data
 from hpc_portal.cli.doctor.files import look_at_machine

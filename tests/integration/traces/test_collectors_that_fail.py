@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from hpc_portal.app.settings import TracingSettings
 from hpc_portal.app.telemetry import otlp, spans
 from hpc_portal.app.telemetry.otlp import FLUSH_SECONDS
+from hpc_portal.app.telemetry.settings import TracingSettings
 from tests.integration.traces.traced_portal import traced_portal
 from tests.portal_processes import wait_until
 from tests.small_collector import Mood, small_collector

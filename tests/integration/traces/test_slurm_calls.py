@@ -9,8 +9,8 @@ import pytest
 
 from hpc_portal.app.jobs.origin import Origin
 from hpc_portal.app.jobs.trace_job import Sending
-from hpc_portal.app.settings import TracingSettings
 from hpc_portal.app.telemetry import otlp
+from hpc_portal.app.telemetry.settings import TracingSettings
 from hpc_portal.app.telemetry.traced_connection import TracedConnection
 from schedulers.jobspec import JobSpec
 from schedulers.protocol import Accepted, Submission, SubmitOutcome

@@ -43,14 +43,18 @@ class Slurm:
         self.calls: Counter[str] = Counter()
         self.problems: dict[str, Exception] = {}
         self.lost_answers: set[str] = set()
+        self.traces: dict[str, str | None] = {}
         self.nobody: set[str] = set()
         self.at_once = self.most_at_once = 0
         self.is_accounting_up = True
         self.look_problem: Exception | None = None
         self.cancel_problem: Exception | None = None
 
-    async def submit(self, job: Mapping[str, object], *, user: str) -> SubmittedJob:
+    async def submit(
+        self, job: Mapping[str, object], *, user: str, traceparent: str | None = None
+    ) -> SubmittedJob:
         name = str(job["name"])
+        self.traces[name] = traceparent
         self.calls["submit"] += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -336,6 +340,13 @@ async def test_a_job_that_left_slurmctlds_memory_is_found_in_slurmdbd() -> None:
     users = dict.fromkeys([by_comment, by_folder, theirs], "an")
     found = await find_jobs(slurm.as_client(), users, lookback=timedelta(days=2))
     assert found.ours == {by_comment: ["5"], by_folder: ["6"]}
+
+
+async def test_each_job_goes_out_in_its_own_trace() -> None:
+    slurm = Slurm()
+    jobs = [replace(submission(name), traceparent=f"of {name}") for name in ("one", "two")]
+    await Submitter(slurm.as_client()).submit([*jobs, submission("untraced")])
+    assert slurm.traces == {"one": "of one", "two": "of two", "untraced": None}
 
 
 async def test_a_repeat_of_a_job_within_one_batch_is_the_same_job() -> None:
