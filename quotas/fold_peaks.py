@@ -36,7 +36,7 @@ def fold_peaks(conn: Connection, peaks: Mapping[str, int]) -> int:
     """Give the newest record of each of these runs its peak, in MiB, where it has none; how many there were.
 
     Money stays as it is, and so does what closed months say of it: only measures of memory are added, on the
-    day and in the month in which the run was posted. The caller names some thousand runs at once, and commits.
+    day and in the month in which the run was posted. The caller names some thousand runs, and commits.
     """
     if not peaks:
         return 0
