@@ -138,7 +138,7 @@ def _license_of(locked: Locked) -> License:
         raise CannotWrite(
             f"{locked.name} {stated['Version']} is installed, the lock has {locked.version}: make setup-test"
         )
-    word = stated.get("License-Expression") or stated.get("License") or ""
+    word = (stated.get_all("License-Expression") or stated.get_all("License") or [""])[0]
     if word and "\n" not in word and word != "UNKNOWN":
         return _LICENSES.make_from_string(word)
     named = [

@@ -144,7 +144,7 @@ def record(commit: str) -> None:
         running_server() as server,
         server.database(None) as url,
     ):
-        found = {
+        found: dict[str, Any] = {
             "commit": _git("rev-parse", commit).strip(),
             "revision": revision,
             "sqlite": schema_at(f"sqlite:///{folder}/portal.db", revision),

@@ -57,12 +57,13 @@ class Pair:
         return next((name for name in CONTROLLERS if name in running and running[name].pid == number), "")
 
     def is_whole(self) -> bool:
-        """One is active, and the other one asks for the lease."""
+        """One is active and has reported the node, and the other one asks for the lease."""
         sessions = text("SELECT DISTINCT application_name FROM pg_stat_activity")
         with self.city.services.engine.connect() as connection:
             there = set(connection.execute(sessions).scalars())
         ours = {f"{socket.gethostname()}:{self.processes.running[name].pid}" for name in CONTROLLERS}
-        return bool(self.leader()) and ours <= there
+        has_node = any(cluster.nodes for cluster in self.city.services.clusters.get())
+        return has_node and bool(self.leader()) and ours <= there
 
     def submit(self) -> UUID:
         """A job of a second, by no process that may be killed."""

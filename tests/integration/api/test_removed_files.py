@@ -17,7 +17,7 @@ def test_who_looks_for_the_files_is_told_when_they_went_and_why(portal: Portal, 
     services, member = portal.city.services, portal.city.chips.member
     browser = signed_in(portal.app, open_session(services, member.user_id))
     environment = {"HOME": str(tmp_path), "HPC_URL": portal.url, "HPC_TOKEN": portal.token_of(member)}
-    with portal.client(member) as client, portal.client(**browser) as pages:
+    with portal.client(member) as client, portal.client(None, **browser) as pages:
         job_id = submit(client).json()["id"]
         kept = client.get(f"/api/v1/jobs/{job_id}").json()
         assert (kept["files_removed_at"], kept["files_kept_days"]) == (None, None)

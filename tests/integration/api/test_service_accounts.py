@@ -71,7 +71,7 @@ def test_a_leads_token_of_one_project_makes_no_service_account(portal: Portal) -
 def browser_of_lead(portal: Portal) -> httpx.Client:
     city = portal.city
     secret = open_session(city.services, city.chips.lead.user_id)
-    return portal.client(**signed_in(portal.app, secret))
+    return portal.client(None, **signed_in(portal.app, secret))
 
 
 def test_a_scope_that_there_is_not_is_an_error_on_pages_too_and_no_token_is_made(portal: Portal) -> None:

@@ -220,7 +220,7 @@ def test_deliveries_go_so_long_after_they_arrived_or_were_given_up_and_what_wait
     now = story.clock.now()
     facts = {"user_id": story.city.chips.member.user_id, "kind": "job.ended", "locale": "vi", "facts": {}}
     plain = {"created_at": now, "not_before": now, "delivered_at": None, "given_up_at": None, "attempts": 1}
-    ends = [
+    ends: list[dict[str, Any]] = [
         {"key": "arrived", "delivered_at": now},
         {"key": "arrived later", "delivered_at": now + timedelta(days=20)},
         {"key": "given up", "given_up_at": now},
