@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from starlette.datastructures import FormData
 
 from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.reports.period import YEARS
 from quotas.errors import InvalidAmount
 from quotas.pricing import PriceItem
 from schedulers.errors import InvalidJobSpec
@@ -17,6 +18,8 @@ from workloads.template import N_
 
 _EMPTY_ROWS = 4
 _LONGEST_NUMBER = 18
+_MOST_POINTS = 10**9
+"""More than anybody may enter: `1e400` is short, and longer than any number that a page can show."""
 _WHOLE = re.compile(r"\d{1,18}|\d{1,3}(?:[., ]\d{3}){1,5}", re.ASCII)
 """`1250000` or `1.250.000`, never `12.5`."""
 _WHOLE_NUMBER = N_("Enter a whole number.")
@@ -81,7 +84,11 @@ def basis_points_of(form: FormData, name: str) -> int:
     text = str(form.get(name, "")).strip().removesuffix("%").strip().replace(",", ".")
     try:
         points = Decimal(text) * 100
-        if len(text) <= _LONGEST_NUMBER and points == points.to_integral_value():
+        if (
+            len(text) <= _LONGEST_NUMBER
+            and points == points.to_integral_value()
+            and abs(points) <= _MOST_POINTS
+        ):
             return int(points)
     except (InvalidOperation, ValueError, OverflowError):
         pass
@@ -101,6 +108,8 @@ def instant_of(form: FormData, name: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidEntry([Problem(name, N_("Enter a date and a time."))]) from None
+    if at.year not in YEARS:
+        raise InvalidEntry([Problem(name, N_("Enter a date and a time."))])
     return at if at.tzinfo else at.replace(tzinfo=CITY_TIME)
 
 

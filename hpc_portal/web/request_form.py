@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from uuid import UUID
 
 from starlette.datastructures import FormData, QueryParams
 
 from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.reports.period import YEARS
 from hpc_portal.app.requests.amounts import NotAnAmount, as_units, parse_units, problem_of
 from hpc_portal.app.requests.checks import MOST_LINES, WantedQuota
 from hpc_portal.app.requests.transitions import RequestKind
@@ -179,9 +180,12 @@ def _day(text: str, name: str, problems: list[Problem]) -> datetime | None:
     """Midnight of the city's day; None when none was entered."""
     if not text.strip():
         return None
+    day: date | None
     try:
         day = datetime.fromisoformat(text.strip()).date()
     except ValueError:
+        day = None
+    if day is None or day.year not in YEARS:
         problems.append(Problem(name, N_("Enter a day such as 2026-12-31.")))
         return None
     return datetime.combine(day, time(), tzinfo=CITY_TIME)

@@ -84,12 +84,15 @@ def parse_day(text: str, field: str) -> date | None:
     """`2026-11-26`; None for nothing.
 
     Raises:
-        InvalidEntry: it is no day.
+        InvalidEntry: it is no day, or one of another century.
     """
     if not text:
         return None
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         problem = Problem(field, "%(text)s is no day such as 2026-11-26", {"text": repr(text[:20])})
         raise InvalidEntry([problem]) from None
+    if day.year not in YEARS:
+        raise InvalidEntry([Problem(field, _NO_YEAR, _YEARS_KNOWN)])
+    return day

@@ -5,6 +5,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
 from uuid import UUID
@@ -14,6 +16,8 @@ from fastapi.dependencies.utils import get_flat_params
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from hypothesis import strategies as st
+
+import hpc_portal.web
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -96,20 +100,35 @@ HOSTILE = (
     *(str(UUID(int=0)), "x" * 300, "😀" * 70, "x" * 1_000_000, "\n" * 5_000),
 )
 NAMES = (
-    "",
-    "\0",
-    MARKUP,
-    "csrf_token",
-    "__proto__",
-    "amount.",
-    "amount.VND",
-    "parameters",
-    "id",
-    "next",
-    "x" * 3_000,
+    *(
+        "",
+        "\0",
+        MARKUP,
+        "__proto__",
+        "x" * 3_000,
+        "amount.",
+        "amount.VND",
+        "each.VND",
+        "id",
+        "next",
+        "parameters",
+    ),
+    *(
+        "walltime",
+        "resources.nodes",
+        "resources.memory_mib",
+        "array",
+        "begin_at",
+        "inputs.a",
+        "file.inputs.",
+        "cursor",
+    ),
 )
-"""Of fields that no page has."""
+"""Of fields that no template names in full, or no page has."""
 _WORD = re.compile(r'"([a-z][A-Za-z_.]{1,30})"')
+_FIELD = re.compile(r' name="([A-Za-z_.]+)"')
+_IMPORT = re.compile(r"^from (hpc_portal\.web\.\w+) import", re.MULTILINE)
+_TEMPLATES = Path(hpc_portal.web.__file__).with_name("templates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +140,7 @@ class Page:
     query: Sequence[str]
     """The names that it declares."""
     words: Sequence[str]
-    """Names that its module uses: those of its fields are among them."""
+    """Names of fields that its module may read."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -134,6 +153,8 @@ class Hostile:
     places: dict[str, str]
     query: Pairs
     fields: Pairs
+    changed: Sequence[tuple[int, str]]
+    """Other values of fields that would go through, by their number."""
     left_out: Sequence[int]
     """Which of the fields that would go through are not sent, by their number."""
     body: str
@@ -157,9 +178,23 @@ def _walk(routes: Iterable[Any], prefix: str) -> Iterator[Page]:
             query = [
                 one.alias for one in get_flat_params(route.dependant) if isinstance(one.field_info, Query)
             ]
-            words = sorted(set(_WORD.findall(inspect.getsource(sys.modules[route.endpoint.__module__]))))
+            words = sorted(_words(route.endpoint.__module__))
             for method in sorted((route.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield Page(method, prefix + route.path, query, words)
+
+
+@cache
+def _words(module: str) -> frozenset[str]:
+    """What it and what it imports of the pages name, of all fields that some form has."""
+    source = inspect.getsource(sys.modules[module])
+    near = [source, *(inspect.getsource(sys.modules[one]) for one in _IMPORT.findall(source))]
+    return frozenset(word for text in near for word in _WORD.findall(text)) & _fields()
+
+
+@cache
+def _fields() -> frozenset[str]:
+    texts = (one.read_text() for one in _TEMPLATES.rglob("*.html"))
+    return frozenset(name for text in texts for name in _FIELD.findall(text))
 
 
 def hostile(page: Page) -> st.SearchStrategy[Hostile]:
@@ -177,7 +212,8 @@ def hostile(page: Page) -> st.SearchStrategy[Hostile]:
         places=st.just({}) | st.just({}) | places,
         query=st.lists(st.tuples(name, value), max_size=4),
         fields=st.lists(st.tuples(field, value), max_size=5) if page.method != "GET" else st.just([]),
-        left_out=st.lists(st.integers(0, 9), max_size=2),
+        changed=st.lists(st.tuples(st.integers(0, 15), value), max_size=2),
+        left_out=st.lists(st.integers(0, 15), max_size=2),
         body=st.sampled_from([*(["form"] * 8), *BODIES]),
         language=st.sampled_from(["vi", "en"]),
         is_fragment=st.sampled_from([False, False, True]),

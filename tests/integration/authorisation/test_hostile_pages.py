@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -92,9 +92,15 @@ def as_call(set_: Set, person: Person, page: Page, sent: Hostile) -> Call:
     path = plain.path.encode(errors="replace").decode()
     if page.method == "GET":
         return Call(page.method, path, query, headers)
-    usual = [pair for number, pair in enumerate((plain.form or {}).items()) if number not in sent.left_out]
-    content, kind = body_of(sent.body, [*usual, *sent.fields])
+    content, kind = body_of(sent.body, [*_fields(plain.form or {}, sent), *sent.fields])
     return Call(page.method, path, query, {**headers, "content-type": kind}, content=content)
+
+
+def _fields(usual: Mapping[str, str], sent: Hostile) -> Iterator[tuple[str, str]]:
+    changed = {number % len(usual): value for number, value in sent.changed}
+    for number, (name, value) in enumerate(usual.items()):
+        if number not in sent.left_out:
+            yield name, changed.get(number, value)
 
 
 def _pairs(query: Mapping[str, str] | str) -> list[tuple[str, str]]:
