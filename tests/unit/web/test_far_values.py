@@ -20,9 +20,9 @@ def test_no_list_of_the_audit_log_is_asked_for_such_a_day(day: str) -> None:
 
 @pytest.mark.parametrize("day", FAR_DAYS)
 def test_no_request_begins_or_ends_on_such_a_day(day: str) -> None:
-    for days in ({"from_day": day}, {"last_day": day}):
+    for first, last in ((day, ""), ("", day)):
         with pytest.raises(InvalidEntry, match="Enter a day"):
-            wanted_by(RequestForm(kind=RequestKind.NEW, **days))
+            wanted_by(RequestForm(kind=RequestKind.NEW, from_day=first, last_day=last))
     problems: list[Problem] = []
     assert read_last_day(day, problems) is None
     assert len(problems) == 1
