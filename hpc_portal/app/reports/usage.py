@@ -84,7 +84,7 @@ def report_usage(
         InvalidEntry: too many respects, too many days one by one, or more lines than anybody reads.
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
-    _require_answerable(query)
+    require_answerable(query)
     return report_of(connection, visible_tenants(connection, actor), query, most=most)
 
 
@@ -183,7 +183,12 @@ def matching(
     return where
 
 
-def _require_answerable(query: UsageQuery) -> None:
+def require_answerable(query: UsageQuery) -> None:
+    """Refuse what nobody could read.
+
+    Raises:
+        InvalidEntry: too many respects, or too many days one by one.
+    """
     if len(set(query.by)) != len(query.by) or len(query.by) > MOST_DIMENSIONS:
         text = N_("must name at most %(most)s different respects")
         raise InvalidEntry([Problem("by", text, {"most": MOST_DIMENSIONS})])

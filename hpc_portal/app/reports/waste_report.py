@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.reports.memory_waste import MemoryUse
 from hpc_portal.app.reports.scope import visible_tenants
-from hpc_portal.app.reports.usage import UsageQuery, UsageReport, UsageRow, report_of, report_usage
+from hpc_portal.app.reports.usage import UsageQuery, UsageReport, UsageRow, report_of, require_answerable
 from quotas.errors import NoPriceList, UnpricedResource
 from quotas.money import Vnd, divide_half_up
 from quotas.pricing import PriceList
@@ -82,8 +82,9 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
         InvalidEntry: too many respects, too many days one by one, or more lines than anybody reads.
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
-    report = report_usage(connection, actor, query)
+    require_answerable(query)
     tenants = visible_tenants(connection, actor)
+    report = report_of(connection, tenants, query)
     held = report_of(connection, tenants, replace(query, by=_PRICED_BY)).rows
     prices = _Prices.of(connection, held, at=at)
 
