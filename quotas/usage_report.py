@@ -162,7 +162,8 @@ def charged_by_day(  # noqa: PLR0913 - one question, every part by keyword
     """What each owner paid for on each day itself (`Basis.OCCURRED`), of these assets in their order.
 
     The assets are among `CHARGED`: all licences are one, and GPUs too, by type on request (else ""). Owner by
-    owner, and an owner's id is read once: a page of all grants has thousands of days.
+    owner, and an owner's id is read once: a page of all grants has thousands of days. A day
+    comes in several parts where some of it was posted later.
     """
     asked = {owner, Dimension.DAY, *([Dimension.GPU_TYPE] if with_gpu_types else [])}
     source = _source_of(asked, since, until, Basis.OCCURRED)
@@ -177,7 +178,7 @@ def charged_by_day(  # noqa: PLR0913 - one question, every part by keyword
             *(func.sum(CHARGED[asset](source.table.c)) for asset in assets),
         )
         .where(*source.period(since, until))
-        .group_by(*respects)
+        .group_by(*(respects if with_gpu_types else _key_down_to(source.table, owner)))
         .order_by(*respects)
     )
     if only is not None:
@@ -186,6 +187,12 @@ def charged_by_day(  # noqa: PLR0913 - one question, every part by keyword
         owner_id = UUID(text)
         for row in rows:
             yield owner_id, row[1], row[2], [int(amount) for amount in row[3:]]
+
+
+def _key_down_to(table: Table, owner: Dimension) -> list[ColumnElement[Any]]:
+    """The first columns of the key, up to the owner: SQLite then adds up as it walks, and sorts only sums."""
+    key: list[ColumnElement[Any]] = list(table.primary_key)
+    return key[: [column.name for column in table.primary_key].index(_NAMES[owner]) + 1]
 
 
 CHARGED: Mapping[Asset, Callable[[Any], ColumnElement[int]]] = {
