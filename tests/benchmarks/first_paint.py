@@ -52,6 +52,11 @@ def open_page(browser: Browser, url: str, cookies: Mapping[str, str], address: s
     return Opened(weight / 1000, paint, bare)
 
 
+def paint_running(browser: Browser, url: str, cookies: Mapping[str, str], address: str, times: int) -> float:
+    """The paint in a running renderer alone, in milliseconds: a median."""
+    return statistics.median(_look(browser, url, cookies, [BARE, address])[0] for _ in range(times))
+
+
 def _open(
     browser: Browser, url: str, cookies: Mapping[str, str], address: str, times: int
 ) -> tuple[Paint, float]:
