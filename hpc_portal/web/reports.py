@@ -29,6 +29,8 @@ router = APIRouter(include_in_schema=False)
 
 LINES_OF_A_PAGE = 100
 """Nobody reads more; files have all."""
+_LINES_AT_ONCE = 200
+"""Day by day there are more, for each of the above."""
 _TABS = (
     ("/reports", N_("Usage")),
     ("/reports/waste", N_("Waste")),
@@ -81,7 +83,7 @@ def usage(request: Request, actor: CurrentActor, services: PortalServices) -> Re
     report, facts = _ask(request, actor, services, filters, most=LINES_OF_A_PAGE if is_page else None)
     document = usage_document(report, edition_for(request))
     measure = "gpu_seconds" if report.total.gpu_seconds and not report.total.vnd else "vnd"
-    return answer(request, document, "reports/usage.html", facts, measure=measure)
+    return answer(request, document, "reports/usage.html", facts, measure=measure, most_lines=_LINES_AT_ONCE)
 
 
 @router.get("/reports/waste")

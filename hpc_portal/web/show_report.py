@@ -25,6 +25,8 @@ class ShownTable:
     """Each with whether it is above numbers."""
     rows: list[list[tuple[str, bool]]]
     """Each cell with whether it is a number."""
+    lines: int
+    """Of the table itself, which may have more than `rows`."""
     total: list[str] | None
     chart: Chart | None
 
@@ -35,13 +37,14 @@ def edition_for(request: Request) -> Edition:
     return Edition(pages_of(request).language(request).code, services.clock.now())
 
 
-def answer(
+def answer(  # noqa: PLR0913 - what of which report is shown, and how
     request: Request,
     document: Document,
     template: str,
     facts: Mapping[str, object] | None = None,
     *,
     measure: str = "",
+    most_lines: int | None = None,
 ) -> Response:
     """The page, or the file that the address asks for with `format`.
 
@@ -51,14 +54,22 @@ def answer(
         template: extends `reports/report.html`.
         facts: more for the template.
         measure: the column that the chart shows.
+        most_lines: of a table, unless the address asks for all with `lines=all`; files have all.
     """
     if request.query_params.get("format", "") in set(Form):
         return file_of(request, document)
     language = document.edition.language
+    most = None if request.query_params.get("lines") == "all" else most_lines
     tables = [
-        _show(table, language, measure if number == 0 else "") for number, table in enumerate(document.tables)
+        _show(table, language, measure if number == 0 else "", most)
+        for number, table in enumerate(document.tables)
     ]
-    shown = {"document": document, "tables": tables, "file_links": _file_links(request, document)}
+    shown = {
+        "document": document,
+        "tables": tables,
+        "file_links": _file_links(request, document),
+        "all_lines": f"{request.url.path}?{urlencode([*_asked(request), ('lines', 'all')])}",
+    }
     return pages_of(request).render(request, template, {**shown, **(facts or {})})
 
 
@@ -69,7 +80,7 @@ def file_of(request: Request, document: Document) -> Response:
     return download(document, form, table=table, with_mark=form is Form.CSV)
 
 
-def _show(table: Table, language: str, measure: str) -> ShownTable:
+def _show(table: Table, language: str, measure: str, most: int | None) -> ShownTable:
     readable = table.for_people()
     are_numbers = [column.is_number for column in readable.columns]
     return ShownTable(
@@ -79,8 +90,9 @@ def _show(table: Table, language: str, measure: str) -> ShownTable:
         heads=[(column.title, column.is_number) for column in readable.columns],
         rows=[
             [(write(cell, language), is_number) for cell, is_number in zip(row, are_numbers, strict=True)]
-            for row in readable.rows
+            for row in readable.rows[:most]
         ],
+        lines=len(readable.rows),
         total=None if readable.total is None else [write(cell, language) for cell in readable.total],
         chart=chart_of(table, measure, language) if measure else None,
     )
@@ -88,11 +100,10 @@ def _show(table: Table, language: str, measure: str) -> ShownTable:
 
 def _file_links(request: Request, document: Document) -> list[tuple[str, str]]:
     """Names and addresses: the page's own with a format; a CSV for each table."""
-    asked = [pair for pair in request.query_params.multi_items() if pair[0] not in {"format", "table"}]
 
     def link(form: Form, table: str = "") -> str:
         more = [("format", form.value), *([("table", table)] if table else [])]
-        return f"{request.url.path}?{urlencode([*asked, *more])}"
+        return f"{request.url.path}?{urlencode([*_asked(request), *more])}"
 
     several = len(document.tables) > 1
     sheets = [
@@ -100,3 +111,10 @@ def _file_links(request: Request, document: Document) -> list[tuple[str, str]]:
         for table in document.tables
     ]
     return [("PDF", link(Form.PDF)), ("Excel", link(Form.XLSX)), *sheets]
+
+
+def _asked(request: Request) -> list[tuple[str, str]]:
+    """What the address asks for, whatever the form of the answer."""
+    return [
+        pair for pair in request.query_params.multi_items() if pair[0] not in {"format", "table", "lines"}
+    ]
