@@ -71,7 +71,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.say_refusal = say_refusal
     identity = services.settings.identity
     app.state.identity_provider = IdentityProvider(identity) if identity else None
-    app.state.event_hub = EventHub(services.engine, on_clusters=services.forget_clusters)
+    app.state.event_hub = EventHub(
+        services.engine,
+        on_clusters=services.forget_clusters,
+        figures=lambda: services.figures.get().on_start_page,
+    )
     pages.install_assets(app)
     health.install(app, ReadinessCheck(services.engine, services.settings))
     api.install(app)

@@ -12,6 +12,7 @@ from hpc_portal.app import permissions
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import EventHub, Topic
+from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.jobs.queries import is_visible
 from hpc_portal.app.live_marks import Marks, Watched
 from hpc_portal.app.permissions import Action
@@ -24,6 +25,8 @@ RETRY = b"retry: 2000\n\n"
 
 StillAllowed = Callable[[], Awaitable[bool]]
 """Asked about each quarter of a minute: whether the reader may still see what the stream tells."""
+WriteFigures = Callable[[ClusterFigures], bytes]
+"""The figures of clusters as one message, in the words of whoever reads it."""
 
 
 def sse_response(messages: AsyncIterator[bytes]) -> StreamingResponse:
@@ -75,12 +78,18 @@ def visible_topic(services: Services, actor: Actor) -> Topic:
 
 
 async def job_messages(
-    hub: EventHub, topic: Topic, *, after: int | None, still_allowed: StillAllowed
+    hub: EventHub,
+    topic: Topic,
+    *,
+    after: int | None,
+    still_allowed: StillAllowed,
+    write_figures: WriteFigures | None = None,
 ) -> AsyncIterator[bytes]:
     """`event: job` with its JSON for each event; `event: resync` when too much was missed to tell.
 
     What the topic watches beside jobs has no id: each stream tells it first as it is, then when it changes,
-    as `event: notices` with the number of unread ones, `event: requests` and `event: clusters`.
+    as `event: notices` with the number of unread ones, `event: requests`, `event: clusters`, and what
+    `write_figures` makes of the figures of clusters.
     Ends with `event: end` when the reader may see it no longer; reconnecting then tells why.
     """
     yield RETRY
@@ -95,18 +104,21 @@ async def job_messages(
             yield message("resync", "{}", event_id=batch.sequence)
         elif batch.events or batch.marks:
             told = [message("job", event.json, event_id=event.sequence) for event in batch.events]
-            yield b"".join([*told, *_mark_messages(batch.marks)])
+            yield b"".join([*told, *_mark_messages(batch.marks, write_figures)])
         else:
             yield ALIVE
 
 
-def _mark_messages(marks: Marks) -> list[bytes]:
+def _mark_messages(marks: Marks, write_figures: WriteFigures | None) -> list[bytes]:
     """One for each kind; that somebody else's request or cluster changed is all that is told of it."""
-    told = {kind: "{}" for kind, _ in marks}
+    told: dict[Watched, bytes] = {}
     for (kind, _), mark in marks.items():
-        if kind is Watched.NOTICES:
-            told[kind] = json.dumps({"unread": mark})
-    return [message(kind, content) for kind, content in told.items()]
+        if isinstance(mark, ClusterFigures):
+            if write_figures:
+                told[kind] = write_figures(mark)
+        else:
+            told[kind] = message(kind, json.dumps({"unread": mark}) if kind is Watched.NOTICES else "{}")
+    return list(told.values())
 
 
 def _sees(services: Services, actor: Actor, topic: Topic) -> bool:

@@ -4,7 +4,6 @@ Nobody learns here who else works on a cluster: reservations of others have no n
 wrote beside a node is for administrators.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -12,26 +11,17 @@ from enum import StrEnum
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.cluster_amounts import GpuCount, count_gpus
 from hpc_portal.app.errors import NotFound
 from hpc_portal.app.outages import Outage
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import ClusterPart
-from schedulers.cluster import ClusterSnapshot, Node, NodeState, Reservation
+from schedulers.cluster import ClusterSnapshot, Reservation
 
 STALE_AFTER = timedelta(minutes=2)
 _TOLD_TO_ALL = frozenset({"Not responding", "NotResponding"})
 """What a scheduler itself says of a node; other reasons are administrators' notes."""
-
-
-@dataclass(frozen=True, slots=True)
-class GpuCount:
-    """GPUs of one type on nodes that are not down."""
-
-    type: str
-    total: int
-    free: int
-    """On nodes that take jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,19 +144,6 @@ def _for_tenant(reservation: Reservation, accounts: Collection[str], user: str) 
     own = tuple(account for account in reservation.accounts if account in accounts)
     name = reservation.name if is_own else ""
     return replace(reservation, name=name, accounts=own, users=(user,) if user in reservation.users else ())
-
-
-def count_gpus(nodes: Sequence[Node]) -> tuple[GpuCount, ...]:
-    """GPUs by type; those of nodes that are down count nowhere, those of draining ones are not free. Pure."""
-    total: Counter[str] = Counter()
-    free: Counter[str] = Counter()
-    for node in nodes:
-        if node.state is NodeState.DOWN:
-            continue
-        total.update(node.gpus)
-        if node.state is NodeState.UP:
-            free.update({kind: count - node.allocated_gpus.get(kind, 0) for kind, count in node.gpus.items()})
-    return tuple(GpuCount(kind, total[kind], max(0, free[kind])) for kind in sorted(total))
 
 
 def list_troubles(services: Services) -> list[Trouble]:

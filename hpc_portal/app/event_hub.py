@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Engine, Row, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from hpc_portal.app.live_marks import Key, Marks, Watched, read_marks
+from hpc_portal.app.home.cluster_figures import ClusterFigures
+from hpc_portal.app.live_marks import FIGURES, Key, Mark, Marks, Watched, read_marks
 from hpc_portal.app.tables import JobEvent
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ class Topic:
                 return whose == self.reader
             case Watched.REQUESTS:
                 return self.requests_of is None or whose in self.requests_of
-            case Watched.CLUSTERS:
+            case Watched.CLUSTERS | Watched.FIGURES:
                 return True
 
     @property
@@ -103,8 +104,8 @@ class _Follower:
         self.topic = topic
         self.overflowed = False
         self._queue: deque[HubEvent] = deque()
-        self._told: dict[Key, int | str] = {}
-        self._marks: dict[Key, int | str] = {}
+        self._told: dict[Key, Mark] = {}
+        self._marks: dict[Key, Mark] = {}
         self.arrived = asyncio.Event()
 
     def offer(self, event: HubEvent) -> None:
@@ -148,10 +149,20 @@ class EventHub:
         *,
         tick_seconds: float = _TICK_SECONDS,
         on_clusters: Callable[[], None] = lambda: None,
+        figures: Callable[[], ClusterFigures] | None = None,
     ) -> None:
-        """`on_clusters` is called when what is known of clusters has changed, before followers are told."""
+        """Reads nothing before somebody follows.
+
+        Args:
+            engine: reads.
+            tick_seconds: how long to rest between two looks.
+            on_clusters: called when a cluster has reported, before figures are read and followers are told.
+            figures: reads what the start page shows of clusters; without it nobody is told of that.
+        """
         self._engine = engine
         self._on_clusters = on_clusters
+        self._figures = figures
+        self._shown: ClusterFigures | None = None
         self._clusters: Marks = {}
         self._tick_seconds = tick_seconds
         self._followers: set[_Follower] = set()
@@ -253,10 +264,6 @@ class EventHub:
         self._reader = None
 
     def _tell(self, marks: Marks) -> None:
-        clusters = {key: mark for key, mark in marks.items() if key[0] is Watched.CLUSTERS}
-        if clusters != self._clusters:
-            self._clusters = clusters
-            self._on_clusters()
         shared = [key for key in marks if key[0] not in _OWN]
         for follower in self._followers:
             follower.see(marks, shared)
@@ -268,8 +275,25 @@ class EventHub:
         if not watched or time.monotonic() - self._marks_at < _MARKS_SECONDS:
             return {}
         self._marks_at = time.monotonic()
+        figures = self._figures if Watched.FIGURES in watched else None
+        read = watched | {Watched.CLUSTERS} if figures else watched
         with self._engine.connect() as connection:
-            return read_marks(connection, watched, {topic.reader for topic in topics if topic.reader})
+            marks = read_marks(connection, read, {topic.reader for topic in topics if topic.reader})
+        if Watched.CLUSTERS in read:
+            self._notice_clusters(marks)
+        return {**marks, FIGURES: self._same_or(figures())} if figures else marks
+
+    def _same_or(self, figures: ClusterFigures) -> ClusterFigures:
+        """What was told before, itself, while it says the same: a thousand followers compare quickly."""
+        if self._shown is None or figures != self._shown:
+            self._shown = figures
+        return self._shown
+
+    def _notice_clusters(self, marks: Marks) -> None:
+        clusters = {key: mark for key, mark in marks.items() if key[0] is Watched.CLUSTERS}
+        if clusters != self._clusters:
+            self._clusters = clusters
+            self._on_clusters()
 
     def _newest(self) -> int:
         with self._engine.connect() as connection:

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
+from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.notices.tables import Notice
 from hpc_portal.app.requests.tables import QuotaRequest
 from hpc_portal.app.requests.transitions import RequestState
@@ -19,23 +20,29 @@ class Watched(StrEnum):
     NOTICES = "notices"
     REQUESTS = "requests"
     CLUSTERS = "clusters"
+    """Whenever one has reported: of pages that say how old their knowledge is."""
+    FIGURES = "figures"
+    """What the start page shows of them: told only once it says something else."""
 
 
 Key = tuple[Watched, UUID | str]
 """What, and whose: a person's notices, a project's requests, a cluster by its name."""
-Marks = Mapping[Key, int | str]
-"""Of notices the number of unread ones; of the others something to compare with what was read before."""
+FIGURES: Key = (Watched.FIGURES, "")
+"""Of all clusters together."""
+Mark = int | str | ClusterFigures
+"""Of notices the number of unread ones; the figures; of others something to compare with what was read."""
+Marks = Mapping[Key, Mark]
 
 
 def read_marks(connection: Connection, watched: Collection[Watched], readers: Collection[UUID]) -> Marks:
-    """The marks of now. Drafts of requests have none: only some of a project see those.
+    """The marks of now, but for figures. Drafts of requests have none: only some of a project see those.
 
     Args:
         connection: reads.
         watched: what somebody follows.
         readers: whose notices.
     """
-    marks: dict[Key, int | str] = {}
+    marks: dict[Key, Mark] = {}
     if Watched.NOTICES in watched:
         unread = select(col(Notice.user_id), func.count().label("unread")).where(
             col(Notice.read_at).is_(None), col(Notice.on_page), col(Notice.user_id).in_(readers)

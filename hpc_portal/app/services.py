@@ -13,6 +13,8 @@ from hpc_portal.app.cached import Cached
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.db import writing
 from hpc_portal.app.group_commit import GroupCommit
+from hpc_portal.app.home import cluster_figures
+from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.outages import Outage
 from hpc_portal.app.paying_projects import PayingProject
 from hpc_portal.app.settings import Settings
@@ -38,6 +40,8 @@ class Services:
     clock: Clock
     clusters: Cached[list[ClusterSnapshot]] = field(init=False)
     """The clusters as their controllers last reported them."""
+    figures: Cached[ClusterFigures] = field(init=False)
+    """What everybody may know of all of them."""
     outages: Cached[list[Outage]] = field(init=False)
     """What of them does not answer now."""
     projects: Cached[dict[str, PayingProject]] = field(init=False)
@@ -61,6 +65,7 @@ class Services:
         prices = Cached(engine, lambda conn: current_price_list(conn, clock.now()), clock=clock)
         subsidies = Cached(engine, lambda conn: current_subsidies(conn, clock.now()), clock=clock)
         object.__setattr__(self, "clusters", clusters)
+        object.__setattr__(self, "figures", Cached(engine, cluster_figures.load, clock=clock))
         object.__setattr__(self, "outages", Cached(engine, outages.load, clock=clock))
         object.__setattr__(self, "projects", Cached(engine, paying_projects.load, clock=clock))
         object.__setattr__(self, "limited", Cached(engine, limited_owners, clock=clock))
@@ -86,6 +91,7 @@ class Services:
     def forget_clusters(self) -> None:
         """What is known of them has changed: read it anew, not only after a second."""
         self.clusters.forget()
+        self.figures.forget()
         self.outages.forget()
 
     def reading(self) -> Session:

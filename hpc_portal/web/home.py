@@ -1,6 +1,5 @@
 """The start page: what happened since the last visit, what runs, what is left, how full the clusters are."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -16,30 +15,24 @@ from hpc_portal.app.home.overview import failed_since, first_steps
 from hpc_portal.app.home.visits import come_back
 from hpc_portal.app.jobs.count_jobs import count_jobs
 from hpc_portal.app.jobs.queries import JobFilter, Page, list_jobs
-from hpc_portal.app.licenses.queries import license_use
-from hpc_portal.app.licenses.waiting import free_of
 from hpc_portal.app.notices.read import list_unread
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.jobs import EVERY_JOB, Filters, row_facts
-from hpc_portal.web.language import Language
 from hpc_portal.web.project_choice import project_choice
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_burn_down import show_burn_down
-from hpc_portal.web.show_cluster import Meter, meters_of
 from hpc_portal.web.show_duties import show_duties
+from hpc_portal.web.show_figures import figure_facts
 from hpc_portal.web.show_quota import share_percent, total_vnd
 from quotas.balance import balance
-from schedulers.cluster import ClusterSnapshot
-from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
 _JOBS_SHOWN = 8
 _BALANCES_SHOWN = 6
 _NOTICES_SHOWN = 3
-_LICENSES_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +42,6 @@ class ShortBalance:
     account: str
     available_vnd: int
     percent: int
-
-
-@dataclass(frozen=True, slots=True)
-class Free:
-    """How much of the scarcest thing is free: GPUs where there are any, else CPU cores."""
-
-    label: str
-    free: int
-    total: int
 
 
 @router.get("/")
@@ -74,7 +58,6 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         has_budget = any(item.available_vnd > 0 for item in balances)
         steps = first_steps(session, actor, has_budget=has_budget)
         spent = burn_down(session.connection(), choice.project.id, at=now) if choice else None
-        licenses = license_use(session.connection(), actor)[:_LICENSES_SHOWN]
         facts = {
             "numbers": count_jobs(session, actor),
             "failed": failed_since(session, actor, away_since, at=now) if away_since else (),
@@ -82,20 +65,18 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
             "notices": list_unread(session, actor, locale=language.code, limit=_NOTICES_SHOWN),
         }
         waiting = city_duties(session, actor) if may(actor, Action.AUDIT) else None
-    clusters = services.clusters.get()
+    duties = show_duties(waiting, services.clusters.get(), language) if waiting else ()
     facts |= {
+        **figure_facts(services.figures.get(), language),
         **row_facts(Page(jobs), Filters(), ticks=False),
         "away_since": away_since,
         "balances": balances,
         "burn_down": show_burn_down(spent, language) if spent else None,
         "choice": choice,
-        "duties": show_duties(waiting, clusters, language) if waiting else (),
+        "duties": duties,
         "project_choice": lambda: choice,
-        "free": _free(clusters, language),
-        "licenses": [(use.name, free_of(use), use.total) for use in licenses],
-        "meters": _meters(clusters, language),
         "steps": None if steps.are_taken or actor.global_role else steps,
-        "stream": f"{EVERY_JOB}&also=clusters",
+        "stream": f"{EVERY_JOB}&also=figures{'&also=clusters' if duties else ''}",
     }
     return pages.render(request, "home.html", facts)
 
@@ -114,16 +95,3 @@ def _balances(session: Session, actor: Actor, services: Services) -> list[ShortB
         amounts = total_vnd([balance(session.connection(), record.id, services.clock.now())])
         found.append(ShortBalance(record.account, amounts.available, share_percent(amounts)))
     return found
-
-
-def _meters(clusters: Sequence[ClusterSnapshot], language: Language) -> tuple[Meter, ...]:
-    return meters_of(tuple(node for cluster in clusters for node in cluster.nodes), language)
-
-
-def _free(clusters: Sequence[ClusterSnapshot], language: Language) -> Free:
-    meters = _meters(clusters, language)
-    gpus = [meter for meter in meters if meter.label.startswith("GPU")]
-    counted = gpus or meters[:1]
-    total = sum(meter.total for meter in counted)
-    label = language.gettext(N_("Free GPUs") if gpus else N_("Free CPU cores"))
-    return Free(label, total - sum(meter.used for meter in counted), total)

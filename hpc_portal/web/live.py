@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -14,7 +15,16 @@ from hpc_portal.app.jobs.queries import require_visible
 from hpc_portal.app.live_marks import Watched
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
-from hpc_portal.sse import job_messages, may_still_see, resume_point, sse_response, visible_topic
+from hpc_portal.sse import (
+    WriteFigures,
+    job_messages,
+    may_still_see,
+    resume_point,
+    sse_response,
+    visible_topic,
+)
+from hpc_portal.web.render import pages_of
+from hpc_portal.web.show_figures import FigureMessages
 
 router = APIRouter(include_in_schema=False)
 
@@ -38,8 +48,16 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
             topic,
             after=resume_point(request, after),
             still_allowed=may_still_see(request, topic),
+            write_figures=_write_figures(request),
         )
     )
+
+
+def _write_figures(request: Request) -> WriteFigures:
+    pages = pages_of(request)
+    language = pages.language(request)
+    written: FigureMessages = request.app.state.figure_messages
+    return written.writer(language, partial(pages.fragment, language))
 
 
 def _topic(

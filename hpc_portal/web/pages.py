@@ -69,6 +69,7 @@ from hpc_portal.web import (
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.errors import install_error_pages
 from hpc_portal.web.render import Pages
+from hpc_portal.web.show_figures import FigureMessages
 
 ROUTERS = (
     sign_in,
@@ -144,6 +145,7 @@ def install_assets(app: FastAPI) -> None:
     """
     assets = Assets()
     app.state.pages = Pages(assets, default_locale=app.state.services.settings.default_locale)
+    app.state.figure_messages = FigureMessages()
     app.mount("/static", assets, name="static")
 
 

@@ -102,8 +102,11 @@ class Pages:
             "log_stream": "",
             **(facts or {}),
         }
-        html = self._environments[language.code].get_template(template).render(context)
-        return _reply(request, html.encode(), status)
+        return _reply(request, self.fragment(language, template, context).encode(), status)
+
+    def fragment(self, language: Language, template: str, facts: Mapping[str, Any]) -> str:
+        """A part of a page that needs nothing but these facts."""
+        return self._environments[language.code].get_template(template).render(facts)
 
 
 def _reply(request: Request, html: bytes, status: int) -> HTMLResponse:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from hpc_portal.app.cluster_amounts import GpuCount, UsedAmount, count_gpus, count_used
 from hpc_portal.app.cluster_queue import PartitionQueue
-from hpc_portal.app.clusters import STALE_AFTER, GpuCount, SeenCluster, count_gpus
+from hpc_portal.app.clusters import STALE_AFTER, SeenCluster
 from hpc_portal.app.jobs.choose_cluster import SEPARATOR
 from hpc_portal.app.licenses.queries import FeatureUse
 from hpc_portal.app.tables import ClusterPart
 from hpc_portal.web.language import Language
 from schedulers.cluster import ClusterSnapshot, Node, NodeState, Partition, Reservation
+from schedulers.tres import MEM
 from workloads.template import N_
 
 
@@ -141,24 +143,24 @@ def _written(cluster: str, partition: str, every: Sequence[str]) -> str:
     return partition if every.count(partition) == 1 else f"{cluster}{SEPARATOR}{partition}"
 
 
-def meters_of(nodes: tuple[Node, ...], language: Language) -> tuple[Meter, ...]:
+def meters_of(nodes: Sequence[Node], language: Language) -> tuple[Meter, ...]:
     """CPUs, memory and GPUs by type over these nodes; those that are down give nothing."""
-    up = [node for node in nodes if node.state is not NodeState.DOWN]
-    cpus, memory = sum(node.cpus for node in up), sum(node.memory_mib for node in up)
-    used_cpus = sum(node.allocated_cpus for node in up)
-    used_memory = sum(node.allocated_memory_mib for node in up)
-    found = [
-        Meter("CPU", used_cpus, cpus, f"{language.number(used_cpus)} / {language.number(cpus)}"),
-        Meter(
-            language.gettext(N_("Memory")),
-            used_memory,
-            memory,
-            f"{language.memory(used_memory)} / {language.memory(memory)}",
-        ),
-    ]
-    for gpu_type in sorted({name for node in up for name in node.gpus}):
-        total = sum(node.gpus.get(gpu_type, 0) for node in up)
-        used = sum(node.allocated_gpus.get(gpu_type, 0) for node in up)
-        label = f"GPU {gpu_type.upper()}".strip()
-        found.append(Meter(label, used, total, f"{language.number(used)} / {language.number(total)}"))
-    return tuple(found)
+    return show_meters(count_used(nodes), language)
+
+
+def show_meters(amounts: Sequence[UsedAmount], language: Language) -> tuple[Meter, ...]:
+    """What is in use, in the page's words."""
+    return tuple(_meter(amount, language) for amount in amounts)
+
+
+def _meter(amount: UsedAmount, language: Language) -> Meter:
+    write = language.memory if amount.name == MEM else language.number
+    text = f"{write(amount.used)} / {write(amount.total)}"
+    return Meter(_label(amount.name, language), amount.used, amount.total, text)
+
+
+def _label(name: str, language: Language) -> str:
+    if name == MEM:
+        return language.gettext(N_("Memory"))
+    gpu = name.partition(":")
+    return f"GPU {gpu[2].upper()}".strip() if gpu[1] else name.upper()

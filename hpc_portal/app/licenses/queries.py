@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 from sqlmodel import col
 
 from hpc_portal.app import cluster_views, permissions
@@ -13,10 +13,11 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.licenses.poll import load_reports
-from hpc_portal.app.licenses.supply import cluster_hosts, is_inside, kept_for_projects
+from hpc_portal.app.licenses.supply import hosts_of, is_inside, kept_for_projects
 from hpc_portal.app.tables import Job, User
 from quotas.tables import Project
-from schedulers.flexnet.lmstat import Checkout, Feature
+from schedulers.cluster import ClusterSnapshot
+from schedulers.flexnet.lmstat import Checkout, Feature, LicenseReport
 from schedulers.jobspec import JobSpec
 
 
@@ -82,17 +83,11 @@ class _RunningJob:
 
 def license_use(connection: Connection, actor: Actor) -> list[FeatureUse]:
     """Every feature of servers and clusters, by name."""
-    jobs, hosts = list(_running_jobs(connection, actor)), cluster_hosts(connection)
-    found = {use.name: use for use in _of_clusters(connection)}
-    for address, (report, as_of, problem) in load_reports(connection).items():
-        for feature in report.features:
-            if feature.is_counted:
-                use = _of_server(feature, hosts)
-                found[feature.name] = replace(
-                    use, server=address, as_of=as_of, problem=problem or feature.problem
-                )
+    jobs, snapshots = list(_running_jobs(connection, actor)), cluster_views.load(connection)
+    found, hosts = known_features(connection, snapshots), hosts_of(snapshots)
+    reports = load_reports(connection).values()
     sees_all = permissions.sees_all(actor)
-    checkouts = _inside_checkouts(connection, hosts)
+    checkouts = _inside_checkouts([report for report, _, _ in reports], hosts)
     kept = kept_for_projects(connection)
     visible = set(
         connection.execute(select(col(Project.account)).where(permissions.visible_projects(actor))).scalars()
@@ -108,8 +103,37 @@ def license_use(connection: Connection, actor: Actor) -> list[FeatureUse]:
     ]
 
 
-def _of_clusters(connection: Connection) -> Iterator[FeatureUse]:
-    for snapshot in cluster_views.load(connection):
+def known_features(connection: Connection, snapshots: Sequence[ClusterSnapshot]) -> dict[str, FeatureUse]:
+    """Every feature by name, without what jobs hold of it and for whom some is kept."""
+    hosts = hosts_of(snapshots)
+    found = {use.name: use for use in _of_clusters(snapshots)}
+    for address, (report, as_of, problem) in load_reports(connection).items():
+        for feature in report.features:
+            if feature.is_counted:
+                use = _of_server(feature, hosts)
+                found[feature.name] = replace(
+                    use, server=address, as_of=as_of, problem=problem or feature.problem
+                )
+    return found
+
+
+def free_of(use: FeatureUse) -> int:
+    """What the next job may get, but for what is kept for projects."""
+    return max(0, use.total - use.taken)
+
+
+def holds_licenses() -> tuple[ColumnElement[bool], ...]:
+    """A WHERE clause: jobs that run now and asked for licences."""
+    return (
+        under_way(),
+        col(Job.phase) == Phase.TRACKED,
+        col(Job.tasks_running) > 0,
+        col(Job.spec)[("resources", "licenses")].as_string().is_not(None),
+    )
+
+
+def _of_clusters(snapshots: Sequence[ClusterSnapshot]) -> Iterator[FeatureUse]:
+    for snapshot in snapshots:
         for counted in snapshot.licenses:
             yield FeatureUse(
                 counted.feature, counted.total, counted.used, counted.outside, as_of=snapshot.as_of
@@ -178,11 +202,11 @@ def _with_holders(
     )
 
 
-def _inside_checkouts(connection: Connection, hosts: frozenset[str]) -> dict[str, list[Checkout]]:
+def _inside_checkouts(reports: Sequence[LicenseReport], hosts: frozenset[str]) -> dict[str, list[Checkout]]:
     """By feature: what tools on the clusters' nodes have."""
     return {
         feature.name: [one for one in feature.checkouts if is_inside(one, hosts)]
-        for report, _, _ in load_reports(connection).values()
+        for report in reports
         for feature in report.features
     }
 
@@ -201,12 +225,7 @@ def _running_jobs(connection: Connection, actor: Actor) -> Iterator[_RunningJob]
         )
         .join(User, col(User.id) == col(Job.user_id))
         .join(Project, col(Project.id) == col(Job.project_id))
-        .where(
-            under_way(),
-            col(Job.phase) == Phase.TRACKED,
-            col(Job.tasks_running) > 0,
-            col(Job.spec)[("resources", "licenses")].as_string().is_not(None),
-        )
+        .where(*holds_licenses())
         .order_by(col(Job.id))
     )
     for row in rows:

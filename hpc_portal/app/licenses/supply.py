@@ -1,7 +1,7 @@
 """How many licences a cluster's jobs may hold now: those issued, less those in use outside."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sqlalchemy import Connection, select
@@ -11,7 +11,7 @@ from hpc_portal.app import cluster_views
 from hpc_portal.app.licenses.poll import load_reports
 from hpc_portal.app.licenses.tables import LicenseReservation
 from quotas.tables import Project
-from schedulers.cluster import LicenseSupply
+from schedulers.cluster import ClusterSnapshot, LicenseSupply
 from schedulers.flexnet.lmstat import Checkout, Feature
 
 
@@ -24,7 +24,7 @@ def license_supplies(connection: Connection, shares: Mapping[str, int]) -> dict[
     """
     kept = kept_for_projects(connection)
     reports = load_reports(connection)
-    hosts = cluster_hosts(connection) if reports else frozenset()
+    hosts = hosts_of(cluster_views.load(connection)) if reports else frozenset()
     found: dict[str, LicenseSupply] = {}
     for report, _, _ in reports.values():
         for feature in report.features:
@@ -52,11 +52,12 @@ def is_inside(checkout: Checkout, hosts: frozenset[str]) -> bool:
 
 def cluster_hosts(connection: Connection) -> frozenset[str]:
     """Short names of every node of every cluster."""
-    return frozenset(
-        node.name.partition(".")[0].lower()
-        for snapshot in cluster_views.load(connection)
-        for node in snapshot.nodes
-    )
+    return hosts_of(cluster_views.load(connection))
+
+
+def hosts_of(snapshots: Iterable[ClusterSnapshot]) -> frozenset[str]:
+    """Short names of every node of these clusters. Pure."""
+    return frozenset(node.name.partition(".")[0].lower() for snapshot in snapshots for node in snapshot.nodes)
 
 
 def kept_for_projects(connection: Connection) -> Mapping[str, Mapping[str, int]]:

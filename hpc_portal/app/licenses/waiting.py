@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.jobs.queries import JobDetail
-from hpc_portal.app.licenses.queries import FeatureUse, license_use
+from hpc_portal.app.licenses.queries import FeatureUse, free_of, license_use
 
 _REASONS = ("Licenses", "LicensesReserved")
 
@@ -52,8 +52,3 @@ def licenses_waited_for(connection: Connection, actor: Actor, job: JobDetail) ->
     ]
     short = [wait for wait in waits if wait.free < wait.asked]
     return short or waits
-
-
-def free_of(use: FeatureUse) -> int:
-    """What the next job may get, but for what is kept for projects."""
-    return max(0, use.total - use.taken)

@@ -1,12 +1,13 @@
 """Pages of states follow by themselves; what is asked for shows at once, and is taken back on a no."""
 
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 from sqlalchemy import Connection, update
 from sqlmodel import Session, col
 
@@ -25,11 +26,12 @@ from quotas.money import VND
 from schedulers.cluster import NodeState
 from schedulers.jobstate import JobState
 from tests.e2e.web.browser import OpenPage
-from tests.e2e.web.city import City
+from tests.e2e.web.city import City, report_cluster
 
 pytestmark = pytest.mark.xdist_group("browser-live")
 
 UNTOUCHED = "never loaded again"
+SHOWN_WITHIN_SECONDS = 2
 NO_ANSWER_TO_POST = """() => {
   const { fetch } = window
   window.fetch = (address, how) =>
@@ -136,6 +138,76 @@ def test_a_node_that_goes_down_is_shown_on_the_page_of_the_cluster(open_page: Op
     with_city(city, lambda connection: cluster_views.save(connection, later))
     expect(page.get_by_role("link", name=re.compile("^Down [1-9]"))).to_be_visible()
     assert is_untouched(page)
+
+
+def set_node(city: City, **values: object) -> None:
+    """As the controller does: the cluster reports anew, with this of its first node."""
+
+    def work(connection: Connection) -> None:
+        [snapshot] = cluster_views.load(connection)
+        first, *others = snapshot.nodes
+        nodes = (replace(first, **values), *others)  # type: ignore[arg-type]
+        cluster_views.save(connection, replace(snapshot, nodes=nodes, as_of=datetime.now(UTC)))
+
+    with_city(city, work)
+
+
+def opened_start(page: Page) -> Page:
+    """The start page, once its stream is open and it has asked for itself for that reason."""
+    with page.expect_response(lambda answer: answer.request.headers.get("hx-request") == "true") as answer:
+        page.goto("/")
+    answer.value.finished()
+    page.evaluate(f"document.body.dataset.mark = '{UNTOUCHED}'")
+    return page
+
+
+def test_a_node_that_goes_busy_is_shown_on_the_start_page_which_asks_for_nothing(
+    open_page: OpenPage, city: City
+) -> None:
+    with_city(city, report_cluster)
+    vi, en = (opened_start(open_page(locale=locale)) for locale in ("vi", "en"))
+    asked: list[str] = []
+    for page in (vi, en):
+        expect(page.locator("#free-now .figure")).to_have_text("12 / 32")
+        page.on("request", lambda request: asked.append(request.url))
+    waits = []
+    for used, free in ((8, 7), (0, 15), (6, 9)):
+        set_node(city, allocated_gpus={"h100": used}, allocated_memory_mib=used * 51_300)
+        begin = time.monotonic()
+        for page in (vi, en):
+            expect(page.locator("#free-now .figure")).to_have_text(f"{free} / 32")
+        waits.append(time.monotonic() - begin)
+    assert min(waits) < SHOWN_WITHIN_SECONDS, "the best of three: this machine may have other work"
+    assert (all(map(is_untouched, (vi, en))), asked) == (True, [])
+    for page, memory in ((vi, "876,6 GiB / 2 TiB"), (en, "876.6 GiB / 2 TiB")):
+        shown = [page.locator(place).inner_html() for place in ("#free-now", "#in-use")]
+        expect(page.locator("#in-use")).to_contain_text(memory)
+        page.reload()
+        assert [page.locator(place).inner_html() for place in ("#free-now", "#in-use")] == shown
+    with_city(city, report_cluster)
+
+
+def test_a_refresh_that_was_asked_for_before_brings_no_older_figure(open_page: OpenPage, city: City) -> None:
+    with_city(city, report_cluster)
+    page, job = opened_start(open_page(locale="en")), city.jobs["npu-synth"]
+    held: list[tuple[Route, APIResponse]] = []
+    page.route(re.compile("/$"), lambda route: held.append((route, route.fetch())))
+    set_state(city, "npu-synth", JobState.SUSPENDED)
+    try:
+        with page.expect_request(re.compile("/$")):
+            pass
+        expect(page.locator("#free-now .figure")).to_have_text("12 / 32")
+        set_node(city, allocated_gpus={"h100": 8})
+        expect(page.locator("#free-now .figure")).to_have_text("7 / 32")
+        [(route, old)] = held
+        assert "12 <small>/ 32" in old.text()
+        route.fulfill(response=old)
+        expect(page.locator(f"[data-job='{job}'] .state").first).to_contain_text("Suspended")
+        expect(page.locator("#free-now .figure")).to_have_text("7 / 32")
+    finally:
+        page.unroute_all(behavior="ignoreErrors")
+        set_state(city, "npu-synth", JobState.PENDING, "Resources")
+        with_city(city, report_cluster)
 
 
 def test_what_is_typed_and_ticked_stays_while_the_list_changes(open_page: OpenPage, city: City) -> None:

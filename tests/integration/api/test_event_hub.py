@@ -3,25 +3,29 @@
 import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import Connection, insert
 
-from hpc_portal.app import events
+from hpc_portal.app import cluster_views, events
 from hpc_portal.app.db import transact
 from hpc_portal.app.event_hub import Batch, EventHub, Topic
 from hpc_portal.app.events import Event
+from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.live_marks import Marks, Watched
+from hpc_portal.app.live_marks import FIGURES, Marks, Watched
 from hpc_portal.app.requests.checks import WantedQuota, first_today
 from hpc_portal.app.requests.draft import draft_request
 from hpc_portal.app.requests.submit import submit_request
 from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.app.tables import Job
 from quotas.money import VND
-from tests.small_city import City, Tenant
+from schedulers.cluster import NodeState
+from tests.small_city import City, Tenant, cluster
 
 PATIENCE_SECONDS = 60
 
@@ -150,3 +154,57 @@ def test_a_follower_is_told_of_its_own_notices_requests_and_of_clusters_first_as
     assert first[Watched.NOTICES, chips.lead.user_id] == 0
     assert (Watched.REQUESTS, chips.project_id) not in first
     assert set(then) == {(Watched.REQUESTS, chips.project_id)}
+
+
+def test_figures_of_clusters_are_told_once_they_differ_and_not_whenever_a_cluster_reports(city: City) -> None:
+    services, before = city.services, cluster()
+    [node] = before.nodes
+    idle = replace(before, as_of=datetime.now(UTC))
+    busy = replace(idle, as_of=datetime.now(UTC), nodes=(replace(node, allocated_gpus={"h100": 3}),))
+
+    async def scenario() -> list[Marks]:
+        hub = EventHub(
+            services.engine,
+            tick_seconds=0.02,
+            on_clusters=services.forget_clusters,
+            figures=services.figures.get,
+        )
+        topic = Topic(project_ids=frozenset(), watched=frozenset([Watched.CLUSTERS, Watched.FIGURES]))
+        batches = hub.follow(topic, alive_seconds=0.5)
+        seen = [await next_marks(batches)]
+        for snapshot in (idle, busy):
+            await asyncio.to_thread(transact, services.engine, partial(cluster_views.save, snapshot=snapshot))
+            seen.append(await next_marks(batches))
+        await hub.close()
+        return seen
+
+    first, same, changed = asyncio.run(asyncio.wait_for(scenario(), PATIENCE_SECONDS))
+    assert set(same) == {(Watched.CLUSTERS, "memory")}
+    figures = [marks[FIGURES] for marks in (first, changed)]
+    assert all(isinstance(one, ClusterFigures) for one in figures)
+    assert [one.free[1].free for one in figures if isinstance(one, ClusterFigures)] == [8, 5]
+
+
+def test_a_start_page_alone_is_told_of_new_figures_and_never_that_a_cluster_has_reported(city: City) -> None:
+    services, before = city.services, cluster()
+    down = replace(before, as_of=datetime.now(UTC), nodes=(replace(before.nodes[0], state=NodeState.DOWN),))
+
+    async def scenario() -> list[Marks]:
+        hub = EventHub(
+            services.engine,
+            tick_seconds=0.02,
+            on_clusters=services.forget_clusters,
+            figures=services.figures.get,
+        )
+        batches = hub.follow(
+            Topic(project_ids=frozenset(), watched=frozenset([Watched.FIGURES])), alive_seconds=0.5
+        )
+        seen = [await next_marks(batches)]
+        await asyncio.to_thread(transact, services.engine, partial(cluster_views.save, snapshot=down))
+        seen.append(await next_marks(batches))
+        await hub.close()
+        return seen
+
+    seen = asyncio.run(asyncio.wait_for(scenario(), PATIENCE_SECONDS))
+    assert [set(marks) for marks in seen] == [{FIGURES}, {FIGURES}]
+    assert seen[0] != seen[1]

@@ -13,11 +13,13 @@ from hpc_portal.app import cluster_views
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.audit_log.read import list_audit
+from hpc_portal.app.cluster_amounts import FreeAmount
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, NotAllowed, ProjectNotFound
 from hpc_portal.app.jobs.queries import get_job
+from hpc_portal.app.licenses.free import free_licenses
 from hpc_portal.app.licenses.poll import PollLicensesStep, load_reports
-from hpc_portal.app.licenses.queries import FeatureUse, license_use
+from hpc_portal.app.licenses.queries import FeatureUse, free_of, license_use
 from hpc_portal.app.licenses.reserve import reserve_licenses
 from hpc_portal.app.licenses.set_aside import in_use_outside
 from hpc_portal.app.licenses.supply import license_supplies
@@ -159,6 +161,21 @@ def test_a_tenant_sees_its_own_jobs_and_of_others_only_a_number(
     assert [(one.user, one.hosts) for one in everything.holders if one.job_id is None] == [
         ("linh", ("n1.hpc.danang.vn",))
     ]
+
+
+def test_how_many_are_free_is_one_number_for_everybody_and_counts_what_others_hold(
+    story: Story, server: LicenseServerSettings
+) -> None:
+    poll(story, server)
+    story.submit(wanting(2))
+    story.submit(wanting(3), actor=story.city.rivals.member, project=story.city.rivals.account)
+    story.step()
+    with story.city.services.engine.connect() as connection:
+        told = free_licenses(connection, cluster_views.load(connection))
+    assert told == (FreeAmount("license/vcs", free=2, total=10),), "10 less 3 outside and 5 held"
+    for reader in (story.city.chips.member, story.city.rivals.member, OPERATOR):
+        seen = use(story, reader)
+        assert (free_of(seen), seen.total) == (2, 10)
 
 
 def test_a_job_that_waits_says_for_which_licence_and_who_has_it(

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hpc_portal.app.clusters import GpuCount, Trouble, TroubleKind, count_gpus, for_tenant, troubles
+from hpc_portal.app.cluster_amounts import GpuCount, count_gpus
+from hpc_portal.app.clusters import Trouble, TroubleKind, for_tenant, troubles
 from hpc_portal.app.errors import ClusterNotSeenYet, InvalidSubmission
 from hpc_portal.app.jobs.choose_cluster import choose_cluster, partition_names
 from hpc_portal.app.outages import Outage

@@ -2,7 +2,7 @@
 // that are marked with `data-part`. At once, then at most every `PAUSE` milliseconds.
 // `data-refresh` names the events; `data-slowly` those that may wait, so that a thousand open pages are no burden.
 
-import { morph } from './morph.js'
+import { morph, morphChildren } from './morph.js'
 
 const PAUSE = 750
 const SLOWLY = 20_000
@@ -17,7 +17,9 @@ if (root) {
 }
 
 // A page that lists some jobs of many (`data-few`) is told of all of them, and is in a hurry for its own and new ones.
-function hear({ detail }) {
+// A stream that opens also tells how many notices are unread: mostly what the page shows.
+function hear({ type, detail }) {
+  if (type === 'live:notices' && detail.unread === unread) return
   const isOthers = 'few' in root.dataset && detail?.job_id && detail.kind !== 'job.submitted' && !row(detail.job_id)
   if (isOthers) refreshLate()
   else refreshSoon()
@@ -27,15 +29,24 @@ function row(id) {
   return root.querySelector(`[data-job="${CSS.escape(id)}"]`)
 }
 
+// Figures of clusters come with the stream, as HTML by the id of where they stand (`data-drawn`: a refresh that was
+// asked for before may bring older ones).
+document.addEventListener('live:figures', ({ detail }) => {
+  for (const [id, html] of Object.entries(detail)) {
+    const place = document.getElementById(id)
+    if (place) morphChildren(place, new DOMParser().parseFromString(html, 'text/html').body)
+  }
+})
+
 // What is left of a budget stands on every page; whoever grants or takes back also tells the people of the project.
 const left = document.querySelector('[data-part="left"]')
 let unread = Number(document.querySelector('.bell .count')?.textContent)
-if (left) document.addEventListener('live:notices', hearNotices)
+document.addEventListener('live:notices', hearNotices)
 
 async function hearNotices({ detail }) {
   const isNew = detail.unread > unread
   unread = detail.unread
-  if (!isNew) return
+  if (!isNew || !left) return
   const response = await fetch('/menu').catch(() => null)
   if (!response?.ok) return
   const next = new DOMParser().parseFromString(await response.text(), 'text/html').querySelector('[data-part="left"]')
