@@ -2,6 +2,7 @@
 
 Many groups wait for Slurm most of their time. Taken all at the start, as xdist does by itself, they leave the
 processors idle, and the short tests crowd there afterwards; taken late, one process is alone with the last.
+That is what those of `ALONE` are for: they hold the portal to seconds, which takes the processors to themselves.
 """
 
 from collections import defaultdict
@@ -9,24 +10,30 @@ from pathlib import Path
 
 import pytest
 
+ALONE = "alone"
+"""A group, of tests that nobody else's should slow down."""
 _EARLY = 2 / 3
 """Of the short tests stand between groups; the last third fills up what is left of everybody's time."""
 _STORIES = Path(__file__).parent / "e2e"
 
 
 def spread_groups(items: list[pytest.Item]) -> None:
-    """Stories first, then the largest groups; the short tests and those of a group stay in their order."""
+    """Stories first, then the largest groups; the short tests and those of a group stay in their order.
+
+    Whoever is to be alone comes when the other processes have nothing left.
+    """
     short: list[pytest.Item] = []
     groups: defaultdict[str, list[pytest.Item]] = defaultdict(list)
     for item in items:
         name = _group(item)
         (groups[name] if name else short).append(item)
+    last = groups.pop(ALONE, [])
     between = int(_EARLY * len(short) / max(1, len(groups)))
     ordered: list[pytest.Item] = []
     longest_first = sorted(groups.values(), key=lambda group: (not _is_story(group[0]), -len(group)))
     for number, group in enumerate(longest_first):
         ordered += [*group, *short[number * between : (number + 1) * between]]
-    items[:] = [*ordered, *short[len(groups) * between :]]
+    items[:] = [*ordered, *short[len(groups) * between :], *last]
 
 
 def _group(item: pytest.Item) -> str | None:
