@@ -2,7 +2,7 @@
 
 Many groups wait for Slurm most of their time. Taken all at the start, as xdist does by itself, they leave the
 processors idle, and the short tests crowd there afterwards; taken late, one process is alone with the last.
-That is what those of `ALONE` are for: they hold the portal to seconds, which takes the processors to themselves.
+Those of `ALONE` are to be that last one: they hold the portal to seconds, and need the processors for it.
 """
 
 from collections import defaultdict
