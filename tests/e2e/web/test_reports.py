@@ -8,10 +8,11 @@ import pytest
 from playwright.sync_api import expect
 from pypdf import PdfReader
 from sqlalchemy import Connection, insert, select
+from sqlmodel import col
 
 from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.reports.period import local_day
-from quotas.tables import Organisation, Project
+from quotas.tables import Project
 from quotas.usage_tables import NOBODY, UsageDay
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
@@ -72,9 +73,7 @@ DAYS, TEMPLATES = 25, 10
 def _used_every_day(connection: Connection) -> None:
     """By ten templates on each of so many days: more lines than a page shows at once."""
     project, organisation = connection.execute(
-        select(Project.id, Organisation.id)
-        .join(Organisation, Organisation.id == Project.organisation_id)
-        .where(Project.account == "npu-verif")
+        select(col(Project.id), col(Project.organisation_id)).where(col(Project.account) == "npu-verif")
     ).one()
     today = local_day(datetime.now(UTC))
     of_all = {
