@@ -3,6 +3,7 @@
 import csv
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import expect
@@ -76,7 +77,7 @@ def _used_every_day(connection: Connection) -> None:
         select(col(Project.id), col(Project.organisation_id)).where(col(Project.account) == "npu-verif")
     ).one()
     today = local_day(datetime.now(UTC))
-    of_all = {
+    of_all: dict[str, Any] = {
         "organisation_id": organisation,
         "project_id": project,
         "allocation_id": NOBODY,
