@@ -47,7 +47,7 @@ async def test_what_a_job_uses_is_noted_on_each_of_its_nodes_until_it_is_cancell
     assert (end.state, str(end.exit_code)) == (JobState.CANCELLED, "0:15")
 
     async def nothing_is_left() -> bool:
-        # Its own: a sampler that another test stopped stays, and other clusters of this machine are seen, too.
+        # Its own: a sampler that another test stopped stays, and other clusters here are seen, too.
         script = f"/job{int(job.scheduler_job_id):05}/slurm_script"
         return script not in portal.instance.run("ps", "-e", "-o", "args")
 
