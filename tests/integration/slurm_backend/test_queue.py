@@ -42,7 +42,7 @@ async def test_a_thousand_tasks_run_once_each_and_no_more_than_the_throttle(port
         return bool(observation.jobs) and observation.jobs[job.job_id].is_closed and len(ends) == 1000
 
     await portal.until(has_ended, every_seconds=0.5)
-    # Told again it may be, where a look had no answer; in another way, or of another attempt, never.
+    # One was once told twice, beside looks without an answer; why is not known. In another way: never.
     ways = {(told.attempt, told.state, told.exit_code) for every in ends.values() for told in every}
     assert ways == {(0, JobState.COMPLETED, ExitCode())}
     folder = portal.instance.workspace / str(submission.job_id)
