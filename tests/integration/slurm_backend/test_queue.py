@@ -7,7 +7,7 @@ from itertools import accumulate
 import pytest
 
 from schedulers.jobspec import ArraySpec, DependencyKind
-from schedulers.jobstate import ExitCode, JobState, TaskSnapshot
+from schedulers.jobstate import JobState, TaskSnapshot
 from schedulers.protocol import (
     Accepted,
     Carried,
@@ -42,9 +42,8 @@ async def test_a_thousand_tasks_run_once_each_and_no_more_than_the_throttle(port
         return bool(observation.jobs) and observation.jobs[job.job_id].is_closed and len(ends) == 1000
 
     await portal.until(has_ended, every_seconds=0.5)
-    # One was once told twice, beside looks without an answer; why is not known. In another way: never.
-    ways = {(told.attempt, told.state, told.exit_code) for every in ends.values() for told in every}
-    assert ways == {(0, JobState.COMPLETED, ExitCode())}
+    assert {index: told for index, told in ends.items() if len(told) > 1} == {}
+    assert {told[0].state for told in ends.values()} == {JobState.COMPLETED}
     folder = portal.instance.workspace / str(submission.job_id)
     assert sorted(map(int, (folder / "tasks").read_text().split())) == list(range(1000))
     at_once = list(accumulate(map(int, (folder / "at_once").read_text().split())))
