@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 from sqlmodel import col
 
 from hpc_portal.app.cluster_amounts import FreeAmount
+from hpc_portal.app.licenses.poll import load_reports
 from hpc_portal.app.licenses.queries import free_of, holds_licenses, known_features
 from hpc_portal.app.tables import Job
 from schedulers.cluster import ClusterSnapshot
@@ -15,7 +16,7 @@ from schedulers.cluster import ClusterSnapshot
 
 def free_licenses(connection: Connection, snapshots: Sequence[ClusterSnapshot]) -> tuple[FreeAmount, ...]:
     """Every feature of servers and clusters, by name (`license/vcs`), as `license_use` counts them."""
-    known = known_features(connection, snapshots)
+    known = known_features(snapshots, load_reports(connection))
     held = _held(connection) if known else Counter[str]()
     return tuple(
         FreeAmount(f"license/{name}", free_of(replace(use, held=held[name])), use.total)

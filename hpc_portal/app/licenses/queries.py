@@ -84,10 +84,10 @@ class _RunningJob:
 def license_use(connection: Connection, actor: Actor) -> list[FeatureUse]:
     """Every feature of servers and clusters, by name."""
     jobs, snapshots = list(_running_jobs(connection, actor)), cluster_views.load(connection)
-    found, hosts = known_features(connection, snapshots), hosts_of(snapshots)
-    reports = load_reports(connection).values()
+    reports = load_reports(connection)
+    found = known_features(snapshots, reports)
     sees_all = permissions.sees_all(actor)
-    checkouts = _inside_checkouts([report for report, _, _ in reports], hosts)
+    checkouts = _inside_checkouts([report for report, _, _ in reports.values()], hosts_of(snapshots))
     kept = kept_for_projects(connection)
     visible = set(
         connection.execute(select(col(Project.account)).where(permissions.visible_projects(actor))).scalars()
@@ -103,11 +103,18 @@ def license_use(connection: Connection, actor: Actor) -> list[FeatureUse]:
     ]
 
 
-def known_features(connection: Connection, snapshots: Sequence[ClusterSnapshot]) -> dict[str, FeatureUse]:
-    """Every feature by name, without what jobs hold of it and for whom some is kept."""
+def known_features(
+    snapshots: Sequence[ClusterSnapshot], reports: Mapping[str, tuple[LicenseReport, datetime, str]]
+) -> dict[str, FeatureUse]:
+    """Every feature by name, without what jobs hold of it and for whom some is kept. Pure.
+
+    Args:
+        snapshots: of every cluster.
+        reports: of every server, as `load_reports` gives them.
+    """
     hosts = hosts_of(snapshots)
     found = {use.name: use for use in _of_clusters(snapshots)}
-    for address, (report, as_of, problem) in load_reports(connection).items():
+    for address, (report, as_of, problem) in reports.items():
         for feature in report.features:
             if feature.is_counted:
                 use = _of_server(feature, hosts)

@@ -50,11 +50,6 @@ def is_inside(checkout: Checkout, hosts: frozenset[str]) -> bool:
     return checkout.host.partition(".")[0].lower() in hosts
 
 
-def cluster_hosts(connection: Connection) -> frozenset[str]:
-    """Short names of every node of every cluster."""
-    return hosts_of(cluster_views.load(connection))
-
-
 def hosts_of(snapshots: Iterable[ClusterSnapshot]) -> frozenset[str]:
     """Short names of every node of these clusters. Pure."""
     return frozenset(node.name.partition(".")[0].lower() for snapshot in snapshots for node in snapshot.nodes)
