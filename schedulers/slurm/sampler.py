@@ -16,7 +16,8 @@ hpc_sample() {  # $1: the file, $2: ends with this process, $3: GPUs as nvidia-s
     local cpu_ms=0 last_cpu_ms=0 mib=0
     command -v nvidia-smi || gpus=
     mkdir -p "${file%/*}"
-    hpc_use && hpc_now || return
+    hpc_use  # nothing yet while the program is just being loaded: it began at 0
+    hpc_now || return
     last_at=$now last_cpu_ms=$cpu_ms
     while sleep 2 && kill -0 "$watched"; do
         [ "$((SECONDS - began))" -ge "$next" ] || continue

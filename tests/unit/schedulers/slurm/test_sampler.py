@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,11 @@ JOB = f"4711{os.getpid()}"
 BUSY = "python3 -c 'import time\nend = time.monotonic() + 600\nwhile time.monotonic() < end: pass'"
 
 
+@contextmanager
 def started(
     folder: Path, program: str, *, bin_first: Path | None = None, **places: str
-) -> subprocess.Popen[bytes]:
-    """A batch script with the sampler, and this program in its place."""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A batch script with the sampler, and this program in its place; it is killed at the end."""
     path = f"{bin_first}:{os.environ['PATH']}" if bin_first else os.environ["PATH"]
     environment = {
         "SLURM_JOB_ID": JOB,
@@ -27,7 +30,11 @@ def started(
         "PATH": path,
     }
     script = f"{sampler(f'{folder}/.hpc/samples-0-0.jsonl', **places)}exec {program}\n"
-    return subprocess.Popen(["/bin/bash", "-c", script], env=environment)
+    with subprocess.Popen(["/bin/bash", "-c", script], env=environment) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def until_samples(folder: Path, count: int) -> list[dict[str, Any]]:
@@ -40,6 +47,17 @@ def until_samples(folder: Path, count: int) -> list[dict[str, Any]]:
             return [json.loads(line) for line in lines]
         time.sleep(0.2)
     raise AssertionError(f"{count} samples did not come")
+
+
+def until_read(fifo: Path) -> int:
+    """Wait until somebody reads it; what is written there, he gets."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
 
 
 def until_gone() -> None:
@@ -71,9 +89,8 @@ def kernel(tmp_path: Path) -> Path:
 
 
 def test_samples_tell_the_cpu_and_memory_of_the_jobs_processes(tmp_path: Path) -> None:
-    with started(tmp_path, BUSY) as program:
+    with started(tmp_path, BUSY):
         samples = until_samples(tmp_path, 2)
-        program.kill()
     assert all(0 < sample["cpu_percent"] <= 105 for sample in samples), samples
     assert all(2 <= sample["rss_mib"] < 500 for sample in samples)
     assert abs(samples[-1]["at"] - time.time()) < 120
@@ -81,10 +98,27 @@ def test_samples_tell_the_cpu_and_memory_of_the_jobs_processes(tmp_path: Path) -
     until_gone()
 
 
+def test_a_program_that_is_just_being_loaded_is_sampled_later(tmp_path: Path) -> None:
+    """For that moment the kernel tells nothing of its environment."""
+    proc, uptime = tmp_path / "proc", tmp_path / "proc/uptime"
+    (proc / "self").mkdir(parents=True)
+    (proc / "self/cgroup").write_text("0::/\n")
+    os.mkfifo(uptime)
+    with started(tmp_path, "sleep 600", proc=str(proc)) as program:
+        told = until_read(uptime)
+        uptime.unlink()
+        uptime.symlink_to("/proc/uptime")
+        (proc / str(program.pid)).symlink_to(f"/proc/{program.pid}")
+        os.write(told, b"0.01 0.01\n")
+        os.close(told)
+        (first, *_) = until_samples(tmp_path, 1)
+    assert first["cpu_percent"] < 5
+    until_gone()
+
+
 def test_with_cgroups_the_whole_job_on_the_node_is_told(kernel: Path) -> None:
-    with started(kernel, "sleep 600", proc=f"{kernel}/proc", cgroups=f"{kernel}/cgroup") as program:
+    with started(kernel, "sleep 600", proc=f"{kernel}/proc", cgroups=f"{kernel}/cgroup"):
         (first, *_) = until_samples(kernel, 1)
-        program.kill()
     assert (first["rss_mib"], first["cpu_percent"]) == (312, 0)
     until_gone()
 
@@ -97,9 +131,8 @@ def test_gpus_are_told_as_nvidia_smi_does(kernel: Path) -> None:
     )
     (programs / "nvidia-smi").chmod(0o755)
     places = {"proc": f"{kernel}/proc", "cgroups": f"{kernel}/cgroup"}
-    with started(kernel, "sleep 600", bin_first=programs, **places) as program:
+    with started(kernel, "sleep 600", bin_first=programs, **places):
         (first, *_) = until_samples(kernel, 1)
-        program.kill()
     assert (first["gpu_percent"], first["gpu_mib"]) == (60, 3072)
     until_gone()
 
