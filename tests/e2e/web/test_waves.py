@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from hpc_portal.app.files.shared_folder import shared_folder
 from tests.e2e.web.browser import OpenPage
@@ -71,6 +71,24 @@ def test_from_a_failed_task_to_the_edge_that_matters(open_page: OpenPage, job: U
     expect(page.locator("[data-cursor]")).to_have_text("30 ns")
     page.get_by_role("button", name="Change before").click()
     expect(page.get_by_role("status").filter(has_text="tb.count at 10 ns: -2")).to_be_visible()
+
+
+def test_what_was_told_of_the_cursor_stays_when_the_picture_comes_later(
+    open_page: OpenPage, job: UUID
+) -> None:
+    page = open_page(locale="en")
+    page.goto(f"/jobs/{job}/waves?path=waves/random-1.fst&signals=tb.count")
+    expect(page.get_by_role("list", name="Drawn signals").get_by_role("button")).to_contain_text("xx")
+    late: list[Route] = []
+    page.route(re.compile(r"/window\?.*px=(?!1&).*at=10$"), late.append)
+    told = page.get_by_role("status").filter(has_text="tb.count at 10 ns: fe")
+
+    page.get_by_role("button", name="Change after").click()
+    expect(told).to_be_visible()
+    (picture,) = late
+    picture.continue_()
+    expect(page.locator("[data-cursor]")).to_have_text("10 ns")
+    expect(told).to_be_visible()
 
 
 def test_what_is_shown_stands_in_the_address(open_page: OpenPage, job: UUID) -> None:

@@ -27,6 +27,7 @@ let colours = {}
 let timer = 0
 let painting = 0
 let asking = null
+let isProblem = false
 let drawnWidth = 0
 
 for (const part of document.querySelectorAll('[data-without-script]')) part.remove()
@@ -65,11 +66,16 @@ async function ask(what, query, signal = undefined) {
     const response = await fetch(`${told.api}/${what}?${search}`, { signal, headers: { accept: 'application/json' } })
     if (response.ok) return await response.json()
     const problem = await response.json().catch(() => ({}))
-    say.textContent = problem.detail ?? told.failed
+    tell(problem.detail ?? told.failed, true)
   } catch (error) {
-    if (error.name !== 'AbortError') say.textContent = told.failed
+    if (error.name !== 'AbortError') tell(told.failed, true)
   }
   return null
+}
+
+function tell(text, isOne = false) {
+  say.textContent = text
+  isProblem = isOne
 }
 
 function readSoon(pause = PAUSE) {
@@ -88,7 +94,7 @@ async function read() {
   const px = Math.min(MOST_PIXELS, Math.ceil((width() * (t1 - t0)) / (state.end - state.begin)))
   const found = await ask('window', { signals: rows.map(({ address }) => address), t0, t1, px, at: state.at }, asking.signal)
   if (!found || found.signals.length !== rows.length) return
-  say.textContent = ''
+  if (isProblem) tell('')
   rows = found.signals.map((one, place) => ({ ...one, address: rows[place].address, isRead: true }))
   refresh()
 }
@@ -135,6 +141,7 @@ function pan(share) {
 }
 
 function setCursor(time) {
+  tell('')
   state.at = Math.max(0, Math.min(Math.round(time), last))
   const span = state.end - state.begin
   if (state.at < state.begin || state.at > state.end) show(state.at - span / 2, state.at + span / 2)
@@ -157,7 +164,8 @@ async function step(direction) {
   if (time === null || time === undefined) return
   setCursor(time)
   const there = await look(time)
-  if (there) say.textContent = told.said.replace('{name}', row.label).replace('{time}', timeText(time, scale)).replace('{value}', there.value ?? told.before)
+  if (!there || state.at !== time) return
+  tell(told.said.replace('{name}', row.label).replace('{time}', timeText(time, scale)).replace('{value}', there.value ?? told.before))
 }
 
 function select(place) {
@@ -183,7 +191,7 @@ function remove() {
 }
 
 function addSignal(name) {
-  if (rows.length >= MOST_SIGNALS) { say.textContent = told.full.replace('{count}', MOST_SIGNALS); return }
+  if (rows.length >= MOST_SIGNALS) { tell(told.full.replace('{count}', MOST_SIGNALS), true); return }
   rows.push(emptyRow(addressOf(name, 'hex')))
   state.selected = rows.length - 1
   refresh()
