@@ -4,7 +4,6 @@ import hashlib
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,13 +27,6 @@ from hpc_portal.app.tables import ApiToken
 OPERATOR = (sys.executable, "-m", "hpc_portal.cli.operator")
 PATIENCE_SECONDS = 60.0
 CLUSTER_UID_BASE = 61_000
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = PATIENCE_SECONDS) -> None:

@@ -17,7 +17,8 @@ from hpc_portal.app.wiring import build_services
 from tests.benchmarks.seeded_jobs import seed_jobs
 from tests.e2e.web.city import PASSWORD, City, build_city
 from tests.e2e.web.every_page import Look, furnish
-from tests.portal_processes import OPERATOR, Processes, free_port, wait_until
+from tests.portal_processes import OPERATOR, Processes, wait_until
+from tests.ports import free_port
 
 JOBS = int(os.environ.get("HPC_PORTAL_BENCH_JOBS", "100000"))
 PEOPLE = ("linh", "minh", "thanhpho")

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 
 from hpc_portal.app.clock import SystemClock
-from tests.portal_processes import CLUSTER_UID_BASE, OPERATOR, Processes, free_port, issue_token, wait_until
+from tests.portal_processes import CLUSTER_UID_BASE, OPERATOR, Processes, issue_token, wait_until
+from tests.ports import free_port
 from tests.small_city import City, build_city
 
 CLUSTER = "bench"

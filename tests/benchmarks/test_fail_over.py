@@ -28,7 +28,8 @@ from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.tables import Job, JobTask, Lease
 from schedulers.jobspec import JobSpec
 from tests.benchmarks.portal import CLUSTER, TRUE
-from tests.portal_processes import CLUSTER_UID_BASE, OPERATOR, Processes, free_port, wait_until
+from tests.portal_processes import CLUSTER_UID_BASE, OPERATOR, Processes, wait_until
+from tests.ports import free_port
 from tests.postgres import running_server
 from tests.small_city import City, build_city
 

@@ -12,7 +12,8 @@ import pytest
 
 from tests.benchmarks.load import CONNECTIONS, Load, post
 from tests.benchmarks.portal import PROJECT, TRUE, running_portal
-from tests.portal_processes import free_port, wait_until
+from tests.portal_processes import wait_until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.benchmark
 

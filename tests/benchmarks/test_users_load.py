@@ -35,7 +35,8 @@ from tests.benchmarks.people_mix import BARE
 from tests.benchmarks.seeded_jobs import seed_jobs
 from tests.databases import PORTAL_TABLES
 from tests.e2e.web.city import build_city, report_cluster
-from tests.portal_processes import OPERATOR, Processes, free_port, wait_until
+from tests.portal_processes import OPERATOR, Processes, wait_until
+from tests.ports import free_port
 from tests.postgres import running_server
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(7200)]

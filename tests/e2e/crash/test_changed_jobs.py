@@ -10,12 +10,13 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.tables import Job, JobEvent, JobTask
 from quotas.verify import verify
-from tests.e2e.crash.test_crashes import CLUSTER, settings, unsettled
-from tests.portal_processes import OPERATOR, Client, Processes, free_port, issue_token, wait_until
-from tests.small_city import City, build_city
+from tests.e2e.crash.conftest import OpenCity
+from tests.e2e.crash.test_crashes import settings, unsettled
+from tests.portal_processes import OPERATOR, Client, Processes, issue_token, wait_until
+from tests.ports import free_port
+from tests.small_city import City
 
 ROUNDS = 6
 SCRIPT = """#!/bin/bash
@@ -58,9 +59,9 @@ class Changes:
         wait_until(runs, what=f"attempt {attempt} to run", seconds=120)
 
 
-def test_kill_9_amid_changes_carries_each_of_them_out_once(folder: Path) -> None:
+def test_kill_9_amid_changes_carries_each_of_them_out_once(folder: Path, open_city: OpenCity) -> None:
     url = f"sqlite:///{folder}/portal.db"
-    city = build_city(url, folder, clock=SystemClock(), cluster_name=CLUSTER)
+    city = open_city(url)
     port = free_port()
     client = Client(f"http://127.0.0.1:{port}", issue_token(city.services, city.chips.member.user_id))
     chance = random.Random(3)  # noqa: S311 - a test's dice

@@ -22,18 +22,18 @@ from quotas.balance import balance
 from quotas.tables import AccountingRecord
 from quotas.verify import verify
 from schedulers.jobstate import JobState
+from tests.e2e.crash.conftest import CLUSTER, OpenCity
 from tests.portal_processes import (
     CLUSTER_UID_BASE,
     OPERATOR,
     Client,
     Processes,
-    free_port,
     issue_token,
     wait_until,
 )
-from tests.small_city import City, build_city
+from tests.ports import free_port
+from tests.small_city import City
 
-CLUSTER = "crashes"
 ROUNDS = int(os.environ.get("CRASH_ROUNDS", "50"))
 """In all, shared between the tests; a longer watch: `CRASH_ROUNDS=500 make test TESTS=tests/e2e/crash`."""
 SCRIPT = """#!/bin/bash
@@ -99,18 +99,21 @@ def run_rounds(
     processes: Processes, submitter: Submitter, *, victims: list[str], rounds: int, seed: int
 ) -> None:
     """Kill -9 a random process at a random instant and start it again, so many times."""
-    wait_until(lambda: bool(submitter.accepted or submitter.problems), what="the first accepted job")
     chance = random.Random(seed)  # noqa: S311 - a test's dice
-    for _ in range(rounds):
-        assert submitter.problems == []
-        time.sleep(chance.uniform(0.0, 2.5))
-        victim = chance.choice(victims)
-        processes.kill(victim)
-        time.sleep(chance.choice([0.0, 0.0, 0.3]))
-        processes.start(victim)
-        processes.revive()
-    submitter.stop.set()
-    submitter.join()
+    submitter.start()
+    try:
+        wait_until(lambda: bool(submitter.accepted or submitter.problems), what="the first accepted job")
+        for _ in range(rounds):
+            assert submitter.problems == []
+            time.sleep(chance.uniform(0.0, 2.5))
+            victim = chance.choice(victims)
+            processes.kill(victim)
+            time.sleep(chance.choice([0.0, 0.0, 0.3]))
+            processes.start(victim)
+            processes.revive()
+    finally:
+        submitter.stop.set()
+        submitter.join()
 
 
 def require_nothing_lost_nothing_twice(
@@ -165,16 +168,15 @@ def unsettled(city: City) -> int:
 
 
 @pytest.mark.xdist_group("crash-serve")
-def test_kill_9_of_the_whole_portal_loses_nothing(folder: Path) -> None:
+def test_kill_9_of_the_whole_portal_loses_nothing(folder: Path, open_city: OpenCity) -> None:
     url = f"sqlite:///{folder}/portal.db"
-    city = build_city(url, folder, clock=SystemClock(), cluster_name=CLUSTER)
+    city = open_city(url)
     port = free_port()
     client = Client(f"http://127.0.0.1:{port}", issue_token(city.services, city.chips.member.user_id))
     with Processes(folder, settings(folder, url)) as processes:
         processes.start("controller", *OPERATOR, "controller")
         processes.start("web", *OPERATOR, "web", "--port", str(port))
         submitter = Submitter(client)
-        submitter.start()
         run_rounds(
             processes, submitter, victims=["controller", "web", "controller"], rounds=ROUNDS * 2 // 5, seed=1
         )
@@ -182,8 +184,10 @@ def test_kill_9_of_the_whole_portal_loses_nothing(folder: Path) -> None:
 
 
 @pytest.mark.xdist_group("crash-dask")
-def test_kill_9_of_any_process_of_a_spread_out_portal_loses_nothing(folder: Path, postgres_url: str) -> None:
-    city = build_city(postgres_url, folder, clock=SystemClock(), cluster_name=CLUSTER)
+def test_kill_9_of_any_process_of_a_spread_out_portal_loses_nothing(
+    folder: Path, postgres_url: str, open_city: OpenCity
+) -> None:
+    city = open_city(postgres_url)
     port, dask_port = free_port(), free_port()
     address = f"tcp://127.0.0.1:{dask_port}"
     client = Client(f"http://127.0.0.1:{port}", issue_token(city.services, city.chips.member.user_id))
@@ -204,7 +208,6 @@ def test_kill_9_of_any_process_of_a_spread_out_portal_loses_nothing(folder: Path
         processes.start("standby", *OPERATOR, "controller")
         processes.start("web", *OPERATOR, "web", "--port", str(port))
         submitter = Submitter(client)
-        submitter.start()
         victims = ["controller", "standby", "web", "worker", "scheduler"]
         run_rounds(processes, submitter, victims=victims, rounds=ROUNDS - ROUNDS * 2 // 5, seed=2)
         require_nothing_lost_nothing_twice(city, processes, submitter, folder)

@@ -12,15 +12,15 @@ import pytest
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.tables import Job, Lease
 from quotas.verify import verify
 from schedulers.jobspec import JobSpec, ResourceRequest
-from tests.e2e.crash.test_crashes import CLUSTER, SCRIPT, settings
+from tests.e2e.crash.conftest import OpenCity
+from tests.e2e.crash.test_crashes import SCRIPT, settings
 from tests.portal_processes import OPERATOR, Processes, wait_until
-from tests.small_city import City, build_city
+from tests.small_city import City
 
 JOBS = 12
 
@@ -58,9 +58,9 @@ def counted(city: City, *phases: Phase) -> Callable[[int], bool]:
 @pytest.mark.xdist_group("crash-serve")
 @pytest.mark.timeout(600)
 def test_a_controller_that_slept_through_its_lease_starts_nothing_twice(
-    folder: Path, postgres_url: str
+    folder: Path, postgres_url: str, open_city: OpenCity
 ) -> None:
-    city = build_city(postgres_url, folder, clock=SystemClock(), cluster_name=CLUSTER)
+    city = open_city(postgres_url)
     settled = counted(city, Phase.SETTLED)
     with Processes(folder, settings(folder, postgres_url)) as processes:
         processes.start("first", *OPERATOR, "controller")

@@ -22,10 +22,10 @@ from tests.portal_processes import (
     OPERATOR,
     Client,
     Processes,
-    free_port,
     issue_token,
     wait_until,
 )
+from tests.ports import free_port
 from tests.small_city import City, build_city
 
 SLURM, DASK = "slurm", "danang"

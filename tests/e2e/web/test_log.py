@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City
 from tests.e2e.web.test_changes import submit
-from tests.portal_processes import OPERATOR, Processes, free_port, wait_until
+from tests.portal_processes import OPERATOR, Processes, wait_until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("browser-log")
 

@@ -80,7 +80,7 @@ def test_what_was_told_of_the_cursor_stays_when_the_picture_comes_later(
     page.goto(f"/jobs/{job}/waves?path=waves/random-1.fst&signals=tb.count")
     expect(page.get_by_role("list", name="Drawn signals").get_by_role("button")).to_contain_text("xx")
     late: list[Route] = []
-    page.route(re.compile(r"/window\?.*px=(?!1&).*at=10$"), late.append)
+    page.route(re.compile(r"/window\?.*px=(?!1&).*at=10$"), lambda route: late.append(route))  # noqa: PLW0108
     told = page.get_by_role("status").filter(has_text="tb.count at 10 ns: fe")
 
     page.get_by_role("button", name="Change after").click()

@@ -15,7 +15,7 @@ from hpc_portal.cli.doctor.files import look_at_machine
 from hpc_portal.cli.doctor.finding import Finding, Level
 from hpc_portal.cli.doctor.network import look_at_network
 from tests.integration.cli.conftest import run_program
-from tests.portal_processes import free_port
+from tests.ports import free_port
 from tests.small_collector import Mood, small_collector
 
 

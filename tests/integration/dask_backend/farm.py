@@ -21,16 +21,10 @@ from schedulers.dask.link import ExternalCluster
 from schedulers.dask.store import MemoryPlacementStore
 from tests.contract.benches import LICENSES, MAIN
 from tests.integration.dask_backend.authority import Certificate
+from tests.ports import free_port
 
 PATIENT_SECONDS = 300.0
 """How long a node may be out of reach where a test is not about losing it."""
-
-
-def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

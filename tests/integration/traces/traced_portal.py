@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 
 from hpc_portal.app.clock import SystemClock
-from tests.portal_processes import OPERATOR, Processes, free_port, issue_token, wait_until
+from tests.portal_processes import OPERATOR, Processes, issue_token, wait_until
+from tests.ports import free_port
 from tests.small_city import City, build_city
 from tests.small_collector import SmallCollector
 
