@@ -295,7 +295,7 @@ class Book:
             if run.raw_id in listed:
                 # slurmctld speaks for the attempt that it has; slurmdbd adds those before, and the usage.
                 is_past = known is not None and run.attempt < known.attempt
-                if run.run is not None and run.is_certain and (is_past or self._adds_usage(view, run.run)):
+                if run.run is not None and run.is_certain and (is_past or view.has_ended(run.run)):
                     # slurmdbd may not have the attempt after this one yet, and tell it as the last.
                     flags = run.run.flags | {StateFlag.REQUEUED} if is_past else run.run.flags
                     self._put(view, replace(run.run, flags=flags))
@@ -315,11 +315,6 @@ class Book:
                 view.was_read = True
         self._release_withheld(view)
 
-    def _adds_usage(self, view: View, run: TaskSnapshot) -> bool:
-        """Whether an end that nobody was told of yet comes with its usage now; later, `usage` tells."""
-        seen = view.runs.get((run.task_index, run.attempt))
-        return seen is not None and seen.snapshot.has_ended and seen.version > self._told
-
     def _settle_unexplained(self, view: View, runs: list[PastRun], now: float) -> None:
         started = {run.task_index for run in runs}
         is_cancelled = any(known.task_index is None and known.has_ended for known in view.records.values())
@@ -335,8 +330,9 @@ class Book:
         run_id = snapshot.task_index, snapshot.attempt
         known = view.runs.get(run_id)
         if known is not None and known.snapshot.has_ended:
-            if snapshot.usage is None or known.snapshot.usage is not None:
-                return
+            is_told = known.version <= self._told
+            if is_told or snapshot.usage is None or known.snapshot.usage is not None:
+                return  # an end is told once; of usage that comes later, `accounted` tells
             snapshot = replace(known.snapshot, usage=snapshot.usage)
         elif (
             snapshot.has_ended

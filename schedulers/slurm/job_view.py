@@ -81,6 +81,11 @@ class View:
         """How slurmctld lists it, under the number `job_id`."""
         return NOTHING if self.is_displaced else states.of(job_id)
 
+    def has_ended(self, run: TaskSnapshot) -> bool:
+        """Whether the end of this attempt is known already."""
+        seen = self.runs.get((run.task_index, run.attempt))
+        return seen is not None and seen.snapshot.has_ended
+
     def lacks_history(self, task_index: int, attempt: int) -> bool:
         """Whether the end of an attempt before this one is not known."""
         earlier = (self.runs.get((task_index, number)) for number in range(attempt))

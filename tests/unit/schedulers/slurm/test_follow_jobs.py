@@ -309,6 +309,18 @@ def test_an_end_that_was_told_is_not_told_again_for_its_usage() -> None:
     assert job.seen(since=cursor) is None
 
 
+def test_nor_when_slurmctld_has_dropped_it_while_other_tasks_are_asked_for() -> None:
+    job = Following()
+    listed = states(("812_0", "COMPLETED", 820), ("812_[1-3]", "PENDING", 812))
+    job.look(listed, record("COMPLETED", raw=820), record("PENDING", index=None))
+    cursor = job.book.observe([JOB], since=None).cursor
+    job.look(states(("812_[2-3]", "PENDING", 812)), record("PENDING", index=None))
+    job.account(past(JobState.COMPLETED, raw=820), past(JobState.FAILED, raw=821, index=1))
+    told = job.seen(since=cursor)
+    assert told
+    assert ids(told.tasks) == [(1, 0, JobState.FAILED)]
+
+
 def test_slurmctld_speaks_for_the_attempt_that_it_has() -> None:
     job = Following()
     job.look(states(("812", "RUNNING", 812)), record("RUNNING"))
