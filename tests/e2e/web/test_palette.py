@@ -68,6 +68,7 @@ def test_letters_after_a_g_open_pages_and_a_question_mark_names_them(
     page.keyboard.press("g")
     page.keyboard.press("j")
     expect(page).to_have_url(f"{portal}/jobs")
+    page.wait_for_load_state()  # from then on the page's script hears keys
     page.keyboard.press("/")
     page.keyboard.type("gj?")
     expect(page.get_by_role("searchbox", name="Name")).to_have_value("gj?")
