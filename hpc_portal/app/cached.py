@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import Connection, Engine
 
 from hpc_portal.app.clock import Clock
+from hpc_portal.app.db import reading
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ class Cached(Generic[T]):
         clock: Clock,
         max_age_seconds: float = 1.0,
     ) -> None:
-        self._engine = engine
+        self._engine = reading(engine)
         self._load = load
         self._clock = clock
         self._max_age = max_age_seconds

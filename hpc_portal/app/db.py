@@ -85,6 +85,18 @@ def writing(engine: Engine) -> Engine:
     return engine.execution_options(hpc_writes=True)
 
 
+def reading(engine: Engine) -> Engine:
+    """The same engine (and pool) for whoever only reads.
+
+    PostgreSQL's default level shows each statement what is committed when it begins, in a transaction or
+    not; without one, nothing is sent before the first statement and after the last. On SQLite readers have
+    transactions: there each sees one instant.
+    """
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine
+
+
 def transact(engine: Engine, work: Callable[[Connection], T]) -> T:
     """Run `work` in one writing transaction and commit it.
 

@@ -11,7 +11,7 @@ from hpc_portal.app import cluster_views, outages, paying_projects
 from hpc_portal.app.announcements.read import audiences
 from hpc_portal.app.cached import Cached
 from hpc_portal.app.clock import Clock
-from hpc_portal.app.db import writing
+from hpc_portal.app.db import reading, writing
 from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.home import cluster_figures
 from hpc_portal.app.home.cluster_figures import ClusterFigures
@@ -96,7 +96,7 @@ class Services:
 
     def reading(self) -> Session:
         """A session that only reads; use as a context manager."""
-        return Session(self.engine)
+        return Session(reading(self.engine))
 
     def writing(self) -> Session:
         """A session whose transaction may write; commit it yourself."""

@@ -1,12 +1,12 @@
 """The start page: what happened since the last visit, what runs, what is left, how full the clusters are."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from sqlmodel import Session
 from starlette.responses import Response
 
-from hpc_portal.app.accounts.queries import list_own_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.announcements.read import ShownAnnouncement, is_addressed, list_in_force
 from hpc_portal.app.home.burn_down import burn_down
@@ -20,13 +20,13 @@ from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.jobs import EVERY_JOB, Filters, row_facts
-from hpc_portal.web.project_choice import project_choice
+from hpc_portal.web.project_choice import ProjectChoice, project_choice
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.show_burn_down import show_burn_down
 from hpc_portal.web.show_duties import show_duties
 from hpc_portal.web.show_figures import figure_facts
 from hpc_portal.web.show_quota import share_percent, total_vnd
-from quotas.balance import balance
+from quotas.balance import balances
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,11 +51,11 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
     language = pages.language(request)
     now = services.clock.now()
     away_since = come_back(services, actor)
-    choice = project_choice(request, actor)
     with services.reading() as session:
+        choice = project_choice(request, session, actor)
         jobs = list_jobs(session, actor, JobFilter(), limit=_JOBS_SHOWN).items
-        balances = _balances(session, actor, services)
-        has_budget = any(item.available_vnd > 0 for item in balances)
+        short = _balances(session, choice, at=now)
+        has_budget = any(item.available_vnd > 0 for item in short)
         steps = first_steps(session, actor, has_budget=has_budget)
         spent = burn_down(session.connection(), choice.project.id, at=now) if choice else None
         facts = {
@@ -70,11 +70,10 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         **figure_facts(services.figures.get(), language),
         **row_facts(Page(jobs), Filters(), ticks=False),
         "away_since": away_since,
-        "balances": balances,
+        "balances": short,
         "burn_down": show_burn_down(spent, language) if spent else None,
         "choice": choice,
         "duties": duties,
-        "project_choice": lambda: choice,
         "steps": None if steps.are_taken or actor.global_role else steps,
         "stream": f"{EVERY_JOB}&also=figures{'&also=clusters' if duties else ''}",
     }
@@ -89,9 +88,8 @@ def _put_aside(services: Services, session: Session, actor: Actor) -> list[Shown
     return [one for one in found if one.is_dismissed]
 
 
-def _balances(session: Session, actor: Actor, services: Services) -> list[ShortBalance]:
-    found = []
-    for record in list_own_projects(session, actor)[:_BALANCES_SHOWN]:
-        amounts = total_vnd([balance(session.connection(), record.id, services.clock.now())])
-        found.append(ShortBalance(record.account, amounts.available, share_percent(amounts)))
-    return found
+def _balances(session: Session, choice: ProjectChoice | None, *, at: datetime) -> list[ShortBalance]:
+    shown = choice.projects[:_BALANCES_SHOWN] if choice else ()
+    found = balances(session.connection(), [project.id for project in shown], at)
+    amounts = [(project.account, total_vnd([found[project.id]])) for project in shown]
+    return [ShortBalance(account, total.available, share_percent(total)) for account, total in amounts]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request
-from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.queries import ProjectRecord, list_own_projects
@@ -32,23 +32,24 @@ class ProjectChoice:
     """All of the reader's own, the chosen one included."""
 
 
-def project_choice(request: Request, actor: Actor | None) -> ProjectChoice | None:
+def project_choice(request: Request, session: Session, actor: Actor) -> ProjectChoice | None:
     """The project of the reader's cookie, else their first; None for whoever belongs to none.
 
-    None also while the database does not answer: the page that says so must not need it.
+    Read once for a request.
     """
-    if actor is None or not actor.projects:
+    if not hasattr(request.state, "project_choice"):
+        request.state.project_choice = _read(request, session, actor)
+    found: ProjectChoice | None = request.state.project_choice
+    return found
+
+
+def _read(request: Request, session: Session, actor: Actor) -> ProjectChoice | None:
+    own = list_own_projects(session, actor) if actor.projects else ()
+    if not own:
         return None
     services: Services = request.app.state.services
-    try:
-        with services.reading() as session:
-            own = list_own_projects(session, actor)
-            if not own:
-                return None
-            project = _chosen(own, request.cookies.get(PROJECT_COOKIE, ""))
-            amounts = balance(session.connection(), project.id, services.clock.now()).by_asset.get(VND)
-    except SQLAlchemyError:
-        return None
+    project = _chosen(own, request.cookies.get(PROJECT_COOKIE, ""))
+    amounts = balance(session.connection(), project.id, services.clock.now()).by_asset.get(VND)
     return ProjectChoice(project, amounts.available if amounts else None, own)
 
 

@@ -1,7 +1,8 @@
 """From a template and facts to a page: one Jinja environment per language, nothing request-global."""
 
+import functools
 import gzip
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -9,19 +10,15 @@ from typing import Any
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import HTMLResponse
 
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.announcements.read import ShownAnnouncement, is_addressed, list_in_force
 from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.jobs.decide_doubt import may_decide_doubt
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.may_act import may_cancel, may_change, may_hold, may_release, may_run_again
 from hpc_portal.app.jobs.queries import JobSummary
 from hpc_portal.app.jobs.waiting import Waiting, why_waiting
-from hpc_portal.app.notices.read import count_unread
-from hpc_portal.app.services import Services
 from hpc_portal.auth.csrf import csrf_token
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.compiled_templates import CompiledTemplates
@@ -29,7 +26,7 @@ from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE
 from hpc_portal.web.help_places import help_for
 from hpc_portal.web.language import Language, choose, load_languages
 from hpc_portal.web.navigation import menu
-from hpc_portal.web.project_choice import project_choice
+from hpc_portal.web.page_top import read_page_top
 from hpc_portal.web.words import BECOMING, METRICS, Word, state_word
 from schedulers.refusals import say_refusal
 from schedulers.units import format_walltime
@@ -94,9 +91,7 @@ class Pages:
             "navigation": menu(actor, request.url.path) if actor else (),
             "help_href": help_for(request.url.path),
             "has_clusters": len(request.app.state.services.settings.cluster_names) > 1,
-            "project_choice": lambda: project_choice(request, actor),
-            "unread_notices": lambda: _count_unread(request, actor),
-            "announced": lambda: _announced(request, actor),
+            "page_top": functools.cache(lambda: read_page_top(request, actor)),
             "troubles": list_troubles(request.app.state.services) if actor else (),
             "stream": "",
             "log_stream": "",
@@ -205,32 +200,6 @@ def _elapsed_seconds(job: JobSummary) -> float:
     if job.started_at is None:
         return 0
     return ((job.ended_at or datetime.now(UTC)) - job.started_at).total_seconds()
-
-
-def _count_unread(request: Request, actor: Actor | None) -> int:
-    """For the bell of every page; a portal whose database is away still shows what went wrong."""
-    if actor is None:
-        return 0
-    services: Services = request.app.state.services
-    try:
-        with services.reading() as session:
-            return count_unread(session, actor)
-    except SQLAlchemyError:
-        return 0
-
-
-def _announced(request: Request, actor: Actor | None) -> Sequence[ShownAnnouncement]:
-    """For the top of every page, and none where the database does not answer."""
-    if actor is None:
-        return ()
-    services: Services = request.app.state.services
-    try:
-        if not is_addressed(services.announced.get(), actor):
-            return ()
-        with services.reading() as session:
-            return list_in_force(session, actor, at=services.clock.now())
-    except SQLAlchemyError:
-        return ()
 
 
 def _theme(request: Request, actor: Actor | None) -> str:
