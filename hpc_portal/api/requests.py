@@ -130,7 +130,8 @@ def withdraw(
 @router.get("/requests/{request_id}/outlook")
 def outlook(services: PortalServices, actor: CurrentActor, request_id: UUID) -> OutlookReply:
     """What a reviewer should know: balances, list price, and what can still be promised in that period."""
-    found = look_ahead(services, actor, request_id)
+    with services.reading() as session:
+        found = look_ahead(services, session, actor, queries.get_request(session, actor, request_id))
     return OutlookReply(
         lines=[
             OutlookLineReply(

@@ -140,11 +140,19 @@ def list_own_projects(session: Session, actor: Actor) -> list[ProjectRecord]:
 
 
 def get_project(session: Session, actor: Actor, account: str) -> ProjectRecord:
-    """One project.
+    """One project; a session that only reads asks for it once, however many parts of a page do.
 
     Raises:
         ProjectNotFound: there is none, or the actor may not see it.
     """
+    key = (get_project, actor.user_id, account)
+    if key not in session.info:
+        session.info[key] = _read_project(session, actor, account)
+    found: ProjectRecord = session.info[key]
+    return found
+
+
+def _read_project(session: Session, actor: Actor, account: str) -> ProjectRecord:
     statement = _PROJECTS.where(permissions.visible_projects(actor), col(Project.account) == account)
     row = session.connection().execute(statement).first()
     if row is None:

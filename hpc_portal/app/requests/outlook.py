@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection, select
-from sqlmodel import col
+from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
@@ -14,10 +14,10 @@ from hpc_portal.app.reports.budget_forecast import BudgetForecast, forecast_budg
 from hpc_portal.app.requests.amounts import of_ledger
 from hpc_portal.app.requests.past_use import MonthOfUse, past_use
 from hpc_portal.app.requests.promisable import Promisable, load_outstanding, promisable
-from hpc_portal.app.requests.queries import get_request
+from hpc_portal.app.requests.queries import RequestDetail
 from hpc_portal.app.services import Services
 from quotas.amounts import STORAGE, Asset
-from quotas.balance import AssetBalance, balance
+from quotas.balance import AssetBalance, balances
 from quotas.errors import InvalidAmount, NoPriceList, UnpricedResource
 from quotas.money import VND
 from quotas.pricing import PriceList, price
@@ -52,46 +52,44 @@ class Outlook:
     clusters: tuple[ClusterSnapshot, ...] = field(repr=False, default=())
 
 
-def look_ahead(services: Services, actor: Actor, request_id: UUID) -> Outlook:
+def look_ahead(services: Services, session: Session, actor: Actor, request: RequestDetail) -> Outlook:
     """For those who decide, and auditors: it tells of grants of the whole city.
 
     Raises:
-        NotFound: no such request, or none that the actor may see.
         NotAllowed: the actor neither decides nor audits.
     """
+    permissions.require(actor, Action.AUDIT)
     now = services.clock.now()
     clusters = services.clusters.get()
     prices = price_list_of(services)
     percent = services.settings.capacity_availability_percent
-    with services.reading() as session:
-        request = get_request(session, actor, request_id)
-        permissions.require(actor, Action.AUDIT)
-        connection = session.connection()
-        period = request.summary
-        begin = max(period.valid_from, now)
-        found = promisable(
-            clusters=clusters,
-            outstanding=load_outstanding(connection, begin=begin, end=period.valid_to),
-            price_list=prices,
-            valid_from=period.valid_from,
-            valid_to=period.valid_to,
-            now=now,
-            availability_percent=percent,
-        )
-        organisation: dict[Asset, AssetBalance] = {}
-        for project_id in _projects_of(connection, request.organisation_id):
-            for asset, amounts in balance(connection, project_id, now).by_asset.items():
-                organisation[asset] = organisation.get(asset, AssetBalance()) + amounts
-        project = balance(connection, request.project_id, now).by_asset
-        months = past_use(
-            connection, project_id=request.project_id, organisation_id=request.organisation_id, at=now
-        )
-        forecasts = forecast_budget(connection, actor, period.account, at=now)
+    connection = session.connection()
+    period = request.summary
+    begin = max(period.valid_from, now)
+    found = promisable(
+        clusters=clusters,
+        outstanding=load_outstanding(connection, begin=begin, end=period.valid_to),
+        price_list=prices,
+        valid_from=period.valid_from,
+        valid_to=period.valid_to,
+        now=now,
+        availability_percent=percent,
+    )
+    siblings = _projects_of(connection, request.organisation_id)
+    projects = balances(connection, {*siblings, request.project_id}, now)
+    organisation: dict[Asset, AssetBalance] = {}
+    for project_id in siblings:
+        for asset, amounts in projects[project_id].by_asset.items():
+            organisation[asset] = organisation.get(asset, AssetBalance()) + amounts
+    months = past_use(
+        connection, project_id=request.project_id, organisation_id=request.organisation_id, at=now
+    )
+    forecasts = forecast_budget(connection, actor, period.account, at=now)
     asked = {line.asset: line.asked for line in period.lines}
     return Outlook(
         lines=tuple(OutlookLine(asset, amount, found.get(asset)) for asset, amount in asked.items()),
         availability_percent=percent,
-        project=project,
+        project=projects[request.project_id].by_asset,
         organisation=organisation,
         list_price_vnd=price_of(asked, prices),
         months=months,
