@@ -131,7 +131,8 @@ def withdraw(
 def outlook(services: PortalServices, actor: CurrentActor, request_id: UUID) -> OutlookReply:
     """What a reviewer should know: balances, list price, and what can still be promised in that period."""
     with services.reading() as session:
-        found = look_ahead(services, session, actor, queries.get_request(session, actor, request_id))
+        request = queries.get_request(session, actor, request_id)
+    found = look_ahead(services, actor, request)
     return OutlookReply(
         lines=[
             OutlookLineReply(

@@ -17,7 +17,6 @@ from hpc_portal.app.jobs.count_jobs import count_jobs
 from hpc_portal.app.jobs.queries import JobFilter, Page, list_jobs
 from hpc_portal.app.notices.read import list_unread
 from hpc_portal.app.permissions import Action, may
-from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.jobs import EVERY_JOB, Filters, row_facts
 from hpc_portal.web.project_choice import ProjectChoice, project_choice
@@ -51,6 +50,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
     language = pages.language(request)
     now = services.clock.now()
     away_since = come_back(services, actor)
+    is_announced = is_addressed(services.announced.get(), actor)
     with services.reading() as session:
         choice = project_choice(request, session, actor)
         jobs = list_jobs(session, actor, JobFilter(), limit=_JOBS_SHOWN).items
@@ -61,7 +61,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         facts = {
             "numbers": count_jobs(session, actor),
             "failed": failed_since(session, actor, away_since, at=now) if away_since else (),
-            "put_aside": _put_aside(services, session, actor),
+            "put_aside": _put_aside(session, actor, at=now) if is_announced else (),
             "notices": list_unread(session, actor, locale=language.code, limit=_NOTICES_SHOWN),
         }
         waiting = city_duties(session, actor) if may(actor, Action.AUDIT) else None
@@ -80,11 +80,9 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
     return pages.render(request, "home.html", facts)
 
 
-def _put_aside(services: Services, session: Session, actor: Actor) -> list[ShownAnnouncement]:
+def _put_aside(session: Session, actor: Actor, *, at: datetime) -> list[ShownAnnouncement]:
     """Announcements in force that the reader does not see on every page any more."""
-    if not is_addressed(services.announced.get(), actor):
-        return []
-    found = list_in_force(session, actor, at=services.clock.now(), with_dismissed=True)
+    found = list_in_force(session, actor, at=at, with_dismissed=True)
     return [one for one in found if one.is_dismissed]
 
 

@@ -197,8 +197,8 @@ def show_request(  # noqa: PLR0913, PLR0917 - a page and what went wrong on it
     language = pages.language(request)
     with services.reading() as session:
         found = get_request(session, actor, request_id)
-        decides = permissions.may(actor, Action.AUDIT)
-        outlook = look_ahead(services, session, actor, found) if decides else None
+    decides = permissions.may(actor, Action.AUDIT)
+    outlook = look_ahead(services, actor, found) if decides else None
     summary = found.summary
     facts = {
         "request": found,

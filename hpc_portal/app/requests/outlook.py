@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import Connection, select
-from sqlmodel import Session, col
+from sqlmodel import col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
@@ -52,7 +52,7 @@ class Outlook:
     clusters: tuple[ClusterSnapshot, ...] = field(repr=False, default=())
 
 
-def look_ahead(services: Services, session: Session, actor: Actor, request: RequestDetail) -> Outlook:
+def look_ahead(services: Services, actor: Actor, request: RequestDetail) -> Outlook:
     """For those who decide, and auditors: it tells of grants of the whole city.
 
     Raises:
@@ -63,28 +63,29 @@ def look_ahead(services: Services, session: Session, actor: Actor, request: Requ
     clusters = services.clusters.get()
     prices = price_list_of(services)
     percent = services.settings.capacity_availability_percent
-    connection = session.connection()
-    period = request.summary
-    begin = max(period.valid_from, now)
-    found = promisable(
-        clusters=clusters,
-        outstanding=load_outstanding(connection, begin=begin, end=period.valid_to),
-        price_list=prices,
-        valid_from=period.valid_from,
-        valid_to=period.valid_to,
-        now=now,
-        availability_percent=percent,
-    )
-    siblings = _projects_of(connection, request.organisation_id)
-    projects = balances(connection, {*siblings, request.project_id}, now)
-    organisation: dict[Asset, AssetBalance] = {}
-    for project_id in siblings:
-        for asset, amounts in projects[project_id].by_asset.items():
-            organisation[asset] = organisation.get(asset, AssetBalance()) + amounts
-    months = past_use(
-        connection, project_id=request.project_id, organisation_id=request.organisation_id, at=now
-    )
-    forecasts = forecast_budget(connection, actor, period.account, at=now)
+    with services.reading() as session:
+        connection = session.connection()
+        period = request.summary
+        begin = max(period.valid_from, now)
+        found = promisable(
+            clusters=clusters,
+            outstanding=load_outstanding(connection, begin=begin, end=period.valid_to),
+            price_list=prices,
+            valid_from=period.valid_from,
+            valid_to=period.valid_to,
+            now=now,
+            availability_percent=percent,
+        )
+        siblings = _projects_of(connection, request.organisation_id)
+        projects = balances(connection, {*siblings, request.project_id}, now)
+        organisation: dict[Asset, AssetBalance] = {}
+        for project_id in siblings:
+            for asset, amounts in projects[project_id].by_asset.items():
+                organisation[asset] = organisation.get(asset, AssetBalance()) + amounts
+        months = past_use(
+            connection, project_id=request.project_id, organisation_id=request.organisation_id, at=now
+        )
+        forecasts = forecast_budget(connection, actor, period.account, at=now)
     asked = {line.asset: line.asked for line in period.lines}
     return Outlook(
         lines=tuple(OutlookLine(asset, amount, found.get(asset)) for asset, amount in asked.items()),

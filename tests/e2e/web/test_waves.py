@@ -153,6 +153,8 @@ def test_the_pointer_sets_the_cursor_moves_and_zooms(open_page: OpenPage, job: U
         "aria-label",
         "Waves of 2 signals from 0 ns to 100 ns; their values at the cursor are in the table below.",
     )
+    drawn = page.get_by_role("list", name="Drawn signals").get_by_role("button", name="count")
+    expect(drawn).to_contain_text("xx")  # the edges are there
     box = picture.bounding_box()
     assert box
     y = box["y"] + 28 + 16

@@ -73,9 +73,9 @@ async function ask(what, query, signal = undefined) {
   return null
 }
 
-function tell(text, isOne = false) {
+function tell(text, asProblem = false) {
   say.textContent = text
-  isProblem = isOne
+  isProblem = asProblem
 }
 
 function readSoon(pause = PAUSE) {
