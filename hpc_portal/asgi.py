@@ -63,7 +63,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=_lifespan,
         max_body_size=MAX_BODY_BYTES,
         telemetry=request_traces(),
-        dependencies=[Depends(refuse_nul), Depends(refuse_cross_site)],
+        dependencies=[Depends(close_form), Depends(refuse_nul), Depends(refuse_cross_site)],
     )
     app.state.services = services
     app.state.identities = Identities(services)
@@ -110,6 +110,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await provider.close()
     await anyio.to_thread.run_sync(services.commits.close)
     log.info("web.stopped")
+
+
+async def close_form(request: Request) -> AsyncIterator[None]:
+    """Let go of files that came with a form, at the end of every request: also of those that no field asked for."""
+    try:
+        yield
+    finally:
+        await request.close()
 
 
 async def refuse_nul(request: Request) -> None:
