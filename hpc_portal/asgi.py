@@ -113,7 +113,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def close_form(request: Request) -> AsyncIterator[None]:
-    """Let go of files that came with a form, at the end of every request: also of those that no field asked for."""
+    """At the end of a request, let go of the files that came with its form, also those nobody asked for."""
     try:
         yield
     finally:
