@@ -1,17 +1,21 @@
 """Pages of a sweep and of corners in the browser, on what templates parse from workspaces."""
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert, update
+from sqlmodel import col
 
+from hpc_portal.app import events
 from hpc_portal.app.db import create_engine, transact
+from hpc_portal.app.events import Event
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import Job
@@ -31,8 +35,13 @@ SPACE = {
 }
 
 
-def add_job(city: City, template: str, parameters: Mapping[str, Any]) -> UUID:
-    """A job that has ended; its workspace is empty."""
+def add_job(
+    city: City,
+    template: str,
+    parameters: Mapping[str, Any],
+    **other: Any,  # noqa: ANN401 - of any column
+) -> UUID:
+    """A job that has ended, unless its columns say something `other`; its workspace is empty."""
     job_id = new_id()
     found = catalog.template(template)
     spec = found.render(found.validate(parameters))
@@ -61,6 +70,7 @@ def add_job(city: City, template: str, parameters: Mapping[str, Any]) -> UUID:
         "settled_at": NOW + timedelta(minutes=5),
         "tasks_total": spec.task_count,
         "tasks_completed": spec.task_count,
+        **other,
     }
     engine = create_engine(city.settings.effective_database_url)
     transact(engine, lambda connection: connection.execute(insert(Job).values(**values)))
@@ -147,6 +157,47 @@ def test_a_sweep_is_brushed_by_mouse_and_by_numbers_and_its_best_trial_named(
     page.screenshot(path=tmp_path / "brushed-en-1280.png", full_page=True)
     page.mouse.click(last, box["y"] + 100)
     expect(rows).to_have_count(TRIALS)
+
+
+def test_trials_come_to_a_page_that_was_opened_before_the_first_began(
+    open_page: OpenPage, city: City
+) -> None:
+    running = {"phase": Phase.TRACKED, "state": JobState.RUNNING, "ended_at": None, "settled_at": None}
+    parameters = {"space": SPACE, "trials": TRIALS}
+    job_id = add_job(city, "training-sweep", parameters, **running, tasks_completed=0)
+    page = open_page(locale="en")
+    page.goto(f"/jobs/{job_id}/sweep")
+    expect(page.locator(".live")).to_contain_text("Live")
+    expect(page.locator("main")).to_contain_text("No trial has begun yet.")
+    expect(page.locator(".parallel")).to_be_hidden()
+    page.evaluate("document.body.dataset.mark = 'never loaded again'")
+    rows = page.locator("[data-trial]:visible")
+    for count, optimiser in enumerate(("sgd", "adam"), start=1):
+        values = {"learning_rate": 0.01 * count, "hidden_units": 32 * count, "optimiser": optimiser}
+        result = {"values": values, "points": [[1, 0.5]], "best": 0.5 + count / 10, "end": "done"}
+        write(city, "training-sweep", f"results/{count - 1}.json", json.dumps(result))
+        tell_ended(city, job_id, count)
+        expect(rows).to_have_count(count)
+        expect(page.locator("[data-chosen]")).to_have_text(f"{count} of {count} trials")
+        expect(page.locator("[data-best]")).to_contain_text(f"Trial {count - 1}")
+    expect(page.locator(".parallel canvas")).to_have_attribute("width", re.compile("^[1-9]"))
+    page.locator("summary", has_text="Choose by numbers").click()
+    page.get_by_label("optimiser").select_option("adam")
+    expect(rows).to_have_count(1)
+    assert page.evaluate("document.body.dataset.mark") == "never loaded again"
+
+
+def tell_ended(city: City, job_id: UUID, count: int) -> None:
+    """As the controller does: so many tasks have ended, and the event of it."""
+
+    def work(connection: Connection) -> None:
+        connection.execute(update(Job).where(col(Job.id) == job_id).values(tasks_completed=count))
+        told = Event(job_id, city.projects["npu-verif"], "job.state", {"state": JobState.RUNNING})
+        events.record(connection, [told], at=datetime.now(UTC))
+
+    engine = create_engine(city.settings.effective_database_url)
+    transact(engine, work)
+    engine.dispose()
 
 
 def test_corners_stand_beside_their_limits_and_the_worst_is_named(

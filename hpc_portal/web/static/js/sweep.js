@@ -25,19 +25,13 @@ document.addEventListener('refreshed', ({ target }) => { if (target.dataset.part
 
 function open() {
   const data = page.querySelector('[data-sweep]')
-  if (!data || !box) return
+  if (!data) return // no trial has begun
+  page.querySelector('[data-chart]').hidden = false
   sweep = JSON.parse(data.dataset.sweep)
   scales = scalesOf(sweep)
   fractions = new Map(sweep.trials.map(({ task, values }) => [task, values.map((value, at) => fractionOf(scales[at], value))]))
   if (ranges.length !== scales.length) ranges = scales.map(() => null)
   if (!isBound) bind()
-  for (const row of rows()) {
-    const mark = (task) => () => { marked = task; draw() }
-    row.addEventListener('pointerenter', mark(Number(row.dataset.trial)))
-    row.addEventListener('pointerleave', mark(null))
-    row.addEventListener('focusin', mark(Number(row.dataset.trial)))
-    row.addEventListener('focusout', mark(null))
-  }
   choose()
 }
 
@@ -66,6 +60,15 @@ function bind() {
   })
   page.querySelector('[data-choose-all]').addEventListener('click', () => { ranges = scales.map(() => null); fillFields(); choose() })
   for (const set of page.querySelectorAll('[data-axis]')) set.addEventListener('input', () => readFields(set))
+  for (const name of ['pointerover', 'focusin']) page.addEventListener(name, ({ target }) => mark(target.closest('[data-trial]')))
+  for (const name of ['pointerleave', 'focusout']) page.addEventListener(name, () => mark(null))
+}
+
+function mark(row) {
+  const task = row ? Number(row.dataset.trial) : null
+  if (task === marked) return
+  marked = task
+  draw()
 }
 
 function setRange(at, range) {
