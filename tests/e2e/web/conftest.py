@@ -77,8 +77,7 @@ def open_page(portal: str, browser: Browser, states: dict[str, Any]) -> Iterator
         )
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: _note(message, expected, complaints))
-        page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))
+        note_complaints(page, complaints, expected=expected)
         return page
 
     yield open_one
@@ -87,10 +86,23 @@ def open_page(portal: str, browser: Browser, states: dict[str, Any]) -> Iterator
     assert complaints == []
 
 
-def _note(message: ConsoleMessage, expected: tuple[int, ...], complaints: list[str]) -> None:
-    """Errors and warnings, among them every breach of the content security policy."""
-    if message.type not in {"error", "warning"}:
-        return
-    if any(f"status of {status}" in message.text for status in expected):
-        return
-    complaints.append(f"{message.type}: {message.text} at {message.location}")
+def note_complaints(
+    page: Page, complaints: list[str], *, expected: tuple[int, ...] = (), of: str = ""
+) -> None:
+    """Note what the browser finds wrong with this page from now on.
+
+    Args:
+        page: watched as long as it is open.
+        complaints: gets a line for each error and warning; every breach of the security policy is one.
+        expected: statuses of answers of which it may complain.
+        of: where the portal is, for a page that is also led to others' pages, which may do as they like.
+    """
+
+    def note(message: ConsoleMessage) -> None:
+        is_ours = message.location["url"].startswith(of)
+        is_expected = any(f"status of {status}" in message.text for status in expected)
+        if message.type in {"error", "warning"} and is_ours and not is_expected:
+            complaints.append(f"{message.type}: {message.text} at {message.location}")
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(f"page error: {error}"))

@@ -21,6 +21,7 @@ from hpc_portal.app.db import create_engine
 from hpc_portal.app.settings import IdentityPlace, IdentityProject, IdentitySettings
 from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, ProjectMember, User
 from tests.e2e.web.city import PASSWORD, City, build_city
+from tests.e2e.web.conftest import note_complaints
 from tests.e2e.web.serve import served
 
 pytestmark = pytest.mark.xdist_group("identity")
@@ -81,11 +82,16 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def page(site: Site, browser: Browser) -> Iterator[Page]:
+def page(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """Its parameter: statuses of answers that the browser will complain about."""
     context = browser.new_context(base_url=site.url, locale="en-GB")
     context.add_cookies([{"name": "locale", "value": "en", "url": site.url}])
-    yield context.new_page()
+    complaints: list[str] = []
+    page = context.new_page()
+    note_complaints(page, complaints, expected=getattr(request, "param", ()), of=site.url)
+    yield page
     context.close()
+    assert complaints == []
 
 
 def go_through_provider(page: Page, subject: str) -> None:
@@ -254,6 +260,7 @@ def test_with_local_sign_in_for_administrators_nobody_else_has_a_password(tmp_pa
             assert stranger.post("/sign-in", data=form).status_code == status
 
 
+@pytest.mark.parametrize("page", [(422,)], indirect=True)
 def test_with_a_second_factor_the_password_alone_opens_nothing(site: Site, page: Page) -> None:
     page.context.request.post("/sign-in", form={"username": "lan", "password": PASSWORD})
     page.goto("/settings")
