@@ -1,4 +1,4 @@
-"""What operators have to see before it is needed: standbys, the backup, the disk, webhooks, the clock."""
+"""What operators have to see before it is needed: standbys, backup, disk, webhooks, checks, the clock."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,11 +9,14 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection, case, func, select
 from sqlmodel import col
 
+from hpc_portal.app.accounting.check_step import BOOKS
+from hpc_portal.app.accounting.tables import AccountingCheck
 from hpc_portal.app.backup.last import due_since, last_backup
 from hpc_portal.app.clock_apart import seconds_apart
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.notices.tables import WebhookDelivery
 from hpc_portal.app.standbys import count_standing_by
+from quotas.tables import AccountingRecord
 
 _LOOKED_BACK = timedelta(hours=1)
 _OUTCOMES = ("delivered", "given_up", "failing", "waiting")
@@ -26,6 +29,7 @@ def read_operators_state(
     yield from _standbys(connection, now)
     yield from _backup(connection, now, late_hours=backup_late_hours)
     yield from _webhooks(connection, now)
+    yield from _checks(connection, now)
     if (apart := seconds_apart(connection)) is not None:
         yield GaugeMetricFamily(
             "hpc_clock_apart_seconds", "Between this process's machine and the database's.", value=apart
@@ -82,6 +86,20 @@ def _webhooks(connection: Connection, now: datetime) -> Iterator[Metric]:
     )
     for name, number in numbers.items():
         found.add_metric([name], number)
+    yield found
+
+
+def _checks(connection: Connection, now: datetime) -> Iterator[Metric]:
+    """Of one that never was finished the time runs from the end of the first run that it would have found."""
+    found = GaugeMetricFamily(
+        "hpc_check_age_seconds", "Since a nightly check of the books was last finished.", labels=("check",)
+    )
+    checks = connection.execute(select(col(AccountingCheck.name), col(AccountingCheck.checked_at)))
+    finished: dict[str, datetime | None] = {BOOKS: None, **{row.name: row.checked_at for row in checks}}
+    first = connection.execute(select(func.min(col(AccountingRecord.ended_at)))).scalar()
+    for name, checked_at in finished.items():
+        if since := checked_at or first:
+            found.add_metric([name], (now - since).total_seconds())
     yield found
 
 

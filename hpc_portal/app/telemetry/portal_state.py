@@ -20,6 +20,7 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.notices.tables import Mail
 from hpc_portal.app.tables import Job, JobTask, Lease
 from hpc_portal.app.telemetry.operators_state import read_operators_state
+from hpc_portal.app.telemetry.wanted import busy_nodes, read_wanted
 from quotas.usage_tables import DiscrepancyRow, DiscrepancyState
 from schedulers.cluster import ClusterSnapshot
 
@@ -127,7 +128,8 @@ def _clusters(connection: Connection, now: datetime) -> Iterator[Metric]:
     nodes = GaugeMetricFamily("hpc_nodes", "Nodes.", labels=("cluster", "state"))
     gpus = GaugeMetricFamily("hpc_gpus", "GPUs of nodes.", labels=("cluster", "type", "use"))
     licenses = GaugeMetricFamily("hpc_licenses", "Licences.", labels=("cluster", "feature", "use"))
-    for cluster in cluster_views.load(connection):
+    known = cluster_views.load(connection)
+    for cluster in known:
         age.add_metric([cluster.name], _age(cluster.as_of, now))
         for state, number in Counter(node.state.value for node in cluster.nodes).items():
             nodes.add_metric([cluster.name, state], number)
@@ -137,6 +139,8 @@ def _clusters(connection: Connection, now: datetime) -> Iterator[Metric]:
             licenses.add_metric([cluster.name, one.feature, "used"], one.used)
             licenses.add_metric([cluster.name, one.feature, "total"], one.total)
     yield from (age, nodes, gpus, licenses)
+    yield from busy_nodes(known)
+    yield from read_wanted(connection, known)
     down = GaugeMetricFamily(
         "hpc_cluster_part_out_seconds",
         "Since when a part of a cluster does not answer; there is a line only while it does not.",

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, insert, select
 from sqlmodel import col
 
+from hpc_portal.app.accounting.check_step import BOOKS, begin_check, finish_check
 from hpc_portal.app.backup.last import record_backup
 from hpc_portal.app.backup.make_backup import MadeBackup
 from hpc_portal.app.backup.manifest import Books, Manifest, SavedFile
@@ -16,7 +17,9 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.notices.tables import WebhookDelivery
 from hpc_portal.app.standbys import say_standing_by, stop_standing_by
 from hpc_portal.app.tables import ControllerStandby
+from quotas.slice_run import city_day
 from tests.integration.app.conftest import Story
+from tests.integration.app.test_job_life import spec
 from tests.integration.app.test_portal_state import told
 from tests.integration.app.test_what_is_late import late
 
@@ -127,3 +130,24 @@ def test_the_clock_of_a_database_on_this_machine_is_ours(story: Story) -> None:
         assert found["hpc_clock_apart_seconds", ()] < 1
     else:
         assert ("hpc_clock_apart_seconds", ()) not in found
+
+
+def test_a_nightly_check_ages_until_the_next_one_is_finished(story: Story) -> None:
+    assert ("hpc_check_age_seconds", ("books",)) not in told(story), "there is nothing to check"
+    story.submit(spec())
+    story.step()
+    story.scheduler.finish_all()
+    story.step()
+    story.clock.advance(30 * HOUR)
+    age = pytest.approx(30 * HOUR, abs=1)
+    assert told(story)["hpc_check_age_seconds", ("books",)] == age, "nobody checked since there is something"
+    with story.city.services.engine.begin() as connection:
+        begin_check(connection, BOOKS, city_day(story.clock.now()))
+    assert told(story)["hpc_check_age_seconds", ("books",)] == age, "it was begun and not finished"
+    with story.city.services.engine.begin() as connection:
+        finish_check(connection, BOOKS, {}, at=story.clock.now())
+        finish_check(connection, "cluster:memory", {}, at=story.clock.now())
+    story.clock.advance(HOUR)
+    found = told(story)
+    assert found["hpc_check_age_seconds", ("books",)] == HOUR
+    assert found["hpc_check_age_seconds", ("cluster:memory",)] == HOUR
