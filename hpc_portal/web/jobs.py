@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.owners import list_owners
 from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
 from hpc_portal.app.saved_views.keep import FILTERS, forget_view, list_views, query_of, save_view
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -108,6 +109,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     with services.reading() as session:
         page = list_jobs(session, actor, filters.as_filter(), cursor=cursor, limit=PAGE_SIZE)
         projects = list_visible_projects(session, actor)
+        owners = list_owners(session, actor, project)
         views = list_views(session, actor)
     query = query_of(filters.chosen)
     facts = {
@@ -118,6 +120,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         "query": query,
         "view": next((view.name for view in views if view.query == query), ""),
         "projects": projects,
+        "owners": sorted({*owners, filters.owner} - {"", actor.username}),
         "clusters": services.settings.cluster_names,
         "state_choices": [(state, word.text) for state, word in STATES.items()],
         "stream": EVERY_JOB,
