@@ -138,7 +138,9 @@ class BrowserSession(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     user_agent: str = Field(default="", max_length=255)
     identity_session: str = Field(default="", max_length=255, sa_column_kwargs={"server_default": ""})
-    """The identity provider's name of its own session (`sid`), so that it can end ours; "" for a password."""
+    """The identity provider's name of its own session (`sid`), so that it can end ours; "" for a password.
+
+    See `identity_sessions.mark_of`."""
 
 
 class ApiToken(SQLModel, table=True):

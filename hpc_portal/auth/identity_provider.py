@@ -26,7 +26,12 @@ _LARGEST_BYTES = 256 * 1024
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 """Signatures of a public key: never `none`, never one that the client's own secret makes."""
 _LEEWAY_SECONDS = 60
+_PROVES_NOTHING = (JoseError, ValueError, TypeError)
+"""What joserfc raises for texts that are no token, or none of these keys."""
 _LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
+_LOGOUT_SECONDS = 120
+"""A logout token without an end, as drafts of the specification had them, is good for so long."""
+_LONGEST_SUBJECT = 255
 
 
 class IdentityProviderFailed(Exception):
@@ -103,22 +108,27 @@ class IdentityProvider:
             IdentityProviderFailed: it refused the code, or its token is not for us, of now, of this sign-in.
         """
         metadata = await self.metadata()
+        audience = self.settings.client_id
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": back,
             "code_verifier": verifier,
-            "client_id": self.settings.client_id,
+            "client_id": audience,
         }
         secret = self.settings.client_secret.get_secret_value()
-        auth = httpx.BasicAuth(self.settings.client_id, secret) if secret else None
+        auth = httpx.BasicAuth(audience, secret) if secret else None
         answer = await self._ask("POST", metadata.token_endpoint, data=form, auth=auth)
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise IdentityProviderFailed("the answer to the code has no id_token")
-        claims = await self._verified(token)
+        claims = await self._verified(token, is_id_token=True)
         if claims.get("nonce") != nonce:
             raise IdentityProviderFailed("the id_token is of another sign-in")
+        if claims["aud"] not in (audience, [audience]) and "azp" not in claims:
+            raise IdentityProviderFailed("the id_token is for several and does not say who asked for it")
+        if len(claims["sub"]) > _LONGEST_SUBJECT:
+            raise IdentityProviderFailed("the id_token's subject is longer than any may be")
         return await self._with_userinfo(claims, str(answer.get("access_token", "")), metadata)
 
     async def logged_out(self, logout_token: str) -> LoggedOut:
@@ -127,11 +137,14 @@ class IdentityProvider:
         Raises:
             IdentityProviderFailed: it is none, or not for us.
         """
-        claims = await self._verified(logout_token)
+        claims = await self._verified(logout_token, is_id_token=False)
         events = claims.get("events")
         if not isinstance(events, dict) or _LOGOUT not in events or "nonce" in claims:
             raise IdentityProviderFailed("this is no logout token")
-        found = LoggedOut(str(claims.get("sub", "")), str(claims.get("sid", "")))
+        if "exp" not in claims and claims["iat"] < time.time() - _LOGOUT_SECONDS - _LEEWAY_SECONDS:
+            raise IdentityProviderFailed("the logout token is old")
+        session = claims.get("sid", "")
+        found = LoggedOut(claims.get("sub", ""), session if isinstance(session, str) else "")
         if not (found.subject or found.session):
             raise IdentityProviderFailed("the logout token names nobody")
         return found
@@ -146,8 +159,8 @@ class IdentityProvider:
         except TypeError as problem:
             raise IdentityProviderFailed(f"its description lacks something: {problem}") from problem
 
-    async def _verified(self, token: str) -> dict[str, Any]:
-        """The claims of a token that it signed for us and that is of now."""
+    async def _verified(self, token: str, *, is_id_token: bool) -> dict[str, Any]:
+        """The claims of a token that it signed for us and that is of now; an ID token has subject and end."""
         try:
             claims = await self._decoded(token)
             audience = self.settings.client_id
@@ -156,9 +169,11 @@ class IdentityProvider:
                 iss={"essential": True, "value": self.settings.issuer},
                 aud={"essential": True, "value": audience},
                 iat={"essential": True},
+                sub={"essential": is_id_token},
+                exp={"essential": is_id_token},
             )
             registry.validate(claims)
-        except (JoseError, ValueError) as problem:
+        except _PROVES_NOTHING as problem:
             raise IdentityProviderFailed(f"its token proves nothing: {problem}") from problem
         if claims.get("azp", audience) != audience:
             raise IdentityProviderFailed("its token was issued to somebody else")
@@ -168,7 +183,7 @@ class IdentityProvider:
         keys = await self._key_set(older_than=_KEPT_SECONDS)
         try:
             return dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
-        except (JoseError, ValueError):  # perhaps of a key that is new
+        except _PROVES_NOTHING:  # perhaps of a key that is new
             keys = await self._key_set(older_than=_AGAIN_SECONDS)
             return dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
 

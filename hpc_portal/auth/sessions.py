@@ -47,7 +47,7 @@ def open_session(
                 created_at=now,
                 expires_at=now + timedelta(hours=services.settings.session_hours),
                 user_agent=user_agent[:255],
-                identity_session=identity_session[:255],
+                identity_session=identity_session,
             )
         )
 

@@ -5,25 +5,20 @@ import hmac
 import secrets
 from http import HTTPStatus
 from typing import Annotated
-from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends, Request
-from sqlalchemy import Connection, delete, select
-from sqlmodel import col
 from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.accounts.external_person import person_of
 from hpc_portal.app.accounts.pending_sign_in import keep_sign_in, take_sign_in
 from hpc_portal.app.accounts.sign_in_external import sign_in_external
-from hpc_portal.app.accounts.tables import ExternalIdentity
-from hpc_portal.app.db import transact
 from hpc_portal.app.errors import IdentityNotLinked, IdentityTaken, NotFound
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import BrowserSession
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, MaybeActor, PortalServices
 from hpc_portal.auth.errors import IdentityUnavailable
-from hpc_portal.auth.identity_provider import IdentityProvider, IdentityProviderFailed, LoggedOut
+from hpc_portal.auth.identity_provider import IdentityProvider, IdentityProviderFailed
+from hpc_portal.auth.identity_sessions import end_identity_sessions, mark_of
 from hpc_portal.auth.sessions import clear_pending_cookie, pending_secret, set_pending_cookie
 from hpc_portal.auth.sign_in import enter
 from hpc_portal.web import sign_in
@@ -105,7 +100,7 @@ async def come_back(
         return sign_in.form(request, {"next": "/"}, error=error)
     response = RedirectResponse(str(facts["goal"]), HTTPStatus.SEE_OTHER)
     clear_pending_cookie(response, services.settings)
-    await enter(request, response, user_id, identity_session=str(claims.get("sid", "")))
+    await enter(request, response, user_id, identity_session=mark_of(claims))
     return response
 
 
@@ -120,7 +115,7 @@ async def logged_out(
     except IdentityProviderFailed as problem:
         log.warning("identity.logout_refused", problem=str(problem))
         return Response(status_code=HTTPStatus.BAD_REQUEST)
-    ended = await asyncio.to_thread(_end_sessions, services, provider.settings.issuer, gone)
+    ended = await asyncio.to_thread(end_identity_sessions, services, provider.settings.issuer, gone)
     identities.forget()
     log.info("identity.logged_out", sessions=ended)
     return Response(status_code=HTTPStatus.OK)
@@ -150,27 +145,3 @@ async def _begin(
 def _back(request: Request, services: Services) -> str:
     base = services.settings.public_url or str(request.base_url)
     return base.rstrip("/") + BACK
-
-
-def _end_sessions(services: Services, issuer: str, gone: LoggedOut) -> int:
-    """Those of one session there, or all of the person."""
-    person: UUID | None = None
-    if gone.subject:
-        with services.engine.connect() as connection:
-            person = connection.execute(
-                select(col(ExternalIdentity.user_id)).where(
-                    col(ExternalIdentity.issuer) == issuer, col(ExternalIdentity.subject) == gone.subject
-                )
-            ).scalar()
-        if person is None:
-            return 0
-    which = [col(BrowserSession.identity_session) != ""]
-    if gone.session:
-        which.append(col(BrowserSession.identity_session) == gone.session)
-    if person:
-        which.append(col(BrowserSession.user_id) == person)
-
-    def work(connection: Connection) -> int:
-        return connection.execute(delete(BrowserSession).where(*which)).rowcount
-
-    return transact(services.engine, work)

@@ -44,7 +44,7 @@ def person_of(claims: Mapping[str, object], settings: IdentitySettings) -> Exter
     display_name = " ".join(_text(claims, "name").split()) or wanted
     return ExternalPerson(
         issuer=settings.issuer,
-        subject=_text(claims, "sub"),
+        subject=str(claims["sub"]),
         wanted_name=wanted if _is_usable(wanted) else "",
         display_name=display_name[:200] if display_name.isprintable() else wanted,
         email=email if email and email_problem(email) is None else "",
