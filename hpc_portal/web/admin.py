@@ -6,7 +6,9 @@ from datetime import datetime
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hpc_portal.app import permissions
 from hpc_portal.app.home.attention import Matter, Waiting, needs_attention
+from hpc_portal.app.permissions import Action
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.navigation import ENTRIES, Group, is_open_to
 from hpc_portal.web.render import pages_of
@@ -119,6 +121,7 @@ def show(request: Request, actor: CurrentActor, services: PortalServices) -> Res
         "waiting": [one for one in shown if one.count],
         "quiet": [one for one in shown if not one.count],
         "found": found,
+        "may_create": permissions.may(actor, Action.GRANT),
         "entries": [
             entry
             for entry in ENTRIES

@@ -122,6 +122,7 @@ def show_list(
         "allocations": [_shown(one, language, now) for one in found],
         "scope": scope,
         "project": project,
+        "may_grant": may(actor, Action.GRANT),
     }
     return pages.render(request, "allocations/list.html", facts)
 

@@ -12,6 +12,7 @@ from hpc_portal.app.accounts.queries import list_visible_organisations
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import NotFound
 from hpc_portal.app.home.organisation_overview import organisation_overview
+from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.reports.period import parse_day, period
 from hpc_portal.app.reports.usage import UsageQuery, report_usage
 from hpc_portal.app.reports.usage_document import usage_document
@@ -58,7 +59,12 @@ def show_tenants(request: Request, actor: CurrentActor, services: PortalServices
     """Every organisation with its state, kind and use."""
     with services.reading() as session:
         found = list_tenants(session, actor)
-    facts = {"tenants": found, "states": TENANT_STATES, "kinds": KINDS}
+    facts = {
+        "tenants": found,
+        "states": TENANT_STATES,
+        "kinds": KINDS,
+        "may_create": may(actor, Action.GRANT),
+    }
     return pages_of(request).render(request, "tenants/all.html", facts)
 
 
@@ -154,5 +160,6 @@ def _page(
         "problems": problems,
         "overview": found,
         "totals": totals,
+        "may_create": may(actor, Action.GRANT),
     }
     return pages_of(request).render(request, "organisation/overview.html", facts)

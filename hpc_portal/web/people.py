@@ -21,7 +21,7 @@ from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
-_ROLES = {GlobalRole.ADMINISTRATOR: N_("Administrator"), GlobalRole.AUDITOR: N_("Auditor")}
+CITY_ROLES = {GlobalRole.ADMINISTRATOR: N_("Administrator"), GlobalRole.AUDITOR: N_("Auditor")}
 _MOST_SHOWN = 200
 
 
@@ -47,10 +47,10 @@ class _Page:
             "more": max(0, len(found) - _MOST_SHOWN),
             "text": self.text,
             "done": self.done,
-            "roles": _ROLES,
+            "roles": CITY_ROLES,
             "problems": problems,
             "me": self.actor.username,
-            "may_reset": permissions.may(self.actor, Action.GRANT),
+            "may_change": permissions.may(self.actor, Action.GRANT),
         }
         return pages_of(self.request).render(self.request, "admin/people.html", facts)
 

@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from hpc_portal.app import permissions
+from hpc_portal.app.permissions import Action
 from hpc_portal.app.tenants.city_projects import list_city_projects
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
@@ -26,5 +28,11 @@ def show(request: Request, actor: CurrentActor, services: PortalServices, text: 
         name: sum(getattr(one, name) for one in shown)
         for name in ("members", "jobs_under_way", "granted_vnd", "held_vnd", "used_vnd", "available_vnd")
     }
-    facts = {"projects": shown, "totals": totals, "text": text, "states": TENANT_STATES}
+    facts = {
+        "projects": shown,
+        "totals": totals,
+        "text": text,
+        "states": TENANT_STATES,
+        "may_create": permissions.may(actor, Action.GRANT),
+    }
     return pages_of(request).render(request, "admin/projects.html", facts)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.find import find_organisation
+from hpc_portal.app.accounts.first_place import give_lead
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import NameTaken
@@ -20,15 +21,18 @@ from quotas.tables import Project, TenantState, table_of
 _PROJECTS = table_of(Project)
 
 
-def create_project(services: Services, actor: Actor, *, organisation: str, account: str, name: str) -> UUID:
+def create_project(  # noqa: PLR0913 - a project's facts, all by keyword
+    services: Services, actor: Actor, *, organisation: str, account: str, name: str, lead: str = ""
+) -> UUID:
     """Returns the project's id; it has no budget yet.
 
     `organisation` is a slug; `account` is the project's name on the cluster, unique over all organisations.
+    `lead` is a person's user name, or "" for nobody yet; they become a member of the organisation, too.
 
     Raises:
         NotAllowed: only administrators may.
         NotFound: there is no such organisation.
-        InvalidEntry: a name is malformed.
+        InvalidEntry: a name is malformed, or nobody has the lead's user name.
         NameTaken: the account name is in use.
     """
     permissions.require(actor, Action.GRANT)
@@ -46,6 +50,15 @@ def create_project(services: Services, actor: Actor, *, organisation: str, accou
             subject=account,
             organisation=organisation,
         )
+        if lead:
+            give_lead(
+                connection,
+                actor,
+                project=(project_id, account),
+                organisation=(organisation_id, organisation),
+                username=lead,
+                at=now,
+            )
         return project_id
 
     return transact(services.engine, work)

@@ -11,6 +11,7 @@ from sqlmodel import col
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.authenticate import hash_password
+from hpc_portal.app.accounts.first_place import PlaceInOrganisation, give_place
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import NameTaken
@@ -42,12 +43,14 @@ class NewUser:
         return self.cluster_user or re.sub(r"[^a-z0-9_-]", "_", self.username)[:32]
 
 
-def create_user(services: Services, actor: Actor, new: NewUser) -> UUID:
-    """Returns the person's id; they belong to no organisation yet.
+def create_user(
+    services: Services, actor: Actor, new: NewUser, *, place: PlaceInOrganisation | None = None
+) -> UUID:
+    """Returns the person's id; without a place they belong to no organisation yet.
 
     Raises:
         NotAllowed: only administrators may.
-        InvalidEntry: with every field that is wrong.
+        InvalidEntry: with every field that is wrong; or there is no such organisation.
         NameTaken: the user name or the cluster account is in use.
     """
     permissions.require(actor, Action.GRANT)
@@ -66,6 +69,8 @@ def create_user(services: Services, actor: Actor, new: NewUser) -> UUID:
             global_role=new.global_role and new.global_role.value,
             cluster_user=new.effective_cluster_user,
         )
+        if place:
+            give_place(connection, actor, place, user_id=user_id, username=new.username, at=now)
         return user_id
 
     return transact(services.engine, work)
@@ -77,12 +82,14 @@ def require_sensible(new: NewUser) -> None:
     Raises:
         InvalidEntry: with every field that is wrong.
     """
+    bad_name = checks.username_problem(new.username)
+    is_account_said = bool(new.cluster_user) or bad_name is None
     checks.require(
         [
-            checks.username_problem(new.username),
+            bad_name,
             checks.title_problem("display_name", new.display_name),
             checks.password_problem(new.password, username=new.username),
-            checks.cluster_user_problem(new.effective_cluster_user),
+            checks.cluster_user_problem(new.effective_cluster_user) if is_account_said else None,
             checks.email_problem(new.email) if new.email else None,
         ]
     )

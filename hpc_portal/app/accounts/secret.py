@@ -5,10 +5,17 @@ import secrets
 
 TOKEN_PREFIX = "hpc_"  # noqa: S105 - what a token starts with, so that scanners and people recognise it
 
+_PLAIN_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
 
 def new_secret(prefix: str = "") -> str:
     """256 random bits as URL-safe text."""
     return prefix + secrets.token_urlsafe(32)
+
+
+def new_password() -> str:
+    """79 random bits, in letters that nobody takes for others: an administrator may have to read them out."""
+    return "-".join("".join(secrets.choice(_PLAIN_LETTERS) for _ in range(4)) for _ in range(4))
 
 
 def hash_secret(secret: str) -> str:

@@ -148,6 +148,12 @@ def furnish(city: City, services: Services) -> list[Look]:
                 ),
             )
         ),
+        *(
+            Look(path, ADMINISTRATOR, path)
+            for path in ("/admin/organisations/new", "/admin/projects/new", "/admin/people/new")
+        ),
+        Look("/admin/people/{username}/access", ADMINISTRATOR, f"/admin/people/{LEAD}/access"),
+        Look("/allocations/new", ADMINISTRATOR, "/allocations/new?project=npu-verif"),
         *(Look("/submit/{name}", LEAD, f"/submit/{name}") for name in ("script", "rtl-regression")),
         Look("/translate", LEAD, "/translate"),
         *(

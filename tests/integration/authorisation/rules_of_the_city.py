@@ -71,6 +71,7 @@ RULES = (
         GET /admin/drift
         GET /admin/organisations
         GET /admin/people
+        GET /admin/people/{username}/access
         GET /admin/prices
         GET /admin/prices/drafts/{draft_id}
         GET /admin/prices/end-rules
@@ -92,6 +93,13 @@ RULES = (
         PUT /api/v1/users/{username}/password
         POST /api/v1/users/{username}/second-factor/reset
         POST /admin/people/{username}/second-factor
+        GET /admin/organisations/new
+        POST /admin/organisations
+        GET /admin/people/new
+        POST /admin/people
+        POST /admin/people/{username}/password
+        POST /admin/people/{username}/clusters
+        POST /admin/people/{username}/clusters/{cluster}/remove
         PUT /api/v1/users/{username}/clusters/{cluster}
         DELETE /api/v1/users/{username}/clusters/{cluster}
         """,
@@ -103,6 +111,10 @@ RULES = (
         """
         POST /api/v1/projects
         POST /api/v1/projects/{account}/grants
+        GET /admin/projects/new
+        POST /admin/projects
+        GET /allocations/new
+        POST /allocations
         """,
         project_token=True,
     ),

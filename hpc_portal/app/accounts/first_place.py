@@ -1,0 +1,115 @@
+"""The place that somebody is given together with what is new: a project, or their own account."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select
+from sqlmodel import col
+
+from hpc_portal.app import audit
+from hpc_portal.app.accounts.find import find_person
+from hpc_portal.app.actor import Actor
+from hpc_portal.app.errors import InvalidEntry, NotFound, Problem
+from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole
+from hpc_portal.app.tenants.keep_a_lead import lock_organisation
+from quotas.tables import Organisation
+from workloads.template import N_
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceInOrganisation:
+    """Where a new person belongs."""
+
+    organisation: str
+    """Its slug."""
+    role: OrganisationRole
+
+
+def give_place(  # noqa: PLR0913 - who, where, when
+    connection: Connection,
+    actor: Actor,
+    place: PlaceInOrganisation,
+    *,
+    user_id: UUID,
+    username: str,
+    at: datetime,
+) -> None:
+    """Make somebody who belongs to nothing yet a member or manager of an organisation.
+
+    Raises:
+        InvalidEntry: there is no such organisation.
+    """
+    organisation_id = connection.execute(
+        select(col(Organisation.id)).where(col(Organisation.slug) == place.organisation)
+    ).scalar()
+    if organisation_id is None:
+        raise InvalidEntry([Problem("organisation", N_("Choose one of the offered values."))])
+    _join(connection, organisation_id, user_id, place.role)
+    _record_place(connection, actor, f"{place.organisation}/{username}", place.role, at)
+
+
+def give_lead(  # noqa: PLR0913 - who, where, when
+    connection: Connection,
+    actor: Actor,
+    *,
+    project: tuple[UUID, str],
+    organisation: tuple[UUID, str],
+    username: str,
+    at: datetime,
+) -> None:
+    """Make a person the lead of a new project, and a member of its organisation if they are none.
+
+    `project` and `organisation` are ids and names.
+
+    Raises:
+        InvalidEntry: nobody has this user name.
+    """
+    try:
+        user_id = find_person(connection, username)
+    except NotFound as error:
+        problem = Problem("lead", N_("Nobody has the user name %(name)s."), {"name": username})
+        raise InvalidEntry([problem]) from error
+    (project_id, account), (organisation_id, slug) = project, organisation
+    lock_organisation(connection, organisation_id)
+    is_member = connection.execute(
+        select(col(OrganisationMember.role)).where(
+            col(OrganisationMember.organisation_id) == organisation_id,
+            col(OrganisationMember.user_id) == user_id,
+        )
+    ).first()
+    if is_member is None:
+        _join(connection, organisation_id, user_id, OrganisationRole.MEMBER)
+        _record_place(connection, actor, f"{slug}/{username}", OrganisationRole.MEMBER, at)
+    connection.execute(
+        insert(ProjectMember).values(project_id=project_id, user_id=user_id, role=ProjectRole.LEAD)
+    )
+    audit.record(
+        connection,
+        at=at,
+        actor=actor,
+        action="project.member_set",
+        subject=f"{account}/{username}",
+        role=ProjectRole.LEAD.value,
+        was=None,
+    )
+
+
+def _join(connection: Connection, organisation_id: UUID, user_id: UUID, role: OrganisationRole) -> None:
+    connection.execute(
+        insert(OrganisationMember).values(organisation_id=organisation_id, user_id=user_id, role=role)
+    )
+
+
+def _record_place(
+    connection: Connection, actor: Actor, subject: str, role: OrganisationRole, at: datetime
+) -> None:
+    audit.record(
+        connection,
+        at=at,
+        actor=actor,
+        action="organisation.member_set",
+        subject=subject,
+        role=role.value,
+        was=None,
+    )
