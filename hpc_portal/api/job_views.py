@@ -20,6 +20,8 @@ class ViewFilters(Body):
     project: str = ""
     owner: str = ""
     cluster: str = ""
+    since: str = ""
+    """`today`, `7d`, `30d` or a day such as `2026-11-26`."""
 
 
 class ViewReply(Reply):

@@ -27,6 +27,7 @@ from hpc_portal.app.jobs import journal, queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job
 from hpc_portal.app.jobs.lifecycle import JobOrigin
+from hpc_portal.app.jobs.since import begin_of
 from hpc_portal.app.jobs.start_of_waiting import start_of_waiting
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.jobs.waiting import why_waiting
@@ -102,19 +103,24 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
     user: str = "",
     name: str = "",
     submitted_after: Instant | None = None,
+    since: str = "",
     cluster: str = "",
     origin: JobOrigin | None = None,
     cursor: UUID | None = None,
     limit: Limit = 50,
     accept_language: AcceptLanguage = "",
 ) -> PageReply[JobReply]:
-    """The jobs that you may see, newest first."""
+    """The jobs that you may see, newest first.
+
+    `since` says in words what `submitted_after` says as an instant, and is read without that: `today`, `7d`,
+    `30d`, or a day such as `2026-11-26`.
+    """
     wanted = queries.JobFilter(
         states=state or (),
         project=project,
         user=user,
         name=name,
-        submitted_after=submitted_after,
+        submitted_after=submitted_after or begin_of(since, now=services.clock.now()),
         cluster=cluster,
         origin=origin,
     )

@@ -30,11 +30,15 @@ def jobs(  # noqa: PLR0913 - one argument for each option
     limit: Limit = 20,
     *,
     cluster: Annotated[str, typer.Option("--cluster", help="Only on this cluster.")] = "",
+    since: Annotated[
+        str, typer.Option("--since", help="Only submitted since: today, 7d, 30d or a day (YYYY-MM-DD).")
+    ] = "",
     view: Annotated[str, typer.Option("--view", help="As a view that you keep on the page of jobs.")] = "",
     as_json: Json = False,
 ) -> None:
     """List jobs, newest first."""
     filters = {"state": state.upper(), "project": project, "user": user, "cluster": cluster, "name": name}
+    filters["since"] = since
     with open_portal() as portal:
         kept = _filters_of(portal, view) if view else {}
         wanted = {key: value or kept.get(key) or None for key, value in filters.items()}

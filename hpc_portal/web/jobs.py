@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import date, datetime
 from http import HTTPStatus
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
@@ -14,12 +15,14 @@ from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.owners import list_owners
 from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
+from hpc_portal.app.jobs.since import Since, begin_of
 from hpc_portal.app.saved_views.keep import FILTERS, forget_view, list_views, query_of, save_view
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.cookies import local_path
 from hpc_portal.web.language import Language
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.words import STATES
+from quotas.slice_run import day_begins_at
 from schedulers.jobstate import JobState
 from workloads.template import N_
 
@@ -37,7 +40,9 @@ _TITLES = {
     "project": N_("Project"),
     "owner": N_("Whose"),
     "cluster": N_("Cluster"),
+    "since": N_("Submitted"),
 }
+_SINCE = {Since.TODAY: N_("Today"), Since.WEEK: N_("Last 7 days"), Since.MONTH: N_("Last 30 days")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +63,26 @@ class Filters:
     project: str = ""
     owner: str = ""
     cluster: str = ""
+    since: str = ""
 
     @property
     def is_set(self) -> bool:
         """Whether anything is narrowed."""
-        return any((self.text, self.state, self.project, self.owner, self.cluster))
+        return bool(self.chosen)
 
-    def as_filter(self) -> JobFilter:
-        """For the query; an unknown state narrows nothing."""
-        states = [JobState(self.state)] if self.state in set(JobState) else []
+    def as_filter(self, *, now: datetime) -> JobFilter:
+        """For the query; an unknown state narrows nothing.
+
+        Raises:
+            InvalidEntry: `since` is neither of its words nor a day.
+        """
         return JobFilter(
-            states=states, project=self.project, user=self.owner, name=self.text, cluster=self.cluster
+            states=[JobState(self.state)] if self.state in set(JobState) else [],
+            project=self.project,
+            user=self.owner,
+            name=self.text,
+            cluster=self.cluster,
+            submitted_after=begin_of(self.since, now=now),
         )
 
     @property
@@ -85,10 +99,20 @@ class Filters:
         chips = []
         for name, value in self.chosen.items():
             rest = query_of({other: kept for other, kept in self.chosen.items() if other != name})
-            is_state = name == "state" and value in set(JobState)
-            shown = language.text(STATES[JobState(value)].text) if is_state else value
+            shown = _shown(name, value, language)
             chips.append(Chip(language.text(_TITLES[name]), shown, f"/jobs?{rest}" if rest else "/jobs"))
         return chips
+
+
+def _shown(name: str, value: str, language: Language) -> str:
+    """What a filter is set to, in words."""
+    if name == "state" and value in set(JobState):
+        return language.text(STATES[JobState(value)].text)
+    if name != "since":
+        return value
+    if value in _SINCE:
+        return language.text(_SINCE[Since(value)])
+    return language.gettext(N_("Since %(day)s"), day=language.day(day_begins_at(date.fromisoformat(value))))
 
 
 @router.get("/jobs")
@@ -101,21 +125,27 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     project: str = "",
     owner: str = "",
     cluster: str = "",
+    since: str = "",
+    day: str = "",
     cursor: UUID | None = None,
     left_out: int = 0,
 ) -> Response:
-    """The list; as a fragment, only the rows that follow."""
-    filters = Filters(text.strip(), state, project, owner, cluster)
+    """The list; as a fragment, only the rows that follow. A `day` that was filled in is since when."""
+    filters = Filters(text.strip(), state, project, owner, cluster, day or since)
+    if day:
+        return RedirectResponse(f"/jobs?{query_of(filters.chosen)}", HTTPStatus.SEE_OTHER)
+    wanted = filters.as_filter(now=services.clock.now())
     with services.reading() as session:
-        page = list_jobs(session, actor, filters.as_filter(), cursor=cursor, limit=PAGE_SIZE)
+        page = list_jobs(session, actor, wanted, cursor=cursor, limit=PAGE_SIZE)
         projects = list_visible_projects(session, actor)
         owners = list_owners(session, actor, project)
         views = list_views(session, actor)
     query = query_of(filters.chosen)
+    language = pages_of(request).language(request)
     facts = {
         **row_facts(page, filters),
         "filters": filters,
-        "chips": filters.chips(pages_of(request).language(request)),
+        "chips": filters.chips(language),
         "views": views,
         "query": query,
         "view": next((view.name for view in views if view.query == query), ""),
@@ -123,6 +153,9 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         "owners": sorted({*owners, filters.owner} - {"", actor.username}),
         "clusters": services.settings.cluster_names,
         "state_choices": [(state, word.text) for state, word in STATES.items()],
+        "since_choices": [
+            (value, _shown("since", value, language)) for value in dict.fromkeys((*_SINCE, since)) if value
+        ],
         "stream": EVERY_JOB,
         "left_out": left_out,
     }

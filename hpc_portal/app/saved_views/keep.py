@@ -10,12 +10,13 @@ from sqlmodel import Session, col
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.jobs.since import begin_of
 from hpc_portal.app.saved_views.tables import SavedView
 from hpc_portal.app.services import Services
 from quotas.journal import insert_once
 from quotas.tables import table_of
 
-FILTERS = ("text", "state", "project", "owner", "cluster")
+FILTERS = ("text", "state", "project", "owner", "cluster", "since")
 """What a list can be narrowed by, as it stands in addresses."""
 MOST_VIEWS = 50
 _MOST_NAME, _MOST_QUERY = 60, 1000
@@ -44,8 +45,9 @@ def save_view(services: Services, actor: Actor, name: str, filters: Mapping[str,
     """Keep a filter; one of the same name is replaced.
 
     Raises:
-        InvalidEntry: no name, no filter, too long, or too many views.
+        InvalidEntry: no name, no filter, too long, since no day, or too many views.
     """
+    begin_of(filters.get("since", ""), now=services.clock.now())
     view = View(" ".join(name.split()), query_of(filters))
     problems = list(_problems(view))
     if problems:

@@ -1,5 +1,6 @@
 """Running ended jobs again, several at once: priced first, once for each key, and each on its own feet."""
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,9 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.tables import EditedScript
 from hpc_portal.app.tables import Job
 from tests.integration.api.conftest import Portal
+from tests.integration.api.test_change_email import post
 from tests.integration.api.test_jobs import SPEC, job_count, submit
+from tests.integration.api.test_sessions import browser
 
 TEMPLATE = {"project": "chips", "template": "script", "parameters": {"script": "#!/bin/sh\necho own\n"}}
 
@@ -60,6 +63,18 @@ def test_ended_jobs_are_priced_together_and_run_again_once_for_each_key(portal: 
             assert all(before[name] == after[name] for name in ("name", "project", "template", "spec"))
         assert len(again(client, jobs[:1], "another")["made"]) == 1
         assert job_count(portal) == 7
+
+
+def test_the_page_of_a_job_that_ended_leads_to_its_price_and_runs_it_again(portal: Portal) -> None:
+    with portal.client(portal.city.chips.member) as client, browser(portal, "here") as here:
+        ended, running = (submit(client, name).json()["id"] for name in ("one", "two"))
+        end(portal, ended)
+        [address] = re.findall(r'href="(/jobs/again[^"]+)"', here.get(f"/jobs/{ended}").text)
+        assert re.findall(r'href="(/jobs/again[^"]+)"', here.get(f"/jobs/{running}").text) == []
+        [form] = re.findall(r'action="/jobs/again/submit".*?</form>', here.get(address).text, re.DOTALL)
+        sent = post(here, "/jobs/again/submit", **dict(re.findall(r'name="(key|id)" value="([^"]+)"', form)))
+        assert (sent.status_code, job_count(portal)) == (303, 3)
+        assert client.get(f"/api/v1{sent.headers['location']}").json()["name"] == "one"
 
 
 def test_a_script_edited_by_hand_runs_again_as_it_was_edited(portal: Portal) -> None:
