@@ -161,9 +161,9 @@ need_venv() {
     fi
 }
 
-# An OpenID Connect provider that sign-in is tested with: of npm, pinned by hash, with the Node that pip brings.
-need_identity_provider() {
-    local source=tests/e2e/web/identity_provider target=.venv/identity_provider
+# What tests need of npm, pinned by hash, with the Node that pip brings: packages of a folder, and its script beside them.
+need_npm() {
+    local source=$1 target=.venv/${1##*/}
     if ! cmp -s "$source/package-lock.json" "$target/package-lock.json"; then
         mkdir -p "$target"
         cp "$source/package.json" "$source/package-lock.json" "$target/"
@@ -172,7 +172,7 @@ need_identity_provider() {
             fail "The packages of $source could not be installed. What npm said is above."
         }
     fi
-    cp "$source/provider.js" "$target/"
+    cp "$source"/*.js "$target/"
 }
 
 npm_ci() { PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --prefix "$1" --omit=dev --ignore-scripts --no-audit --no-fund >&2; }
@@ -198,7 +198,8 @@ main() {
         test)
             need_debian "${demo_packages[@]}" "${slurm_packages[@]}" "${test_packages[@]}"
             need_venv dev
-            need_identity_provider
+            need_npm tests/e2e/web/identity_provider # an OpenID Connect provider that sign-in is tested with
+            need_npm tests/contract/operators # schemas of Kubernetes operators' objects
             need_slurm_root
             ;;
         *) fail "Usage: scripts/setup.sh demo|demo-slurm|test" ;;

@@ -22,6 +22,7 @@ from tests.contract.benches import (
     MemoryBench,
     embedded_scheduler,
 )
+from tests.contract.charts import ALL, Thing, render
 from tests.contract.slurm_bench import SlurmBench, slurm_scheduler
 from tests.slurm import settle
 
@@ -71,3 +72,9 @@ async def module_bench(request: pytest.FixtureRequest, folder: Path) -> AsyncIte
 async def bench(module_bench: Bench) -> AsyncIterator[Bench]:
     yield module_bench
     await module_bench.clear()
+
+
+@pytest.fixture(scope="module", params=ALL)
+def things(request: pytest.FixtureRequest) -> list[Thing]:
+    """Everything that the chart makes of its defaults, and of each example."""
+    return render(request.param)
