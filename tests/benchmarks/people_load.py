@@ -70,14 +70,14 @@ class Crowd:
         streams = [asyncio.create_task(self._stay_on_pages()) for _ in range(order.streams)]
         if streams:
             await asyncio.sleep(SPREAD_SECONDS)
+            await self._until_answered()
         self.measured.latencies.clear()
         began = time.perf_counter()
         if order.per_second:
             await self._at_a_rate(began)
         else:
             await asyncio.gather(*(self._one_after_the_other(began) for _ in range(order.at_once)))
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._until_answered()
         self.measured.seconds = time.perf_counter() - began
         self._is_over = True
         for stream in streams:
@@ -91,6 +91,11 @@ class Crowd:
         while (due := due + self._lot.expovariate(self._order.per_second)) < began + self._order.seconds:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             self._begin(self._ask(self._lot.choice(self._people), self._kind(), due))
+
+    async def _until_answered(self) -> None:
+        """When streams open, all their pages refresh at once: that is no steady state, and is waited for."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def _one_after_the_other(self, began: float) -> None:
         while time.perf_counter() < began + self._order.seconds:

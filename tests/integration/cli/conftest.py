@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,8 @@ from hpc_portal.app.settings import Settings
 from hpc_portal.app.wiring import build_engine
 from hpc_portal.cli.demo_jobs import sign_in
 from hpc_portal.cli.demo_portal import running_portal, wait_for_cluster
+from tests.forked_programs import BIN, run_forked
 from tests.small_city import SilentWake
-
-BIN = Path(sys.executable).parent
 
 
 @dataclass(frozen=True)
@@ -41,15 +39,15 @@ class Ran:
 def run_program(
     program: str, *arguments: str, environment: Mapping[str, str], stdin: str = "", seconds: float = 120
 ) -> Ran:
-    done = subprocess.run(
-        [str(BIN / program), *arguments],
-        env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    """Run `hpc` or `hpc-portal` to its end."""
+    variables = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **environment}
+    if "PYTHONPATH" in environment:  # what is imported matters
+        command = [str(BIN / program), *arguments]
+        done = subprocess.run(
+            command, env=variables, input=stdin, capture_output=True, text=True, timeout=seconds, check=False
+        )
+    else:
+        done = run_forked(program, arguments, env=variables, stdin=stdin, timeout=seconds)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

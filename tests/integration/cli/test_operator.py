@@ -22,7 +22,8 @@ from hpc_portal.app.group_commit import GroupCommit
 from hpc_portal.app.services import Services
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wiring import build_engine
-from tests.integration.cli.conftest import BIN, Ran, run_program
+from tests.forked_programs import BIN
+from tests.integration.cli.conftest import Ran, run_program
 from tests.small_city import SilentWake
 
 pytestmark = pytest.mark.xdist_group("cli-operator")
