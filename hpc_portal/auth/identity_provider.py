@@ -1,6 +1,6 @@
 """An OpenID Connect provider: what it says about itself, its keys, and tokens that it signed.
 
-OpenID Connect Core 1.0, Discovery 1.0 and Back-Channel Logout 1.0; RFC 7636 (PKCE), RFC 7519 (tokens).
+OpenID Connect Core, Discovery, RP-Initiated and Back-Channel Logout 1.0; RFC 7636 (PKCE), RFC 7519 (tokens).
 """
 
 import asyncio
@@ -98,8 +98,19 @@ class IdentityProvider:
             "code_challenge": create_s256_code_challenge(verifier),
             "code_challenge_method": "S256",
         }
-        endpoint = (await self.metadata()).authorization_endpoint
-        return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(query)}"
+        return _with_query((await self.metadata()).authorization_endpoint, query)
+
+    async def end_session_url(self, *, back: str) -> str:
+        """Where a browser signs out over there (RP-Initiated Logout 1.0); "" where the provider has no such.
+
+        It asks the person, for no ID token is kept to show it.
+
+        Raises:
+            IdentityProviderFailed: its description cannot be had.
+        """
+        endpoint = (await self.metadata()).end_session_endpoint
+        query = {"client_id": self.settings.client_id, "post_logout_redirect_uri": back}
+        return _with_query(endpoint, query) if endpoint else ""
 
     async def claims(self, *, code: str, back: str, nonce: str, verifier: str) -> Mapping[str, Any]:
         """What it says of the person who came back with this code; its own session's name as `sid`.
@@ -224,3 +235,7 @@ class IdentityProvider:
         if not isinstance(said, dict):
             raise IdentityProviderFailed(f"{url} does not answer with a JSON object")
         return said
+
+
+def _with_query(endpoint: str, query: Mapping[str, str]) -> str:
+    return f"{endpoint}{'&' if urlsplit(endpoint).query else '?'}{urlencode(query)}"

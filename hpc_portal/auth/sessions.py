@@ -55,13 +55,18 @@ def open_session(
     return secret
 
 
-def close_session(services: Services, secret: str) -> None:
-    """End a session for good; one that is unknown is fine."""
+def close_session(services: Services, secret: str) -> bool:
+    """End a session for good; whether the identity provider had opened it. One that is unknown is fine."""
 
-    def work(connection: Connection) -> None:
-        connection.execute(delete(BrowserSession).where(col(BrowserSession.id_hash) == hash_secret(secret)))
+    def work(connection: Connection) -> str | None:
+        ended: str | None = connection.execute(
+            delete(BrowserSession)
+            .where(col(BrowserSession.id_hash) == hash_secret(secret))
+            .returning(col(BrowserSession.identity_session))
+        ).scalar()
+        return ended
 
-    transact(services.engine, work)
+    return bool(transact(services.engine, work))
 
 
 def user_of_session(services: Services, connection: Connection, secret: str) -> UUID | None:

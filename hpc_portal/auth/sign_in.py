@@ -148,16 +148,22 @@ def _asks_for_code(services: Services, user_id: UUID) -> bool:
         return has_second_factor(connection, user_id)
 
 
-async def sign_out(request: Request, response: Response) -> None:
-    """End the browser's session for good and make the browser forget it."""
+async def sign_out(request: Request, response: Response) -> bool:
+    """End the browser's session for good and make the browser forget it.
+
+    True: the identity provider had opened it, and the person may still be signed in there.
+    """
     services: Services = request.app.state.services
-    await _end_present_session(request)
+    was_of_identity = await _end_present_session(request)
     clear_session_cookie(response, services.settings)
+    return was_of_identity
 
 
-async def _end_present_session(request: Request) -> None:
+async def _end_present_session(request: Request) -> bool:
     services: Services = request.app.state.services
     identities: Identities = request.app.state.identities
-    if secret := session_secret(request):
-        await anyio.to_thread.run_sync(close_session, services, secret)
-        identities.forget()
+    if not (secret := session_secret(request)):
+        return False
+    was_of_identity = await anyio.to_thread.run_sync(close_session, services, secret)
+    identities.forget()
+    return was_of_identity

@@ -143,5 +143,4 @@ async def _begin(
 
 
 def _back(request: Request, services: Services) -> str:
-    base = services.settings.public_url or str(request.base_url)
-    return base.rstrip("/") + BACK
+    return sign_in.absolute(request, services, BACK)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+import structlog
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
@@ -13,20 +14,41 @@ from hpc_portal.app.settings import IdentitySettings
 from hpc_portal.auth import sign_in as auth
 from hpc_portal.auth.deps import CurrentActor, MaybeActor, PortalServices
 from hpc_portal.auth.errors import TooManyAttempts
+from hpc_portal.auth.identity_provider import IdentityProvider, IdentityProviderFailed
 from hpc_portal.auth.sessions import is_secure, pending_secret
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, local_path, remember
 from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import THEMES, pages_of
 
+log = structlog.get_logger(__name__)
+
 router = APIRouter(include_in_schema=False)
 
 
 @router.get("/sign-in")
-async def show(request: Request, actor: MaybeActor, next: str = "/") -> Response:  # noqa: A002 - as it is called in URLs
-    """The form; who is signed in goes on."""
+async def show(
+    request: Request,
+    actor: MaybeActor,
+    services: PortalServices,
+    next: str = "/",  # noqa: A002 - as it is called in URLs
+    left: str = "",
+) -> Response:
+    """The form; who is signed in goes on. Who `left` a session of the identity learns how to end it there."""
     if actor:
         return RedirectResponse(local_path(next), HTTPStatus.SEE_OTHER)
-    return form(request, {"next": local_path(next)})
+    there = await _end_session_url(request, services) if left == "identity" else ""
+    return form(request, {"next": local_path(next), "sign_out_there": there})
+
+
+async def _end_session_url(request: Request, services: Services) -> str:
+    provider: IdentityProvider | None = request.app.state.identity_provider
+    if provider is None:
+        return ""
+    try:
+        return await provider.end_session_url(back=absolute(request, services, "/sign-in"))
+    except IdentityProviderFailed as problem:
+        log.warning("identity.failed", problem=str(problem))
+        return ""
 
 
 @router.post("/sign-in")
@@ -66,6 +88,12 @@ async def take_code(request: Request) -> Response:
     return response
 
 
+def absolute(request: Request, services: Services, path: str) -> str:
+    """The address of a page of ours, as the identity provider knows it."""
+    base = services.settings.public_url or str(request.base_url)
+    return base.rstrip("/") + path
+
+
 def name_of(identity: IdentitySettings | None) -> str:
     """What people call the provider; "" when there is none."""
     return (identity.name or urlsplit(identity.issuer).hostname or "") if identity else ""
@@ -78,6 +106,7 @@ def form(request: Request, facts: Mapping[str, str], *, error: PortalError | Non
     shown = {
         "problem": problems_of(error, pages.language(request))[0].text if error else "",
         "username": "",
+        "sign_out_there": "",
         "identity": name_of(services.settings.identity),
         **facts,
     }
@@ -93,7 +122,8 @@ async def sign_out(request: Request, actor: CurrentActor) -> Response:
     """End the session."""
     del actor  # only who is signed in may sign out, and the CSRF token was checked with the actor
     response = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
-    await auth.sign_out(request, response)
+    if await auth.sign_out(request, response):
+        response.headers["location"] = "/sign-in?left=identity"
     return response
 
 

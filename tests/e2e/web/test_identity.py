@@ -1,84 +1,28 @@
 """Sign in with the city's identity, against a certified OpenID Connect provider, in a real browser."""
 
-import json
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pyotp
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from pydantic import SecretStr
-from sqlalchemy import select
 
 from hpc_portal.app.accounts.tables import PendingSignIn
-from hpc_portal.app.db import create_engine
-from hpc_portal.app.settings import IdentityPlace, IdentityProject, IdentitySettings
+from hpc_portal.app.settings import IdentitySettings
 from hpc_portal.app.tables import GlobalRole, OrganisationMember, OrganisationRole, ProjectMember, User
-from tests.e2e.web.city import PASSWORD, City, build_city
+from tests.e2e.web.city import PASSWORD, build_city
 from tests.e2e.web.conftest import note_complaints
+from tests.e2e.web.identity_site import Site, go_through_provider, running_site, sign_in
 from tests.e2e.web.serve import served
 
 pytestmark = pytest.mark.xdist_group("identity")
 
-PROVIDER = Path(sys.prefix) / "identity_provider" / "provider.js"
-NODE = Path(sys.prefix) / "bin" / "node"
-SECRET = "a secret of the tests, not of anybody"
-
-
-@dataclass
-class Site:
-    """A portal, the provider that it trusts, and the people over there."""
-
-    city: City
-    url: str
-    issuer: str
-    people: Path
-
-    def tell(self, **people: dict[str, Any]) -> None:
-        """From now on the provider says this of them."""
-        self.people.write_text(json.dumps(people), "utf-8")
-
-    def rows(self, *columns: Any) -> list[Any]:  # noqa: ANN401 - any columns
-        engine = create_engine(self.city.settings.effective_database_url)
-        with engine.connect() as connection:
-            found = list(connection.execute(select(*columns)))
-        engine.dispose()
-        return found
-
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    folder = tmp_path_factory.mktemp("identity")
-    people = folder / "people.json"
-    people.write_text("{}")
-    city = build_city(folder)
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with subprocess.Popen([NODE, PROVIDER, url, people], stdout=subprocess.PIPE, text=True) as provider:
-        assert provider.stdout
-        issuer = provider.stdout.readline().strip()
-        identity = IdentitySettings(
-            issuer=issuer,
-            client_id="hpc-portal",
-            client_secret=SecretStr(SECRET),
-            name="Danh tính Đà Nẵng",
-            places=[
-                IdentityPlace(group="dut", organisation="sao-bien"),
-                IdentityPlace(group="dut-managers", organisation="sao-bien", role="manager"),
-            ],
-            projects=[IdentityProject(group="npu-team", project="npu-verif")],
-            administrators_group="city-admins",
-        )
-        settings = city.settings.model_copy(update={"identity": identity})
-        with served(settings, listener):
-            yield Site(city, url, issuer, people)
-        provider.kill()
+    with running_site(tmp_path_factory.mktemp("identity")) as found:
+        yield found
 
 
 @pytest.fixture
@@ -92,20 +36,6 @@ def page(site: Site, browser: Browser, request: pytest.FixtureRequest) -> Iterat
     yield page
     context.close()
     assert complaints == []
-
-
-def go_through_provider(page: Page, subject: str) -> None:
-    """Sign in over there: its own pages ask who it is, and whether the portal may know."""
-    page.get_by_placeholder("Enter any login").fill(subject)
-    page.get_by_placeholder("and password").fill("any")
-    page.get_by_role("button", name="Sign-in").click()
-    page.get_by_role("button", name="Continue").click()
-
-
-def sign_in(page: Page, subject: str, *, goal: str = "/") -> None:
-    page.goto(f"/sign-in?next={goal}")
-    page.get_by_role("link", name="Sign in with Danh tính Đà Nẵng").click()
-    go_through_provider(page, subject)
 
 
 def test_who_comes_for_the_first_time_has_an_account_and_the_places_of_their_groups(
@@ -202,19 +132,6 @@ def test_an_account_is_linked_by_its_own_person_and_then_opened_by_the_identity(
     expect(fresh).to_have_url(f"{site.url}/")
     assert fresh.request.get("/api/v1/me").json()["username"] == "minh"
     other.close()
-
-
-def test_who_signs_out_at_the_provider_is_signed_out_here(site: Site, page: Page) -> None:
-    site.tell(s5={"preferred_username": "an", "name": "An"})
-    sign_in(page, "s5")
-    expect(page).to_have_url(f"{site.url}/")
-
-    page.goto(f"{site.issuer}/session/end")
-    page.get_by_role("button", name="Yes, sign me out").click()
-    page.wait_for_url(f"{site.issuer}/session/end/success*")
-
-    page.goto("/jobs")
-    expect(page).to_have_url(f"{site.url}/sign-in?next=/jobs")
 
 
 def test_an_answer_of_another_browser_or_of_nobody_opens_nothing(site: Site, page: Page) -> None:

@@ -7,14 +7,20 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet, RSAKey
+
+from hpc_portal.app.clock import SystemClock
+from hpc_portal.app.settings import IdentitySettings
+from tests.small_city import City, build_city
 
 CLIENT = "hpc-portal"
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -28,6 +34,8 @@ class OwnProvider:
     issuer: str
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "ours", "alg": "RS256"}))
     token: str = ""
+    end_session: str = ""
+    """Where browsers sign out over there, after its own address; "": nowhere."""
 
     def claims(self, **changes: Any) -> Claims:  # noqa: ANN401 - as claims are
         """Those of a good token of now; None takes one away."""
@@ -52,6 +60,7 @@ class OwnProvider:
                 "authorization_endpoint": f"{self.issuer}/authorize",
                 "token_endpoint": f"{self.issuer}/token",
                 "jwks_uri": f"{self.issuer}/keys",
+                **({"end_session_endpoint": self.issuer + self.end_session} if self.end_session else {}),
             },
             "/keys": KeySet([self.key]).as_dict(private=False),
             "/token": {"access_token": "unused", "token_type": "Bearer", "id_token": self.token},
@@ -76,7 +85,7 @@ def running_provider() -> Iterator[OwnProvider]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.rfile.read(int(self.headers.get("content-length", 0)))
-            body = json.dumps(provider.says(self.path)).encode()
+            body = json.dumps(found.says(self.path)).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))
@@ -90,11 +99,11 @@ def running_provider() -> Iterator[OwnProvider]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    provider = OwnProvider(f"http://127.0.0.1:{server.server_address[1]}")
+    found = OwnProvider(f"http://127.0.0.1:{server.server_address[1]}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield provider
+        yield found
     finally:
         server.shutdown()
         server.server_close()
@@ -110,3 +119,20 @@ def begin(browser: httpx.Client) -> dict[str, str]:
 def come_back(browser: httpx.Client, state: str) -> httpx.Response:
     """The provider sends the browser back with a code."""
     return browser.get("/sign-in/identity/back", params={"state": state, "code": "a code"})
+
+
+@pytest.fixture
+def provider() -> Iterator[OwnProvider]:
+    with running_provider() as found:
+        yield found
+
+
+@pytest.fixture
+def city(database_url: str, tmp_path: Path, provider: OwnProvider) -> Iterator[City]:
+    """A city that trusts this provider; beside `provider`, for whoever imports both."""
+    plain = build_city(database_url, tmp_path, clock=SystemClock())
+    identity = IdentitySettings(issuer=provider.issuer, client_id=CLIENT)
+    settings = plain.services.settings.model_copy(update={"identity": identity})
+    yield replace(plain, services=replace(plain.services, settings=settings))
+    plain.services.commits.close()
+    plain.services.engine.dispose()

@@ -1,18 +1,13 @@
 """The identity provider's tokens: only its own word, for us and of now, opens or ends a session."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Callable
 
-import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from sqlalchemy import func, select
 from sqlmodel import col
 
 from hpc_portal.app.accounts.tables import ExternalIdentity
-from hpc_portal.app.clock import SystemClock
-from hpc_portal.app.settings import IdentitySettings
 from hpc_portal.app.tables import BrowserSession, User
 from hpc_portal.auth.identity_sessions import UNNAMED
 from hpc_portal.auth.sessions import open_session
@@ -23,28 +18,13 @@ from tests.integration.api.own_provider import (
     Claims,
     OwnProvider,
     begin,
+    city,
     come_back,
-    running_provider,
+    provider,
     sign_by_hand,
 )
-from tests.small_city import City, build_city
 
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[OwnProvider]:
-    with running_provider() as found:
-        yield found
-
-
-@pytest.fixture
-def city(database_url: str, tmp_path: Path, provider: OwnProvider) -> Iterator[City]:
-    """One that trusts this provider."""
-    plain = build_city(database_url, tmp_path, clock=SystemClock())
-    identity = IdentitySettings(issuer=provider.issuer, client_id=CLIENT)
-    settings = plain.services.settings.model_copy(update={"identity": identity})
-    yield replace(plain, services=replace(plain.services, settings=settings))
-    plain.services.commits.close()
-    plain.services.engine.dispose()
+__all__ = ["city", "provider"]
 
 
 def attempt(portal: Portal, provider: OwnProvider, token_of: Callable[[str], str]) -> int:

@@ -1,24 +1,25 @@
-// A certified OpenID Connect provider: node provider.js PORTAL_URL PEOPLE_JSON, which is read anew for each sign-in.
+// A certified OpenID Connect provider: node provider.js PEOPLE_JSON PORTAL_URL PORTAL_URL_WITHOUT_SID. PEOPLE_JSON is
+// read anew for each sign-in; tokens for the second portal name no session (`sid`).
 // Prints its issuer. Any password is right; the sign-in name is the subject.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import Provider from "oidc-provider";
 
-const [portal, people] = process.argv.slice(2);
+const [people, portal, withoutSid] = process.argv.slice(2);
+const client = (id, url, namesSessions) => ({
+  client_id: id,
+  client_secret: "a secret of the tests, not of anybody",
+  redirect_uris: [`${url}/sign-in/identity/back`],
+  post_logout_redirect_uris: [`${url}/sign-in`],
+  backchannel_logout_uri: `${url}/sign-in/identity/logout`,
+  backchannel_logout_session_required: namesSessions,
+});
 const server = createServer();
 
 server.listen(0, "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, {
-    clients: [
-      {
-        client_id: "hpc-portal",
-        client_secret: "a secret of the tests, not of anybody",
-        redirect_uris: [`${portal}/sign-in/identity/back`],
-        backchannel_logout_uri: `${portal}/sign-in/identity/logout`,
-        backchannel_logout_session_required: true,
-      },
-    ],
+    clients: [client("hpc-portal", portal, true), client("hpc-portal-without-sid", withoutSid, false)],
     claims: {
       openid: ["sub", "groups"],
       profile: ["name", "preferred_username"],
