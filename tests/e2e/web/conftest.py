@@ -87,20 +87,21 @@ def open_page(portal: str, browser: Browser, states: dict[str, Any]) -> Iterator
 
 
 def note_complaints(
-    page: Page, complaints: list[str], *, expected: tuple[int, ...] = (), of: str = ""
+    page: Page, complaints: list[str], *, expected: tuple[int | str, ...] = (), of: str = ""
 ) -> None:
     """Note what the browser finds wrong with this page from now on.
 
     Args:
         page: watched as long as it is open.
         complaints: gets a line for each error and warning; every breach of the security policy is one.
-        expected: statuses of answers of which it may complain.
+        expected: statuses of answers of which it may complain, or what else it may say.
         of: where the portal is, for a page that is also led to others' pages, which may do as they like.
     """
 
     def note(message: ConsoleMessage) -> None:
         is_ours = message.location["url"].startswith(of)
-        is_expected = any(f"status of {status}" in message.text for status in expected)
+        texts = (one if isinstance(one, str) else f"status of {one}" for one in expected)
+        is_expected = any(text in message.text for text in texts)
         if message.type in {"error", "warning"} and is_ours and not is_expected:
             complaints.append(f"{message.type}: {message.text} at {message.location}")
 
