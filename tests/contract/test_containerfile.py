@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hpc_portal.app.backup.dump import _DEBIAN
 from scripts.write_docs import PACKAGES, ROOT
 
 FILE = ROOT / "Containerfile"
+TARGETS = {"portal", "node"}
+"""The stages that become images; others only build."""
 HADOLINT = Path(sys.executable).parent / "hadolint"
 
 
@@ -15,6 +18,12 @@ def lines() -> list[str]:
     """Its instructions, each on one line."""
     text = FILE.read_text("utf-8").replace("\\\n", " ")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
+def stages() -> dict[str, str]:
+    """Each stage's instructions, by its name."""
+    texts = re.split(r"^FROM ", "\n".join(lines()), flags=re.MULTILINE)[1:]
+    return {text.splitlines()[0].rpartition(" AS ")[2]: text for text in texts}
 
 
 def test_the_linter_finds_nothing() -> None:
@@ -39,8 +48,9 @@ def test_everything_that_is_copied_is_there_and_not_ignored() -> None:
 
 
 def test_every_image_ends_as_somebody_who_is_not_root() -> None:
-    stages = re.split(r"^FROM ", "\n".join(lines()), flags=re.MULTILINE)[1:]
-    for stage in stages[1:]:  # the first one only builds
+    images = {name: stage for name, stage in stages().items() if name in TARGETS}
+    assert set(images) == TARGETS
+    for stage in images.values():
         users = re.findall(r"^USER (\d+):\d+$", stage, flags=re.MULTILINE)
         assert users[-1] == "10001", stage.splitlines()[0]
 
@@ -53,3 +63,16 @@ def test_packages_are_pinned_with_their_hashes() -> None:
         for line in lines()
         if re.match("FROM|ARG", line)
     )
+
+
+def test_the_portal_has_postgresqls_client_where_a_backup_looks_for_it() -> None:
+    assert "postgresql-client" in stages()["postgresql"]
+    copied = f"COPY --from=postgresql {_DEBIAN} {_DEBIAN}"
+    assert copied in stages()["portal"].splitlines()
+    assert "libpq5" in stages()["portal"], "what it is linked to"
+
+
+def test_no_list_of_packages_stays_in_an_image() -> None:
+    for name in TARGETS:
+        for line in stages()[name].splitlines():
+            assert "apt-get update" not in line or "rm -rf /var/lib/apt/lists/*" in line
