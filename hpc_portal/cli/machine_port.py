@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from hpc_portal.app.clock import Clock
 from hpc_portal.app.settings import Settings
-from hpc_portal.app.telemetry.portal_state import PortalState
+from hpc_portal.app.telemetry.portal_state import PortalState, Site
 from hpc_portal.app.telemetry.readiness import OK, ReadinessCheck
 from hpc_portal.machine_port import MachinePort
 
@@ -49,13 +49,13 @@ def machine_port(
     if settings.metrics_port is None:
         yield
         return
-    state = PortalState(
-        engine,
-        clock,
+    site = Site(
         sends_mail=settings.smtp is not None,
         workspaces=settings.effective_workspace_root,
         backup_late_hours=settings.backup_late_hours,
+        scaled=settings.cluster_name if settings.dask_enabled else None,
     )
+    state = PortalState(engine, clock, site)
     check = ReadinessCheck(engine, settings)
     REGISTRY.register(state)
     port = MachinePort(REGISTRY, alive=alive, ready=lambda: check.look().checks)

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.notices.tables import Mail
 from hpc_portal.app.tables import Job, JobTask, Lease
 from hpc_portal.app.telemetry.operators_state import read_operators_state
-from hpc_portal.app.telemetry.wanted import busy_nodes, read_wanted
+from hpc_portal.app.telemetry.wanted import read_wanted
 from quotas.usage_tables import DiscrepancyRow, DiscrepancyState
 from schedulers.cluster import ClusterSnapshot
 
@@ -29,24 +30,25 @@ log = structlog.get_logger(__name__)
 _UNDER_WAY = (Phase.ACCEPTED, Phase.DISPATCHING, Phase.TRACKED, Phase.ENDED)
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What of the settings decides what is told."""
+
+    sends_mail: bool = True
+    """Where the portal sends none, mails wait, and none is late."""
+    workspaces: Path | None = None
+    backup_late_hours: int = 0
+    scaled: str | None = None
+    """The cluster whose nodes are made and taken away as jobs want them; of no other it is told."""
+
+
 class PortalState(Collector):
     """Every process tells the same: ask for `max by (...)`."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        clock: Clock,
-        *,
-        sends_mail: bool = True,
-        workspaces: Path | None = None,
-        backup_late_hours: int = 0,
-    ) -> None:
+    def __init__(self, engine: Engine, clock: Clock, site: Site = Site()) -> None:
         self._engine = engine
-        self._workspaces = workspaces
-        self._backup_late_hours = backup_late_hours
         self._clock = clock
-        self._sends_mail = sends_mail
-        """Where the portal sends none, mails wait, and none is late."""
+        self._site = site
 
     def collect(self) -> Iterator[Metric]:
         """One transaction that reads; of a database out of reach only that is told."""
@@ -55,12 +57,12 @@ class PortalState(Collector):
         try:
             with self._engine.connect() as connection:
                 now = self._clock.now()
-                found = list(_read(connection, now, sends_mail=self._sends_mail))
+                found = list(_read(connection, now, self._site))
                 found += read_operators_state(
                     connection,
                     now,
-                    workspaces=self._workspaces,
-                    backup_late_hours=self._backup_late_hours,
+                    workspaces=self._site.workspaces,
+                    backup_late_hours=self._site.backup_late_hours,
                 )
         except SQLAlchemyError as problem:
             log.warning("metrics.database_unavailable", problem=str(problem))
@@ -73,13 +75,13 @@ class PortalState(Collector):
         return iter(())
 
 
-def _read(connection: Connection, now: datetime, *, sends_mail: bool) -> Iterator[Metric]:
+def _read(connection: Connection, now: datetime, site: Site) -> Iterator[Metric]:
     yield from _queue(connection, now)
     yield from _settlement(connection, now)
-    yield from _clusters(connection, now)
+    yield from _clusters(connection, now, scaled=site.scaled)
     yield from _controllers(connection, now)
     yield from _findings(connection)
-    yield from _mails(connection, now, sends_mail=sends_mail)
+    yield from _mails(connection, now, sends_mail=site.sends_mail)
 
 
 def _queue(connection: Connection, now: datetime) -> Iterator[Metric]:
@@ -123,7 +125,7 @@ def _settlement(connection: Connection, now: datetime) -> Iterator[Metric]:
     yield from (runs, lag)
 
 
-def _clusters(connection: Connection, now: datetime) -> Iterator[Metric]:
+def _clusters(connection: Connection, now: datetime, *, scaled: str | None) -> Iterator[Metric]:
     age = GaugeMetricFamily("hpc_cluster_report_age_seconds", "Since the last report.", labels=("cluster",))
     nodes = GaugeMetricFamily("hpc_nodes", "Nodes.", labels=("cluster", "state"))
     gpus = GaugeMetricFamily("hpc_gpus", "GPUs of nodes.", labels=("cluster", "type", "use"))
@@ -139,8 +141,8 @@ def _clusters(connection: Connection, now: datetime) -> Iterator[Metric]:
             licenses.add_metric([cluster.name, one.feature, "used"], one.used)
             licenses.add_metric([cluster.name, one.feature, "total"], one.total)
     yield from (age, nodes, gpus, licenses)
-    yield from busy_nodes(known)
-    yield from read_wanted(connection, known)
+    if scaled:
+        yield from read_wanted(connection, known, scaled)
     down = GaugeMetricFamily(
         "hpc_cluster_part_out_seconds",
         "Since when a part of a cluster does not answer; there is a line only while it does not.",

@@ -25,7 +25,8 @@ _NUMBERED = re.compile(r"(.+)-(\d+)")
 _RESOURCES = col(Job.spec)["resources"].as_string().label("resources")
 """As text: jobs that ask for the same are counted together."""
 _ARRAY = col(Job.spec)[("array", "expression")].as_string()
-_THROTTLED = case((_ARRAY.contains("%", autoescape=True), _ARRAY)).label("array")
+_THROTTLED = case((col(Job.is_array) & _ARRAY.contains("%", autoescape=True), _ARRAY)).label("array")
+"""Looked for in arrays only: to open a specification takes most of the time."""
 _WAITS_FOR_NO_NODE = or_(
     col(Job.waits_for_jobs),
     col(Job.held_by).is_not(None),
@@ -44,8 +45,9 @@ class _Wanted:
     widest: int = 0
 
 
-def read_wanted(connection: Connection, clusters: Sequence[ClusterSnapshot]) -> Iterator[Metric]:
-    """By partition; of partitions without jobs, too, as far as their clusters ever reported."""
+def read_wanted(connection: Connection, clusters: Sequence[ClusterSnapshot], name: str) -> Iterator[Metric]:
+    """Of one cluster, by partition; of partitions without jobs, too, as far as it ever reported."""
+    known = [cluster for cluster in clusters if cluster.name == name]
     tres = GaugeMetricFamily(
         "hpc_wanted_tres",
         "What tasks that run or could start hold together (mem: MiB); not what is held or begins later.",
@@ -54,19 +56,19 @@ def read_wanted(connection: Connection, clusters: Sequence[ClusterSnapshot]) -> 
     widest = GaugeMetricFamily(
         "hpc_wanted_nodes_at_once", "The most nodes that one of them needs.", labels=("cluster", "partition")
     )
-    for place, wanted in _wanted(connection, clusters).items():
-        for name, amount in wanted.tres.items():
-            tres.add_metric([*place, name], amount)
-        widest.add_metric(list(place), wanted.widest)
-    yield from (tres, widest)
+    for partition, wanted in _wanted(connection, known, name).items():
+        for resource, amount in wanted.tres.items():
+            tres.add_metric([name, partition, resource], amount)
+        widest.add_metric([name, partition], wanted.widest)
+    yield from (tres, widest, _busy_nodes(known))
 
 
-def _wanted(connection: Connection, clusters: Sequence[ClusterSnapshot]) -> dict[tuple[str, str], _Wanted]:
-    found = {(cluster.name, one.name): _Wanted() for cluster in clusters for one in cluster.partitions}
-    alike = (col(Job.scheduler), col(Job.partition), _RESOURCES, _THROTTLED)
+def _wanted(connection: Connection, known: Sequence[ClusterSnapshot], name: str) -> dict[str, _Wanted]:
+    found = {partition.name: _Wanted() for cluster in known for partition in cluster.partitions}
+    alike = (col(Job.partition), _RESOURCES, _THROTTLED)
     counted = (
         select(*alike, func.count().label("jobs"), func.sum(_TASKS).label("tasks"))
-        .where(under_way())
+        .where(under_way(), col(Job.scheduler) == name)
         .group_by(*alike)
     )
     for row in connection.execute(counted):
@@ -75,7 +77,7 @@ def _wanted(connection: Connection, clusters: Sequence[ClusterSnapshot]) -> dict
             tasks = min(tasks, row.jobs * int(row.array.rpartition("%")[2]))
         if tasks:
             asked = ResourceRequest.model_validate_json(row.resources or "{}")
-            wanted = found.setdefault((row.scheduler, row.partition), _Wanted())
+            wanted = found.setdefault(row.partition, _Wanted())
             each = {name: amount for name, amount in asked.tres.items() if _is_of_nodes(name)}
             wanted.tres = add(wanted.tres, times(each, tasks))
             wanted.widest = max(wanted.widest, asked.nodes)
@@ -87,7 +89,7 @@ def _is_of_nodes(tres: str) -> bool:
     return tres != NODE and not tres.startswith("license/")
 
 
-def busy_nodes(clusters: Sequence[ClusterSnapshot]) -> Iterator[Metric]:
+def _busy_nodes(clusters: Sequence[ClusterSnapshot]) -> Metric:
     """Of nodes with numbers at the end of their names, as pods of a StatefulSet have them."""
     found = GaugeMetricFamily(
         "hpc_nodes_busy_below",
@@ -102,7 +104,7 @@ def busy_nodes(clusters: Sequence[ClusterSnapshot]) -> Iterator[Metric]:
                 below[group] = max(below[group], number + 1 if _is_busy(node) else 0)
         for group, number in below.items():
             found.add_metric([cluster.name, group], number)
-    yield found
+    return found
 
 
 def _is_busy(node: Node) -> bool:

@@ -14,7 +14,7 @@ from hpc_portal.app.ids import new_id
 from hpc_portal.app.jobs.track import track_once
 from hpc_portal.app.notices.tables import Mail
 from hpc_portal.app.tables import ClusterPart
-from hpc_portal.app.telemetry.portal_state import PortalState
+from hpc_portal.app.telemetry.portal_state import PortalState, Site
 from quotas.discrepancies import Finding, report
 from quotas.usage_tables import DiscrepancyKind
 from tests.integration.app.conftest import Story
@@ -22,16 +22,18 @@ from tests.integration.app.test_job_life import spec
 
 
 def told(
-    story: Story, *, sends_mail: bool = True, backup_late_hours: int = 0, workspaces: Path | None = None
+    story: Story,
+    *,
+    sends_mail: bool = True,
+    backup_late_hours: int = 0,
+    workspaces: Path | None = None,
+    scaled: str | None = "memory",
 ) -> dict[tuple[str, tuple[str, ...]], float]:
     """Each sample by its name and the values of its labels."""
-    state = PortalState(
-        story.city.services.engine,
-        story.clock,
-        sends_mail=sends_mail,
-        workspaces=workspaces,
-        backup_late_hours=backup_late_hours,
+    site = Site(
+        sends_mail=sends_mail, workspaces=workspaces, backup_late_hours=backup_late_hours, scaled=scaled
     )
+    state = PortalState(story.city.services.engine, story.clock, site)
     return {
         (sample.name, tuple(sample.labels.values())): sample.value
         for metric in state.collect()

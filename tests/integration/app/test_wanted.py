@@ -123,6 +123,15 @@ def test_nothing_is_told_of_a_partition_that_nobody_knows(story: Story) -> None:
     assert not [labels for name, labels in told(story) if name == "hpc_wanted_tres"]
 
 
+@pytest.mark.parametrize("scaled", [None, "other"])
+def test_nothing_is_told_of_clusters_whose_nodes_stay(story: Story, scaled: str | None) -> None:
+    report(story, [h100("hpc-gpu-0")])
+    story.submit(spec())
+    ours = {"hpc_wanted_tres", "hpc_wanted_nodes_at_once", "hpc_nodes_busy_below"}
+    assert not ours & {name for name, _ in told(story, scaled=scaled)}
+    assert ours <= {name for name, _ in told(story)}
+
+
 def test_nodes_with_numbers_are_told_of_by_the_highest_that_is_busy(story: Story) -> None:
     report(
         story,

@@ -15,6 +15,7 @@ def test_web_and_controller_each_tell_their_own_metrics(tmp_path: Path) -> None:
         processes.start("serve", *OPERATOR, "serve", "--port", "0")
         wait_until(lambda: len(_ports(processes)) == 2, what="both ports for machines")
         wait_until(lambda: any("dispatch" in _loops(port) for port in _ports(processes)), what="a step")
+        wait_until(lambda: all("main" in _partitions(port) for port in _ports(processes)), what="a report")
 
         for port in _ports(processes):
             assert httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200
@@ -29,10 +30,19 @@ def _ports(processes: Processes) -> list[int]:
 
 def _loops(port: int) -> set[str]:
     """The loops that a process has counted steps of."""
+    return _labels(port, "hpc_loop_steps", "loop")
+
+
+def _partitions(port: int) -> set[str]:
+    """The partitions that machines which make nodes may ask about: the Dask cluster's."""
+    return _labels(port, "hpc_wanted_tres", "partition")
+
+
+def _labels(port: int, metric: str, label: str) -> set[str]:
     text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
     return {
-        sample.labels["loop"]
+        sample.labels[label]
         for family in text_string_to_metric_families(text)
-        if family.name == "hpc_loop_steps"
+        if family.name == metric
         for sample in family.samples
     }
