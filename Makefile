@@ -98,9 +98,10 @@ arch: arrows ## Arrows, and the tests of the project's own shape
 ##@ Write it down
 
 .PHONY: docs
-docs: setup-test ## Write the generated parts anew: the file tree, settings, the chart's schema, who may do what
+docs: setup-test ## Write the generated parts anew: the file tree, settings, the chart's schema and upgrade, who may do what
 	@$(BIN)/python scripts/write_docs.py
 	@$(BIN)/python -m scripts.write_chart_schema
+	@$(BIN)/python -m scripts.write_chart_upgrade
 	@$(BIN)/python -m scripts.write_authorisation
 
 .PHONY: screenshots

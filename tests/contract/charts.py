@@ -1,47 +1,39 @@
-"""Renders the chart with Helm itself, and finds its way in what comes out."""
+"""Finds its way in what Helm makes of the chart."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
-import helm_python as helm
 import pytest
-import yaml
 
-from scripts.write_chart_schema import CHART
+from scripts.render_chart import EXAMPLES, Thing, Values, render, values_of
 from scripts.write_docs import ROOT
 
-EXAMPLES = sorted((ROOT / "helm" / "examples").glob("*.yaml"))
+__all__ = [
+    "ALL",
+    "EXAMPLES",
+    "MINIMUM",
+    "Thing",
+    "Values",
+    "containers",
+    "environment",
+    "example",
+    "of_kind",
+    "pods",
+    "render",
+    "selected",
+    "template_of",
+    "values_of",
+]
+
 MINIMUM: dict[str, Any] = {
     "settings": {"slurm": {"url": "http://slurm-head:6820"}},
     "secrets": {"slurmJwtKey": {"name": "slurm-jwt"}},
 }
 """What the default values leave to the site: which cluster."""
 
-Values = dict[str, Any]
-Thing = dict[str, Any]
-
-
-def values_of(path: Path) -> Values:
-    found: Values = yaml.safe_load(path.read_text("utf-8"))
-    return found
-
 
 def example(name: str) -> Values:
     return values_of(ROOT / "helm" / "examples" / f"{name}.yaml")
-
-
-def render(values: Values, *, chart: Path = CHART) -> list[Thing]:
-    with helm.Chart.load(str(chart)) as loaded:
-        loaded.validate_schema(values)
-        written_out = loaded.render(values, name="hpc", namespace="hpc")
-    return [
-        thing
-        for template, text in written_out.items()
-        if not template.endswith("NOTES.txt")
-        for thing in yaml.safe_load_all(text)
-        if thing
-    ]
 
 
 ALL = [

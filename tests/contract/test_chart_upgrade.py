@@ -1,20 +1,16 @@
 """From the chart that sites have to this one: nothing changes that cannot, and nothing is left behind."""
 
 import copy
-from collections.abc import Iterable
 from pathlib import Path
 
 import helm_python as helm
 import pytest
 
+from scripts.render_chart import EXAMPLES, RELEASED, Values, named, render, values_of
 from scripts.write_chart_schema import CHART
-from scripts.write_docs import ROOT
-from tests.contract.charts import EXAMPLES, MINIMUM, Thing, Values, example, of_kind, render, values_of
+from scripts.write_chart_upgrade import SUMMARY, known_to_released, written
+from tests.contract.charts import MINIMUM, example, of_kind
 
-RELEASED = max((ROOT / "helm" / "released").glob("*.tgz"))
-"""The newest chart that sites may have installed; packed by `helm package` when a version is released."""
-NEW_VALUES = {"backup"}
-"""What the released chart does not know: a site gives them after the upgrade."""
 IMMUTABLE = {
     "Deployment": ("selector",),
     "StatefulSet": ("selector", "serviceName", "podManagementPolicy", "volumeClaimTemplates"),
@@ -23,14 +19,6 @@ IMMUTABLE = {
     "Service": ("clusterIP",),
 }
 """What Kubernetes refuses to change in an object that exists: such an upgrade would fail half-way."""
-
-
-def named(things: Iterable[Thing]) -> dict[tuple[str, str], Thing]:
-    return {(thing["kind"], thing["metadata"]["name"]): thing for thing in things}
-
-
-def known_to_released(values: Values) -> Values:
-    return {name: value for name, value in values.items() if name not in NEW_VALUES}
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
@@ -72,3 +60,7 @@ def test_what_changes_the_migrations_pod_makes_a_job_of_another_name(change: Val
 def test_what_does_not_change_the_migrations_pod_makes_no_job_anew() -> None:
     more = copy.deepcopy(MINIMUM) | {"web": {"replicas": 5}}
     assert of_kind(render(MINIMUM), "Job") == of_kind(render(more), "Job")
+
+
+def test_what_an_upgrade_changes_is_written_down() -> None:
+    assert SUMMARY.read_text("utf-8") == written(), "run: python -m scripts.write_chart_upgrade"
