@@ -63,6 +63,8 @@ def _serve(settings: Settings, listener: socket.socket, on_ready: Callable[[str]
         server_header=False,
         proxy_headers=bool(settings.public_url),
     )
+    if config.proxy_headers and config.forwarded_allow_ips == "*":
+        log.warning("web.believes_everybody", variable="FORWARDED_ALLOW_IPS")
     gc.freeze()  # the code stays for good: to walk through it took a tenth of a second, amid somebody's page
     url = address_of(listener)
     with machine_port(settings, services.engine, services.clock, alive=lambda: {"process": OK}):
