@@ -45,6 +45,7 @@ from hpc_portal.web import (
     organisation_members,
     people,
     person,
+    person_places,
     points,
     prices,
     project,
@@ -73,8 +74,8 @@ from hpc_portal.web import (
 )
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.errors import install_error_pages
+from hpc_portal.web.live_messages import LiveMessages
 from hpc_portal.web.render import Pages
-from hpc_portal.web.show_figures import FigureMessages
 
 ROUTERS = (
     sign_in,
@@ -120,6 +121,7 @@ ROUTERS = (
     new_person,
     people,
     person,
+    person_places,
     project,
     project_members,
     project_parts,
@@ -155,7 +157,7 @@ def install_assets(app: FastAPI) -> None:
     """
     assets = Assets()
     app.state.pages = Pages(assets, default_locale=app.state.services.settings.default_locale)
-    app.state.figure_messages = FigureMessages()
+    app.state.live_messages = LiveMessages()
     app.mount("/static", assets, name="static")
 
 

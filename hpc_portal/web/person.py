@@ -1,4 +1,4 @@
-"""A person's page for those who run the city: a new password, and who they are on clusters."""
+"""A person's page for those who run the city: where they belong, a new password, who they are on clusters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,18 +12,28 @@ from hpc_portal.app import permissions
 from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.find import find_person
 from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_user, unmap_cluster_user
-from hpc_portal.app.accounts.queries import UserRecord, list_cluster_accounts, list_users
+from hpc_portal.app.accounts.queries import (
+    UserRecord,
+    list_cluster_accounts,
+    list_places,
+    list_users,
+    list_visible_organisations,
+    list_visible_projects,
+)
 from hpc_portal.app.accounts.secret import new_password
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, NotFound, Problem
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
+from hpc_portal.app.tables import OrganisationRole, ProjectRole
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.web.entry_form import at_fields, by_field, entered_of
 from hpc_portal.web.people import CITY_ROLES
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.tenant_forms import carry_out
+from hpc_portal.web.tenant_words import ROLES
+from quotas.tables import TenantState
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
@@ -58,6 +68,10 @@ class PersonPage:
             accounts = [
                 one for one in list_cluster_accounts(session, self.actor) if one.username == self.username
             ]
+            places = list_places(session, self.actor, self.username)
+            organisations = list_visible_organisations(session, self.actor)
+            own = {place.organisation for place in places}
+            projects = [one for one in list_visible_projects(session, self.actor) if one.organisation in own]
         clusters = sorted(self.services.settings.clusters_with_accounts)
         facts = {
             "person": person,
@@ -65,6 +79,12 @@ class PersonPage:
             "city_roles": CITY_ROLES,
             "accounts": accounts,
             "clusters": clusters,
+            "places": places,
+            "organisations": [one for one in organisations if one.state is not TenantState.CLOSED],
+            "projects": [one for one in projects if one.state is not TenantState.CLOSED],
+            "roles": ROLES,
+            "organisation_roles": [role.value for role in reversed(OrganisationRole)],
+            "project_roles": [role.value for role in reversed(ProjectRole)],
             "is_new": is_new,
             "password": password,
             "problems": problems,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, exists, func, literal, select
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
@@ -84,6 +84,18 @@ class UserRecord:
     is_active: bool
     created_at: datetime
     has_second_factor: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRecord:
+    """Where a person belongs, for administrators."""
+
+    organisation: str
+    """Its slug."""
+    organisation_name: str
+    account: str
+    """The project's; "" for the organisation as a whole."""
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +279,33 @@ def list_users(session: Session, actor: Actor) -> list[UserRecord]:
         .label("has_second_factor"),
     ).order_by(col(User.username))
     return [UserRecord(*row) for row in session.connection().execute(statement)]
+
+
+def list_places(session: Session, actor: Actor, username: str) -> list[PlaceRecord]:
+    """A person's places: each organisation, and behind it its projects where they have one.
+
+    Raises:
+        NotAllowed: only administrators and auditors may.
+    """
+    permissions.require(actor, Action.AUDIT)
+    names = (col(Organisation.slug), col(Organisation.name))
+    organisations = (
+        select(*names, literal("").label("account"), col(OrganisationMember.role))
+        .join(OrganisationMember, col(OrganisationMember.organisation_id) == col(Organisation.id))
+        .join(User, col(User.id) == col(OrganisationMember.user_id))
+        .where(col(User.username) == username)
+    )
+    projects = (
+        select(*names, col(Project.account), col(ProjectMember.role))
+        .join(Project, col(Project.organisation_id) == col(Organisation.id))
+        .join(ProjectMember, col(ProjectMember.project_id) == col(Project.id))
+        .join(User, col(User.id) == col(ProjectMember.user_id))
+        .where(col(User.username) == username)
+    )
+    connection = session.connection()
+    rows = [*connection.execute(organisations), *connection.execute(projects)]
+    found = [PlaceRecord(row.slug, row.name, row.account, row.role.value) for row in rows]
+    return sorted(found, key=lambda place: (place.organisation, place.account))
 
 
 def list_cluster_accounts(session: Session, actor: Actor) -> list[ClusterAccountRecord]:

@@ -13,7 +13,7 @@ from sqlmodel import SQLModel, col
 
 from hpc_portal.app.accounts.authenticate import authenticate
 from hpc_portal.app.accounts.operator import OPERATOR
-from hpc_portal.app.accounts.queries import list_cluster_accounts
+from hpc_portal.app.accounts.queries import list_cluster_accounts, list_places
 from hpc_portal.app.audit_log.read import list_audit
 from hpc_portal.app.audit_log.tables import AuditRecord
 from hpc_portal.app.clock import SystemClock
@@ -188,6 +188,33 @@ def test_a_password_that_the_portal_makes_is_shown_once_and_lets_in(
     assert post(admin, "/admin/people/nobody/password").status_code == 404
     own = admin.get("/admin/people/chips-member/access").text
     assert "/password" not in own, "one's own password takes the present one"
+
+
+def test_who_has_an_account_is_given_places(portal: Portal, admin: httpx.Client) -> None:
+    person = "/admin/people/rivals-member"
+    offered = admin.get(f"{person}/access").text
+    assert 'value="chips"' not in offered, "only projects of their own organisations"
+    given = post(admin, f"{person}/organisations", organisation="chips-org", organisation_role="manager")
+    assert (given.status_code, given.headers["location"]) == (303, f"{person}/access")
+    assert 'value="chips"' in admin.get(f"{person}/access").text
+    assert post(admin, f"{person}/projects", project="chips", project_role="lead").status_code == 303
+    with portal.city.services.reading() as session:
+        places = list_places(session, OPERATOR, "rivals-member")
+    assert [(place.organisation, place.account, place.role) for place in places] == [
+        ("chips-org", "", "manager"),
+        ("chips-org", "chips", "lead"),
+        ("rivals-org", "", "member"),
+        ("rivals-org", "rivals", "member"),
+    ]
+    before = written(portal)
+    for path, form in (
+        ("organisations", {"organisation": "", "organisation_role": "member"}),
+        ("organisations", {"organisation": "chips-org", "organisation_role": "lead"}),
+        ("projects", {"project": "chips", "project_role": "manager"}),
+    ):
+        refused = post(admin, f"{person}/{path}", **form)
+        assert said_at(refused.text, path[:-1]) == "Choose one of the offered values."
+    assert written(portal) == before
 
 
 def test_an_account_on_a_cluster_is_set_and_removed(portal: Portal, admin: httpx.Client) -> None:

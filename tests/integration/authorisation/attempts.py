@@ -87,6 +87,8 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "role": "member",
         "organisation": "chips-org",
     },
+    "/admin/people/{username}/organisations": {"organisation": "chips-org", "organisation_role": "manager"},
+    "/admin/people/{username}/projects": {"project": "chips", "project_role": "lead"},
     "/admin/people/{username}/clusters": {"cluster": "memory", "cluster_user": "mine", "uid": "5000"},
     "/admin/prices/end-rules/{state}": {"charged": "no", "reason": "mine"},
     "/admin/prices/programmes": {"slug": "mine", "name": "Mine"},

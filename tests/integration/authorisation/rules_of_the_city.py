@@ -98,6 +98,8 @@ RULES = (
         GET /admin/people/new
         POST /admin/people
         POST /admin/people/{username}/password
+        POST /admin/people/{username}/organisations
+        POST /admin/people/{username}/projects
         POST /admin/people/{username}/clusters
         POST /admin/people/{username}/clusters/{cluster}/remove
         PUT /api/v1/users/{username}/clusters/{cluster}
