@@ -3,7 +3,10 @@
 import inspect
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,19 +18,40 @@ from scripts.write_chart_schema import CHART
 from scripts.write_docs import ROOT
 from tests.contract.charts import MINIMUM, Thing, example, of_kind, pods, render, selected
 
+NODE, PROMQL = (Path(sys.prefix) / name for name in ("bin/node", "operators/promql.js"))
 ALERTS: list[dict[str, str]] = yaml.safe_load((CHART / "alerts.yaml").read_text("utf-8"))["rules"]
+
+
+def asked() -> list[str]:
+    """Every expression of the alerts, the dashboard and the pools."""
+    dashboard = json.loads((CHART / "dashboard.json").read_text("utf-8"))
+    [scaled] = of_kind(render(example("dask")), "ScaledObject").values()
+    return [
+        *(alert["expr"] for alert in ALERTS),
+        *(target["expr"] for panel in dashboard["panels"] for target in panel["targets"]),
+        *(one["metadata"]["query"] for one in scaled["spec"]["triggers"] if one["type"] == "prometheus"),
+    ]
+
+
+def not_promql(expressions: list[str]) -> list[str]:
+    """Those that Prometheus' own grammar does not know (operators/promql.js)."""
+    found = subprocess.run(
+        [NODE, PROMQL], input=json.dumps(expressions), capture_output=True, text=True, check=True, timeout=60
+    )
+    said: list[str] = json.loads(found.stdout)
+    return said
+
+
+def test_alerts_dashboard_and_pools_ask_in_promql() -> None:
+    assert not_promql(asked()) == []
+    assert not_promql(["max(a) by", "max by (b) (a)"]) == ["max(a) by: No parse at 9"]
 
 
 def test_alerts_dashboard_and_pools_ask_only_for_metrics_that_there_are() -> None:
     """A renamed metric would silence an alert, and nobody would notice."""
     modules = (instruments, operators_state, portal_state, wanted)
     source = "".join(map(inspect.getsource, modules))
-    dashboard = json.loads((CHART / "dashboard.json").read_text("utf-8"))
-    asked = [alert["expr"] for alert in ALERTS]
-    asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    [scaled] = of_kind(render(example("dask")), "ScaledObject").values()
-    asked += [one["metadata"].get("query", "") for one in scaled["spec"]["triggers"]]
-    named = set(itertools.chain.from_iterable(_metrics(expression) for expression in asked))
+    named = set(itertools.chain.from_iterable(_metrics(expression) for expression in asked()))
     assert {name for name in named if f'"{name}"' not in source} == set()
     assert {"hpc_wanted_tres", "hpc_check_age_seconds", "hpc_database_up"} <= named
 
