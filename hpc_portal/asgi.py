@@ -75,6 +75,8 @@ def create_app(services: Services) -> FastAPI:
         services.engine,
         on_clusters=services.forget_clusters,
         figures=lambda: services.figures.get().on_start_page,
+        clusters=services.settings.cluster_names,
+        now=services.clock.now,
     )
     pages.install_assets(app)
     health.install(app, ReadinessCheck(services.engine, services.settings))

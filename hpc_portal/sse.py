@@ -12,9 +12,8 @@ from hpc_portal.app import permissions
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.event_hub import EventHub, Topic
-from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.jobs.queries import is_visible
-from hpc_portal.app.live_marks import Marks, Watched
+from hpc_portal.app.live_marks import Drawn, Marks, Watched
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import find_actor
@@ -25,8 +24,8 @@ RETRY = b"retry: 2000\n\n"
 
 StillAllowed = Callable[[], Awaitable[bool]]
 """Asked about each quarter of a minute: whether the reader may still see what the stream tells."""
-WriteFigures = Callable[[ClusterFigures], bytes]
-"""The figures of clusters as one message, in the words of whoever reads it."""
+WriteDrawn = Callable[[Drawn], bytes]
+"""What is to be shown as one message, in the words of whoever reads it."""
 
 
 def sse_response(messages: AsyncIterator[bytes]) -> StreamingResponse:
@@ -83,13 +82,13 @@ async def job_messages(
     *,
     after: int | None,
     still_allowed: StillAllowed,
-    write_figures: WriteFigures | None = None,
+    write_drawn: WriteDrawn | None = None,
 ) -> AsyncIterator[bytes]:
     """`event: job` with its JSON for each event; `event: resync` when too much was missed to tell.
 
     What the topic watches beside jobs has no id: each stream tells it first as it is, then when it changes,
     as `event: notices` with the number of unread ones, `event: requests`, `event: clusters`, and what
-    `write_figures` makes of the figures of clusters.
+    `write_drawn` makes of the others.
     Ends with `event: end` when the reader may see it no longer; reconnecting then tells why.
     """
     yield RETRY
@@ -104,20 +103,19 @@ async def job_messages(
             yield message("resync", "{}", event_id=batch.sequence)
         elif batch.events or batch.marks:
             told = [message("job", event.json, event_id=event.sequence) for event in batch.events]
-            yield b"".join([*told, *_mark_messages(batch.marks, write_figures)])
+            yield b"".join([*told, *_mark_messages(batch.marks, write_drawn)])
         else:
             yield ALIVE
 
 
-def _mark_messages(marks: Marks, write_figures: WriteFigures | None) -> list[bytes]:
+def _mark_messages(marks: Marks, write_drawn: WriteDrawn | None) -> list[bytes]:
     """One for each kind; that somebody else's request or cluster changed is all that is told of it."""
     told: dict[Watched, bytes] = {}
     for (kind, _), mark in marks.items():
-        if isinstance(mark, ClusterFigures):
-            if write_figures:
-                told[kind] = write_figures(mark)
-        else:
+        if isinstance(mark, int | str):
             told[kind] = message(kind, json.dumps({"unread": mark}) if kind is Watched.NOTICES else "{}")
+        elif write_drawn:
+            told[kind] = write_drawn(mark)
     return list(told.values())
 
 
@@ -128,4 +126,6 @@ def _sees(services: Services, actor: Actor, topic: Topic) -> bool:
                 return False
     visible = visible_topic(services, actor).project_ids
     wanted = [topic.requests_of] if topic.job_id is not None else [topic.project_ids, topic.requests_of]
+    if topic.balance_of is not None:
+        wanted.append(frozenset([topic.balance_of]))
     return visible is None or all(ids is not None and ids <= visible for ids in wanted)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +17,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from hpc_portal.app.home.cluster_figures import ClusterFigures
-from hpc_portal.app.live_marks import FIGURES, Key, Mark, Marks, Watched, read_marks
+from hpc_portal.app.live_marks import (
+    FIGURES,
+    TROUBLES,
+    Key,
+    Mark,
+    Marks,
+    Watched,
+    read_left,
+    read_marks,
+    read_troubles,
+)
 from hpc_portal.app.tables import JobEvent
 
 log = structlog.get_logger(__name__)
@@ -26,7 +37,8 @@ _MARKS_SECONDS = 0.5
 _BATCH = 1000
 _MOST_QUEUED = 512
 _MOST_REPLAYED = 2000
-_OWN = frozenset([Watched.NOTICES])
+_NAMED = frozenset([Watched.NOTICES, Watched.TROUBLES, Watched.BALANCE])
+"""Every page follows these: each looks up its own instead of walking through all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,8 @@ class Topic:
     """Whose notices, where those are watched."""
     requests_of: frozenset[UUID] | None = frozenset()
     """The projects whose requests, where those are watched; None: of all."""
+    balance_of: UUID | None = None
+    """The project that shows what it has left, where that is watched."""
 
     def covers(self, event: "HubEvent") -> bool:
         """Whether the event belongs to this topic."""
@@ -57,13 +71,17 @@ class Topic:
                 return whose == self.reader
             case Watched.REQUESTS:
                 return self.requests_of is None or whose in self.requests_of
-            case Watched.CLUSTERS | Watched.FIGURES:
+            case Watched.BALANCE:
+                return whose == self.balance_of
+            case Watched.CLUSTERS | Watched.FIGURES | Watched.TROUBLES:
                 return True
 
     @property
-    def own_keys(self) -> tuple[Key, ...]:
-        """Of what is the reader's alone."""
-        return ((Watched.NOTICES, self.reader),) if self.reader else ()
+    def named_keys(self) -> tuple[Key, ...]:
+        """Of what is followed by its key."""
+        notices: tuple[Key, ...] = ((Watched.NOTICES, self.reader),) if self.reader else ()
+        left: tuple[Key, ...] = ((Watched.BALANCE, self.balance_of),) if self.balance_of else ()
+        return (*notices, *left, TROUBLES)
 
     @property
     def condition(self) -> ColumnElement[bool]:
@@ -97,6 +115,10 @@ class Batch:
     """What is followed beside jobs: at first all of it, then what differs from what was told before."""
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class _Follower:
     """A bounded queue for one stream."""
 
@@ -118,8 +140,9 @@ class _Follower:
         self.arrived.set()
 
     def see(self, marks: Marks, shared: Collection[Key]) -> None:
-        """`shared` are the keys of those that are nobody's own: of notices there are as many as readers."""
-        for key in self.topic.own_keys if self.topic.watched <= _OWN else (*self.topic.own_keys, *shared):
+        """`shared` are the keys of the others: of notices there are as many as readers."""
+        named = self.topic.named_keys
+        for key in named if self.topic.watched <= _NAMED else (*named, *shared):
             if key in marks and self._told.get(key) != marks[key] and self.topic.watches(key):
                 self._told[key] = self._marks[key] = marks[key]
                 self.arrived.set()
@@ -143,13 +166,15 @@ class EventHub:
     What is followed beside jobs is read whole and compared: it is little, and has no such sequence.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it reads beside events
         self,
         engine: Engine,
         *,
         tick_seconds: float = _TICK_SECONDS,
         on_clusters: Callable[[], None] = lambda: None,
         figures: Callable[[], ClusterFigures] | None = None,
+        clusters: Collection[str] = (),
+        now: Callable[[], datetime] = _now,
     ) -> None:
         """Reads nothing before somebody follows.
 
@@ -158,10 +183,16 @@ class EventHub:
             tick_seconds: how long to rest between two looks.
             on_clusters: called when a cluster has reported, before figures are read and followers are told.
             figures: reads what the start page shows of clusters; without it nobody is told of that.
+            clusters: those of whose troubles people are told.
+            now: the time by which a cluster is silent, and a grant in force.
         """
         self._engine = engine
         self._on_clusters = on_clusters
         self._figures = figures
+        self._configured = clusters
+        self._now = now
+        self._touched: set[UUID] = set()
+        """Projects whose balance may have changed since it was read."""
         self._shown: ClusterFigures | None = None
         self._clusters: Marks = {}
         self._tick_seconds = tick_seconds
@@ -204,6 +235,8 @@ class EventHub:
         """
         follower = _Follower(topic)
         self._followers.add(follower)
+        if topic.balance_of:
+            self._touched.add(topic.balance_of)
         try:
             await self._start()
             is_behind = after is not None
@@ -247,7 +280,8 @@ class EventHub:
         while self._followers and not self.is_closed:
             try:
                 events = await asyncio.to_thread(self._events, true(), self._sequence, _BATCH)
-                marks = await asyncio.to_thread(self._marks)
+                self._touched.update(event.project_id for event in events)
+                marks = await self._due_marks()
             except SQLAlchemyError:
                 failures += 1
                 log.warning("event_hub.read_failed", failures=failures, exc_info=failures == 1)
@@ -264,21 +298,35 @@ class EventHub:
         self._reader = None
 
     def _tell(self, marks: Marks) -> None:
-        shared = [key for key in marks if key[0] not in _OWN]
+        shared = [key for key in marks if key[0] not in _NAMED]
         for follower in self._followers:
             follower.see(marks, shared)
 
-    def _marks(self) -> Marks:
+    async def _due_marks(self) -> Marks:
         """What somebody watches, read less often than events; {} when it is not yet time."""
-        topics = [follower.topic for follower in list(self._followers)]
-        watched = frozenset[Watched]().union(*(topic.watched for topic in topics))
-        if not watched or time.monotonic() - self._marks_at < _MARKS_SECONDS:
+        if time.monotonic() - self._marks_at < _MARKS_SECONDS:
             return {}
         self._marks_at = time.monotonic()
+        touched, self._touched = self._touched, set()
+        try:
+            return await asyncio.to_thread(self._marks, touched)
+        except SQLAlchemyError:
+            self._touched |= touched
+            raise
+
+    def _marks(self, touched: set[UUID]) -> Marks:
+        topics = [follower.topic for follower in list(self._followers)]
+        watched = frozenset[Watched]().union(*(topic.watched for topic in topics))
+        if not watched:
+            return {}
         figures = self._figures if Watched.FIGURES in watched else None
         read = watched | {Watched.CLUSTERS} if figures else watched
         with self._engine.connect() as connection:
-            marks = read_marks(connection, read, {topic.reader for topic in topics if topic.reader})
+            marks = {**read_marks(connection, read, {topic.reader for topic in topics if topic.reader})}
+            if Watched.TROUBLES in watched:
+                marks |= read_troubles(connection, self._configured, at=self._now())
+            if projects := touched & {topic.balance_of for topic in topics}:
+                marks |= read_left(connection, projects, at=self._now())
         if Watched.CLUSTERS in read:
             self._notice_clusters(marks)
         return {**marks, FIGURES: self._same_or(figures())} if figures else marks

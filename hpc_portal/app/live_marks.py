@@ -1,17 +1,23 @@
-"""What pages follow beside jobs: notices, requests and clusters, as marks that differ once those change."""
+"""What pages follow beside jobs: notices, clusters, what is left; as marks that differ once those change."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
+from hpc_portal.app import outages
+from hpc_portal.app.clusters import Trouble, troubles
 from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.notices.tables import Notice
 from hpc_portal.app.requests.tables import QuotaRequest
 from hpc_portal.app.requests.transitions import RequestState
 from hpc_portal.app.tables import ClusterOutage, ClusterView
+from quotas.balance import balances
+from quotas.money import VND
 
 
 class Watched(StrEnum):
@@ -23,19 +29,33 @@ class Watched(StrEnum):
     """Whenever one has reported: of pages that say how old their knowledge is."""
     FIGURES = "figures"
     """What the start page shows of them: told only once it says something else."""
+    TROUBLES = "troubles"
+    """What of them does not answer, as every page says it at its top."""
+    BALANCE = "balance"
+    """What a project has left: read once something has happened to its jobs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a project may still spend."""
+
+    vnd: int
 
 
 Key = tuple[Watched, UUID | str]
 """What, and whose: a person's notices, a project's requests, a cluster by its name."""
 FIGURES: Key = (Watched.FIGURES, "")
-"""Of all clusters together."""
-Mark = int | str | ClusterFigures
-"""Of notices the number of unread ones; the figures; of others something to compare with what was read."""
+TROUBLES: Key = (Watched.TROUBLES, "")
+"""Both of all clusters together."""
+Drawn = ClusterFigures | tuple[Trouble, ...] | Left
+"""Told as it is to be shown."""
+Mark = int | str | Drawn
+"""Of notices the number of unread ones; what is drawn; of others something to compare with what was read."""
 Marks = Mapping[Key, Mark]
 
 
 def read_marks(connection: Connection, watched: Collection[Watched], readers: Collection[UUID]) -> Marks:
-    """The marks of now, but for figures. Drafts of requests have none: only some of a project see those.
+    """The marks of now, but for what is drawn. Drafts of requests have none: only some see those.
 
     Args:
         connection: reads.
@@ -68,3 +88,18 @@ def read_marks(connection: Connection, watched: Collection[Watched], readers: Co
             (Watched.CLUSTERS, row.name): f"{row.as_of.isoformat()} {out.get(row.name, 0)}" for row in seen
         }
     return marks
+
+
+def read_troubles(connection: Connection, configured: Collection[str], *, at: datetime) -> Marks:
+    """What of these clusters does not answer at that time."""
+    seen = connection.execute(select(col(ClusterView.name), col(ClusterView.as_of)))
+    heard = {row.name: row.as_of for row in seen}
+    return {TROUBLES: tuple(troubles(outages.load(connection), heard, configured=configured, now=at))}
+
+
+def read_left(connection: Connection, projects: Collection[UUID], *, at: datetime) -> Marks:
+    """What each of these has left; nothing of one whose budget is not in đồng."""
+    found = {project: one.by_asset.get(VND) for project, one in balances(connection, projects, at).items()}
+    return {
+        (Watched.BALANCE, project): Left(amounts.available) for project, amounts in found.items() if amounts
+    }

@@ -1,4 +1,4 @@
-"""The one event stream of a page: its jobs, and what else it shows that changes; the bell's number always."""
+"""The one event stream of a page: its jobs, and what else it shows that changes; its top always."""
 
 import asyncio
 from dataclasses import replace
@@ -16,17 +16,19 @@ from hpc_portal.app.live_marks import Watched
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
 from hpc_portal.sse import (
-    WriteFigures,
+    WriteDrawn,
     job_messages,
     may_still_see,
     resume_point,
     sse_response,
     visible_topic,
 )
+from hpc_portal.web.live_messages import LiveMessages
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.show_figures import FigureMessages
 
 router = APIRouter(include_in_schema=False)
+
+_TOP = frozenset([Watched.NOTICES, Watched.TROUBLES, Watched.BALANCE])
 
 
 @router.get("/live")
@@ -38,30 +40,42 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     job: UUID | None = None,
     jobs: bool = False,  # noqa: FBT001, FBT002 - as it stands in URLs
     also: Annotated[list[Watched], Query()] = [],  # noqa: B006 - FastAPI makes a new one
+    balance: UUID | None = None,
     after: int | None = None,
 ) -> Response:
-    """Events of one job, of all that the reader sees (`jobs`) or of none, and what `also` names."""
-    topic = await asyncio.to_thread(_topic, services, actor, job, every_job=jobs, watched=frozenset(also))
+    """Events of one job, of all that the reader sees (`jobs`) or of none, and what `also` names.
+
+    Of each page its top, with what the project `balance` has left, where the reader may see it.
+    """
+    topic = await asyncio.to_thread(
+        _topic, services, actor, job, every_job=jobs, watched=frozenset(also), balance_of=balance
+    )
     return sse_response(
         job_messages(
             hub,
             topic,
             after=resume_point(request, after),
             still_allowed=may_still_see(request, topic),
-            write_figures=_write_figures(request),
+            write_drawn=_write_drawn(request),
         )
     )
 
 
-def _write_figures(request: Request) -> WriteFigures:
+def _write_drawn(request: Request) -> WriteDrawn:
     pages = pages_of(request)
     language = pages.language(request)
-    written: FigureMessages = request.app.state.figure_messages
+    written: LiveMessages = request.app.state.live_messages
     return written.writer(language, partial(pages.fragment, language))
 
 
-def _topic(
-    services: Services, actor: Actor, job: UUID | None, *, every_job: bool, watched: frozenset[Watched]
+def _topic(  # noqa: PLR0913 - what a page follows
+    services: Services,
+    actor: Actor,
+    job: UUID | None,
+    *,
+    every_job: bool,
+    watched: frozenset[Watched],
+    balance_of: UUID | None,
 ) -> Topic:
     visible = visible_topic(services, actor).project_ids
     if job is not None:
@@ -69,7 +83,8 @@ def _topic(
             require_visible(session, actor, job)
     return replace(
         Topic(job_id=job, project_ids=visible if every_job else frozenset()),
-        watched=watched | {Watched.NOTICES},
+        watched=watched | _TOP,
         reader=actor.user_id,
         requests_of=visible if Watched.REQUESTS in watched else frozenset(),
+        balance_of=balance_of if visible is None or balance_of in visible else None,
     )

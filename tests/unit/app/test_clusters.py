@@ -70,15 +70,14 @@ def test_troubles_are_outages_and_clusters_that_nothing_was_heard_of() -> None:
         Outage("slurm", ClusterPart.ACCOUNTING, NOW, "as before"),
         Outage("retired", ClusterPart.SCHEDULER, hour, "gone"),
     ]
-    snapshots = [cluster("slurm", "main", as_of=hour), cluster("danang", "main", as_of=hour)]
+    heard = {"slurm": hour, "danang": hour}
     configured = ("slurm", "danang")
-    assert troubles(outages, snapshots, configured=configured, now=NOW) == [
+    assert troubles(outages, heard, configured=configured, now=NOW) == [
         Trouble("danang", TroubleKind.PORTAL_SILENT, hour),
         Trouble("slurm", TroubleKind.CHARGES_WAIT, NOW),
         Trouble("slurm", TroubleKind.JOBS_WAIT, hour),
     ]
-    fresh = [cluster("slurm", "main"), cluster("danang", "main")]
-    assert troubles([], fresh, configured=configured, now=NOW) == []
+    assert troubles([], dict.fromkeys(configured, NOW), configured=configured, now=NOW) == []
 
 
 SEEN = (cluster("slurm", "short", "gpu", "main"), cluster("danang", "main"))

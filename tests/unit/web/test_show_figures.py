@@ -11,8 +11,9 @@ from hpc_portal.app.cluster_amounts import FreeAmount, count_free, count_used
 from hpc_portal.app.home.cluster_figures import LICENSES_SHOWN, ClusterFigures
 from hpc_portal.web.assets import Assets
 from hpc_portal.web.language import load_languages
+from hpc_portal.web.live_messages import LiveMessages
 from hpc_portal.web.render import TEMPLATES, Pages
-from hpc_portal.web.show_figures import FigureMessages, figure_facts
+from hpc_portal.web.show_figures import figure_facts
 from schedulers.cluster import Node, NodeState
 
 PAGES = Pages(Assets(), default_locale="vi")
@@ -42,7 +43,7 @@ FIGURES = ClusterFigures(count_free(NODES), count_used(NODES), LICENSES)
 def told(figures: ClusterFigures, code: str) -> dict[str, str]:
     """What the browser gets, as it reads a message."""
     language = LANGUAGES[code]
-    written = FigureMessages().writer(language, lambda *what: PAGES.fragment(language, *what))(figures)
+    written = LiveMessages().writer(language, lambda *what: PAGES.fragment(language, *what))(figures)
     event, data, *rest = written.decode().split("\n")
     assert (event, rest) == ("event: figures", ["", ""])
     parts: dict[str, str] = json.loads(data.removeprefix("data: "))
@@ -87,7 +88,7 @@ def test_before_a_cluster_has_reported_the_page_says_so() -> None:
 
 
 def test_a_thousand_streams_have_each_change_written_once_in_each_language() -> None:
-    messages = FigureMessages()
+    messages = LiveMessages()
     rendered: list[tuple[str, str]] = []
 
     def write(code: str, figures: ClusterFigures) -> bytes:

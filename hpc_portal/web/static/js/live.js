@@ -3,7 +3,7 @@
 
 import { openStream } from './sse.js'
 
-const NAMES = ['job', 'resync', 'notices', 'requests', 'clusters', 'figures']
+const NAMES = ['job', 'resync', 'notices', 'requests', 'clusters', 'figures', 'troubles', 'balance']
 const AGE_SECONDS = 5
 const address = document.body.dataset.live
 const badge = document.querySelector('.live')

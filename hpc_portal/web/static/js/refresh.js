@@ -30,18 +30,31 @@ function row(id) {
 }
 
 // Figures of clusters come with the stream, as HTML by the id of where they stand (`data-drawn`: a refresh that was
-// asked for before may bring older ones).
-document.addEventListener('live:figures', ({ detail }) => {
-  for (const [id, html] of Object.entries(detail)) {
-    const place = document.getElementById(id)
-    if (place) morphChildren(place, new DOMParser().parseFromString(html, 'text/html').body)
-  }
+// asked for before may bring older ones). So do troubles of clusters, which make what a page shows of them old.
+document.addEventListener('live:figures', ({ detail }) => { draw(detail) })
+document.addEventListener('live:troubles', ({ detail }) => {
+  if (draw(detail) && root?.dataset.refresh.includes('clusters')) refreshSoon()
 })
 
-// What is left of a budget stands on every page; whoever grants or takes back also tells the people of the project.
+// Whether any of them was something else before.
+function draw(parts) {
+  let isNew = false
+  for (const [id, html] of Object.entries(parts)) {
+    const place = document.getElementById(id)
+    if (!place) continue
+    const before = place.innerHTML
+    morphChildren(place, new DOMParser().parseFromString(html, 'text/html').body)
+    isNew ||= place.innerHTML !== before
+  }
+  return isNew
+}
+
+// What is left of a budget stands on every page: the stream tells it whenever jobs of the project have changed it.
+// Whoever grants or takes back tells the people of the project with a notice.
 const left = document.querySelector('[data-part="left"]')
 let unread = Number(document.querySelector('.bell .count')?.textContent)
 document.addEventListener('live:notices', hearNotices)
+document.addEventListener('live:balance', ({ detail }) => { if (left) left.textContent = detail.left })
 
 async function hearNotices({ detail }) {
   const isNew = detail.unread > unread

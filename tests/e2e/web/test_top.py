@@ -1,0 +1,126 @@
+"""What stands at the top of every page follows by itself: clusters that do not answer, and what is left."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import select
+from sqlmodel import col
+
+from hpc_portal.app import outages
+from hpc_portal.app.clusters import STALE_AFTER
+from hpc_portal.app.db import create_engine
+from hpc_portal.app.tables import ClusterPart, Job
+from tests.e2e.web.browser import OpenPage
+from tests.e2e.web.city import PASSWORD, City, report_cluster
+from tests.e2e.web.conftest import note_complaints
+from tests.e2e.web.serve import served
+from tests.e2e.web.test_changes import submit
+from tests.e2e.web.test_live import is_untouched, opened, with_city
+
+pytestmark = pytest.mark.xdist_group("browser-top")
+
+NO_ANSWER = re.compile("The cluster danang has not answered since .* jobs are taken here and start")
+SILENT = re.compile("Nothing has been heard of the cluster danang since")
+LEFT = "[data-part=left]"
+
+
+class HandClock:
+    """It goes before the machine's as far as it is told to."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+def listening(page: Page, address: str) -> list[str]:
+    """Go there; what the page asks for once its stream is open. Its badge is for pages that follow more."""
+    asked: list[str] = []
+    with page.expect_response(re.compile(r"/live\?")):
+        page.goto(address)
+    page.on("request", lambda request: asked.append(request.url))
+    return asked
+
+
+def test_that_the_scheduler_does_not_answer_is_said_on_open_pages_and_taken_back(
+    open_page: OpenPage, city: City
+) -> None:
+    with_city(city, report_cluster)
+    pages = [opened(open_page(locale="en"), address) for address in ("/", "/jobs", "/clusters")]
+    settings = open_page(locale="vi")
+    asked = listening(settings, "/settings")
+    refused = "http://10.0.0.1 refused"
+    lost = datetime.now(UTC)
+    with_city(city, lambda to: outages.begin(to, "danang", ClusterPart.SCHEDULER, refused, at=lost))
+    for page in pages:
+        expect(page.locator("main").get_by_role("status").filter(has_text=NO_ANSWER)).to_be_visible()
+        assert "10.0.0.1" not in page.content()
+    expect(settings.locator("main")).to_contain_text("Cụm danang không trả lời từ")
+    expect(pages[2].locator("main")).to_contain_text("Does not answer")
+    with_city(city, lambda connection: outages.end(connection, "danang", ClusterPart.SCHEDULER))
+    for page in (*pages, settings):
+        expect(page.locator("#troubles .alert-box")).to_have_count(0)
+    expect(pages[2].locator("main")).not_to_contain_text("Does not answer")
+    assert all(map(is_untouched, pages))
+    assert asked == [], "the stream itself brings the words"
+
+
+def test_a_cluster_that_nothing_is_heard_of_is_said_and_what_is_shown_of_it_may_be_old(
+    browser: Browser, city: City
+) -> None:
+    with_city(city, report_cluster)
+    clock, complaints = HandClock(), list[str]()
+    with served(city.settings, clock=clock) as portal:
+        context = browser.new_context(base_url=portal)
+        context.add_cookies([{"name": "locale", "value": "en", "url": portal}])
+        form: dict[str, str | float | bool] = {"username": "linh", "password": PASSWORD}
+        context.request.post("/sign-in", form=form, max_redirects=0)
+        jobs, clusters = (context.new_page() for _ in range(2))
+        for page, address in ((jobs, "/jobs"), (clusters, "/clusters")):
+            note_complaints(page, complaints)
+            opened(page, address)
+        expect(clusters.locator("main")).not_to_contain_text("May be out of date")
+        clock.ahead = STALE_AFTER + timedelta(seconds=1)
+        for page in (jobs, clusters):
+            expect(page.locator("main").get_by_role("status").filter(has_text=SILENT)).to_be_visible()
+        expect(clusters.locator("main")).to_contain_text(re.compile("May be out of date · As of"))
+        clock.ahead = timedelta()
+        with_city(city, report_cluster)
+        for page in (jobs, clusters):
+            expect(page.locator("#troubles .alert-box")).to_have_count(0)
+        expect(clusters.locator("main")).not_to_contain_text("May be out of date")
+        assert all(map(is_untouched, (jobs, clusters)))
+        context.close()
+    assert complaints == []
+
+
+def test_what_is_left_follows_a_job_on_every_page_and_no_page_asks_for_it(
+    open_page: OpenPage, city: City
+) -> None:
+    pages = [open_page(locale="en", width=width) for width in (1280, 1280, 390)]
+    addresses = ("/settings", "/requests", f"/jobs/{city.jobs['sta-ss-125c']}/cost")  # of a job that is over
+    asked = [listening(page, address) for page, address in zip(pages, addresses, strict=True)]
+    foreign = open_page(user="minh", locale="en")
+    listening(foreign, "/settings")
+    theirs = foreign.locator(LEFT).inner_text()
+    before = amount(pages[0])
+    submit(open_page(locale="en"), "costs something")
+    engine = create_engine(city.settings.effective_database_url)
+    with engine.connect() as connection:
+        price = select(col(Job.estimated_vnd)).where(col(Job.name) == "costs something")
+        after = before - connection.execute(price).scalar_one()
+    engine.dispose()
+    assert after < before
+    for page in pages:
+        expect(page.locator(LEFT)).to_have_text(f"{after:,}\N{NO-BREAK SPACE}₫")
+    expect(foreign.locator(LEFT)).to_have_text(theirs)
+    assert (asked[0], asked[2]) == ([], []), "these two follow nothing else"
+    pages[0].reload()
+    assert amount(pages[0]) == after
+
+
+def amount(page: Page) -> int:
+    return int(re.sub(r"\D", "", page.locator(LEFT).inner_text()))
