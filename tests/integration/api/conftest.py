@@ -3,8 +3,10 @@
 import socket
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -62,13 +64,23 @@ def city(database_url: str, tmp_path: Path) -> Iterator[City]:
 @pytest.fixture
 def portal(city: City) -> Iterator[Portal]:
     """The portal's web process as a thread, on a free port."""
+    with serving(city) as found:
+        yield found
+
+
+@contextmanager
+def serving(city: City, **settings: Any) -> Iterator[Portal]:  # noqa: ANN401 - settings of any kind
+    """The same, with other settings than the city's."""
+    changed = city.services.settings.model_copy(update=settings)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(city.services)
+        app = create_app(replace(city.services, settings=changed))
         config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
-        yield Portal(city, f"http://127.0.0.1:{listener.getsockname()[1]}", app)
-        server.should_exit = True
-        thread.join(30)
+        try:
+            yield Portal(city, f"http://127.0.0.1:{listener.getsockname()[1]}", app)
+        finally:
+            server.should_exit = True
+            thread.join(30)
         assert not thread.is_alive()

@@ -13,7 +13,8 @@ from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.db import transact
 from hpc_portal.app.tables import ApiToken, BrowserSession, User
 from hpc_portal.web.assets import Assets
-from tests.integration.api.conftest import Portal
+from tests.integration.api.conftest import Portal, serving
+from tests.small_city import City
 
 PASSWORD = "correct horse battery"
 
@@ -168,13 +169,39 @@ def test_signing_somebody_in_from_another_site_is_refused(with_password: Portal)
     assert "set-cookie" not in reply.headers
 
 
-def test_every_answer_carries_the_security_headers(portal: Portal) -> None:
-    with portal.client() as client:
+SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "base-uri 'none'",
+    "frame-ancestors 'none'",
+}
+"""Nothing inline, nothing from elsewhere, no frames."""
+
+
+@pytest.mark.parametrize("public_url", ["", "https://hpc.example.vn"])
+def test_every_answer_carries_the_security_headers(city: City, public_url: str) -> None:
+    https = {"strict-transport-security": "max-age=31536000"} if public_url else {}
+    with serving(city, public_url=public_url) as portal, portal.client() as client:
         for path in ("/sign-in", "/api/v1/me", "/api/openapi.json", "/nowhere", "/api/v1/nowhere"):
-            reply = client.get(path)
-            assert "script-src 'self'" in reply.headers["content-security-policy"]
-            assert reply.headers["x-content-type-options"] == "nosniff"
-            assert len(reply.headers["x-request-id"]) == 16
+            headers = client.get(path).headers
+            assert SECURITY_HEADERS | https == {
+                name: headers.get(name) for name in (*SECURITY_HEADERS, *https)
+            }, path
+            assert set(headers["content-security-policy"].split("; ")) == POLICY, path
+            assert ("strict-transport-security" in headers) is bool(public_url), path
+            assert len(headers["x-request-id"]) == 16
 
 
 def test_files_that_are_no_documents_carry_only_what_concerns_them(portal: Portal) -> None:

@@ -1,6 +1,7 @@
 """A project's files over HTTP, and what is left when the portal dies in the middle of an upload."""
 
 import contextlib
+import gzip
 import io
 import os
 import signal
@@ -69,6 +70,25 @@ def test_a_refusal_names_the_field_and_leaves_nothing(portal: Portal) -> None:
     assert outside.json()["problems"][0]["field"] == "path"
     assert list(folder_of(portal).rglob("*")) == []
     assert list(folder_of(portal).with_name("uploads").iterdir()) == []
+
+
+def test_a_zip_that_would_be_a_thousand_times_larger_stays_as_it_was_sent(portal: Portal) -> None:
+    """Nothing is unpacked: neither what is sent, nor a body that says that it is compressed."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(8):
+            archive.writestr(f"../zeros-{number}", bytes(8 * MIB))
+    squeezed = gzip.compress(bytes(8 * MIB))
+    with portal.client(portal.city.chips.member) as client:
+        assert put(client, "bomb.zip", packed.getvalue()).status_code == 200
+        client.headers.update({"content-encoding": "gzip", "content-type": "application/gzip"})
+        assert put(client, "bomb.gz", squeezed).status_code == 200
+        seen = client.get(f"{FILES}/preview", params={"path": "bomb.zip"}).json()
+        content = client.get(f"{FILES}/content", params={"path": "bomb.zip"}).content
+    there = {path.name: path.read_bytes() for path in folder_of(portal).parent.rglob("*") if path.is_file()}
+    assert there == {"bomb.zip": packed.getvalue(), "bomb.gz": squeezed}
+    assert content == packed.getvalue()
+    assert (seen["kind"], seen["text"]) == ("nothing", ""), "a preview does not look into it"
 
 
 def test_a_part_whose_sender_goes_away_stays_and_is_gone_on_with(portal: Portal) -> None:
