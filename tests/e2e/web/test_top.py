@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from sqlalchemy import select
+from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
 from hpc_portal.app import outages
 from hpc_portal.app.clusters import STALE_AFTER
 from hpc_portal.app.db import create_engine
 from hpc_portal.app.tables import ClusterPart, Job
+from quotas.tables import Organisation, Project
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City, report_cluster
 from tests.e2e.web.conftest import note_complaints
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.xdist_group("browser-top")
 NO_ANSWER = re.compile("The cluster danang has not answered since .* jobs are taken here and start")
 SILENT = re.compile("Nothing has been heard of the cluster danang since")
 LEFT = "[data-part=left]"
+IS_CUT = "(element) => element.scrollWidth > element.clientWidth"
 
 
 class HandClock:
@@ -124,3 +126,36 @@ def test_what_is_left_follows_a_job_on_every_page_and_no_page_asks_for_it(
 
 def amount(page: Page) -> int:
     return int(re.sub(r"\D", "", page.locator(LEFT).inner_text()))
+
+
+@pytest.mark.parametrize("width", [390, 768, 1280])
+def test_where_one_works_is_shown_at_every_width_without_scrolling_sideways(
+    open_page: OpenPage, city: City, width: int
+) -> None:
+    page = open_page(width=width)
+    page.goto("/jobs")
+    expect(page.locator(".choice summary")).to_contain_text(
+        "sao-bien \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK} npu-verif"
+    )
+    place, account = page.locator(".choice-place"), page.locator(".choice-account")
+    expect(place).to_be_visible()
+    rename(city, "trung-tam-thiet-ke-vi-mach-da-nang", "kiem-chung-bo-xu-ly-ai")
+    try:
+        page.reload()
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        assert not account.evaluate(IS_CUT), "the organisation is cut before the project is"
+        expect(place).to_be_in_viewport(ratio=1)
+        expect(page.locator(LEFT)).to_be_in_viewport(ratio=1)
+    finally:
+        rename(city, "sao-bien", "npu-verif")
+
+
+def rename(city: City, slug: str, account: str) -> None:
+    def work(connection: Connection) -> None:
+        own = col(Organisation.id) == city.organisations["sao-bien"]
+        connection.execute(update(Organisation).where(own).values(slug=slug))
+        connection.execute(
+            update(Project).where(col(Project.id) == city.projects["npu-verif"]).values(account=account)
+        )
+
+    with_city(city, work)
