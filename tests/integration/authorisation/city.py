@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from fastapi import FastAPI
 from hpc_portal.app.actor import Actor
 from tests.in_process import Answer, Call, answer_to
 from tests.integration.authorisation.cast import Person
+from tests.integration.authorisation.kept_databases import kept
 from tests.small_city import City
 
 
@@ -27,12 +27,7 @@ class Stage:
     actors: Mapping[Person, Actor]
 
     def __post_init__(self) -> None:
-        database = self.city.services.engine.url.database
-        assert database
-        self._watch = sqlite3.connect(database)
-        self._watch.execute("PRAGMA synchronous = OFF")
-        self._kept = sqlite3.connect(":memory:")
-        self._version = 0
+        self.kept = kept(self.city.services.engine)
 
     def call(self, person: Person, call: Call) -> Answer:
         """The answer to this person."""
@@ -46,15 +41,14 @@ class Stage:
 
     def keep(self) -> None:
         """Let `reset` lead back to now."""
-        self._watch.backup(self._kept)
+        self.kept.keep()
         shutil.copytree(self._workspace, self._kept_workspace)
-        self._version = self._data_version()
 
     def reset(self) -> bool:
         """Undo what was written since `keep`, in memory as well; whether there was anything."""
-        if self._data_version() == self._version:
+        if not self.kept.is_changed():
             return False
-        self._kept.backup(self._watch)
+        self.kept.bring_back()
         shutil.rmtree(self._workspace)
         shutil.copytree(self._kept_workspace, self._workspace)
         self.app.state.identities.forget()
@@ -67,13 +61,11 @@ class Stage:
         services.templates.forget()
         services.announced.forget()
         services.full_storage.forget()
-        self._version = self._data_version()
         return True
 
     def close(self) -> None:
-        """Let go of the files."""
-        self._watch.close()
-        self._kept.close()
+        """Let go of what was kept."""
+        self.kept.close()
 
     @property
     def _workspace(self) -> Path:
@@ -82,8 +74,3 @@ class Stage:
     @property
     def _kept_workspace(self) -> Path:
         return self._workspace.with_name("workspace-kept")
-
-    def _data_version(self) -> int:
-        """Another one when another connection has committed."""
-        found: int = self._watch.execute("PRAGMA data_version").fetchone()[0]
-        return found

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +13,10 @@ from tests.databases import PORTAL_TABLES, sqlite_file
 from tests.in_process import Call
 from tests.integration.authorisation.cast import Person
 from tests.integration.authorisation.city import Stage
+from tests.integration.authorisation.examples import EXAMPLES
 from tests.integration.authorisation.people import bring_people, identities
 from tests.integration.authorisation.things import bring_things
+from tests.postgres import PostgresServer
 from tests.small_city import build_city
 
 
@@ -35,12 +38,27 @@ class Set:
     parameters: dict[str, str]
 
 
+ON_BOTH = pytest.mark.parametrize(
+    "scenery", ["sqlite", *(["postgresql"] if EXAMPLES > 1 else [])], indirect=True, scope="session"
+)
+"""`make fuzz` calls on both kinds of database; to bring one of PostgreSQL back takes as long as ten calls."""
+
+
 @pytest.fixture(scope="session")
-def scenery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
+def scenery(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
     folder = tmp_path_factory.mktemp("authorisation")
-    file = folder / "portal.db"
-    file.write_bytes(sqlite_file(PORTAL_TABLES))
-    city = build_city(f"sqlite:///{file}", folder, clock=StoppedClock(datetime.now(UTC)))
+    if getattr(request, "param", "sqlite") == "sqlite":
+        file = folder / "portal.db"
+        file.write_bytes(sqlite_file(PORTAL_TABLES))
+        yield from _furnished(f"sqlite:///{file}", folder)
+    else:
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        with server.database(PORTAL_TABLES) as url:
+            yield from _furnished(url, folder)
+
+
+def _furnished(url: str, folder: Path) -> Iterator[Set]:
+    city = build_city(url, folder, clock=StoppedClock(datetime.now(UTC)))
     open_data = city.services.settings.model_copy(update={"open_data": True})
     city = replace(city, services=replace(city.services, settings=open_data))
     app = create_app(city.services)

@@ -1,5 +1,6 @@
 """Every page, sent what no browser would send: a page in the reader's language, no echo, nothing changed."""
 
+import gc
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,7 @@ from tests.in_process import Answer, Call, answer_to
 from tests.integration.api.test_tenancy import Route
 from tests.integration.authorisation.attempts import attempt
 from tests.integration.authorisation.cast import Person
-from tests.integration.authorisation.conftest import Set
+from tests.integration.authorisation.conftest import ON_BOTH, Set
 from tests.integration.authorisation.examples import EXAMPLES, examples_of
 from tests.integration.authorisation.hostile_requests import (
     NEVER_ECHOED,
@@ -40,10 +41,11 @@ _HEADERS = ("content-security-policy", "referrer-policy", "cache-control", "x-re
 
 
 @pytest.mark.filterwarnings(
-    # Starlette leaves the file of a part that never ends to the garbage collector, which closes it at once.
+    # Starlette leaves the file of a part that never ends to the garbage collector.
     "ignore:Exception ignored in.*SpooledTemporaryFile:pytest.PytestUnraisableExceptionWarning",
     "ignore:Unclosed file .*SpooledTemporaryFile:ResourceWarning",
 )
+@ON_BOTH
 @pytest.mark.parametrize("part", range(PARTS))
 def test_hostile_requests_get_a_page_and_change_nothing(set_: Set, part: int) -> None:
     pages = pages_of(set_.stage.app)[part::PARTS]
@@ -59,6 +61,7 @@ def test_hostile_requests_get_a_page_and_change_nothing(set_: Set, part: int) ->
                     f"{page}: {problem[:60]}", f"{page}, {person.value}: {problem}\n  {_short(sent)}"
                 )
     print(f"{answers.total()} calls of {len(pages)} pages: {', '.join(_counted(answers))}")
+    gc.collect()  # here, where those files are known, and not in whichever test comes next
     assert not wrong, "\n\n".join(wrong.values())
 
 
@@ -70,7 +73,7 @@ def tried(set_: Set, person: Person, page: Page, sent: Hostile) -> tuple[Answer 
     except Exception as error:  # noqa: BLE001 - whatever it is, people would see a broken connection
         stage.reset()
         return None, [f"raised {error!r}"[:600]]
-    has_written = stage.reset()
+    has_written = stage.reset() and not stage.kept.counts_vain_writes
     problems = _of_answer(answer, sent)
     if answer.status >= 400 and has_written and str(page) not in COUNTS_GUESSES:
         problems.append(f"refused with {answer.status} and wrote to the database nevertheless")

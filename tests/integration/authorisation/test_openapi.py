@@ -25,7 +25,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.in_process import Call
 from tests.integration.authorisation.cast import Person
-from tests.integration.authorisation.conftest import Set
+from tests.integration.authorisation.conftest import ON_BOTH, Set
 from tests.integration.authorisation.examples import examples_of
 
 PARTS = 8
@@ -51,6 +51,7 @@ Operation: TypeAlias = APIOperation[Any, Any, Any, Any]
 ACase: TypeAlias = Case[Any]
 
 
+@ON_BOTH
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_operation_answers_as_it_is_described(set_: Set, part: int) -> None:
     schema = schemathesis.openapi.from_dict(set_.stage.app.openapi())
