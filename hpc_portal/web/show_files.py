@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response, StreamingResponse
 
 from hpc_portal.app.errors import FileNotInWorkspace
@@ -19,6 +20,15 @@ from hpc_portal.web.show_results import show_curves
 _SHOWN_INLINE = ("text/plain", "image/png", "image/jpeg", "image/gif", "image/webp")
 """Nothing that could run as a page of ours: the rest is only offered for saving."""
 _NOTHING = Listing((), None)
+
+
+class _AnyPath(PathConvertor):
+    """Every name that a file can have: Starlette's own stops at a newline."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("path", _AnyPath())  # here, as whoever sends files imports this before making routes
 
 
 @dataclass(frozen=True, slots=True)
