@@ -2,10 +2,11 @@
 
 import hashlib
 import secrets
+import string
 
 TOKEN_PREFIX = "hpc_"  # noqa: S105 - what a token starts with, so that scanners and people recognise it
 
-_PLAIN_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_PLAIN_LETTERS = "".join(sorted({*string.ascii_lowercase, *string.digits} - set("ilo01")))
 
 
 def new_secret(prefix: str = "") -> str:
