@@ -13,11 +13,11 @@ from tests.e2e.web.city import City
 
 pytestmark = pytest.mark.xdist_group("browser-job-files")
 
-DOT = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc0000003010100"
-    "18dd8db00000000049454e44ae426082"
+DOT = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\x00\x00\x00\x00\x00"
+    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
-"""A red pixel as PNG."""
+"""A red pixel as GIF."""
 NEWLINE = "two\nlines.txt"
 MARKUP = "<img src=x onerror=alert(1)>&amp;.txt"
 BIDI = "gnp.\N{RIGHT-TO-LEFT OVERRIDE}txt.exe"
@@ -28,7 +28,7 @@ CORNERS = "corner,slack_ns\nss,-0.05\n<b>tt</b>,0.31\n"
 def folder(city: City) -> Path:
     found = city.workspaces["axi-formal"] / "reports"
     found.mkdir()
-    (found / "dot.png").write_bytes(DOT)
+    (found / "dot.gif").write_bytes(DOT)
     (found / "corners.csv").write_text(CORNERS)
     (found / "summary.json").write_text(json.dumps({"passed": 41, "tên": "kiểm <chứng>"}, ensure_ascii=False))
     for name in (NEWLINE, MARKUP, BIDI):
@@ -58,7 +58,7 @@ def test_an_image_a_table_and_json_are_shown_in_the_page(
     open_page: OpenPage, city: City, folder: Path, tmp_path: Path
 ) -> None:
     page = open_page(locale="en")
-    image = look_at(page, city, "dot.png").get_by_role("img", name="dot.png")
+    image = look_at(page, city, "dot.gif").get_by_role("img", name="dot.gif")
     expect(image).to_be_visible()
     expect(image).to_have_js_property("naturalWidth", 1)
     look_at(page, city, "corners.csv")
