@@ -44,7 +44,7 @@ test: setup-test ## Run all tests (JOBS=4: processes, SEED=1: fixed order, TESTS
 		$(if $(SEED),--randomly-seed $(SEED) --hypothesis-seed $(SEED)) $(TESTS)
 
 .PHONY: check
-check: check-static arch test ## All that must hold before a commit: format, lint, types, arch, test
+check: check-static secrets arch test ## All that must hold before a commit: format, lint, types, secrets, arch, test
 
 .PHONY: check-static
 check-static: fmt-check lint types arrows ## The quick part of check: nothing is run but analysers
@@ -57,7 +57,7 @@ fuzz: setup-test ## Call every operation and page in many ways, good and bad (EX
 		tests/integration/authorisation/test_hostile_pages.py
 
 .PHONY: audit
-audit: setup-test ## Known vulnerabilities of what the lock files pin, and secrets in what git knows
+audit: setup-test ## Known vulnerabilities of what the lock files pin
 	@scripts/audit.sh
 
 .PHONY: sbom
@@ -90,6 +90,10 @@ types: setup-test ## Check types: mypy --strict over product and tests
 .PHONY: arrows
 arrows: setup-test ## May every import point where it points? (contracts in pyproject.toml)
 	@$(BIN)/lint-imports --no-cache
+
+.PHONY: secrets
+secrets: setup-test ## Passwords and keys in what git knows; what was looked at stands in .secrets.baseline
+	@scripts/secrets.sh
 
 .PHONY: arch
 arch: arrows ## Arrows, and the tests of the project's own shape

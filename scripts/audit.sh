@@ -1,22 +1,15 @@
 #!/usr/bin/env bash
-# Looks for known vulnerabilities in what requirements/*.lock pin, and for secrets in what git knows.
+# Looks for known vulnerabilities in what requirements/*.lock pin.
 #
-# The tools live in a folder that is thrown away: they are nobody's dependency. What was looked at and is no secret
-# stands in .secrets.baseline, vulnerabilities that do not concern us in requirements/accepted-vulnerabilities.toml.
+# The tool lives in a folder that is thrown away: it is nobody's dependency. Vulnerabilities that do not concern us
+# stand in requirements/accepted-vulnerabilities.toml.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tools=$(mktemp -d)
 trap 'rm -rf "$tools"' EXIT
 .venv/bin/python -m venv "$tools"
-"$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3' 'detect-secrets>=1.5,<2'
-
-mapfile -d '' files < <(git ls-files -z -- . ':!.secrets.baseline')
-cp .secrets.baseline "$tools/baseline"
-echo "Secrets in ${#files[@]} files:"
-# 3: only lines that were looked at have moved.
-"$tools/bin/detect-secrets-hook" --baseline "$tools/baseline" "${files[@]}" || [[ $? == 3 ]]
-echo "  none but those in .secrets.baseline"
+"$tools/bin/python" -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.10,<3'
 
 failed=0
 for lock in runtime otel dev; do

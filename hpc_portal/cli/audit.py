@@ -10,7 +10,7 @@ import typer
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.audit_log.export import as_csv, as_json_lines
 from hpc_portal.app.audit_log.read import AuditFilter, walk_audit
-from hpc_portal.app.audit_log.verify import ChainEnd, verify_chain
+from hpc_portal.app.audit_log.verify import ChainEnd, Verified, verify_chain
 from hpc_portal.app.wiring import build_engine
 from hpc_portal.cli.configuration import load_settings
 from hpc_portal.cli.errors import UsageProblem
@@ -54,14 +54,20 @@ def verify(
         engine.dispose()
     if as_json:
         print_json(asdict(found))
-    elif found.broken:
+    else:
+        print_chain(found)
+    if found.broken:
+        raise typer.Exit(Exit.FAILED)
+
+
+def print_chain(found: Verified) -> None:
+    """Where it is broken; or that it holds, and its end for who wants to note it."""
+    if found.broken:
         rows = [(one.sequence, one.problem) for one in found.broken]
         out.print(table((_("Record"), _("What is wrong")), rows, right=(0,)))
     else:
         err.print(_("All {count} records are as they were written.", count=found.end.sequence))
         out.print(f"{found.end.sequence}:{found.end.hash}")
-    if found.broken:
-        raise typer.Exit(Exit.FAILED)
 
 
 @audit.command("export")

@@ -70,6 +70,12 @@ def test_no_example_believes_everybody(values: Values) -> None:
         assert "*" not in environment(things, pod).get("FORWARDED_ALLOW_IPS", "")
 
 
+def test_the_embedded_portal_believes_the_same_proxies() -> None:
+    things = render(MINIMUM | {"mode": "embedded"})
+    [serves] = [environment(things, pod) for _, pod in pods(things) if "serve" in str(pod)]
+    assert serves["FORWARDED_ALLOW_IPS"] == believed(MINIMUM)
+
+
 @pytest.mark.parametrize("proxy", ["*", "0.0.0.0/0", "::/0", "proxy.example.vn", "10.0.0.0/8,*", ""])
 def test_a_value_that_believes_everybody_or_nothing_known_is_refused(proxy: str) -> None:
     with helm.Chart.load(str(CHART)) as chart, pytest.raises(HelmError, match="trustedProxies"):

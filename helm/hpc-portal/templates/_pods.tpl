@@ -42,6 +42,16 @@ topologySpreadConstraints:
     secretKeyRef: {name: {{ include "portal.databaseSecret" . }}, key: {{ include "portal.databaseKey" . }}}
 {{- end }}
 
+{{/* What whoever serves pages needs to know who asks, and to sign people in at the city's identity. */}}
+{{- define "portal.signInEnv" -}}
+- {name: FORWARDED_ALLOW_IPS, value: {{ join "," .Values.web.trustedProxies | quote }}}
+{{- with .Values.secrets.identityClientSecret }}{{ if .name }}
+- name: HPC_PORTAL_IDENTITY__CLIENT_SECRET
+  valueFrom:
+    secretKeyRef: {name: {{ .name }}, key: {{ .key }}}
+{{- end }}{{ end }}
+{{- end }}
+
 {{/* Of the processes that make traces. */}}
 {{- define "portal.tracingEnv" -}}
 {{- with .Values.secrets.tracingHeaders }}{{ if .name -}}

@@ -1,5 +1,8 @@
 """Budgets from the command line: changed, ended, verified, replayed; and which ends are paid for."""
 
+import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,11 +52,31 @@ def test_an_allocation_is_changed_listed_and_closed(state: Path) -> None:
 
 
 def test_the_ledger_is_verified_and_replayed(state: Path, tmp_path: Path) -> None:
-    assert operator(state, "ledger", "verify").code == 0
+    whole = operator(state, "ledger", "verify")
+    assert whole.code == 0
+    assert re.fullmatch(r"\d+:[0-9a-f]{64}", whole.stdout.strip())
     copy = f"sqlite:///{tmp_path / 'copy.db'}"
     ran = operator(state, "ledger", "replay", "--into", copy, "--json")
     assert ran.code == 0, ran.stderr
     assert ran.json == {"transfers": 1, "entries": 4, "records": 0, "wrong": []}
+
+
+@pytest.mark.parametrize(
+    ("harm", "of_the_ledger", "of_the_audit_log"),
+    [
+        ("UPDATE ledger_account SET balance = balance + 1 WHERE kind = 'available'", True, False),
+        ("DROP TRIGGER audit_record_refuses_update; UPDATE audit_record SET subject = 'rivals'", False, True),
+    ],
+)
+def test_what_somebody_changed_behind_our_back_fails_the_verification(
+    state: Path, harm: str, *, of_the_ledger: bool, of_the_audit_log: bool
+) -> None:
+    with closing(sqlite3.connect(state / "portal.db")) as database:
+        database.executescript(harm)
+    ran = operator(state, "ledger", "verify", "--json")
+    assert ran.code == 1
+    assert bool(ran.json["ledger"]) == of_the_ledger
+    assert bool(ran.json["audit_log"]["broken"]) == of_the_audit_log
 
 
 def test_a_site_decides_which_ends_are_paid_for(state: Path) -> None:
