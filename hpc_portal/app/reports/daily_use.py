@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from datetime import date, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import TypeAlias
 from uuid import UUID
 
@@ -29,34 +31,44 @@ def daily_use(
     *,
     today: date,
     only: Collection[UUID] | None = None,
-    assets: Collection[Asset] | None = None,
+    assets: Mapping[UUID, Collection[Asset]] | None = None,
 ) -> dict[UUID, DailyUse]:
     """By project or allocation, of the last weeks; those that used nothing are missing.
 
-    With `assets`, of these alone; days then need not be told apart by types of GPUs that nobody asks about.
-    Licences are told apart by month only: a day's licence-seconds are shared out as those of the months are.
+    With `assets`, of these owners and these assets of each alone; days then need not be told apart by types
+    of GPUs that nobody asks about. Licences are told apart by month only: a day's licence-seconds are shared
+    out as those of the months are.
     """
+    asked = None if assets is None else set().union(*assets.values())
     since = today - timedelta(weeks=HISTORY_WEEKS)
     found: dict[UUID, dict[Asset, dict[date, int]]] = defaultdict(lambda: defaultdict(dict))
     licences = _licence_shares(connection, of, since)
-    kinds = [kind for kind in CHARGED if assets is None or kind in {_kind(asset) for asset in assets}]
+    kinds = [kind for kind in CHARGED if asked is None or kind in {_kind(asset) for asset in asked}]
     rows = charged_by_day(
         connection,
         of,
         since=since,
         until=today,
         assets=kinds,
-        with_gpu_types=assets is None or any(one.startswith((_GPU_OF_TYPE, _LICENCE)) for one in assets),
+        with_gpu_types=asked is None or any(one.startswith((_GPU_OF_TYPE, _LICENCE)) for one in asked),
         only=only,
     )
-    for owner, day, gpu_type, amounts in rows:
-        for kind, charged in zip(kinds, amounts, strict=True):
-            if not charged:
-                continue
-            for asset, amount in _told_apart(kind, charged, gpu_type, licences.get(owner, {})):
-                if amount and (assets is None or asset in assets):
-                    days = found[owner][asset]
-                    days[day] = days.get(day, 0) + amount
+    for owner, days in groupby(rows, key=itemgetter(0)):
+        wanted = None if assets is None else assets.get(owner, ())
+        places = [
+            (place, kind)
+            for place, kind in enumerate(kinds)
+            if wanted is None or any(_kind(asset) == kind for asset in wanted)
+        ]
+        shares = licences.get(owner, {})
+        for _, day, gpu_type, amounts in days if places else ():
+            for place, kind in places:
+                if not (charged := amounts[place]):
+                    continue
+                for asset, amount in _told_apart(kind, charged, gpu_type, shares):
+                    if amount and (wanted is None or asset in wanted):
+                        by_day = found[owner][asset]
+                        by_day[day] = by_day.get(day, 0) + amount
     return {owner: dict(by_asset) for owner, by_asset in found.items()}
 
 

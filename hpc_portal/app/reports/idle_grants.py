@@ -1,5 +1,6 @@
 """Grants that are used too little, and how much of each could be granted to somebody else."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -100,7 +101,10 @@ def idle_grants(connection: Connection, actor: Actor, *, at: datetime) -> list[I
     permissions.require(actor, Action.AUDIT)
     today = local_day(at)
     lines = connection.execute(_LINES_IN_FORCE, {"at": at}).all()
-    used = daily_use(connection, Dimension.ALLOCATION, today=today, assets={row.asset for row in lines})
+    assets: dict[UUID, set[Asset]] = defaultdict(set)
+    for row in lines:
+        assets[row.id].add(row.asset)
+    used = daily_use(connection, Dimension.ALLOCATION, today=today, assets=assets)
     found = []
     for row in lines:
         first, last = local_day(row.valid_from), local_day(row.valid_to - timedelta(seconds=1))

@@ -143,9 +143,12 @@ def test_some_assets_are_told_as_they_are_among_all(books: Books) -> None:
             everything = daily_use(session.connection(), of, today=TODAY)
             assert everything
             for assets in (["VND"], ["cpu", "mem"], ["gres/gpu"], ["VND", "gres/gpu:h100"], ["license/vcs"]):
-                narrowed = {
-                    owner: {asset: days for asset, days in used.items() if asset in assets}
-                    for owner, used in everything.items()
-                }
-                found = daily_use(session.connection(), of, today=TODAY, assets=assets)
-                assert found == {owner: used for owner, used in narrowed.items() if used}
+                for asked in (list(everything), list(everything)[:1]):
+                    narrowed = {
+                        owner: {asset: days for asset, days in everything[owner].items() if asset in assets}
+                        for owner in asked
+                    }
+                    found = daily_use(
+                        session.connection(), of, today=TODAY, assets=dict.fromkeys(asked, assets)
+                    )
+                    assert found == {owner: used for owner, used in narrowed.items() if used}
