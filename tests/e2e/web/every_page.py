@@ -32,6 +32,7 @@ from quotas.money import VND
 from quotas.tables import Allocation
 from quotas.usage_tables import DiscrepancyKind
 from tests.e2e.web.city import City
+from tests.e2e.web.points import add_corners, add_sweep
 from tests.small_waves import VCD
 
 LEAD = "linh"
@@ -67,8 +68,6 @@ NO_PAGES = {
     "/campaigns/{campaign_id}/task": "leads on to a task's page",
     "/campaigns/{campaign_id}/export": "a file",
     "/campaigns/{campaign_id}/history/export": "a file",
-    "/jobs/{job_id}/sweep": "of sweeps only: test_points.py",
-    "/jobs/{job_id}/corners": "of corners only: test_points.py",
     "/submit/{name}/sent": "data for the draft",
     "/requests/{request_id}/attachments/{attachment_id}": "a file",
     "/help/guide": "leads to the guide's first part",
@@ -165,6 +164,8 @@ def furnish(city: City, services: Services) -> list[Look]:
             "/jobs/{job_id}/preview", LEAD, f"/jobs/{city.jobs['digits-training']}/preview?path=metrics.jsonl"
         ),
         Look("/jobs/{job_id}/waves", LEAD, _waveform(city)),
+        Look("/jobs/{job_id}/sweep", LEAD, f"/jobs/{add_sweep(city)}/sweep"),
+        Look("/jobs/{job_id}/corners", LEAD, f"/jobs/{add_corners(city)}/corners"),
         Look("/jobs/again", LEAD, f"/jobs/again?id={city.jobs['digits-training']}"),
         *(
             Look(f"/campaigns/{{campaign_id}}{tab}", LEAD, f"/campaigns/{campaign}{tab}")

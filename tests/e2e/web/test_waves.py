@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from hpc_portal.app.files.shared_folder import shared_folder
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import City
-from tests.e2e.web.test_points import add_job
+from tests.e2e.web.points import add_job
 from tests.small_waves import VCD
 
 pytestmark = pytest.mark.xdist_group("browser-waves")
