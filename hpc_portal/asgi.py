@@ -17,6 +17,7 @@ from starlette.responses import Response
 from hpc_portal import health
 from hpc_portal.api import routes as api
 from hpc_portal.api.problems import problem_reply, said_to
+from hpc_portal.app.clusters import list_troubles
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.event_hub import EventHub
 from hpc_portal.app.loops import Loop, run_loop
@@ -75,7 +76,7 @@ def create_app(services: Services) -> FastAPI:
         services.engine,
         on_clusters=services.forget_clusters,
         figures=lambda: services.figures.get().on_start_page,
-        clusters=services.settings.cluster_names,
+        troubles=lambda: list_troubles(services),
         now=services.clock.now,
     )
     pages.install_assets(app)

@@ -4,7 +4,7 @@ Nobody learns here who else works on a cluster: reservations of others have no n
 wrote beside a node is for administrators.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -150,7 +150,7 @@ def list_troubles(services: Services) -> list[Trouble]:
     """What everybody should know of now, by cluster; from memory, at most a second old."""
     return troubles(
         services.outages.get(),
-        {snapshot.name: snapshot.as_of for snapshot in services.clusters.get()},
+        services.clusters.get(),
         configured=services.settings.cluster_names,
         now=services.clock.now(),
     )
@@ -164,12 +164,12 @@ _KINDS = {
 
 def troubles(
     outages: Sequence[Outage],
-    heard: Mapping[str, datetime],
+    snapshots: Sequence[ClusterSnapshot],
     *,
     configured: Collection[str],
     now: datetime,
 ) -> list[Trouble]:
-    """Outages, and clusters of which nothing was `heard` although nobody said that they are out. Pure."""
+    """Outages, and clusters of which nothing was heard although nobody said that they are out. Pure."""
     told = [
         Trouble(outage.cluster, _KINDS[outage.part], outage.since)
         for outage in outages
@@ -177,8 +177,8 @@ def troubles(
     ]
     out = {outage.cluster for outage in outages if outage.part is ClusterPart.SCHEDULER}
     silent = [
-        Trouble(name, TroubleKind.PORTAL_SILENT, as_of)
-        for name, as_of in heard.items()
-        if name in configured and name not in out and now - as_of > STALE_AFTER
+        Trouble(snapshot.name, TroubleKind.PORTAL_SILENT, snapshot.as_of)
+        for snapshot in snapshots
+        if snapshot.name in configured and snapshot.name not in out and now - snapshot.as_of > STALE_AFTER
     ]
     return sorted([*told, *silent], key=lambda trouble: (trouble.cluster, trouble.kind))

@@ -16,18 +16,9 @@ from sqlalchemy import ColumnElement, Engine, Row, func, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
+from hpc_portal.app.clusters import Trouble
 from hpc_portal.app.home.cluster_figures import ClusterFigures
-from hpc_portal.app.live_marks import (
-    FIGURES,
-    TROUBLES,
-    Key,
-    Mark,
-    Marks,
-    Watched,
-    read_left,
-    read_marks,
-    read_troubles,
-)
+from hpc_portal.app.live_marks import FIGURES, TROUBLES, Key, Mark, Marks, Watched, read_left, read_marks
 from hpc_portal.app.tables import JobEvent
 
 log = structlog.get_logger(__name__)
@@ -173,7 +164,7 @@ class EventHub:
         tick_seconds: float = _TICK_SECONDS,
         on_clusters: Callable[[], None] = lambda: None,
         figures: Callable[[], ClusterFigures] | None = None,
-        clusters: Collection[str] = (),
+        troubles: Callable[[], Sequence[Trouble]] | None = None,
         now: Callable[[], datetime] = _now,
     ) -> None:
         """Reads nothing before somebody follows.
@@ -183,13 +174,13 @@ class EventHub:
             tick_seconds: how long to rest between two looks.
             on_clusters: called when a cluster has reported, before figures are read and followers are told.
             figures: reads what the start page shows of clusters; without it nobody is told of that.
-            clusters: those of whose troubles people are told.
-            now: the time by which a cluster is silent, and a grant in force.
+            troubles: reads what of clusters does not answer; without it nobody is told of that.
+            now: the time by which a grant is in force.
         """
         self._engine = engine
         self._on_clusters = on_clusters
         self._figures = figures
-        self._configured = clusters
+        self._troubles = troubles
         self._now = now
         self._touched: set[UUID] = set()
         """Projects whose balance may have changed since it was read."""
@@ -323,13 +314,15 @@ class EventHub:
         read = watched | {Watched.CLUSTERS} if figures else watched
         with self._engine.connect() as connection:
             marks = {**read_marks(connection, read, {topic.reader for topic in topics if topic.reader})}
-            if Watched.TROUBLES in watched:
-                marks |= read_troubles(connection, self._configured, at=self._now())
             if projects := touched & {topic.balance_of for topic in topics}:
                 marks |= read_left(connection, projects, at=self._now())
         if Watched.CLUSTERS in read:
             self._notice_clusters(marks)
-        return {**marks, FIGURES: self._same_or(figures())} if figures else marks
+        if self._troubles and Watched.TROUBLES in watched:
+            marks[TROUBLES] = tuple(self._troubles())
+        if figures:
+            marks[FIGURES] = self._same_or(figures())
+        return marks
 
     def _same_or(self, figures: ClusterFigures) -> ClusterFigures:
         """What was told before, itself, while it says the same: a thousand followers compare quickly."""

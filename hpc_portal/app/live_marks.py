@@ -9,8 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
 
-from hpc_portal.app import outages
-from hpc_portal.app.clusters import Trouble, troubles
+from hpc_portal.app.clusters import Trouble
 from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.notices.tables import Notice
 from hpc_portal.app.requests.tables import QuotaRequest
@@ -88,13 +87,6 @@ def read_marks(connection: Connection, watched: Collection[Watched], readers: Co
             (Watched.CLUSTERS, row.name): f"{row.as_of.isoformat()} {out.get(row.name, 0)}" for row in seen
         }
     return marks
-
-
-def read_troubles(connection: Connection, configured: Collection[str], *, at: datetime) -> Marks:
-    """What of these clusters does not answer at that time."""
-    seen = connection.execute(select(col(ClusterView.name), col(ClusterView.as_of)))
-    heard = {row.name: row.as_of for row in seen}
-    return {TROUBLES: tuple(troubles(outages.load(connection), heard, configured=configured, now=at))}
 
 
 def read_left(connection: Connection, projects: Collection[UUID], *, at: datetime) -> Marks:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from hpc_portal.app import cluster_views, events, outages
-from hpc_portal.app.clusters import STALE_AFTER, Trouble, TroubleKind
+from hpc_portal.app.clusters import STALE_AFTER, Trouble, TroubleKind, list_troubles
 from hpc_portal.app.db import transact
 from hpc_portal.app.event_hub import EventHub, Topic
 from hpc_portal.app.events import Event
@@ -25,6 +25,16 @@ from tests.integration.api.test_streams import messages, tell
 from tests.small_city import BUDGET, City, cluster
 
 
+class HandClock:
+    """It stands until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self.at = now
+
+    def now(self) -> datetime:
+        return self.at
+
+
 def report(city: City, at: datetime) -> None:
     work = partial(cluster_views.save, snapshot=replace(cluster(), as_of=at))
     transact(city.services.engine, work)
@@ -32,7 +42,8 @@ def report(city: City, at: datetime) -> None:
 
 def test_troubles_are_told_as_they_are_when_one_begins_and_when_nothing_is_heard(city: City) -> None:
     engine, began = city.services.engine, datetime.now(UTC)
-    hand = [began]
+    clock = HandClock(began)
+    services = replace(city.services, clock=clock)
     report(city, began)
 
     def begin(connection: Connection) -> None:
@@ -42,14 +53,14 @@ def test_troubles_are_told_as_they_are_when_one_begins_and_when_nothing_is_heard
         outages.end(connection, "memory", ClusterPart.ACCOUNTING)
 
     async def scenario() -> list[Marks]:
-        hub = EventHub(engine, tick_seconds=0.02, clusters=["memory"], now=lambda: hand[0])
+        hub = EventHub(engine, tick_seconds=0.02, troubles=lambda: list_troubles(services))
         topic = Topic(project_ids=frozenset(), watched=frozenset([Watched.TROUBLES]))
         batches = hub.follow(topic, alive_seconds=0.5)
         seen = [await next_marks(batches)]
         for work in (begin, end):
             await asyncio.to_thread(transact, engine, work)
             seen.append(await next_marks(batches))
-        hand[0] += STALE_AFTER + timedelta(seconds=1)
+        clock.at += STALE_AFTER + timedelta(seconds=1)
         seen.append(await next_marks(batches))
         await hub.close()
         return seen
@@ -58,6 +69,26 @@ def test_troubles_are_told_as_they_are_when_one_begins_and_when_nothing_is_heard
     charges_wait = Trouble("memory", TroubleKind.CHARGES_WAIT, began)
     silent = Trouble("memory", TroubleKind.PORTAL_SILENT, began)
     assert seen == [{TROUBLES: told} for told in ((), (charges_wait,), (), (silent,))]
+
+
+def test_a_stream_asks_the_database_nothing_of_clusters_for_what_pages_know_already(city: City) -> None:
+    engine, asked = city.services.engine, list[str]()
+    known = Trouble("memory", TroubleKind.JOBS_WAIT, datetime.now(UTC))
+
+    def note(*facts: object) -> None:
+        asked.append(str(facts[2]))
+
+    async def scenario() -> Marks:
+        hub = EventHub(engine, tick_seconds=0.02, troubles=lambda: [known])
+        topic = Topic(project_ids=frozenset(), watched=frozenset([Watched.TROUBLES]))
+        marks = await next_marks(hub.follow(topic, alive_seconds=0.5))
+        await hub.close()
+        return marks
+
+    event.listen(engine, "before_cursor_execute", note)
+    assert asyncio.run(asyncio.wait_for(scenario(), PATIENCE_SECONDS)) == {TROUBLES: (known,)}
+    assert asked, "it looks for events"
+    assert [statement for statement in asked if "cluster" in statement] == []
 
 
 def test_what_a_project_has_left_is_told_first_and_then_when_its_jobs_have_changed_it(city: City) -> None:

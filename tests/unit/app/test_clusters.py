@@ -70,14 +70,15 @@ def test_troubles_are_outages_and_clusters_that_nothing_was_heard_of() -> None:
         Outage("slurm", ClusterPart.ACCOUNTING, NOW, "as before"),
         Outage("retired", ClusterPart.SCHEDULER, hour, "gone"),
     ]
-    heard = {"slurm": hour, "danang": hour}
+    snapshots = [cluster("slurm", "main", as_of=hour), cluster("danang", "main", as_of=hour)]
     configured = ("slurm", "danang")
-    assert troubles(outages, heard, configured=configured, now=NOW) == [
+    assert troubles(outages, snapshots, configured=configured, now=NOW) == [
         Trouble("danang", TroubleKind.PORTAL_SILENT, hour),
         Trouble("slurm", TroubleKind.CHARGES_WAIT, NOW),
         Trouble("slurm", TroubleKind.JOBS_WAIT, hour),
     ]
-    assert troubles([], dict.fromkeys(configured, NOW), configured=configured, now=NOW) == []
+    fresh = [cluster("slurm", "main"), cluster("danang", "main")]
+    assert troubles([], fresh, configured=configured, now=NOW) == []
 
 
 SEEN = (cluster("slurm", "short", "gpu", "main"), cluster("danang", "main"))
