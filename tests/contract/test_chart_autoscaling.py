@@ -1,5 +1,7 @@
 """Pools that follow the queue: what KEDA is told; what comes of it is in test_pool_follows_queue.py."""
 
+from copy import deepcopy
+
 import pytest
 from helm_python.errors import HelmError
 
@@ -69,15 +71,44 @@ def test_a_pool_is_scaled_between_its_bounds_and_shrinks_late() -> None:
     assert "replicas" not in pool["spec"], "each upgrade would set it back"
 
 
+def waking(values: Values) -> list[Thing]:
+    """When the pool comes up whole, of each schedule that makes it."""
+    return [one["metadata"] for one in scaled(values)["triggers"] if one["type"] == "cron"]
+
+
 def test_a_pool_comes_up_whole_twice_a_week_unless_that_is_not_wanted() -> None:
     """The portal refuses jobs that no node it saw within seven days could take."""
     values = example("dask")
-    [wake] = [one for one in scaled(values)["triggers"] if one["type"] == "cron"]
-    assert wake["metadata"] == {
-        "timezone": "Asia/Ho_Chi_Minh",
-        "start": "0 5 * * 1,4",
-        "end": "15 5 * * 1,4",
-        "desiredReplicas": "4",
-    }
+    assert waking(values) == [
+        {
+            "timezone": "Asia/Ho_Chi_Minh",
+            "start": "0 5 * * 1,4",
+            "end": "15 5 * * 1,4",
+            "desiredReplicas": "4",
+        }
+    ]
     values["dask"]["wake"] = {"start": ""}
-    assert not [one for one in scaled(values)["triggers"] if one["type"] == "cron"]
+    assert waking(values) == []
+
+
+def test_a_pools_own_waking_goes_before_that_of_all_also_where_it_says_never() -> None:
+    values = example("dask")
+    own = values["dask"]["pools"]["gpu"]["autoscaling"]
+    own["wake"] = {"start": "0 6 * * *", "end": "15 6 * * *"}
+    [wake] = waking(values)
+    assert (wake["timezone"], wake["start"], wake["end"]) == ("Asia/Ho_Chi_Minh", "0 6 * * *", "15 6 * * *")
+    own["wake"] = {"start": ""}
+    assert waking(values) == []
+    values["dask"]["wake"] = {"start": ""}
+    own["wake"] = {"start": "0 6 * * *"}
+    assert [wake["start"] for wake in waking(values)] == ["0 6 * * *"]
+
+
+def test_what_one_pool_says_of_waking_is_not_of_the_next() -> None:
+    values = example("dask")
+    pools = values["dask"]["pools"]
+    pools["cpu"] = deepcopy(pools["gpu"])
+    pools["cpu"]["autoscaling"] |= {"partition": "gpu", "wake": {"start": ""}}
+    found = of_kind(render(values), "ScaledObject")
+    kinds = {name: {one["type"] for one in thing["spec"]["triggers"]} for name, thing in found.items()}
+    assert kinds == {"cpu": {"prometheus"}, "gpu": {"prometheus", "cron"}}

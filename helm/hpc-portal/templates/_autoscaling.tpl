@@ -23,7 +23,7 @@ database) are errors, so that KEDA leaves the pool as it is.
 {{- $asked = append $asked (list "gpus" (printf $wanted "gres/gpu") .count) }}
 {{- end }}
 {{- $asked = append $asked (list "busy" (printf "max(hpc_nodes_busy_below{cluster=%q,group=%q}) or 0 * %s" $cluster .name $most) 1) }}
-{{- $wake := merge (default dict $auto.wake) .root.Values.dask.wake }}
+{{- $wake := mergeOverwrite (deepCopy .root.Values.dask.wake) (default dict $auto.wake) }}
 ---
 apiVersion: keda.sh/v1alpha1
 kind: ScaledObject
