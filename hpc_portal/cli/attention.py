@@ -34,6 +34,7 @@ def attention(*, as_json: Json = False) -> None:
         Matter.OUTBOX: _("mails and webhooks that nobody sends"),
         Matter.DISK: _("disk of the workspaces, nearly full"),
         Matter.BACKUP: _("backup that is late"),
+        Matter.CHECKS: _("nightly checks of the books that were missed"),
     }
     with operator_services() as services, services.reading() as session:
         found = needs_attention(services, session, OPERATOR)

@@ -97,6 +97,13 @@ MATTERS = {
         "/admin/audit",
         "bad",
     ),
+    Matter.CHECKS: _Words(
+        "scale",
+        N_("Nightly checks of the books"),
+        N_("were missed; is a controller active?"),
+        "/admin/books",
+        "bad",
+    ),
 }
 
 

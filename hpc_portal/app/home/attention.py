@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
+from hpc_portal.app.accounting.last_checks import CHECK_LATE, last_checked
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.backup.last import due_since
 from hpc_portal.app.budgets.tables import RefundCase, RefundCaseState
@@ -73,6 +74,8 @@ class Matter(StrEnum):
     """The disk of the workspaces, when it is nearly full."""
     BACKUP = "backup"
     """The last backup, when the next one is late; since when there was none."""
+    CHECKS = "checks"
+    """Nightly checks of the books that were missed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,10 @@ def needs_attention(services: Services, session: Session, actor: Actor) -> Atten
             _outbox(session, due_before=now - _LATE, sends_mail=services.settings.smtp is not None),
             Waiting(Matter.DISK, int(_is_nearly_full(services.settings.effective_workspace_root)), None),
             _backup(session, now, late_hours=services.settings.backup_late_hours),
+            _listed(
+                Matter.CHECKS,
+                [at for at in last_checked(session.connection()).values() if now - at > CHECK_LATE],
+            ),
         ),
         clusters_seen_at=min((view.as_of for view in services.clusters.get()), default=None),
         licenses_answered_at=min((at for _, at, _ in reports.values()), default=None),

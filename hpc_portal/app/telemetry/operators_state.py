@@ -9,14 +9,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sqlalchemy import Connection, case, func, select
 from sqlmodel import col
 
-from hpc_portal.app.accounting.check_step import BOOKS
-from hpc_portal.app.accounting.tables import AccountingCheck
+from hpc_portal.app.accounting.last_checks import last_checked
 from hpc_portal.app.backup.last import due_since, last_backup
 from hpc_portal.app.clock_apart import seconds_apart
 from hpc_portal.app.ids import first_id_at
 from hpc_portal.app.notices.tables import WebhookDelivery
 from hpc_portal.app.standbys import count_standing_by
-from quotas.tables import AccountingRecord
 
 _LOOKED_BACK = timedelta(hours=1)
 _OUTCOMES = ("delivered", "given_up", "failing", "waiting")
@@ -90,16 +88,11 @@ def _webhooks(connection: Connection, now: datetime) -> Iterator[Metric]:
 
 
 def _checks(connection: Connection, now: datetime) -> Iterator[Metric]:
-    """Of one that never was finished the time runs from the end of the first run that it would have found."""
     found = GaugeMetricFamily(
         "hpc_check_age_seconds", "Since a nightly check of the books was last finished.", labels=("check",)
     )
-    checks = connection.execute(select(col(AccountingCheck.name), col(AccountingCheck.checked_at)))
-    finished: dict[str, datetime | None] = {BOOKS: None, **{row.name: row.checked_at for row in checks}}
-    first = connection.execute(select(func.min(col(AccountingRecord.ended_at)))).scalar()
-    for name, checked_at in finished.items():
-        if since := checked_at or first:
-            found.add_metric([name], (now - since).total_seconds())
+    for name, checked_at in last_checked(connection).items():
+        found.add_metric([name], (now - checked_at).total_seconds())
     yield found
 
 

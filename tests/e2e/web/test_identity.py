@@ -95,7 +95,7 @@ def test_a_place_in_a_project_follows_its_group_and_one_given_by_hand_stays(
 
     assert projects_after(["npu-team"]) == {("npu-verif", True)}
     assert projects_after(["dut"]) == set()
-    with httpx.Client(base_url=f"{site.url}/api/v1", trust_env=False) as lead:
+    with httpx.Client(base_url=f"{site.url}/api/v1", trust_env=False, timeout=30) as lead:
         body = {"username": "linh", "password": PASSWORD}
         token = lead.post("/tokens/sign-in", json=body).json()["token"]
         lead.headers["authorization"] = f"Bearer {token}"
@@ -140,7 +140,7 @@ def test_an_answer_of_another_browser_or_of_nobody_opens_nothing(site: Site, pag
     page.get_by_role("link", name="Sign in with Danh tính Đà Nẵng").click()
     page.wait_for_url(f"{site.issuer}/**")
     begun = len(site.rows(PendingSignIn.secret_hash))
-    with httpx.Client(base_url=site.url, trust_env=False) as victim:
+    with httpx.Client(base_url=site.url, trust_env=False, timeout=30) as victim:
         refused = victim.get("/sign-in/identity/back", params={"state": "stolen", "code": "stolen"})
         assert refused.status_code == 422
         assert "hpc_session" not in refused.cookies
@@ -154,7 +154,7 @@ def test_a_provider_out_of_reach_is_said_and_local_accounts_go_on(tmp_path: Path
     identity = IdentitySettings(issuer="http://127.0.0.1:1", client_id="hpc-portal")
     with (
         served(city.settings.model_copy(update={"identity": identity})) as url,
-        httpx.Client(base_url=url, trust_env=False) as stranger,
+        httpx.Client(base_url=url, trust_env=False, timeout=30) as stranger,
     ):
         left = stranger.get("/sign-in/identity", headers={"accept-language": "en"})
         assert left.status_code == 422
@@ -170,7 +170,7 @@ def test_with_local_sign_in_for_administrators_nobody_else_has_a_password(tmp_pa
     )
     with (
         served(city.settings.model_copy(update={"identity": identity})) as url,
-        httpx.Client(base_url=url, trust_env=False) as stranger,
+        httpx.Client(base_url=url, trust_env=False, timeout=30) as stranger,
     ):
         for username, status in (("linh", 422), ("thanhpho", 303)):
             form = {"username": username, "password": PASSWORD}
@@ -194,7 +194,7 @@ def test_with_a_second_factor_the_password_alone_opens_nothing(site: Site, page:
     papers = page.locator(".papers li").all_inner_texts()
     assert len(papers) == 10
 
-    with httpx.Client(base_url=site.url, trust_env=False) as phone:
+    with httpx.Client(base_url=site.url, trust_env=False, timeout=30) as phone:
         form = {"username": "lan", "password": PASSWORD}
         first = phone.post("/sign-in", data=form)
         assert first.headers["location"] == "/sign-in/code"

@@ -42,7 +42,7 @@ def test_the_settings_page_stores_what_its_forms_say(portal: Portal) -> None:
     member = portal.city.chips.member
     secret = open_session(portal.city.services, member.user_id, user_agent="here")
     client = httpx.Client(
-        base_url=portal.url, cookies={"hpc_session": secret}, headers={"accept-language": "en"}
+        base_url=portal.url, cookies={"hpc_session": secret}, headers={"accept-language": "en"}, timeout=30
     )
     with client, portal.client(member) as api:
         page = client.get("/settings").text

@@ -141,6 +141,11 @@ def test_a_nightly_check_ages_until_the_next_one_is_finished(story: Story) -> No
     story.clock.advance(30 * HOUR)
     age = pytest.approx(30 * HOUR, abs=1)
     assert told(story)["hpc_check_age_seconds", ("books",)] == age, "nobody checked since there is something"
+    ended_at = story.clock.now() - timedelta(hours=30)
+    assert Matter.CHECKS not in late(story)
+    story.clock.advance(60)
+    age = pytest.approx(30 * HOUR + 60, abs=1)
+    assert late(story)[Matter.CHECKS] == (1, ended_at)
     with story.city.services.engine.begin() as connection:
         begin_check(connection, BOOKS, city_day(story.clock.now()))
     assert told(story)["hpc_check_age_seconds", ("books",)] == age, "it was begun and not finished"
@@ -148,6 +153,7 @@ def test_a_nightly_check_ages_until_the_next_one_is_finished(story: Story) -> No
         finish_check(connection, BOOKS, {}, at=story.clock.now())
         finish_check(connection, "cluster:memory", {}, at=story.clock.now())
     story.clock.advance(HOUR)
+    assert Matter.CHECKS not in late(story)
     found = told(story)
     assert found["hpc_check_age_seconds", ("books",)] == HOUR
     assert found["hpc_check_age_seconds", ("cluster:memory",)] == HOUR

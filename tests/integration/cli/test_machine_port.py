@@ -18,9 +18,13 @@ def test_web_and_controller_each_tell_their_own_metrics(tmp_path: Path) -> None:
         wait_until(lambda: all("main" in _partitions(port) for port in _ports(processes)), what="a report")
 
         for port in _ports(processes):
-            assert httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).status_code == 200
-            assert httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).json()["schema"] == "ok"
-            assert httpx.get(f"http://127.0.0.1:{port}/", trust_env=False).status_code == 404
+            assert _told(port, "/healthz").status_code == 200
+            assert _told(port, "/readyz").json()["schema"] == "ok"
+            assert _told(port, "/").status_code == 404
+
+
+def _told(port: int, path: str) -> httpx.Response:
+    return httpx.get(f"http://127.0.0.1:{port}{path}", trust_env=False, timeout=30)
 
 
 def _ports(processes: Processes) -> list[int]:
@@ -39,7 +43,7 @@ def _partitions(port: int) -> set[str]:
 
 
 def _labels(port: int, metric: str, label: str) -> set[str]:
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False).text
+    text = _told(port, "/metrics").text
     return {
         sample.labels[label]
         for family in text_string_to_metric_families(text)

@@ -94,6 +94,6 @@ def traced_portal(folder: Path, collector: SmallCollector, **more: str) -> Itera
 
 def _answers(address: str) -> bool:
     try:
-        return httpx.get(f"{address}/healthz", trust_env=False).is_success
+        return httpx.get(f"{address}/healthz", trust_env=False, timeout=30).is_success
     except httpx.TransportError:
         return False
