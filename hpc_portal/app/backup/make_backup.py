@@ -4,7 +4,7 @@ import os
 import shutil
 import tarfile
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -16,6 +16,8 @@ from hpc_portal.app.settings import Settings
 ATTACHMENTS = "attachments.tar"
 _PREFIX = "hpc-portal-"
 _ARRIVING = ".arriving"
+_LONGEST = timedelta(days=1)
+"""What has been arriving for longer never will: whoever made it was killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,9 @@ def make_backup(settings: Settings, engine: Engine, root: Path, *, at: datetime,
         ToolMissing, ToolFailed: pg_dump; nothing is left behind.
         OSError: the folder cannot be written.
     """
-    name = f"{_PREFIX}{at:%Y-%m-%dT%H%M%SZ}"
+    name = _name(at)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _drop_killed(root, begun_before=at - _LONGEST)
     arriving = root / f"{name}{_ARRIVING}"
     arriving.mkdir(mode=0o700)
     try:
@@ -59,6 +62,17 @@ def make_backup(settings: Settings, engine: Engine, root: Path, *, at: datetime,
         shutil.rmtree(arriving, ignore_errors=True)
         raise
     return MadeBackup(root / name, manifest)
+
+
+def _name(at: datetime) -> str:
+    return f"{_PREFIX}{at:%Y-%m-%dT%H%M%SZ}"
+
+
+def _drop_killed(root: Path, *, begun_before: datetime) -> None:
+    """What cannot be deleted stays: a new backup is worth more than the room."""
+    for path in root.glob(f"{_PREFIX}*{_ARRIVING}"):
+        if path.name < _name(begun_before) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _save_attachments(source: Path, target: Path) -> Path:

@@ -138,6 +138,22 @@ def test_a_backup_of_a_newer_portal_is_refused(site: Site) -> None:
         restore_backup(site.elsewhere, made.folder)
 
 
+def test_what_a_killed_backup_left_is_deleted_by_one_a_day_later_and_nothing_else(site: Site) -> None:
+    for name in ("2026-11-24T183000Z.arriving", "2026-11-25T182959Z.arriving", "2026-11-25T183001Z.arriving"):
+        (site.backups / f"hpc-portal-{name}").mkdir(parents=True)
+        (site.backups / f"hpc-portal-{name}" / "database.dump").write_bytes(b"half")
+    ours, elsewhere = site.backups / "2026.arriving", site.backups.with_name("elsewhere")
+    ours.mkdir()
+    elsewhere.mkdir()
+    link = site.backups / "hpc-portal-2026-11-01T183000Z.arriving"
+    link.symlink_to(elsewhere)
+
+    made = site.back_up()
+
+    kept = {made.folder.name, "hpc-portal-2026-11-25T183001Z.arriving", ours.name, link.name}
+    assert {path.name for path in site.backups.iterdir()} == kept
+
+
 def test_old_backups_are_dropped_and_nothing_else(site: Site) -> None:
     made = [site.back_up(AT + timedelta(days=day)).folder for day in range(3)]
     (site.backups / "hpc-portal-notes").mkdir()
