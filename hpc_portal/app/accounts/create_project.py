@@ -8,13 +8,15 @@ from sqlalchemy import Connection
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.find import find_organisation
-from hpc_portal.app.accounts.first_place import give_lead
+from hpc_portal.app.accounts.first_place import PlaceInOrganisation, give_lead, record_lead, record_place
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import NameTaken
 from hpc_portal.app.ids import new_id
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
+from hpc_portal.app.tables import OrganisationRole
+from hpc_portal.app.tenants.keep_a_lead import lock_organisation
 from quotas.journal import insert_once
 from quotas.tables import Project, TenantState, table_of
 
@@ -41,7 +43,12 @@ def create_project(  # noqa: PLR0913 - a project's facts, all by keyword
 
     def work(connection: Connection) -> UUID:
         organisation_id = find_organisation(connection, organisation)
+        if lead:
+            lock_organisation(connection, organisation_id)
         project_id = insert_project(connection, organisation_id, account=account, name=name, at=now)
+        has_joined = bool(lead) and give_lead(
+            connection, project_id=project_id, organisation_id=organisation_id, username=lead
+        )
         audit.record(
             connection,
             at=now,
@@ -50,15 +57,11 @@ def create_project(  # noqa: PLR0913 - a project's facts, all by keyword
             subject=account,
             organisation=organisation,
         )
+        if has_joined:
+            place = PlaceInOrganisation(organisation, OrganisationRole.MEMBER)
+            record_place(connection, actor, place, username=lead, at=now)
         if lead:
-            give_lead(
-                connection,
-                actor,
-                project=(project_id, account),
-                organisation=(organisation_id, organisation),
-                username=lead,
-                at=now,
-            )
+            record_lead(connection, actor, account=account, username=lead, at=now)
         return project_id
 
     return transact(services.engine, work)

@@ -11,7 +11,7 @@ from sqlmodel import col
 from hpc_portal.app import audit, permissions
 from hpc_portal.app.accounts import checks
 from hpc_portal.app.accounts.authenticate import hash_password
-from hpc_portal.app.accounts.first_place import PlaceInOrganisation, give_place
+from hpc_portal.app.accounts.first_place import PlaceInOrganisation, give_place, record_place
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import NameTaken
@@ -60,6 +60,8 @@ def create_user(
 
     def work(connection: Connection) -> UUID:
         user_id = insert_user(connection, new, password_hash=password_hash, at=now)
+        if place:
+            give_place(connection, place, user_id)
         audit.record(
             connection,
             at=now,
@@ -70,7 +72,7 @@ def create_user(
             cluster_user=new.effective_cluster_user,
         )
         if place:
-            give_place(connection, actor, place, user_id=user_id, username=new.username, at=now)
+            record_place(connection, actor, place, username=new.username, at=now)
         return user_id
 
     return transact(services.engine, work)

@@ -1,4 +1,8 @@
-"""The place that somebody is given together with what is new: a project, or their own account."""
+"""The place that somebody is given together with what is new: a project, or their own account.
+
+Recorded apart, after everything else: whoever records holds the chain of the audit log until the commit, and
+whoever then waits for something else may wait for one that waits for the chain.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +16,6 @@ from hpc_portal.app.accounts.find import find_person
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, NotFound, Problem
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole
-from hpc_portal.app.tenants.keep_a_lead import lock_organisation
 from quotas.tables import Organisation
 from workloads.template import N_
 
@@ -26,15 +29,7 @@ class PlaceInOrganisation:
     role: OrganisationRole
 
 
-def give_place(  # noqa: PLR0913 - who, where, when
-    connection: Connection,
-    actor: Actor,
-    place: PlaceInOrganisation,
-    *,
-    user_id: UUID,
-    username: str,
-    at: datetime,
-) -> None:
+def give_place(connection: Connection, place: PlaceInOrganisation, user_id: UUID) -> None:
     """Make somebody who belongs to nothing yet a member or manager of an organisation.
 
     Raises:
@@ -46,21 +41,12 @@ def give_place(  # noqa: PLR0913 - who, where, when
     if organisation_id is None:
         raise InvalidEntry([Problem("organisation", N_("Choose one of the offered values."))])
     _join(connection, organisation_id, user_id, place.role)
-    _record_place(connection, actor, f"{place.organisation}/{username}", place.role, at)
 
 
-def give_lead(  # noqa: PLR0913 - who, where, when
-    connection: Connection,
-    actor: Actor,
-    *,
-    project: tuple[UUID, str],
-    organisation: tuple[UUID, str],
-    username: str,
-    at: datetime,
-) -> None:
+def give_lead(connection: Connection, *, project_id: UUID, organisation_id: UUID, username: str) -> bool:
     """Make a person the lead of a new project, and a member of its organisation if they are none.
 
-    `project` and `organisation` are ids and names.
+    Whoever calls it has locked the organisation; returns whether the person joined it.
 
     Raises:
         InvalidEntry: nobody has this user name.
@@ -70,8 +56,6 @@ def give_lead(  # noqa: PLR0913 - who, where, when
     except NotFound as error:
         problem = Problem("lead", N_("Nobody has the user name %(name)s."), {"name": username})
         raise InvalidEntry([problem]) from error
-    (project_id, account), (organisation_id, slug) = project, organisation
-    lock_organisation(connection, organisation_id)
     is_member = connection.execute(
         select(col(OrganisationMember.role)).where(
             col(OrganisationMember.organisation_id) == organisation_id,
@@ -80,10 +64,29 @@ def give_lead(  # noqa: PLR0913 - who, where, when
     ).first()
     if is_member is None:
         _join(connection, organisation_id, user_id, OrganisationRole.MEMBER)
-        _record_place(connection, actor, f"{slug}/{username}", OrganisationRole.MEMBER, at)
     connection.execute(
         insert(ProjectMember).values(project_id=project_id, user_id=user_id, role=ProjectRole.LEAD)
     )
+    return is_member is None
+
+
+def record_place(
+    connection: Connection, actor: Actor, place: PlaceInOrganisation, *, username: str, at: datetime
+) -> None:
+    """Record that somebody belongs to an organisation now."""
+    audit.record(
+        connection,
+        at=at,
+        actor=actor,
+        action="organisation.member_set",
+        subject=f"{place.organisation}/{username}",
+        role=place.role.value,
+        was=None,
+    )
+
+
+def record_lead(connection: Connection, actor: Actor, *, account: str, username: str, at: datetime) -> None:
+    """Record that somebody leads a new project."""
     audit.record(
         connection,
         at=at,
@@ -98,18 +101,4 @@ def give_lead(  # noqa: PLR0913 - who, where, when
 def _join(connection: Connection, organisation_id: UUID, user_id: UUID, role: OrganisationRole) -> None:
     connection.execute(
         insert(OrganisationMember).values(organisation_id=organisation_id, user_id=user_id, role=role)
-    )
-
-
-def _record_place(
-    connection: Connection, actor: Actor, subject: str, role: OrganisationRole, at: datetime
-) -> None:
-    audit.record(
-        connection,
-        at=at,
-        actor=actor,
-        action="organisation.member_set",
-        subject=subject,
-        role=role.value,
-        was=None,
     )
