@@ -3,7 +3,6 @@
 OpenID Connect Core, Discovery, RP-Initiated and Back-Channel Logout 1.0; RFC 7636 (PKCE), RFC 7519 (tokens).
 """
 
-import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from hpc_portal.app.settings import IdentitySettings
+from hpc_portal.auth.asked_once import AskedOnce
 
 _KEPT_SECONDS = 3600.0
 _AGAIN_SECONDS = 60.0
@@ -63,12 +63,13 @@ class IdentityProvider:
     def __init__(self, settings: IdentitySettings) -> None:
         self.settings = settings
         self._client = httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
-        self._metadata: tuple[float, Metadata] | None = None
-        self._keys: tuple[float, KeySet] | None = None
-        self._asking = asyncio.Lock()
+        self._metadata = AskedOnce(self._discover, IdentityProviderFailed)
+        self._keys = AskedOnce(self._read_keys, IdentityProviderFailed)
 
     async def close(self) -> None:
         """Let go of the connections."""
+        await self._metadata.close()
+        await self._keys.close()
         await self._client.aclose()
 
     async def metadata(self) -> Metadata:
@@ -77,10 +78,7 @@ class IdentityProvider:
         Raises:
             IdentityProviderFailed: it cannot be had, or is of another issuer.
         """
-        async with self._asking:
-            if self._metadata is None or time.monotonic() - self._metadata[0] > _KEPT_SECONDS:
-                self._metadata = (time.monotonic(), await self._discover())
-            return self._metadata[1]
+        return await self._metadata.get(at_most_seconds_old=_KEPT_SECONDS)
 
     async def authorization_url(self, *, back: str, state: str, nonce: str, verifier: str) -> str:
         """Where to send a browser.
@@ -191,23 +189,19 @@ class IdentityProvider:
         return claims
 
     async def _decoded(self, token: str) -> dict[str, Any]:
-        keys = await self._key_set(older_than=_KEPT_SECONDS)
+        keys = await self._keys.get(at_most_seconds_old=_KEPT_SECONDS)
         try:
             return dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
         except _PROVES_NOTHING:  # perhaps of a key that is new
-            keys = await self._key_set(older_than=_AGAIN_SECONDS)
+            keys = await self._keys.get(at_most_seconds_old=_AGAIN_SECONDS)
             return dict(jwt.decode(token, keys, algorithms=_ALGORITHMS).claims)
 
-    async def _key_set(self, *, older_than: float) -> KeySet:
-        uri = (await self.metadata()).jwks_uri
-        async with self._asking:
-            if self._keys is None or time.monotonic() - self._keys[0] > older_than:
-                said = await self._ask("GET", uri)
-                try:
-                    self._keys = (time.monotonic(), KeySet.import_key_set(said))  # type: ignore[arg-type]
-                except (JoseError, ValueError, KeyError, TypeError) as problem:
-                    raise IdentityProviderFailed(f"its keys cannot be read: {problem}") from problem
-            return self._keys[1]
+    async def _read_keys(self) -> KeySet:
+        said = await self._ask("GET", (await self.metadata()).jwks_uri)
+        try:
+            return KeySet.import_key_set(said)  # type: ignore[arg-type]
+        except (JoseError, ValueError, KeyError, TypeError) as problem:
+            raise IdentityProviderFailed(f"its keys cannot be read: {problem}") from problem
 
     async def _with_userinfo(
         self, claims: dict[str, Any], access_token: str, metadata: Metadata

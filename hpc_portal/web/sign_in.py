@@ -1,5 +1,6 @@
 """Sign in and out, and the language and theme that a browser remembers without an account."""
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -21,6 +22,9 @@ from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import THEMES, pages_of
 
 log = structlog.get_logger(__name__)
+
+_PATIENCE_SECONDS = 2
+"""A form waits no longer for the identity provider, which only adds a link to it."""
 
 router = APIRouter(include_in_schema=False)
 
@@ -45,9 +49,10 @@ async def _end_session_url(request: Request, services: Services) -> str:
     if provider is None:
         return ""
     try:
-        return await provider.end_session_url(back=absolute(request, services, "/sign-in"))
-    except IdentityProviderFailed as problem:
-        log.warning("identity.failed", problem=str(problem))
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            return await provider.end_session_url(back=absolute(request, services, "/sign-in"))
+    except (IdentityProviderFailed, TimeoutError) as problem:
+        log.warning("identity.failed", problem=str(problem) or "it takes long to answer")
         return ""
 
 

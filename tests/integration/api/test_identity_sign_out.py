@@ -1,6 +1,9 @@
 """Where a sign-out leads that ends a session of the identity provider's, and one that does not."""
 
 import re
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -8,8 +11,8 @@ import pytest
 
 from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.operator import OPERATOR
-from hpc_portal.auth.identity_provider import IdentityProvider
-from tests.integration.api.conftest import Portal
+from hpc_portal.app.settings import IdentitySettings
+from tests.integration.api.conftest import Portal, serving
 from tests.integration.api.own_provider import CLIENT, OwnProvider, begin, city, come_back, provider
 
 __all__ = ["city", "provider"]
@@ -64,8 +67,29 @@ def test_where_there_is_nothing_to_leave_the_form_alone_is_shown(
 def test_a_provider_out_of_reach_keeps_nobody_from_signing_out(portal: Portal, provider: OwnProvider) -> None:
     with portal.client(accept="text/html") as browser:
         sign_in(browser, provider)
-        there: IdentityProvider = portal.app.state.identity_provider
-        there.settings = there.settings.model_copy(update={"issuer": "http://127.0.0.1:1"})
-        there._metadata = None
-        assert browser.get(sign_out(browser)).status_code == 200
-        assert browser.get("/settings").headers["location"].startswith("/sign-in")
+        away = IdentitySettings(issuer="http://127.0.0.1:1", client_id=CLIENT)
+        with (
+            serving(portal.city, identity=away) as later,
+            later.client(accept="text/html") as same,
+        ):
+            same.cookies = browser.cookies
+            assert same.get(sign_out(same)).status_code == 200
+            assert same.get("/settings").headers["location"].startswith("/sign-in")
+
+
+def test_a_provider_that_never_answers_is_asked_once_and_hardly_waited_for(portal: Portal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        lost = IdentitySettings(issuer=f"http://127.0.0.1:{silent.getsockname()[1]}", client_id=CLIENT)
+        with (
+            serving(portal.city, identity=lost) as later,
+            later.client(accept="text/html") as browser,
+            ThreadPoolExecutor(5) as pool,
+        ):
+            began = time.monotonic()
+            forms = list(pool.map(browser.get, ["/sign-in?left=identity"] * 5))
+            took = time.monotonic() - began
+        assert [form.status_code for form in forms] == [200] * 5
+        assert took < 8, "it is given up after 10 s only, by whoever signs in there"
+        with silent.accept()[0], pytest.raises(BlockingIOError):
+            silent.accept()
