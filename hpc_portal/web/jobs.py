@@ -137,6 +137,8 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
     wanted = filters.as_filter(now=services.clock.now())
     with services.reading() as session:
         page = list_jobs(session, actor, wanted, cursor=cursor, limit=PAGE_SIZE)
+        if "hx-request" in request.headers and cursor is not None:
+            return pages_of(request).render(request, "jobs/rows.html", row_facts(page, filters))
         projects = list_visible_projects(session, actor)
         owners = list_owners(session, actor, project)
         views = list_views(session, actor)
@@ -159,8 +161,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         "stream": EVERY_JOB,
         "left_out": left_out,
     }
-    is_fragment = "hx-request" in request.headers and cursor is not None
-    return pages_of(request).render(request, "jobs/rows.html" if is_fragment else "jobs/list.html", facts)
+    return pages_of(request).render(request, "jobs/list.html", facts)
 
 
 @router.get("/jobs/rows")

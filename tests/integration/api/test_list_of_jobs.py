@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from html import unescape
@@ -9,16 +10,27 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, event, update
 from sqlmodel import col
 
 from hpc_portal.app.db import transact
 from hpc_portal.app.reports.period import local_day
 from hpc_portal.app.tables import Job
 from quotas.slice_run import day_begins_at
-from tests.integration.api.conftest import Portal
+from tests.integration.api.conftest import Portal, serving
 from tests.integration.api.test_service_accounts import ONE, PLACE
 from tests.integration.api.test_sessions import browser
+from tests.small_city import City
+
+
+@dataclass(frozen=True, slots=True)
+class StandingClock:
+    """It is always the same instant."""
+
+    at: datetime
+
+    def now(self) -> datetime:
+        return self.at
 
 
 def submit(client: httpx.Client, name: str) -> str:
@@ -69,10 +81,32 @@ def test_whose_jobs_offers_those_one_works_with_and_nobody_else(portal: Portal) 
     assert offered(foreign, "owner") == {"Everyone's": False, "Mine": False}
 
 
+def test_older_jobs_come_without_asking_for_what_only_the_form_shows(portal: Portal) -> None:
+    asked: list[str] = []
+
+    def note(*facts: object) -> None:
+        asked.append(str(facts[2]))
+
+    def for_the_form() -> tuple[bool, bool]:
+        """Whether views, and the people one works with, were asked for."""
+        found = "\n".join(asked)
+        asked.clear()
+        return "FROM saved_view" in found, bool(re.search(r"SELECT DISTINCT \S*username", found))
+
+    with portal.client(portal.city.chips.member) as member, browser(portal, "here") as here:
+        _, newer = (submit(member, name) for name in ("older", "newer"))
+        event.listen(portal.city.services.engine, "before_cursor_execute", note)
+        whole = here.get("/jobs", params={"cursor": newer})
+        assert for_the_form() == (True, True)
+        rows = here.get("/jobs", params={"cursor": newer}, headers={"hx-request": "true"})
+        assert for_the_form() == (False, False)
+    assert listed(whole.text) == listed(rows.text) == ["older"]
+
+
 AGES: Mapping[str, Callable[[datetime], datetime]] = {
     "this-morning": lambda today: today,
     "last-night": lambda today: today - timedelta(seconds=1),
-    "last-week": lambda _: datetime.now(UTC) - timedelta(days=8),
+    "last-week": lambda today: today - timedelta(days=8),
     "long-ago": lambda _: datetime(2026, 1, 31, 17, tzinfo=UTC),
 }
 """The last one at the midnight in Da Nang with which February began."""
@@ -89,9 +123,15 @@ AGES: Mapping[str, Callable[[datetime], datetime]] = {
         ("2026-02-02", 3),
     ],
 )
-def test_the_list_is_narrowed_to_those_submitted_since(portal: Portal, since: str, shown: int) -> None:
-    today = day_begins_at(local_day(datetime.now(UTC)))
-    with portal.client(portal.city.chips.member) as member, browser(portal, "here") as here:
+def test_the_list_is_narrowed_to_those_submitted_since(city: City, since: str, shown: int) -> None:
+    clock = StandingClock(datetime.now(UTC))  # so that no midnight comes meanwhile
+    today = day_begins_at(local_day(clock.at))
+    standing = replace(city, services=replace(city.services, clock=clock))
+    with (
+        serving(standing) as portal,
+        portal.client(portal.city.chips.member) as member,
+        browser(portal, "here") as here,
+    ):
         for name, age in AGES.items():
             job = UUID(submit(member, name))
             aged = update(Job).where(col(Job.id) == job).values(submitted_at=age(today))
