@@ -50,7 +50,7 @@ def send_folder(actor: CurrentActor, services: PortalServices, job_id: UUID, pat
     return send_zip(_folder(services, actor, job_id)[1], path)
 
 
-@router.get("/jobs/{job_id}/files/{path:path}")
+@router.get("/jobs/{job_id}/files/{path:anypath}")
 def send(actor: CurrentActor, services: PortalServices, job_id: UUID, path: str) -> Response:
     """The file's bytes."""
     return send_file(_folder(services, actor, job_id)[1], path)

@@ -137,7 +137,7 @@ def send_folder(actor: CurrentActor, services: PortalServices, account: str, pat
     return send_zip(_folder(files_to_see(services, actor, account)), path)
 
 
-@router.get("/projects/{account}/files/{path:path}")
+@router.get("/projects/{account}/files/{path:anypath}")
 def send(actor: CurrentActor, services: PortalServices, account: str, path: str) -> Response:
     """The file's bytes."""
     return send_file(_folder(files_to_see(services, actor, account)), path)

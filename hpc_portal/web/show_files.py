@@ -28,7 +28,7 @@ class _AnyPath(PathConvertor):
     regex = r"[\s\S]*"
 
 
-register_url_convertor("path", _AnyPath())  # here, as whoever sends files imports this before making routes
+register_url_convertor("anypath", _AnyPath())
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ RULES = (
         GET /jobs/{job_id}/log/lines
         GET /jobs/{job_id}/log/live
         GET /jobs/{job_id}/files
-        GET /jobs/{job_id}/files/{path:path}
+        GET /jobs/{job_id}/files/{path:anypath}
         GET /jobs/{job_id}/preview
         GET /jobs/{job_id}/zip
         GET /jobs/{job_id}/waves
@@ -250,7 +250,7 @@ RULES = (
         GET /api/v1/projects/{account}/waves/window
         GET /projects/{account}/waves
         GET /projects/{account}/files
-        GET /projects/{account}/files/{path:path}
+        GET /projects/{account}/files/{path:anypath}
         GET /projects/{account}/preview
         GET /projects/{account}/zip
         """,
