@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import Connection, delete, func, select, update
@@ -47,9 +48,8 @@ def save_view(services: Services, actor: Actor, name: str, filters: Mapping[str,
     Raises:
         InvalidEntry: no name, no filter, too long, since no day, or too many views.
     """
-    begin_of(filters.get("since", ""), now=services.clock.now())
     view = View(" ".join(name.split()), query_of(filters))
-    problems = list(_problems(view))
+    problems = _problems(view, now=services.clock.now())
     if problems:
         raise InvalidEntry(problems)
     row = {"user_id": actor.user_id, "name": view.name, "query": view.query, "saved_at": services.clock.now()}
@@ -68,14 +68,18 @@ def save_view(services: Services, actor: Actor, name: str, filters: Mapping[str,
     return view
 
 
-def _problems(view: View) -> list[Problem]:
-    found = []
+def _problems(view: View, *, now: datetime) -> list[Problem]:
+    found: list[Problem] = []
     if not view.name or len(view.name) > _MOST_NAME or not view.name.isprintable():
         found.append(
             Problem("name", "Give the view a name of at most %(most)s characters.", {"most": _MOST_NAME})
         )
     if not view.query or len(view.query) > _MOST_QUERY:
         found.append(Problem("query", "Filter the list first: a view keeps what it is narrowed to."))
+    try:
+        begin_of(view.filters.get("since", ""), now=now)
+    except InvalidEntry as error:
+        found += error.problems
     return found
 
 

@@ -166,4 +166,6 @@ def test_a_view_keeps_since_when_and_no_word_that_means_nothing(portal: Portal) 
         assert kept["query"] == "since=7d"
         wrong = client.put("/api/v1/job-views/Lately", json={"since": "yesterday"})
         assert (wrong.status_code, [one["field"] for one in wrong.json()["problems"]]) == (422, ["since"])
+        both = client.put("/api/v1/job-views/%20", json={"since": "yesterday"}).json()
+        assert [one["field"] for one in both["problems"]] == ["name", "since"], "told together"
         assert client.get("/api/v1/jobs?since=yesterday").status_code == 422
