@@ -1,5 +1,8 @@
 """Change how the portal looks to oneself, and one's password."""
 
+from datetime import datetime
+from uuid import UUID
+
 from sqlalchemy import Connection, delete, update
 from sqlmodel import col
 
@@ -10,6 +13,8 @@ from hpc_portal.app.accounts.find import find_person
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, Problem, WrongCredentials
+from hpc_portal.app.notices.kinds import NoticeKind
+from hpc_portal.app.notices.notify import notify
 from hpc_portal.app.permissions import Action, require
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import BrowserSession, User
@@ -80,7 +85,14 @@ def change_password(services: Services, actor: Actor, *, present: str, new: str,
         InvalidEntry: the present password is wrong, or the new one is too weak.
     """
     require_password(services, actor, present)
-    _store(services, actor, actor.username, new, keep=keep)
+    password_hash = _hash_of(new, actor.username)
+    now = services.clock.now()
+
+    def work(connection: Connection) -> None:
+        _store(connection, actor.user_id, password_hash, keep=keep)
+        _record(connection, actor, actor.username, now)
+
+    transact(services.engine, work)
 
 
 def require_password(services: Services, actor: Actor, present: str) -> None:
@@ -96,28 +108,48 @@ def require_password(services: Services, actor: Actor, present: str) -> None:
 
 
 def reset_password(services: Services, actor: Actor, *, username: str, new: str) -> None:
-    """Set another person's password and end all of their browser sessions.
+    """Set another person's password and end all of their browser sessions; they are told, by mail too.
 
     Raises:
         NotAllowed: only administrators may.
         NotFound: there is no such person.
-        InvalidEntry: the new password is too weak.
+        InvalidEntry: the new password is too weak, or it is the actor's own: that takes the present one, or
+            else a stolen session could do without.
     """
     require(actor, Action.GRANT)
-    _store(services, actor, username, new)
-
-
-def _store(services: Services, actor: Actor, username: str, new: str, *, keep: str = "") -> None:
-    checks.require([checks.password_problem(new, username=username)])
-    password_hash = hash_password(new)
+    password_hash = _hash_of(new, username)
     now = services.clock.now()
 
     def work(connection: Connection) -> None:
         user_id = find_person(connection, username)
-        is_theirs = col(User.id) == user_id
-        connection.execute(update(User).where(is_theirs).values(password_hash=password_hash))
-        theirs = col(BrowserSession.user_id) == user_id
-        connection.execute(delete(BrowserSession).where(theirs, col(BrowserSession.id_hash) != keep))
-        audit.record(connection, at=now, actor=actor, action="user.password_set", subject=username)
+        if user_id == actor.user_id:
+            raise InvalidEntry(
+                [Problem("password", "Change your own one in the settings, with the present one.")]
+            )
+        _store(connection, user_id, password_hash)
+        notify(
+            connection,
+            to={user_id},
+            kind=NoticeKind.PASSWORD_RESET,
+            facts={"by": actor.display_name},
+            at=now,
+            key=f"password-reset:{user_id}:{now.isoformat()}",
+        )
+        _record(connection, actor, username, now)
 
     transact(services.engine, work)
+
+
+def _hash_of(new: str, username: str) -> str:
+    checks.require([checks.password_problem(new, username=username)])
+    return hash_password(new)
+
+
+def _store(connection: Connection, user_id: UUID, password_hash: str, *, keep: str = "") -> None:
+    connection.execute(update(User).where(col(User.id) == user_id).values(password_hash=password_hash))
+    theirs = col(BrowserSession.user_id) == user_id
+    connection.execute(delete(BrowserSession).where(theirs, col(BrowserSession.id_hash) != keep))
+
+
+def _record(connection: Connection, actor: Actor, username: str, at: datetime) -> None:
+    audit.record(connection, at=at, actor=actor, action="user.password_set", subject=username)

@@ -1,4 +1,4 @@
-"""The words of notices about one's own account: its e-mail address, its one-time codes."""
+"""The words of notices about one's own account: its e-mail address, its password, its one-time codes."""
 
 from collections.abc import Mapping
 
@@ -46,5 +46,18 @@ ACCOUNT_TEXTS: Mapping[NoticeKind, NoticeText] = {
             "password at once and tell the centre.",
         ),
         path="/settings#second-factor",
+    ),
+    NoticeKind.PASSWORD_RESET: NoticeText(
+        vi=Words(
+            "Mật khẩu của bạn đã được đặt lại",
+            "%(by)s đã đặt mật khẩu khác cho bạn và đăng xuất bạn khỏi mọi trình duyệt. Hãy đăng nhập bằng "
+            "mật khẩu mới nhận được rồi tự đổi lại. Nếu không phải bạn yêu cầu, hãy báo ngay cho trung tâm.",
+        ),
+        en=Words(
+            "Your password was reset",
+            "%(by)s set another password for you and signed you out of every browser. Sign in with the one "
+            "that you were given, and change it. If you did not ask for this, tell the centre at once.",
+        ),
+        path="/settings#password",
     ),
 }

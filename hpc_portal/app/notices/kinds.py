@@ -22,6 +22,8 @@ class NoticeKind(StrEnum):
     LEADERSHIP_HANDED_OVER = "leadership.handed_over"
     SECOND_FACTOR_RESET = "second_factor.reset"
     """Nobody can do without: an administrator took their one-time codes away."""
+    PASSWORD_RESET = "password.reset"  # noqa: S105 - a kind of notice
+    """Nobody can do without: an administrator set another password for them."""
     EMAIL_TO_CONFIRM = "email.to_confirm"
     """By mail only, to the address that somebody wants from now on."""
     EMAIL_CHANGED = "email.changed"

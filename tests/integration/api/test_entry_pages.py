@@ -186,8 +186,25 @@ def test_a_password_that_the_portal_makes_is_shown_once_and_lets_in(
     with pytest.raises(WrongCredentials):
         authenticate(services, "hoa", shown[1])
     assert post(admin, "/admin/people/nobody/password").status_code == 404
-    own = admin.get("/admin/people/chips-member/access").text
-    assert "/password" not in own, "one's own password takes the present one"
+
+
+def test_ones_own_password_takes_the_present_one(portal: Portal, admin: httpx.Client) -> None:
+    page, new = "/admin/people/chips-member", "whoever stole the browser"
+    assert "/password" not in admin.get(f"{page}/access").text, "none is offered"
+    for language, text in (
+        ("en", "Change your own one in the settings, with the present one."),
+        ("vi", "Hãy tự đổi mật khẩu của mình trong phần cài đặt, bằng mật khẩu hiện tại."),
+    ):
+        admin.cookies.set("locale", language)
+        answer = post(admin, f"{page}/password", password=new)
+        assert (answer.status_code, said_at(answer.text, "password")) == (422, text)
+    with portal.client(portal.city.chips.member) as client:
+        refused = client.put("/api/v1/users/chips-member/password", json={"new": new})
+        other = client.put("/api/v1/users/chips-lead/password", json={"new": new})
+    assert (refused.status_code, other.status_code) == (422, 204), refused.text
+    assert authenticate(portal.city.services, "chips-lead", new) == portal.city.chips.lead.user_id
+    with pytest.raises(WrongCredentials):
+        authenticate(portal.city.services, "chips-member", new)
 
 
 def test_who_has_an_account_is_given_places(portal: Portal, admin: httpx.Client) -> None:

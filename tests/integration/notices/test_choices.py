@@ -128,7 +128,8 @@ def test_every_kind_is_chosen_about_or_cannot_be_done_without(kind: NoticeKind) 
     always = {
         *(NoticeKind.INVITATION, NoticeKind.WEBHOOK_TEST),
         *(NoticeKind.WEBHOOK_DISABLED, NoticeKind.DIGEST),
-        *(NoticeKind.EMAIL_TO_CONFIRM, NoticeKind.EMAIL_CHANGED, NoticeKind.SECOND_FACTOR_RESET),
+        *(NoticeKind.EMAIL_TO_CONFIRM, NoticeKind.EMAIL_CHANGED),
+        *(NoticeKind.SECOND_FACTOR_RESET, NoticeKind.PASSWORD_RESET),
     }
     assert (group_of(kind) is None) == (kind in always)
 
