@@ -70,10 +70,12 @@ def portal(city: City) -> Iterator[Portal]:
 
 @contextmanager
 def serving(city: City, **settings: Any) -> Iterator[Portal]:  # noqa: ANN401 - settings of any kind
-    """The same, with other settings than the city's."""
-    changed = city.services.settings.model_copy(update=settings)
+    """The same, with other settings than the city's where some are named."""
+    services = city.services
+    if settings:
+        services = replace(services, settings=services.settings.model_copy(update=settings))
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        app = create_app(replace(city.services, settings=changed))
+        app = create_app(services)
         config = uvicorn.Config(app, log_config=None, ws="none", timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
