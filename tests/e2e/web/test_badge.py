@@ -12,6 +12,7 @@ from tests.e2e.web.city import PASSWORD, City
 from tests.e2e.web.conftest import note_complaints
 from tests.e2e.web.serve import served
 from tests.e2e.web.test_live import opened, set_state
+from tests.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("browser-badge")
 
@@ -28,11 +29,11 @@ SHOW_TAB = """(isHidden) => {
 """A browser without a screen never hides its tabs."""
 
 
-def port() -> int:
-    """One that is free, and that a portal can have again and again."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        number: int = listener.getsockname()[1]
-    return number
+@pytest.fixture(autouse=True)
+def as_before(city: City) -> Iterator[None]:
+    """The job waits again, whatever became of a test."""
+    yield
+    set_state(city, "npu-synth", JobState.PENDING, "Resources")
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def reader(browser: Browser) -> Iterator[Page]:
 def test_a_stream_that_is_cut_is_said_and_goes_on_after_the_last_event_that_was_seen(
     city: City, reader: Page
 ) -> None:
-    number, job = port(), city.jobs["npu-synth"]
+    number, job = free_port(), city.jobs["npu-synth"]
     resumed: list[Request] = []
     with served(city.settings, socket.create_server(("127.0.0.1", number))) as portal:
         reader.context.request.post(
@@ -71,11 +72,11 @@ def test_a_stream_that_is_cut_is_said_and_goes_on_after_the_last_event_that_was_
     with served(city.settings, socket.create_server(("127.0.0.1", number))):
         expect(badge).to_have_text("Live")
         expect(page.locator(".head .state")).to_contain_text("Running")
+        page.wait_for_function("window.told.length >= 3")
         told = page.evaluate("window.told")
         assert [state for _, state in told] == ["SUSPENDED", "PENDING", "RUNNING"]
         assert resumed[-1].all_headers()["last-event-id"] == str(told[0][0])
         page.goto("about:blank")
-    set_state(city, "npu-synth", JobState.PENDING, "Resources")
 
 
 def test_a_hidden_tab_pauses_and_says_how_old_it_is(open_page: OpenPage, city: City) -> None:
@@ -94,4 +95,3 @@ def test_a_hidden_tab_pauses_and_says_how_old_it_is(open_page: OpenPage, city: C
     expect(badge).to_have_text("Live")
     expect(badge).to_have_class("live")
     expect(page.locator(".head .state")).to_contain_text("Suspended")
-    set_state(city, "npu-synth", JobState.PENDING, "Resources")
