@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -86,8 +86,10 @@ async def create(request: Request, actor: CurrentActor, services: PortalServices
 
     def deed() -> UUID:
         wanted = _wanted(form, services.clock.now())
+        # Whoever goes back and changes something grants something else; the same sent twice is granted once.
+        of_what_is_granted = str(uuid5(UUID(key), repr(form)))
         with at_fields({}):
-            return grant_budget(services, actor, form.project, wanted, key=key)
+            return grant_budget(services, actor, form.project, wanted, key=of_what_is_granted)
 
     return await carry_out(
         request,

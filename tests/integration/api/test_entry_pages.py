@@ -81,6 +81,19 @@ def said_at(page: str, field: str) -> str:
     return html.unescape(found[1])
 
 
+def test_a_grant_that_was_changed_after_going_back_is_another_one(admin: httpx.Client) -> None:
+    page = admin.get("/allocations/new?project=chips").text
+    key = re.search('name="key" value="([^"]+)"', page)
+    assert key
+    form = {**GRANT, "project": "chips", "amount.VND": "5.000.000"}
+    later = {**form, "last_day": f"{int(form['last_day'][:4]) + 1}{form['last_day'][4:]}"}
+    more = {**form, "amount.VND": "6.000.000"}
+    sent = [post(admin, "/allocations", **one, key=key[1]) for one in (form, form, later, more)]
+    first, again, longer, larger = (one.headers["location"] for one in sent)
+    assert first == again
+    assert len({first, longer, larger}) == 3
+
+
 def test_an_organisation_its_lead_a_project_and_a_budget_are_taken_on(
     portal: Portal, admin: httpx.Client
 ) -> None:
