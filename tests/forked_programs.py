@@ -67,7 +67,7 @@ def run_forked(
 @cache
 def _parent() -> str:
     """The address of this test process's parent of programs, which ends with it."""
-    address = f"\0forked-programs-{os.getpid()}"
+    address = f"\0forked-programs-{os.getpid()}-{os.urandom(8).hex()}"
     parent = subprocess.Popen(
         [sys.executable, "-m", "tests.forked_programs", address[1:]],
         cwd=_ROOT,

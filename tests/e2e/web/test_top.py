@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 from sqlalchemy import Connection, select, update
 from sqlmodel import col
 
@@ -38,12 +38,17 @@ class HandClock:
         return datetime.now(UTC) + self.ahead
 
 
+def asks(request: Request) -> bool:
+    """Whether a page asks for what it shows: a stream that is opened again, or a late font, is no such."""
+    return request.resource_type in {"fetch", "xhr", "document"} and "/live?" not in request.url
+
+
 def listening(page: Page, address: str) -> list[str]:
     """Go there; what the page asks for once its stream is open. Its badge is for pages that follow more."""
     asked: list[str] = []
     with page.expect_response(re.compile(r"/live\?")):
         page.goto(address)
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: asked.append(request.url) if asks(request) else None)
     return asked
 
 
