@@ -76,7 +76,7 @@ def write(city: City, template: str, path: str, text: str) -> None:
 
 def add_sweep(city: City) -> UUID:
     """Trial n reached 0.5 + n / 100; even ones used sgd."""
-    job_id = add_job(city, "training-sweep", {"space": SPACE, "trials": TRIALS})
+    job_id = add_job(city, "training-sweep", {"space": SPACE, "trials": TRIALS}, name="tune-digits")
     for task in range(TRIALS):
         best = 0.5 + task / 100
         values = {
@@ -92,7 +92,7 @@ def add_sweep(city: City) -> UUID:
 def add_corners(city: City) -> UUID:
     """Three voltages at two temperatures: one corner misses a limit, one is invalid."""
     parameters = {"corners": ["ss"], "voltages": [0.9, 1.0, 1.1], "temperatures": [-40, 125]}
-    job_id = add_job(city, "spice", parameters)
+    job_id = add_job(city, "spice", parameters, name="ring-oscillator")
     for task in range(6):
         period = 1e-10 * (5.5 if task == 1 else 2 + task / 10)
         agreement = 1.5 if task == 5 else 1.0
