@@ -1,7 +1,5 @@
 """A log as it grows, as server-sent events: every line once and in order, also after a broken connection."""
 
-import asyncio
-import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +17,15 @@ from hpc_portal.app.files.search_log import LogPattern
 from hpc_portal.app.files.terminal_text import plain_text
 from hpc_portal.app.jobs.logs import LogSource, has_task_ended
 from hpc_portal.app.services import Services
-from hpc_portal.sse import ALIVE, ALIVE_SECONDS, RETRY, StillAllowed, message
+from hpc_portal.sse import (
+    ALIVE,
+    ALIVE_SECONDS,
+    RETRY,
+    StillAllowed,
+    WriteDrawn,
+    mark_messages,
+    message,
+)
 
 _POLL_SECONDS = (0.2, 1.0)
 """Between two looks at a log that grows, and at one that is silent."""
@@ -32,6 +38,15 @@ SEARCHES = anyio.CapacityLimiter(2)
 
 Encode = Callable[[LogWindow], Any]
 """Lines as the JSON value that a reader of the stream expects."""
+
+
+@dataclass(frozen=True, slots=True)
+class BesideLog:
+    """What the stream of a log tells its page as well, which has no other stream."""
+
+    topic: Topic
+    """Of the job, and what is watched."""
+    write_drawn: WriteDrawn
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +78,7 @@ async def log_messages(  # noqa: C901, PLR0913 - one loop, a branch for each mes
     encode: Encode = texts,
     kind: str = "lines",
     skips_beyond: int | None = None,
-    tells_job: bool = False,
+    beside: BesideLog | None = None,
 ) -> AsyncIterator[bytes]:
     """`event: lines` with `{first, lines}` as the log grows; the id is the number of the next line.
 
@@ -81,22 +96,25 @@ async def log_messages(  # noqa: C901, PLR0913 - one loop, a branch for each mes
         kind: what messages with lines are called, for readers that get something else in their place.
         skips_beyond: a reader that is further behind than so many lines is shown the end; it asks for those
             between when it wants them. None: every line is sent.
-        tells_job: `event: job` when something happens to the job, at most once a second.
+        beside: `event: job` when something happens to the job, at most once a second, and what is watched.
     """
     yield RETRY
-    follower = _Follower(source, first_line, skips_beyond)
+    reader = _Reader(source, first_line, skips_beyond)
     pause, open_line = _POLL_SECONDS[0], ""
     ended, asked_at, checked_at = False, -_ASK_AGAIN_SECONDS, time.monotonic()
-    news = _News(tells_job)
-    async with hub.watch(Topic(job_id=source.job_id)) as stirred:
+    topic, write_drawn = (beside.topic, beside.write_drawn) if beside else (Topic(source.job_id), None)
+    news = _News(is_wanted=beside is not None)
+    async with hub.watch(topic) as follower:
         while not hub.is_closed:
             now = time.monotonic()
-            if news.is_due(stirred, now):
+            events, marks = follower.take()
+            for told in mark_messages(marks, write_drawn):
+                yield told
+            if news.is_due(bool(events), now):
                 yield message("job", "{}")
-            if not ended and (stirred.is_set() or now - asked_at >= _ASK_AGAIN_SECONDS):
-                stirred.clear()
+            if not ended and (events or now - asked_at >= _ASK_AGAIN_SECONDS):
                 ended, asked_at = await anyio.to_thread.run_sync(_has_ended, services, source), now
-            look = await anyio.to_thread.run_sync(follower.look, ended)
+            look = await anyio.to_thread.run_sync(reader.look, ended)
             if look.was_started_anew:
                 yield message("restart", "{}", event_id=0)
             if look.window and look.window.lines:
@@ -104,41 +122,40 @@ async def log_messages(  # noqa: C901, PLR0913 - one loop, a branch for each mes
                 content = {"first": look.window.first_line, "lines": encode(look.window)}
                 yield message(kind, _json(content), event_id=look.window.next_line)
             elif ended:
-                yield message("end", _json({"reason": "task ended"}), event_id=follower.line)
+                yield message("end", _json({"reason": "task ended"}), event_id=reader.line)
                 return
             if look.open_line != open_line:
                 pause, open_line = _POLL_SECONDS[0], look.open_line
-                shown = encode(LogWindow(follower.line, (open_line,), follower.line, is_at_end=True))
-                yield message("partial", _json({"line": follower.line, "lines": shown}))
+                shown = encode(LogWindow(reader.line, (open_line,), reader.line, is_at_end=True))
+                yield message("partial", _json({"line": reader.line, "lines": shown}))
             if now - checked_at >= ALIVE_SECONDS:
                 checked_at = now
                 if not await still_allowed():
-                    yield message("end", _json({"reason": "access ended"}), event_id=follower.line)
+                    yield message("end", _json({"reason": "access ended"}), event_id=reader.line)
                     return
                 yield ALIVE
             if (look.window is None or look.window.is_at_end) and not ended:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stirred.wait(), pause)
+                await follower.wait(pause)
                 pause = min(pause * 1.3, _POLL_SECONDS[1])
 
 
 class _News:
     """Whether a reader is to be told that something happened to the job: at most once a second."""
 
-    def __init__(self, is_wanted: bool) -> None:  # noqa: FBT001 - its only fact
+    def __init__(self, *, is_wanted: bool) -> None:
         self._is_wanted = is_wanted
         self._waits = False
         self._told_at = 0.0
 
-    def is_due(self, stirred: asyncio.Event, now: float) -> bool:
-        self._waits = self._waits or (self._is_wanted and stirred.is_set())
+    def is_due(self, has_some: bool, now: float) -> bool:  # noqa: FBT001 - a fact of now
+        self._waits = self._waits or (self._is_wanted and has_some)
         if not self._waits or now - self._told_at < _POLL_SECONDS[1]:
             return False
         self._waits, self._told_at = False, now
         return True
 
 
-class _Follower:
+class _Reader:
     """Reads on where it stopped, from a file that is opened anew for each look."""
 
     def __init__(self, source: LogSource, first_line: int, skips_beyond: int | None) -> None:

@@ -103,12 +103,12 @@ async def job_messages(
             yield message("resync", "{}", event_id=batch.sequence)
         elif batch.events or batch.marks:
             told = [message("job", event.json, event_id=event.sequence) for event in batch.events]
-            yield b"".join([*told, *_mark_messages(batch.marks, write_drawn)])
+            yield b"".join([*told, *mark_messages(batch.marks, write_drawn)])
         else:
             yield ALIVE
 
 
-def _mark_messages(marks: Marks, write_drawn: WriteDrawn | None) -> list[bytes]:
+def mark_messages(marks: Marks, write_drawn: WriteDrawn | None) -> list[bytes]:
     """One for each kind; that somebody else's request or cluster changed is all that is told of it."""
     told: dict[Watched, bytes] = {}
     for (kind, _), mark in marks.items():

@@ -110,7 +110,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class _Follower:
+class Follower:
     """A bounded queue for one stream."""
 
     def __init__(self, topic: Topic) -> None:
@@ -122,6 +122,7 @@ class _Follower:
         self.arrived = asyncio.Event()
 
     def offer(self, event: HubEvent) -> None:
+        """It is kept if the topic covers it."""
         if not self.topic.covers(event):
             return
         if len(self._queue) == _MOST_QUEUED:
@@ -139,16 +140,21 @@ class _Follower:
                 self.arrived.set()
 
     def wake(self) -> None:
+        """Whoever waits goes on: the hub closes."""
         self.arrived.set()
 
-    async def take(self, *, after: int, timeout_seconds: float) -> tuple[list[HubEvent], Marks]:
+    async def wait(self, timeout_seconds: float) -> None:
+        """Until something has arrived that was not taken, but no longer than so."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.arrived.wait(), timeout_seconds)
+
+    def take(self) -> tuple[list[HubEvent], Marks]:
+        """What has arrived since it was last taken; of more events than it holds the first."""
         self.arrived.clear()
-        taken = [event for event in self._queue if event.sequence > after]
+        events, marks = list(self._queue), self._marks
         self._queue.clear()
-        marks, self._marks = self._marks, {}
-        return taken, marks
+        self._marks = {}
+        return events, marks
 
 
 class EventHub:
@@ -187,7 +193,7 @@ class EventHub:
         self._shown: ClusterFigures | None = None
         self._clusters: Marks = {}
         self._tick_seconds = tick_seconds
-        self._followers: set[_Follower] = set()
+        self._followers: set[Follower] = set()
         self._starting = asyncio.Lock()
         self._reader: asyncio.Task[None] | None = None
         self._sequence = 0
@@ -224,12 +230,7 @@ class EventHub:
             after: the sequence of the last event that is known; None starts with what happens from now on.
             alive_seconds: at the latest after so long an empty batch comes.
         """
-        follower = _Follower(topic)
-        self._followers.add(follower)
-        if topic.balance_of:
-            self._touched.add(topic.balance_of)
-        try:
-            await self._start()
+        async with self.watch(topic) as follower:
             is_behind = after is not None
             last = self._sequence if after is None else after
             while not self.is_closed:
@@ -238,24 +239,26 @@ class EventHub:
                     batch = await asyncio.to_thread(self._replay, topic, last)
                     is_behind = False
                 else:
-                    events, marks = await follower.take(after=last, timeout_seconds=alive_seconds)
+                    await follower.wait(alive_seconds)
+                    arrived, marks = follower.take()
                     if follower.overflowed:
                         yield Batch((), last, marks=marks)
                         continue
+                    events = [event for event in arrived if event.sequence > last]
                     batch = Batch(events, events[-1].sequence if events else last, marks=marks)
                 last = batch.sequence
                 yield batch
-        finally:
-            self._followers.discard(follower)
 
     @contextlib.asynccontextmanager
-    async def watch(self, topic: Topic) -> AsyncIterator[asyncio.Event]:
-        """An event that is set whenever something happened to the topic; clear it before looking."""
-        follower = _Follower(topic)
+    async def watch(self, topic: Topic) -> AsyncIterator[Follower]:
+        """For streams that tell of something else as well: what happens to the topic from now on."""
+        follower = Follower(topic)
         self._followers.add(follower)
+        if topic.balance_of:
+            self._touched.add(topic.balance_of)
         try:
             await self._start()
-            yield follower.arrived
+            yield follower
         finally:
             self._followers.discard(follower)
 

@@ -56,12 +56,24 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
             topic,
             after=resume_point(request, after),
             still_allowed=may_still_see(request, topic),
-            write_drawn=_write_drawn(request),
+            write_drawn=write_drawn(request),
         )
     )
 
 
-def _write_drawn(request: Request) -> WriteDrawn:
+def with_top(services: Services, actor: Actor, topic: Topic, *, balance_of: UUID | None) -> Topic:
+    """The topic, and what stands at the top of every page; of a balance only one that the reader may see."""
+    visible = visible_topic(services, actor).project_ids
+    return replace(
+        topic,
+        watched=topic.watched | _TOP,
+        reader=actor.user_id,
+        balance_of=balance_of if visible is None or balance_of in visible else None,
+    )
+
+
+def write_drawn(request: Request) -> WriteDrawn:
+    """What is told as it is to be shown, in the reader's language."""
     pages = pages_of(request)
     language = pages.language(request)
     written: LiveMessages = request.app.state.live_messages
@@ -81,10 +93,10 @@ def _topic(  # noqa: PLR0913 - what a page follows
     if job is not None:
         with services.reading() as session:
             require_visible(session, actor, job)
-    return replace(
-        Topic(job_id=job, project_ids=visible if every_job else frozenset()),
-        watched=watched | _TOP,
-        reader=actor.user_id,
+    topic = Topic(
+        job_id=job,
+        project_ids=visible if every_job else frozenset(),
+        watched=watched,
         requests_of=visible if Watched.REQUESTS in watched else frozenset(),
-        balance_of=balance_of if visible is None or balance_of in visible else None,
     )
+    return with_top(services, actor, topic, balance_of=balance_of)

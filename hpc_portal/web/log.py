@@ -22,9 +22,10 @@ from hpc_portal.app.jobs.queries import JobDetail, get_job
 from hpc_portal.app.jobs.results import results_of
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, Events, PortalServices
-from hpc_portal.log_stream import SEARCHES, log_messages
+from hpc_portal.log_stream import SEARCHES, BesideLog, log_messages
 from hpc_portal.sse import may_still_see, resume_point, sse_response
 from hpc_portal.web.job import show_tab
+from hpc_portal.web.live import with_top, write_drawn
 from hpc_portal.web.show_log import lines_as_json, show_window
 from workloads.template import CampaignCell
 
@@ -131,18 +132,20 @@ async def follow(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     task: TaskIndex = None,
     file: str = "",
     after: LineNumber = 0,
+    balance: UUID | None = None,
 ) -> Response:
-    """Lines as they are written, from line number `after` on."""
+    """Lines as they are written, from line number `after` on, and what changes at the top of the page."""
     source = await asyncio.to_thread(_source, services, actor, job_id, task, file)
+    topic = await asyncio.to_thread(with_top, services, actor, Topic(job_id=job_id), balance_of=balance)
     messages = log_messages(
         services,
         hub,
         source,
         first_line=resume_point(request, after) or 0,
-        still_allowed=may_still_see(request, Topic(job_id=job_id)),
+        still_allowed=may_still_see(request, topic),
         encode=lines_as_json,
         skips_beyond=_SKIPS_BEYOND,
-        tells_job=True,
+        beside=BesideLog(topic, write_drawn(request)),
     )
     return sse_response(messages)
 
@@ -224,7 +227,6 @@ def _page(  # noqa: PLR0913 - what was found out so far
         "older": max(1, log.first_line - LINES_SHOWN + _CONTEXT + 1) if log and log.first_line else 0,
         "newer": log.next_line + _CONTEXT + 1 if log and log.next_line < log.total else 0,
         "log_stream": f"/jobs/{job.id}/log/live?{urlencode(query)}" if is_live else "",
-        "stream": is_live,
     }
     status = HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK
     return show_tab(request, job, "log", {**facts, **shown}, status=status)

@@ -21,6 +21,12 @@ class PageTop:
     unread_notices: int = 0
     announced: Sequence[ShownAnnouncement] = ()
 
+    @property
+    def of_balance(self) -> str:
+        """For the address of the page's stream: the project whose budget the page shows."""
+        has_balance = self.choice and self.choice.available_vnd is not None
+        return f"balance={self.choice.project.id}" if self.choice and has_balance else ""
+
 
 def read_page_top(request: Request, actor: Actor | None) -> PageTop:
     """Nothing of it while the database does not answer: the page that says so must not need it."""

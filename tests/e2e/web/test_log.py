@@ -3,20 +3,37 @@
 import re
 import socket
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Connection, update
+from sqlmodel import col
 
+from hpc_portal.app import events, outages
+from hpc_portal.app.events import Event
+from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.tables import ClusterPart, Job
+from schedulers.jobstate import JobState
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City
 from tests.e2e.web.test_changes import submit
+from tests.e2e.web.test_live import is_untouched, opened, with_city
 from tests.portal_processes import OPERATOR, Processes, wait_until
 from tests.ports import free_port
 
 pytestmark = pytest.mark.xdist_group("browser-log")
 
 JOB = "ocr-vi-finetune"
+NOTE_STREAMS = """
+window.streams = []
+window.EventSource = class extends EventSource {
+  constructor(...facts) { super(...facts); window.streams.push(this) }
+}"""
+OPEN_STREAMS = """window.streams.filter(({ readyState }) => readyState !== EventSource.CLOSED)
+  .map(({ url }) => new URL(url).pathname)"""
 
 
 def _write(city: City, lines: Iterable[str]) -> Path:
@@ -200,3 +217,38 @@ def test_the_jobs_head_follows_a_hold_that_somebody_asks_for_elsewhere(open_page
     expect(state).to_contain_text("On hold")
     elsewhere.get_by_role("button", name="Release").click()
     expect(state).to_contain_text("Queued")
+
+
+def test_the_top_of_a_page_follows_by_the_stream_of_its_log_and_after_its_end_by_its_own(
+    open_page: OpenPage, city: City
+) -> None:
+    page, elsewhere = open_page(locale="en"), open_page(locale="en", javascript=False)
+    submit(elsewhere, "ends while its log is read")
+    address = f"{elsewhere.url}/log"
+    job = UUID(elsewhere.url[-36:])
+    page.add_init_script(NOTE_STREAMS)
+    opened(page, address)
+    assert page.evaluate(OPEN_STREAMS) == [f"/jobs/{job}/log/live"]
+    left = page.locator("[data-part=left]").inner_text()
+    lost = datetime.now(UTC)
+    with_city(city, lambda to: outages.begin(to, "danang", ClusterPart.SCHEDULER, "refused", at=lost))
+    try:
+        expect(page.locator("#troubles")).to_contain_text("The cluster danang has not answered since")
+        submit(elsewhere, "costs something")
+        expect(page.locator("[data-part=left]")).not_to_have_text(left)
+        with_city(city, lambda connection: end_job(connection, city, job))
+        expect(page.locator(".log-end")).to_have_text("End of the log")
+        expect(page.locator(".head .state")).to_contain_text("Completed")
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        assert page.evaluate(OPEN_STREAMS) == ["/live"]
+    finally:
+        with_city(city, lambda connection: outages.end(connection, "danang", ClusterPart.SCHEDULER))
+    expect(page.locator("#troubles .alert-box")).to_have_count(0)
+    assert is_untouched(page)
+
+
+def end_job(connection: Connection, city: City, job: UUID) -> None:
+    values = {"phase": Phase.ENDED, "state": JobState.COMPLETED, "ended_at": datetime.now(UTC)}
+    connection.execute(update(Job).where(col(Job.id) == job).values(values))
+    told = Event(job, city.projects["npu-verif"], "job.state", {"state": JobState.COMPLETED})
+    events.record(connection, [told], at=datetime.now(UTC))

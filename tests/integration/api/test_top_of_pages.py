@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
 
+import pytest
 from sqlalchemy import Connection, event
 
 from hpc_portal.app import cluster_views, events, outages
@@ -130,13 +131,14 @@ def test_what_a_project_has_left_is_told_first_and_then_when_its_jobs_have_chang
     assert told == [{key: Left(BUDGET[VND])}, {key: Left(BUDGET[VND] + 5)}]
 
 
-def test_a_page_is_told_what_its_own_project_has_left_and_never_anothers(portal: Portal) -> None:
+@pytest.mark.parametrize("page", ["/live?jobs=true", "/jobs/{job}/log/live?task=0"])
+def test_a_page_is_told_what_its_own_project_has_left_and_never_anothers(portal: Portal, page: str) -> None:
     chips, rivals = portal.city.chips, portal.city.rivals
 
     def told(project: UUID) -> list[tuple[str, object]]:
         """What the stream of a page tells until a job event comes, which is sent last of all."""
         seen: list[tuple[str, object]] = []
-        address = f"/live?jobs=true&balance={project}"
+        address = f"{page.format(job=job)}&balance={project}"
         with browser(portal, "here") as here, here.stream("GET", address) as reply:
             for message in messages(reply):
                 seen.append((message.event, message.data))

@@ -1,5 +1,6 @@
 // The page's one stream. What it tells is told on to all of the page's scripts, as events of the document: `live:job`,
 // `live:requests` and the like, and `live:open` when everything may have changed because nobody had listened.
+// A page whose log is still written (`data-live-later`) has the stream of the log instead, which tells the same.
 
 import { openStream } from './sse.js'
 
@@ -10,15 +11,17 @@ const badge = document.querySelector('.live')
 let knownAt = Date.now()
 let was = ''
 
-if (address) addEventListener('DOMContentLoaded', start) // by then every script of the page listens
+export const told = Object.fromEntries(NAMES.map((name) => [name, (event) => tell(name, JSON.parse(event.data))]))
+
+// By then every script of the page listens.
+if (address && !('liveLater' in document.body.dataset)) addEventListener('DOMContentLoaded', startLive)
 document.addEventListener('live:notices', (event) => showUnread(event.detail.unread))
 
-function start() {
-  const handlers = Object.fromEntries(NAMES.map((name) => [name, (event) => tell(name, JSON.parse(event.data))]))
+export function startLive() {
   openStream(
     (last) => last ? `${address}${address.includes('?') ? '&' : '?'}after=${last}` : address,
-    handlers,
-    (status) => { showLive(status); if (status === 'live') tell('open', {}) },
+    told,
+    showStatus,
   )
 }
 
@@ -27,7 +30,12 @@ function tell(name, detail) {
 }
 
 // Says whether the page is up to date, and once it is not: since when.
-export function showLive(status) {
+export function showStatus(status) {
+  showBadge(status)
+  if (status === 'live') tell('open', {})
+}
+
+function showBadge(status) {
   if (!badge) return
   if (was === 'live') knownAt = Date.now()
   badge.hidden = false

@@ -1,7 +1,7 @@
 // A log's page: follows what a job writes, goes to any line of it, and finds what its reader looks for.
 
 import { followEnd } from './follow.js'
-import { showLive } from './live.js'
+import { showStatus, startLive, told } from './live.js'
 import { lineElement, numbers, paint } from './log_line.js'
 import { highlight, logSearch } from './log_search.js'
 import { logWindow } from './log_window.js'
@@ -49,8 +49,8 @@ if (box.dataset.stream) {
     partial: showPartial,
     restart: startAnew,
     end: finish,
-    job: refreshSoon,
-  }, showLive)
+    ...told,
+  }, showStatus)
 }
 
 function isWhole() {
@@ -93,7 +93,7 @@ function finish() {
   stream?.close()
   partial.hidden = true
   end.textContent = end.dataset.over
-  refreshSoon() // the job's state, above
+  startLive() // the job goes on to be over and paid for; what is shown above is asked for again as it opens
 }
 
 async function load(parameters) {

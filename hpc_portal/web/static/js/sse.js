@@ -1,10 +1,13 @@
 // An event stream: closed while the tab is hidden, reopened after the last event that was seen, with growing pauses.
+// Once it is closed for good, it stays closed.
 
 export function openStream(urlAfter, handlers, onStatus = () => {}) {
   let source = null
   let timer = 0
   let pause = 500
   let last = ''
+  const listening = new AbortController()
+  const { signal } = listening
 
   function open() {
     clearTimeout(timer)
@@ -36,9 +39,9 @@ export function openStream(urlAfter, handlers, onStatus = () => {}) {
   document.addEventListener('visibilitychange', () => {
     if (document.hidden) close('paused')
     else if (!source) open()
-  })
-  addEventListener('pagehide', () => close('paused'))
-  addEventListener('pageshow', (event) => { if (event.persisted && !source) open() })
+  }, { signal })
+  addEventListener('pagehide', () => close('paused'), { signal })
+  addEventListener('pageshow', (event) => { if (event.persisted && !source) open() }, { signal })
   open()
-  return { close: () => close('paused') }
+  return { close() { listening.abort(); close('paused') } }
 }
