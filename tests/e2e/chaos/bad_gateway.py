@@ -9,6 +9,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
+BACKLOG = 64
 _CHUNK = 65_536
 _SLOW_SECONDS = 2.0
 
@@ -34,13 +35,16 @@ class BadGateway:
     """Listens on a port of its own; each connection carries one request."""
 
     target: tuple[str, int]
+    listener: socket.socket = field(
+        default_factory=lambda: socket.create_server(("127.0.0.1", 0), backlog=BACKLOG)
+    )
     mood: Mood = Mood.GOOD
     met: dict[Mood, int] = field(default_factory=dict)
     """How many requests met each mood."""
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        host, port = self.listener.getsockname()
+        self.url = f"http://{host}:{port}"
         threading.Thread(target=self._accept, daemon=True).start()
         return self
 
@@ -48,13 +52,13 @@ class BadGateway:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self._listener.accept()
+                connection, _ = self.listener.accept()
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:

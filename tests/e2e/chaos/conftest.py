@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from scripts.slurm_cluster.binds import Bind
+from scripts.slurm_cluster.instance import Instance
+from tests.slurm import running_cluster
+
 DISK_MIB = 32
 
 
@@ -29,3 +33,10 @@ def disk(folder: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", size, "chaos", path], check=True)
     yield path
     subprocess.run(["umount", "--lazy", path], check=True)
+
+
+@pytest.fixture
+def slurm_on_disk(disk: Path) -> Iterator[Instance]:
+    """A Slurm cluster of this test's own, whose jobs work on the small disk."""
+    with running_cluster([Bind(disk, is_writable=True)]) as instance:
+        yield instance

@@ -89,7 +89,7 @@ def working(stage: Stage) -> Iterator[Crowd]:
     finally:
         crowd.stop()
     crowd.works.append(follows)
-    newest = Promises(stage.city, stage.disk).events
+    newest = Promises(stage.city, stage.disk, stage.slurm).events
     wait_until(lambda: crowd.follower.last >= newest()[-1] or bool(follows.problems), what="the last event")
     follows.stop.set()
     following.join(PATIENCE_SECONDS)

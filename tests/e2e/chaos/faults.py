@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from scripts.slurm_cluster import daemons
+from tests.e2e.chaos.bad_gateway import Mood
 from tests.e2e.chaos.clocks import SEEN_SECONDS
-from tests.e2e.chaos.stage import CONTROLLERS, REPLICAS, WORKERS, Stage
+from tests.e2e.chaos.promises import SLURM
+from tests.e2e.chaos.stage import CONTROLLERS, DASK, REPLICAS, WORKERS, Stage
+from tests.portal_processes import wait_until
 
 CUT_SECONDS = 2.0
 STEPS_SECONDS = (-5400, -90, 90, 5400)
@@ -27,18 +31,26 @@ class Fault:
     name: str
     strike: Strike
     weight: int = 1
-    fails_over: bool = False
-    """A standby must take over the job that is submitted then: how long that takes is a promise."""
+    fails_over: str = ""
+    """The cluster whose standby must take over the job that is submitted then: how long that takes is a
+    promise."""
 
 
-def kill_leader(stage: Stage, dice: random.Random) -> str:
-    """Kill -9; it comes back as a standby."""
-    victim = stage.wait_for_leader()
-    stage.processes.kill(victim)
-    stage.submit()
-    stage.wait_for_leader(but=victim) if dice.random() < 0.5 else time.sleep(dice.uniform(0, 2))
-    stage.processes.start(victim)
-    return victim
+def kill_leader(cluster: str) -> Strike:
+    """Kill -9 the active controller of this cluster; it comes back as a standby."""
+
+    def strike(stage: Stage, dice: random.Random) -> str:
+        victim = stage.wait_for_leader(cluster)
+        stage.processes.kill(victim)
+        stage.submit(cluster)
+        if dice.random() < 0.5:
+            stage.wait_for_leader(cluster, but=victim)
+        else:
+            time.sleep(dice.uniform(0, 2))
+        stage.processes.start(victim)
+        return victim
+
+    return strike
 
 
 def pause_leader(stage: Stage, dice: random.Random) -> str:
@@ -71,6 +83,43 @@ def cut_leader_from_scheduler(stage: Stage, dice: random.Random) -> str:
     with _cut(stage, victim, "scheduler"):
         time.sleep(dice.uniform(0.5, CUT_SECONDS))
     return victim
+
+
+def cut_leader_from_slurmrestd(stage: Stage, dice: random.Random) -> str:
+    """What it had asked for may have been done, or not."""
+    victim = stage.wait_for_leader(SLURM)
+    stage.submit(SLURM)
+    with _cut(stage, victim, "slurmrestd"):
+        time.sleep(dice.uniform(0.5, CUT_SECONDS))
+    return victim
+
+
+def spoil_slurmrestd(*moods: Mood) -> Strike:
+    """One of these moods, while jobs are sent."""
+
+    def strike(stage: Stage, dice: random.Random) -> str:
+        mood = dice.choice(moods)
+        met = stage.gateway.met.get(mood, 0)
+        stage.gateway.mood = mood
+        try:
+            stage.submit(SLURM)
+            time.sleep(dice.uniform(CUT_SECONDS, 2 * CUT_SECONDS))
+            wait_until(lambda: stage.gateway.met.get(mood, 0) > met, what=f"a request that meets {mood}")
+        finally:
+            stage.gateway.mood = Mood.GOOD
+        return mood.value
+
+    return strike
+
+
+def kill_slurmrestd(stage: Stage, dice: random.Random) -> str:
+    """Kill -9, while jobs are sent."""
+    stage.submit(SLURM)
+    time.sleep(dice.uniform(0, 1))
+    daemons.kill(stage.slurm, "slurmrestd")
+    time.sleep(dice.uniform(0, 1))
+    daemons.start(stage.slurm, "slurmrestd")
+    return "slurmrestd"
 
 
 def cut_replica_from_database(stage: Stage, dice: random.Random) -> str:
@@ -142,18 +191,24 @@ def _cut(stage: Stage, one: str, other: str) -> Iterator[None]:
         stage.network.heal()
 
 
+BAD_MOODS = (Mood.BREAKS_BEFORE, Mood.BREAKS_AFTER, Mood.HALF, Mood.DROPS)
 FAULTS = (
-    Fault("kill -9 the active controller", kill_leader, weight=2, fails_over=True),
-    Fault("stop the active controller beyond its lease", pause_leader, fails_over=True),
-    Fault("cut the active controller from PostgreSQL", cut_leader_from_database, fails_over=True),
+    Fault("kill -9 the active controller of Dask", kill_leader(DASK), fails_over=DASK),
+    Fault("kill -9 the active controller of Slurm", kill_leader(SLURM), fails_over=SLURM),
+    Fault("stop the active controller beyond its lease", pause_leader, fails_over=DASK),
+    Fault("cut the active controller from PostgreSQL", cut_leader_from_database, fails_over=DASK),
     Fault("cut the active controller from Dask", cut_leader_from_scheduler),
+    Fault("cut the active controller from slurmrestd", cut_leader_from_slurmrestd),
+    Fault("slurmrestd is slow", spoil_slurmrestd(Mood.SLOW)),
+    Fault("slurmrestd breaks", spoil_slurmrestd(*BAD_MOODS)),
+    Fault("kill -9 slurmrestd", kill_slurmrestd),
     Fault("cut a web replica from PostgreSQL", cut_replica_from_database),
     Fault("cut a node from Dask", cut_node_from_scheduler),
-    Fault("kill -9 a web replica", kill_any(*REPLICAS), weight=2),
+    Fault("kill -9 a web replica", kill_any(*REPLICAS)),
     Fault("kill -9 a node's worker", kill_any(*WORKERS), weight=2),
-    Fault("kill -9 the Dask scheduler", kill_any("scheduler"), weight=2),
-    Fault("restart PostgreSQL", restart_database, weight=3),
-    Fault("fill the workspaces' disk", fill_disk, weight=2),
+    Fault("kill -9 the Dask scheduler", kill_any("scheduler")),
+    Fault("restart PostgreSQL", restart_database, weight=2),
+    Fault("fill the workspaces' disk", fill_disk),
     Fault("set a clock", set_clock, weight=2),
 )
 """Twenty in all, by weight: each kind comes in each twenty rounds."""

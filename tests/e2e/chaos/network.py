@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Callable
@@ -52,6 +53,14 @@ class Host:
             work()
 
         return threading.Thread(target=there, daemon=True)
+
+    def listen(self, *, backlog: int) -> socket.socket:
+        """A socket that listens here, whichever thread accepts what comes."""
+        found: list[socket.socket] = []
+        opening = self.thread(lambda: found.append(socket.create_server((self.address, 0), backlog=backlog)))
+        opening.start()
+        opening.join()
+        return found[0]
 
 
 @dataclass

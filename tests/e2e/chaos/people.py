@@ -14,6 +14,8 @@ import httpx
 REQUEST_SECONDS = 15.0
 """An answer that takes longer is asked for at the other replica."""
 PATIENCE_SECONDS = 300.0
+ON_SLURM = "short"
+"""A partition of its test cluster; where a job names none, it goes to Dask."""
 NO_SPACE = 74
 """EX_IOERR of sysexits.h: how a job ends that could not write."""
 SCRIPT = f"""#!/bin/bash
@@ -105,10 +107,11 @@ class Designer:
     """Asked to be."""
 
     def step(self, number: int) -> None:
-        """One job."""
+        """One job, each third on Slurm."""
+        where = {"partition": ON_SLURM} if number % 3 == 1 else {}
         array = {"array": {"expression": "0-2"}} if number % 4 == 0 else {}
         resources = {"walltime_seconds": 120, "memory_mib_per_node": 64}
-        spec = {"name": f"{self.name}-{number}", "script": SCRIPT, "resources": resources, **array}
+        spec = {"name": f"{self.name}-{number}", "script": SCRIPT, "resources": resources, **where, **array}
         key = {"Idempotency-Key": f"{self.name}-{number}"}
         body = {"project": "chips", "spec": spec}
         job = self._must("POST", "/api/v1/jobs", json=body, headers=key)["id"]

@@ -17,9 +17,12 @@ from quotas.balance import balance
 from quotas.tables import AccountingRecord
 from quotas.verify import verify
 from schedulers.jobstate import JobState
+from scripts.slurm_cluster.instance import Instance
 from tests.e2e.chaos.people import NO_SPACE
 from tests.small_city import BUDGET, City
 
+SLURM = "slurm"
+"""What the portal calls that cluster."""
 _CANNOT_START = 126
 """Exit code of a job whose node could not even open its output."""
 
@@ -30,6 +33,7 @@ class Promises:
 
     city: City
     workspaces: Path
+    slurm: Instance
     audited: ChainEnd | None = None
     checks: int = 0
 
@@ -65,7 +69,16 @@ class Promises:
         for job in jobs:
             mine = [final[job.id, task] for task in range(job.tasks_total) if (job.id, task) in final]
             self._require_honest_end(job, mine, is_cancelled=str(job.id) in cancelled)
+        self._require_each_once_in_slurm(jobs)
         return Counter(job.state for job in jobs)
+
+    def _require_each_once_in_slurm(self, jobs: Iterable[Any]) -> None:
+        """By slurmdbd's own records, in which the tasks of an array are of one job."""
+        sacct = ("sacct", "--noheader", "--allusers", "--allocations", "--parsable2")
+        lines = self.slurm.run(*sacct, "--starttime=now-2days", "--format=WorkDir,JobID").split()
+        pairs = {tuple(line.partition("_")[0].split("|")) for line in lines}
+        ours = {(str(self.workspaces / job.workspace), job.scheduler_job_id) for job in jobs if _is_sent(job)}
+        assert pairs == ours, "Slurm has other jobs than the portal sent"
 
     def _require_honest_end(self, job: Any, runs: Collection[Any], *, is_cancelled: bool) -> None:  # noqa: ANN401 - a row
         starts = self._starts(job)
@@ -109,3 +122,7 @@ class Promises:
             mine = col(JobEvent.project_id) == self.city.chips.project_id
             found = select(col(JobEvent.sequence)).where(mine).order_by(col(JobEvent.sequence))
             return [sequence for sequence in connection.execute(found).scalars() if sequence]
+
+
+def _is_sent(job: Any) -> bool:  # noqa: ANN401 - a row
+    return job.scheduler == SLURM and job.scheduler_job_id is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from schedulers.jobstate import JobState
+from scripts.slurm_cluster.instance import Instance
 from tests.e2e.chaos.crowd import Crowd, working
 from tests.e2e.chaos.faults import Fault, deal
 from tests.e2e.chaos.network import can_have_networks
@@ -40,12 +41,25 @@ class Round:
     fault: Fault
     victim: str
     seconds: float
+    starved: float
+    """Of that, how long the one that took over was ready to run and had no processor."""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it took longer than is promised to whoever has a processor for the standby."""
+        return bool(self.fault.fails_over) and self.seconds - self.starved >= FAIL_OVER_SECONDS
+
+    @property
+    def took(self) -> str:
+        """For people."""
+        return f"{self.seconds:.1f} s, {self.starved:.1f} s of it without a processor" if self.seconds else ""
 
 
-def test_chaos_loses_no_job_and_starts_none_twice(folder: Path, disk: Path) -> None:
+def test_chaos_loses_no_job_and_starts_none_twice(folder: Path, disk: Path, slurm_on_disk: Instance) -> None:
     print(f"\nCHAOS_ROUNDS={ROUNDS} CHAOS_SEED={SEED}")
-    with running_stage(folder, disk) as stage:
-        promises = Promises(stage.city, disk)
+    with running_stage(folder, disk, slurm_on_disk) as stage:
+        promises = Promises(stage.city, disk, slurm_on_disk)
+        stage.wait_for_slurm()
         with working(stage) as crowd:
             rounds = play(stage, crowd, promises)
             crowd.stop()
@@ -59,9 +73,7 @@ def test_chaos_loses_no_job_and_starts_none_twice(folder: Path, disk: Path) -> N
         ends = promises.check_all_settled(accepted(stage, crowd), crowd.cancelled)
         require_no_event_missed(promises.events(), crowd)
     report(rounds, crowd, ends)
-    fail_overs = [one.seconds for one in rounds if one.fault.fails_over]
-    if fail_overs:  # whatever else the machine does, the quickest shows what our own timers allow
-        assert min(fail_overs) < FAIL_OVER_SECONDS, fail_overs
+    assert [one.took for one in rounds if one.is_late] == []
 
 
 def play(stage: Stage, crowd: Crowd, promises: Promises) -> list[Round]:
@@ -73,18 +85,20 @@ def play(stage: Stage, crowd: Crowd, promises: Promises) -> list[Round]:
     for number, fault in enumerate(deal(ROUNDS, dice)):
         if fault.fails_over:
             stage.wait_for_standby()
-            stage.wait_for_placement(stage.submit())
+            stage.wait_for_dispatch(stage.submit(fault.fails_over))
+        before = stage.starved()
         struck_at = datetime.now(UTC)
         victim = fault.strike(stage, dice)
         time.sleep(dice.uniform(0, 1))
-        seconds = 0.0
+        seconds, starved = 0.0, 0.0
         if fault.fails_over:
-            seconds = (stage.wait_for_placement(stage.probes[-1]) - struck_at).total_seconds()
+            seconds = (stage.wait_for_dispatch(stage.probes[-1]) - struck_at).total_seconds()
+            starved = stage.starved_since(before, fault.fails_over)
         stage.processes.revive()
         promises.check(accepted(stage, crowd))
         crowd.require_no_problem()
-        rounds.append(Round(fault, victim, seconds))
-        print(f"{time.monotonic() - began:6.1f} s {number:3} {fault.name}: {victim} {seconds:.1f} s")
+        rounds.append(Round(fault, victim, seconds, starved))
+        print(f"{time.monotonic() - began:6.1f} s {number:3} {fault.name}: {victim} {rounds[-1].took}")
     return rounds
 
 
@@ -105,6 +119,8 @@ def report(rounds: Collection[Round], crowd: Crowd, ends: Counter[JobState]) -> 
     repeats = sum(caller.unhelped for caller in callers)
     for name, count in sorted(Counter(one.fault.name for one in rounds).items()):
         took = sorted(one.seconds for one in rounds if one.fault.name == name)
-        print(f"| {name} | {count} | {statistics.median(took):.1f} | {took[-1]:.1f} |")
+        own = sorted(one.seconds - one.starved for one in rounds if one.fault.name == name)
+        figures = (statistics.median(took), took[-1], statistics.median(own), own[-1])
+        print(f"| {name} | {count} | {' | '.join(f'{seconds:.1f}' for seconds in figures)} |")
     said = f"jobs {dict(ends)}, requests sent again {repeats}, event streams {crowd.follower.connections}"
     print(said)
