@@ -21,6 +21,7 @@ from hpc_portal.app.budgets.allocations import (
     list_allocations,
 )
 from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.offered import not_offered
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -182,7 +183,7 @@ def _deed(  # noqa: PLR0911 - one return for each button
         case "carry":
             target = _target(str(form.get("target", "")))
             return lambda: change.carry_over_budget(*of, target, lines=None, reason=reason, key=key)
-    raise InvalidEntry([Problem("deed", N_("Choose one of the offered values."))])
+    raise not_offered("deed")
 
 
 def _page(
@@ -283,4 +284,4 @@ def _target(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise InvalidEntry([Problem("target", N_("Choose one of the offered values."))]) from error
+        raise not_offered("target") from error

@@ -14,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.accounting.months import ListedMonth, close_next_month, list_months
 from hpc_portal.app.accounting.work_list import Checked, WorkItem, decide, last_checks, work_list
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import DiscrepancyDecided, InvalidEntry, Problem
+from hpc_portal.app.errors import DiscrepancyDecided, InvalidEntry
+from hpc_portal.app.offered import not_offered
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -174,7 +175,7 @@ def _month(form: FormData) -> date:
     try:
         return date.fromisoformat(f"{form.get('month', '')}-01")
     except ValueError as error:
-        raise InvalidEntry([Problem("month", N_("Choose one of the offered values."))]) from error
+        raise not_offered("month") from error
 
 
 def _shown_month(of: ListedMonth) -> ShownMonth:

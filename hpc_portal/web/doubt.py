@@ -9,12 +9,12 @@ from starlette.responses import RedirectResponse, Response
 
 from hpc_portal.app.errors import ChangeImpossible, Problem
 from hpc_portal.app.jobs.decide_doubt import Decision, decide_doubt
+from hpc_portal.app.offered import OFFERED
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.change_job import ChangeProblem
 from hpc_portal.web.job import show_overview_of
 from hpc_portal.web.problems import problems_of
 from hpc_portal.web.render import pages_of
-from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
@@ -41,4 +41,4 @@ def _decision(text: str) -> Decision:
     try:
         return Decision(text)
     except ValueError:
-        raise ChangeImpossible(Problem("decision", N_("Choose one of the offered values."))) from None
+        raise ChangeImpossible(Problem("decision", OFFERED)) from None

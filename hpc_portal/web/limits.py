@@ -15,6 +15,7 @@ from hpc_portal.app.errors import InvalidEntry, NotAllowed, NotFound, PortalErro
 from hpc_portal.app.limits.queries import effective_limits_of_each, set_limits
 from hpc_portal.app.limits.set import change_limit
 from hpc_portal.app.limits.target import Target
+from hpc_portal.app.offered import chosen
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
@@ -107,11 +108,8 @@ def _page(  # noqa: PLR0913 - a page with a form and what went wrong in it
 
 
 def _target(form: FormData) -> Target:
-    level = _text(form, "level")
-    if level not in set(LimitOwner):
-        raise InvalidEntry([Problem("level", N_("Choose one of the offered values."))])
     return Target(
-        level=LimitOwner(level),
+        level=chosen(LimitOwner, _text(form, "level"), "level"),
         organisation=_text(form, "organisation"),
         project=_text(form, "project"),
         user=_text(form, "user"),
@@ -120,10 +118,7 @@ def _target(form: FormData) -> Target:
 
 
 def _kind(form: FormData) -> LimitKind:
-    kind = _text(form, "kind")
-    if kind not in set(LimitKind):
-        raise InvalidEntry([Problem("kind", N_("Choose one of the offered values."))])
-    return LimitKind(kind)
+    return chosen(LimitKind, _text(form, "kind"), "kind")
 
 
 def _value(form: FormData) -> int | None:

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, Problem, RequestNotOpen
+from hpc_portal.app.offered import not_offered
 from hpc_portal.app.requests.attachments import (
     MOST_BYTES,
     add_attachment,
@@ -180,7 +181,7 @@ def _decide(services: Services, actor: Actor, request_id: UUID, form: FormData) 
         case _:
             with services.reading() as session:
                 get_request(session, actor, request_id)
-            raise InvalidEntry([Problem("deed", N_("Choose one of the offered values."))])
+            raise not_offered("deed")
 
 
 def _approve_partly(services: Services, actor: Actor, request_id: UUID, form: FormData) -> None:

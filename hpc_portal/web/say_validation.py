@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from hpc_portal.app.offered import OFFERED
 from hpc_portal.web.language import Language
 from hpc_portal.web.show_quota import asset_label
 from schedulers.errors import InvalidJobSpec
@@ -19,10 +20,10 @@ _PLAIN = {
     "finite_number": N_("Enter a number."),
     "bool_parsing": N_("Choose yes or no."),
     "bool_type": N_("Choose yes or no."),
-    "literal_error": N_("Choose one of the offered values."),
-    "enum": N_("Choose one of the offered values."),
-    "union_tag_invalid": N_("Choose one of the offered values."),
-    "union_tag_not_found": N_("Choose one of the offered values."),
+    "literal_error": OFFERED,
+    "enum": OFFERED,
+    "union_tag_invalid": OFFERED,
+    "union_tag_not_found": OFFERED,
     "string_type": N_("Enter text."),
     "string_pattern_mismatch": N_("This contains a character that is not allowed here."),
     "list_type": N_("This must be a list."),

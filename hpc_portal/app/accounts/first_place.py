@@ -15,6 +15,7 @@ from hpc_portal.app import audit
 from hpc_portal.app.accounts.find import find_person
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, NotFound, Problem
+from hpc_portal.app.offered import not_offered
 from hpc_portal.app.tables import OrganisationMember, OrganisationRole, ProjectMember, ProjectRole
 from quotas.tables import Organisation
 from workloads.template import N_
@@ -39,7 +40,7 @@ def give_place(connection: Connection, place: PlaceInOrganisation, user_id: UUID
         select(col(Organisation.id)).where(col(Organisation.slug) == place.organisation)
     ).scalar()
     if organisation_id is None:
-        raise InvalidEntry([Problem("organisation", N_("Choose one of the offered values."))])
+        raise not_offered("organisation")
     _join(connection, organisation_id, user_id, place.role)
 
 
