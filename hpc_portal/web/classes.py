@@ -26,7 +26,7 @@ from hpc_portal.app.tenants.end_class import end_class
 from hpc_portal.app.tenants.make_class import NewClass, make_class
 from hpc_portal.app.tenants.read_students import read_students
 from hpc_portal.app.tenants.seats import SeatMade, Share
-from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.request_form import read_amounts
@@ -65,7 +65,6 @@ async def create(
     request: Request,
     actor: CurrentActor,
     services: PortalServices,
-    identities: KnownIdentities,
     account: str,
 ) -> Response:
     """Make the class, and show its invitations' links once."""
@@ -87,7 +86,6 @@ async def create(
             _end_of(form.last_day),
         )
         made = make_class(services, actor, wanted, key=form.key)
-        identities.forget()
         return _class_page(request, actor, services, made.id, made=made.seats)
 
     return await carry_out(
@@ -109,7 +107,6 @@ async def add(
     request: Request,
     actor: CurrentActor,
     services: PortalServices,
-    identities: KnownIdentities,
     class_id: UUID,
 ) -> Response:
     """Seats for students who come later, with their links once."""
@@ -118,9 +115,7 @@ async def add(
     def deed() -> list[SeatMade]:
         listed = read_students(text_of(fields, "students"))
         shares = [Share(student, lines) for student, lines in listed]
-        made = add_students(services, actor, class_id, shares, _amounts(_amount_texts(fields)))
-        identities.forget()
-        return made
+        return add_students(services, actor, class_id, shares, _amounts(_amount_texts(fields)))
 
     return await carry_out(
         request,

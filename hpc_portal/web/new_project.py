@@ -10,10 +10,10 @@ from starlette.responses import Response
 from hpc_portal.app.accounts.create_project import create_project
 from hpc_portal.app.accounts.queries import list_visible_organisations
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.offered import not_offered
 from hpc_portal.app.services import Services
-from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
-from hpc_portal.web.entry_form import OFFERED, EntryPage, at_fields, entered_of
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.web.entry_form import EntryPage, at_fields, entered_of
 from hpc_portal.web.tenant_forms import carry_out
 from quotas.tables import TenantState
 
@@ -29,18 +29,15 @@ def show(
 
 
 @router.post("/admin/projects")
-async def create(
-    request: Request, actor: CurrentActor, services: PortalServices, identities: KnownIdentities
-) -> Response:
+async def create(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Create it, and go on to its first grant."""
     entered = entered_of(await request.form(), ("organisation", "account", "name", "lead"))
 
     def deed() -> None:
         if not entered["organisation"]:
-            raise InvalidEntry([Problem("organisation", OFFERED)])
+            raise not_offered("organisation")
         with at_fields({"project": "account"}):
             create_project(services, actor, **entered)
-        identities.forget()
 
     page = _page(request, actor, services, entered)
     return await carry_out(request, deed, page.show, f"/allocations/new?project={entered['account']}&made=1")

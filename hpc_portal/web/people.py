@@ -13,7 +13,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import GlobalRole
-from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.tenant_forms import carry_out, text_of
@@ -64,21 +64,12 @@ def show(
 
 
 @router.post("/admin/people/{username}/second-factor")
-async def reset(
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    identities: KnownIdentities,
-    username: str,
-) -> Response:
+async def reset(request: Request, actor: CurrentActor, services: PortalServices, username: str) -> Response:
     """Take away the second factor of somebody who lost it."""
     reason = text_of(await request.form(), "reason")
-
-    def deed() -> None:
-        reset_second_factor(services, actor, username, reason=reason)
-        identities.forget()
-
-    page = _Page(request, actor, services, username)
     return await carry_out(
-        request, deed, page.show, lambda _: _Page(request, actor, services, username, username).show()
+        request,
+        lambda: reset_second_factor(services, actor, username, reason=reason),
+        _Page(request, actor, services, username).show,
+        lambda _: _Page(request, actor, services, username, done=username).show(),
     )

@@ -13,7 +13,6 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.services import Services
 from hpc_portal.app.tenants.invite import Invited, Invitees, invite
 from hpc_portal.app.tenants.queries import list_invitations
-from hpc_portal.auth.identify import Identities
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.tenant_forms import carry_out, read_emails, text_of
@@ -57,14 +56,9 @@ class PeoplePage:
         }
         return pages_of(self.request).render(self.request, self.template, facts)
 
-    async def change(self, identities: Identities, deed: Callable[[], object]) -> Response:
-        """Change who is what, and show the page; rights that are remembered are looked up anew."""
-
-        def work() -> None:
-            deed()
-            identities.forget()
-
-        return await carry_out(self.request, work, self.show, f"{self.address}/members")
+    async def change(self, deed: Callable[[], object]) -> Response:
+        """Change who is what, and show the page."""
+        return await carry_out(self.request, deed, self.show, f"{self.address}/members")
 
     async def invite(self) -> Response:
         """Send invitations, and show their links once."""

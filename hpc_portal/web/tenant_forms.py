@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.errors import InvitationOver, NotAllowed, NotFound, PortalError
 from hpc_portal.app.tenants.change_state import JobsThen, StateChange
 from hpc_portal.app.tenants.hand_over import HandOver
+from hpc_portal.auth.identify import Identities
 from hpc_portal.web.problems import ShownProblem, problems_of
 from hpc_portal.web.render import pages_of
 from quotas.errors import QuotaError
@@ -28,8 +29,10 @@ async def carry_out(
 ) -> Response:
     """Run the verb in a thread; then redirect, or answer with what it made, or show what is wrong.
 
-    What the reader may not see or do is left to the error pages.
+    It may have changed what people may do, which is then looked up anew. What the reader may not see or do
+    is left to the error pages.
     """
+    identities: Identities = request.app.state.identities
     try:
         result = await asyncio.to_thread(deed)
     except (NotFound, NotAllowed, InvitationOver):
@@ -39,6 +42,7 @@ async def carry_out(
         response = await asyncio.to_thread(page, problems)
         response.status_code = HTTPStatus.UNPROCESSABLE_ENTITY
         return response
+    identities.forget()
     if isinstance(then, str):
         return RedirectResponse(then, HTTPStatus.SEE_OTHER)
     return await asyncio.to_thread(then, result)
