@@ -1,6 +1,8 @@
 // A page that shows states asks for itself again when the stream tells that one changed, and morphs the parts of it
 // that are marked with `data-part`. At once, then at most every `PAUSE` milliseconds.
 // `data-refresh` names the events; `data-slowly` those that may wait, so that a thousand open pages are no burden.
+// What a running job has measured is in its files, of which no event tells: a page with a part that has `data-every`
+// asks for itself again after so many seconds, too, while somebody looks at it.
 
 import { morph, morphChildren } from './morph.js'
 
@@ -10,8 +12,10 @@ const root = document.querySelector('[data-refresh]')
 let timer = 0
 let again = false
 let late = 0
+let next = 0
 
 if (root) {
+  lookAgainLater()
   for (const name of ['open', 'resync', ...root.dataset.refresh.split(' ')]) document.addEventListener(`live:${name}`, hear)
   for (const name of (root.dataset.slowly ?? '').split(' ').filter(Boolean)) document.addEventListener(`live:${name}`, refreshLate)
 }
@@ -76,6 +80,12 @@ function refreshLate() {
   late ||= setTimeout(() => { late = 0; refreshSoon() }, SLOWLY * Math.random())
 }
 
+function lookAgainLater() {
+  clearTimeout(next)
+  const seconds = document.querySelector('[data-part][data-every]')?.dataset.every
+  if (seconds) next = setTimeout(document.hidden ? lookAgainLater : refreshSoon, seconds * 1000)
+}
+
 async function refresh() {
   again = false
   // Not location.href where a form was refused: that is shown at the address it was posted to.
@@ -83,6 +93,7 @@ async function refresh() {
   const response = await fetch(address, { headers: { 'HX-Request': 'true' } }).catch(() => null)
   if (response?.ok) showFresh(new DOMParser().parseFromString(await response.text(), 'text/html'))
   timer = setTimeout(() => { timer = 0; if (again) refreshSoon() }, PAUSE)
+  lookAgainLater()
 }
 
 // Also for the answer to a form, which is a whole page: not always of what this page is about.
