@@ -53,7 +53,9 @@ def backup(
     for asset, amount in made.manifest.books.available.items():
         err.print(f"  {asset}: {amount}")
     if keep:
-        for path in drop_old(into, keep=keep):
+        with _failures():
+            dropped = drop_old(into, keep=keep)
+        for path in dropped:
             err.print(_("Deleted {path}", path=path))
 
 
@@ -97,6 +99,11 @@ def _failures() -> Iterator[None]:
         yield
     except BackupFailed as problem:
         raise CliError(str(problem)) from problem
+    except SQLAlchemyError as problem:
+        said = problem.orig if isinstance(problem, DBAPIError) else problem
+        raise CliError(
+            _("The database that HPC_PORTAL_DATABASE_URL names cannot be used: {problem}", problem=said)
+        ) from problem
     except OSError as problem:
         raise CliError(
             _("{path} cannot be used: {problem}", path=problem.filename, problem=problem.strerror)

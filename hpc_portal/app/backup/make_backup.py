@@ -1,5 +1,6 @@
 """Make a backup: a folder that appears complete, under a name that says when."""
 
+import contextlib
 import os
 import shutil
 import tarfile
@@ -16,6 +17,8 @@ from hpc_portal.app.settings import Settings
 ATTACHMENTS = "attachments.tar"
 _PREFIX = "hpc-portal-"
 _ARRIVING = ".arriving"
+_DROPPING = ".dropping"
+"""What is being deleted is no backup any more, even while it has all its files."""
 _LONGEST = timedelta(days=1)
 """What has been arriving for longer never will: whoever made it was killed."""
 
@@ -70,8 +73,9 @@ def _name(at: datetime) -> str:
 
 def _drop_killed(root: Path, *, begun_before: datetime) -> None:
     """What cannot be deleted stays: a new backup is worth more than the room."""
-    for path in root.glob(f"{_PREFIX}*{_ARRIVING}"):
-        if path.name < _name(begun_before) and path.is_dir() and not path.is_symlink():
+    arriving = [path for path in root.glob(f"{_PREFIX}*{_ARRIVING}") if path.name < _name(begun_before)]
+    for path in (*arriving, *root.glob(f"{_PREFIX}*{_DROPPING}")):
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
 
 
@@ -97,13 +101,23 @@ def _sync(path: Path) -> None:
 
 
 def drop_old(root: Path, *, keep: int) -> list[Path]:
-    """Delete all but the newest `keep` backups below `root`; nothing else there is touched."""
+    """Delete all but the newest `keep` backups below `root`; nothing else there is touched.
+
+    Each loses its name first: what somebody kills half-way is no backup, and the next one deletes it.
+
+    Raises:
+        OSError: one cannot be deleted.
+    """
     found = sorted(
         path
         for path in root.glob(f"{_PREFIX}*")
-        if (path / NAME).is_file() and not path.is_symlink() and path.suffix != _ARRIVING
+        if (path / NAME).is_file() and not path.is_symlink() and path.suffix not in {_ARRIVING, _DROPPING}
     )
     old = found[: max(0, len(found) - keep)]
     for path in old:
-        shutil.rmtree(path)
+        dropping = path.with_name(f"{path.name}{_DROPPING}")
+        with contextlib.suppress(FileNotFoundError):  # another backup deletes it, too
+            path.rename(dropping)
+            _sync(root)
+            shutil.rmtree(dropping)
     return old

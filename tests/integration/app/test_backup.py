@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import multiprocessing
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,6 +23,7 @@ from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.schema import upgrade
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.tables import Job
+from tests.integration.app.die_in_drop import die_before_each_step
 from tests.integration.app.test_job_life import spec
 from tests.postgres import PostgresServer
 from tests.small_city import City, build_city
@@ -167,3 +169,19 @@ def test_old_backups_are_dropped_and_nothing_else(site: Site) -> None:
         "hpc-portal-notes",
         killed.name,
     }
+
+
+def test_who_is_killed_while_deleting_leaves_whole_backups_and_what_the_next_one_deletes(site: Site) -> None:
+    newest = site.back_up().folder
+    process = multiprocessing.get_context("spawn").Process(
+        target=die_before_each_step, args=(site.backups, newest)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    left = {path for path in site.backups.iterdir() if path != newest}
+    assert {path.suffix for path in left} == {".dropping"}
+
+    made = site.back_up(AT + timedelta(days=1))
+
+    assert set(site.backups.iterdir()) == {newest, made.folder}
