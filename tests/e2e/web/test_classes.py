@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.web.browser import OpenPage
+from tests.e2e.web.readers import AT_DESK, ON_PHONE, Reader
 
 pytestmark = pytest.mark.xdist_group("browser-classes")
 """One server, one city and one browser for all of them."""
@@ -13,47 +14,54 @@ pytestmark = pytest.mark.xdist_group("browser-classes")
 STUDENTS = [f"sv{number:02}@dut.example.vn" for number in range(1, 31)]
 PASSWORD = "correct horse battery staple"
 PHONE = 390
+USED = (
+    "This invitation was used, withdrawn or replaced by a newer one, or its time is over. "
+    "Ask whoever invited you for a new one."
+)
+CLOSED = "Closed for good: no job can be submitted. Everything can still be read."
 
 
-def make_class(page: Page, *, name: str, each: str = "100.000") -> list[str]:
+def make_class(page: Page, reader: Reader, *, name: str, each: str = "100.000") -> list[str]:
     """Fill in the form as a teacher does; the links of the invitations."""
     page.goto("/projects/npu-verif/classes")
-    page.get_by_role("link", name="Lớp mới").click()
+    page.get_by_role("link", name=reader.says("New class")).click()
     page.locator("#name").fill(name)
     page.locator("#students").fill("\n".join(STUDENTS))
     page.locator("[name='amount.VND']").fill(each)
     page.locator("[name='amount.cpu']").fill("10")
-    page.get_by_role("button", name="Tạo lớp").click()
+    page.get_by_role("button", name=reader.says("Make the class")).click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     return [cell.inner_text() for cell in page.locator("[data-link]").all()]
 
 
 def test_a_teacher_with_thirty_students(open_page: OpenPage, portal: str) -> None:
-    teacher = open_page(user="linh")
-    links = make_class(teacher, name="Thiết kế vi mạch 1")
+    reader, learner = ON_PHONE, AT_DESK
+    teacher = reader.opens(open_page, "linh")
+    links = make_class(teacher, reader, name="Thiết kế vi mạch 1")
     assert len(set(links)) == 30
     expect(teacher.locator("tr[data-student]")).to_have_count(30)
-    expect(teacher.get_by_text("Đã mời").first).to_be_visible()
+    expect(teacher.get_by_text(reader.says("Invited")).first).to_be_visible()
     address = re.sub(r"^https?://[^/]+", "", links[0])
 
-    student = open_page(user=None, expected=(422, 404))
+    student = learner.opens(open_page, None, expected=(422, 404))
     student.goto(address)
     expect(student.get_by_text("Sao Biển Semiconductor")).to_be_visible()
     student.locator("#username").fill("linh")
     student.locator("#display_name").fill("Phạm Văn Học")
     student.locator("#password").fill(PASSWORD)
-    student.get_by_role("button", name="Tạo tài khoản và tham gia").click()
+    join = student.get_by_role("button", name=learner.says("Make an account and join"))
+    join.click()
     expect(student.get_by_role("alert")).to_contain_text("linh")
     student.locator("#username").fill("hoc")
     student.locator("#password").fill(PASSWORD)
-    student.get_by_role("button", name="Tạo tài khoản và tham gia").click()
+    join.click()
     student.wait_for_url(f"{portal}/projects/npu-verif-sv01")
-    expect(student.get_by_text("100.000 ₫").first).to_be_visible()
+    expect(student.get_by_text(learner.vnd(100_000)).first).to_be_visible()
 
     student.goto("/projects/npu-verif-sv02")
-    expect(student.get_by_role("heading", name="Không tìm thấy")).to_be_visible()
+    expect(student.get_by_role("heading", name=learner.says("Not found"))).to_be_visible()
     student.goto(address)
-    expect(student.get_by_role("alert")).to_contain_text("đã được dùng")
+    expect(student.get_by_role("alert")).to_contain_text(learner.says(USED))
 
     teacher.goto("/projects/npu-verif/classes")
     teacher.get_by_role("link", name="Thiết kế vi mạch 1").click()
@@ -61,17 +69,21 @@ def test_a_teacher_with_thirty_students(open_page: OpenPage, portal: str) -> Non
     expect(row).to_contain_text("Phạm Văn Học")
     row.locator("summary").click()
     row.locator("[name='amount.VND']").fill("50.000")
-    row.get_by_role("button", name="Cấp thêm").click()
-    expect(row).to_contain_text("còn 150.000 ₫ trong 150.000 ₫")
+    row.get_by_role("button", name=reader.says("Grant more")).click()
+    expect(row).to_contain_text(left_of(reader, 150_000, 150_000))
     row.locator("summary").click()
-    row.get_by_role("button", name="Thu hồi").click()
-    expect(row).to_contain_text("còn 0 ₫ trong 0 ₫")
+    row.get_by_role("button", name=reader.says("Take back")).click()
+    expect(row).to_contain_text(left_of(reader, 0, 0))
 
-    teacher.locator("summary", has_text="Kết thúc lớp").click()
-    teacher.get_by_role("button", name="Kết thúc lớp vĩnh viễn").click()
-    expect(teacher.locator("tr[data-student]").first).to_contain_text("Đã đóng")
+    teacher.locator("summary", has_text=reader.says("End the class")).click()
+    teacher.get_by_role("button", name=reader.says("End the class for good")).click()
+    expect(teacher.locator("tr[data-student]").first).to_contain_text(reader.says("Closed"))
     student.goto("/projects/npu-verif-sv01")
-    expect(student.get_by_text("Đã đóng hẳn")).to_be_visible()
+    expect(student.get_by_text(learner.says(CLOSED))).to_be_visible()
+
+
+def left_of(reader: Reader, left: int, given: int) -> str:
+    return reader.says("%(left)s of %(given)s left", left=reader.vnd(left), given=reader.vnd(given))
 
 
 def test_more_than_there_is_is_refused_and_the_form_keeps_what_was_entered(open_page: OpenPage) -> None:
