@@ -21,8 +21,6 @@ from hpc_portal.web.tenant_forms import text_of
 from quotas.errors import InvalidAmount
 from workloads.template import N_
 
-OFFERED = N_("Choose one of the offered values.")
-
 
 @dataclass(frozen=True, slots=True)
 class EntryPage:

@@ -1,72 +1,35 @@
 """The form with which an administrator grants a project a budget that nobody asked for, such as its first."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from uuid import UUID, uuid4, uuid5
+from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request
+from sqlmodel import Session
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app import permissions
 from hpc_portal.app.accounts.grant_budget import BudgetGrant, grant_budget
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, Problem
-from hpc_portal.app.permissions import Action
+from hpc_portal.app.offered import OFFERED
 from hpc_portal.app.reason import reason_problem
 from hpc_portal.app.requests.draft import known_assets
 from hpc_portal.app.requests.outlook import price_list_of
 from hpc_portal.app.services import Services
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from hpc_portal.web.entry_form import OFFERED, at_fields, by_field
-from hpc_portal.web.problems import ShownProblem
+from hpc_portal.auth.form_seed import seed_of
+from hpc_portal.web.entry_form import EntryPage, at_fields
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.request_form import RequestForm, form_lines, read_form, wanted_by
 from hpc_portal.web.show_request import as_field_day
-from hpc_portal.web.tenant_forms import carry_out, text_of
+from hpc_portal.web.tenant_forms import carry_out
 from quotas.tables import TenantState
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """Renders the form again and again."""
-
-    request: Request
-    actor: Actor
-    services: Services
-    form: RequestForm
-    key: str
-    is_new_project: bool = False
-
-    def show(self, problems: Sequence[ShownProblem] = ()) -> Response:
-        permissions.require(self.actor, Action.GRANT)
-        pages = pages_of(self.request)
-        with self.services.reading() as session:
-            seen = list_visible_projects(session, self.actor)
-        projects = [one for one in seen if one.state is not TenantState.CLOSED]
-        is_there = self.form.project in {one.account for one in projects}
-        facts = {
-            "form": self.form,
-            "key": self.key,
-            "projects": projects,
-            "made": self.form.project if self.is_new_project and is_there else "",
-            "lines": form_lines(
-                self.form,
-                sorted(known_assets(self.services)),
-                price_list_of(self.services),
-                pages.language(self.request),
-            ),
-            "problems": problems,
-            "errors": by_field(problems),
-            "total": None,
-            "count": 0,
-        }
-        return pages.render(self.request, "allocations/new.html", facts)
 
 
 @router.get("/allocations/new")
@@ -75,26 +38,23 @@ def show(
 ) -> Response:
     """A form with nothing in it but perhaps the project, which may have been `made` just now."""
     form = RequestForm(project=project, from_day=as_field_day(services.clock.now()))
-    return _Page(request, actor, services, form, str(uuid4()), is_new_project=bool(made)).show()
+    return _page(request, actor, services, form, is_new_project=bool(made)).show()
 
 
 @router.post("/allocations")
 async def create(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Grant it, once however often the form is sent, and go to the allocation's page."""
-    fields = await request.form()
-    form, key = read_form(fields), _key(text_of(fields, "key"))
+    form, seed = read_form(await request.form()), await seed_of(request)
 
     def deed() -> UUID:
         wanted = _wanted(form, services.clock.now())
-        # Whoever goes back and changes something grants something else; the same sent twice is granted once.
-        of_what_is_granted = str(uuid5(UUID(key), repr(form)))
         with at_fields({}):
-            return grant_budget(services, actor, form.project, wanted, key=of_what_is_granted)
+            return grant_budget(services, actor, form.project, wanted, key=seed.hex())
 
     return await carry_out(
         request,
         deed,
-        _Page(request, actor, services, form, key).show,
+        _page(request, actor, services, form).show,
         lambda allocation: RedirectResponse(f"/allocations/{allocation}", HTTPStatus.SEE_OTHER),
     )
 
@@ -128,9 +88,21 @@ def _wanted(form: RequestForm, now: datetime) -> BudgetGrant:
     return BudgetGrant(lines=asked.lines, valid_from=begin, valid_to=end, reason=form.purpose.strip())
 
 
-def _key(text: str) -> str:
-    """The form's own, under which it is granted once; another one for what is no key of a form."""
-    try:
-        return str(UUID(text))
-    except ValueError:
-        return str(uuid4())
+def _page(
+    request: Request, actor: Actor, services: Services, form: RequestForm, *, is_new_project: bool = False
+) -> EntryPage:
+    def facts(session: Session) -> Mapping[str, Any]:
+        seen = list_visible_projects(session, actor)
+        projects = [one for one in seen if one.state is not TenantState.CLOSED]
+        is_there = form.project in {one.account for one in projects}
+        assets, language = sorted(known_assets(services)), pages_of(request).language(request)
+        return {
+            "form": form,
+            "projects": projects,
+            "made": form.project if is_new_project and is_there else "",
+            "lines": form_lines(form, assets, price_list_of(services), language),
+            "total": None,
+            "count": 0,
+        }
+
+    return EntryPage(request, actor, services, "allocations/new.html", facts)

@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from hpc_portal.app.accounts.create_organisation import create_organisation
-from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.offered import chosen
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from hpc_portal.web.entry_form import OFFERED, EntryPage, at_fields, entered_of
+from hpc_portal.web.entry_form import EntryPage, at_fields, entered_of
 from hpc_portal.web.tenant_forms import carry_out
 from hpc_portal.web.tenant_words import KINDS
 from quotas.tables import OrganisationKind
@@ -29,9 +29,7 @@ async def create(request: Request, actor: CurrentActor, services: PortalServices
     entered = entered_of(await request.form(), ("name", "slug", "kind"))
 
     def deed() -> None:
-        if entered["kind"] not in set(OrganisationKind):
-            raise InvalidEntry([Problem("kind", OFFERED)])
-        kind = OrganisationKind(entered["kind"])
+        kind = chosen(OrganisationKind, entered["kind"], "kind")
         with at_fields({"organisation": "slug"}):
             create_organisation(services, actor, slug=entered["slug"], name=entered["name"], kind=kind)
 

@@ -12,11 +12,12 @@ from hpc_portal.app.accounts.first_place import PlaceInOrganisation
 from hpc_portal.app.accounts.queries import list_visible_organisations
 from hpc_portal.app.accounts.secret import new_password
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.offered import chosen
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import GlobalRole, OrganisationRole
 from hpc_portal.auth.deps import CurrentActor, PortalServices
-from hpc_portal.web.entry_form import OFFERED, EntryPage, at_fields, entered_of
+from hpc_portal.auth.form_seed import seed_of
+from hpc_portal.web.entry_form import EntryPage, at_fields, entered_of
 from hpc_portal.web.people import CITY_ROLES
 from hpc_portal.web.person import PersonPage
 from hpc_portal.web.tenant_forms import carry_out
@@ -38,23 +39,23 @@ def show(request: Request, actor: CurrentActor, services: PortalServices, organi
 @router.post("/admin/people")
 async def create(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Create the account, and show a password that the portal made, once."""
-    form = await request.form()
+    form, seed = await request.form(), await seed_of(request)
     entered = entered_of(form, _FIELDS)
     typed = str(form.get("password", ""))
-    password = typed or new_password()
+    password = typed or new_password(seed)
 
     def deed() -> None:
-        place = _place(entered)
+        place, role = _place(entered), entered["global_role"]
         new = NewUser(
             username=entered["username"],
             display_name=entered["display_name"],
             password=password,
             email=entered["email"],
-            global_role=_global_role(entered["global_role"]),
+            global_role=chosen(GlobalRole, role, "global_role") if role else None,
             cluster_user=entered["cluster_user"],
         )
         with at_fields(_TAKEN):
-            create_user(services, actor, new, place=place)
+            create_user(services, actor, new, place=place, seed=seed)
 
     def made(_: None) -> Response:
         page = PersonPage(request, actor, services, entered["username"])
@@ -66,15 +67,7 @@ async def create(request: Request, actor: CurrentActor, services: PortalServices
 def _place(entered: Mapping[str, str]) -> PlaceInOrganisation | None:
     if not entered["organisation"]:
         return None
-    if entered["role"] not in set(OrganisationRole):
-        raise InvalidEntry([Problem("role", OFFERED)])
-    return PlaceInOrganisation(entered["organisation"], OrganisationRole(entered["role"]))
-
-
-def _global_role(text: str) -> GlobalRole | None:
-    if text and text not in set(GlobalRole):
-        raise InvalidEntry([Problem("global_role", OFFERED)])
-    return GlobalRole(text) if text else None
+    return PlaceInOrganisation(entered["organisation"], chosen(OrganisationRole, entered["role"], "role"))
 
 
 def _page(request: Request, actor: Actor, services: Services, entered: Mapping[str, str]) -> EntryPage:

@@ -18,6 +18,7 @@ from hpc_portal.app.notices.webhooks import (
     webhook_of,
 )
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.auth.form_seed import seed_of
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.settings import settings_page
 from hpc_portal.web.show_notice_choices import read_choices
@@ -38,7 +39,7 @@ async def choose_groups(request: Request, actor: CurrentActor, services: PortalS
 @router.post("/settings/webhook")
 async def change_webhook(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Set it, or what its button says; a secret is shown in the answer and never again."""
-    form = await request.form()
+    form, seed = await request.form(), await seed_of(request)
     deed, url = str(form.get("deed", "")), str(form.get("url", ""))
 
     def work() -> str | None:
@@ -46,11 +47,11 @@ async def change_webhook(request: Request, actor: CurrentActor, services: Portal
             case "test":
                 try_webhook(services, actor)
             case "secret":
-                return renew_secret(services, actor)
+                return renew_secret(services, actor, seed=seed)
             case "remove":
                 remove_webhook(services, actor)
             case _:
-                return set_webhook(services, actor, url=url)
+                return set_webhook(services, actor, url=url, seed=seed)
         return None
 
     try:

@@ -1,22 +1,18 @@
-"""A place in an organisation or project for somebody who has an account already."""
+"""A place in an organisation or project for somebody who has an account already, or another role there."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from hpc_portal.app import permissions
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
-from hpc_portal.app.actor import Actor
-from hpc_portal.app.errors import InvalidEntry, Problem
+from hpc_portal.app.offered import Choice, chosen, not_offered
 from hpc_portal.app.permissions import Action
-from hpc_portal.app.services import Services
 from hpc_portal.app.tables import OrganisationRole, ProjectRole
-from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
-from hpc_portal.auth.identify import Identities
-from hpc_portal.web.entry_form import OFFERED, entered_of
-from hpc_portal.web.person import PersonPage
-from hpc_portal.web.tenant_forms import carry_out
+from hpc_portal.web.entry_form import entered_of
+from hpc_portal.web.person import PersonPage, person_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,59 +20,39 @@ _ONE = "/admin/people/{username}"
 
 
 @router.post(_ONE + "/organisations")
-async def set_place(
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    identities: KnownIdentities,
-    username: str,
-) -> Response:
+async def set_place(page: Annotated[PersonPage, Depends(person_page)]) -> Response:
     """Make them a member or manager of an organisation."""
 
-    def deed(organisation: str, role: str) -> None:
-        if not organisation or role not in set(OrganisationRole):
-            raise InvalidEntry([Problem("organisation", OFFERED)])
+    def deed(slug: str, role: OrganisationRole, seen: str) -> None:
         set_organisation_membership(
-            services, actor, organisation=organisation, username=username, role=OrganisationRole(role)
+            page.services, page.actor, organisation=slug, username=page.username, role=role, seen=seen
         )
 
-    return await _change(request, actor, services, identities, username, ("organisation", deed))
+    return await _change(page, "organisation", OrganisationRole, deed)
 
 
 @router.post(_ONE + "/projects")
-async def set_place_in_project(
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    identities: KnownIdentities,
-    username: str,
-) -> Response:
+async def set_place_in_project(page: Annotated[PersonPage, Depends(person_page)]) -> Response:
     """Make them a member or lead of a project of their organisations."""
 
-    def deed(project: str, role: str) -> None:
-        if not project or role not in set(ProjectRole):
-            raise InvalidEntry([Problem("project", OFFERED)])
-        set_project_membership(services, actor, account=project, username=username, role=ProjectRole(role))
+    def deed(account: str, role: ProjectRole, seen: str) -> None:
+        set_project_membership(
+            page.services, page.actor, account=account, username=page.username, role=role, seen=seen
+        )
 
-    return await _change(request, actor, services, identities, username, ("project", deed))
+    return await _change(page, "project", ProjectRole, deed)
 
 
-async def _change(  # noqa: PLR0913, PLR0917 - who, whom, where
-    request: Request,
-    actor: Actor,
-    services: Services,
-    identities: Identities,
-    username: str,
-    change: tuple[str, Callable[[str, str], None]],
+async def _change(
+    page: PersonPage, field: str, roles: type[Choice], deed: Callable[[str, Choice, str], None]
 ) -> Response:
-    field, deed = change
-    role = f"{field}_role"
-    entered = entered_of(await request.form(), (field, role))
+    role, seen = f"{field}_role", f"{field}_seen"
+    entered = entered_of(await page.request.form(), (field, role, seen))
 
     def work() -> None:
-        permissions.require(actor, Action.GRANT)
-        deed(entered[field], entered[role])
-        identities.forget()
+        permissions.require(page.actor, Action.GRANT)
+        if not entered[field]:
+            raise not_offered(field)
+        deed(entered[field], chosen(roles, entered[role], field), entered[seen])
 
-    page = PersonPage(request, actor, services, username, entered)
-    return await carry_out(request, work, page.show, f"{page.address}/access")
+    return await page.change(work, entered)

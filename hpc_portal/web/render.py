@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from fastapi import Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -87,6 +88,7 @@ class Pages:
             "actor": actor,
             "theme": _theme(request, actor),
             "csrf_token": csrf_token(request),
+            "form_key": str(uuid4()),
             "here": here if request.method == "GET" else "/",
             "navigation": menu(actor, request.url.path) if actor else (),
             "help_href": help_for(request.url.path),

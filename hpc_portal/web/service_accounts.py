@@ -27,7 +27,8 @@ from hpc_portal.app.service_accounts.tokens import (
 )
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import TokenScope
-from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
+from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.auth.form_seed import seed_of
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.project_tabs import project_facts
 from hpc_portal.web.render import pages_of
@@ -123,11 +124,10 @@ async def create(request: Request, actor: CurrentActor, services: PortalServices
 
 
 @router.post(_ONE + "/change")
-async def change(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+async def change(
     request: Request,
     actor: CurrentActor,
     services: PortalServices,
-    identities: KnownIdentities,
     account: str,
     service: str,
 ) -> Response:
@@ -135,32 +135,28 @@ async def change(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     form = await request.form()
     days = text_of(form, "days")
     wanted = ServiceChange(text_of(form, "purpose"), _owners(form), _number(days) if days else None)
-
-    def deed() -> None:
-        change_service(services, actor, account, service, wanted)
-        identities.forget()
-
     page = _Page(request, actor, services, account)
-    return await carry_out(request, deed, page.show, page.address)
+    return await carry_out(
+        request,
+        lambda: change_service(services, actor, account, service, wanted),
+        page.show,
+        page.address,
+    )
 
 
 @router.post(_ONE + "/end")
-async def end(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
+async def end(
     request: Request,
     actor: CurrentActor,
     services: PortalServices,
-    identities: KnownIdentities,
     account: str,
     service: str,
 ) -> Response:
     """It and its tokens, for good."""
-
-    def deed() -> None:
-        end_service(services, actor, account, service)
-        identities.forget()
-
     page = _Page(request, actor, services, account)
-    return await carry_out(request, deed, page.show, page.address)
+    return await carry_out(
+        request, lambda: end_service(services, actor, account, service), page.show, page.address
+    )
 
 
 @router.post(_ONE + "/tokens")
@@ -168,7 +164,7 @@ async def issue(
     request: Request, actor: CurrentActor, services: PortalServices, account: str, service: str
 ) -> Response:
     """A new token, shown in the answer and never again."""
-    form = await request.form()
+    form, seed = await request.form(), await seed_of(request)
     scope = text_of(form, "scope")
 
     def deed() -> IssuedToken:
@@ -180,6 +176,7 @@ async def issue(
             name=text_of(form, "name"),
             scope=read_scope(scope),
             valid_days=_number(text_of(form, "days")),
+            seed=seed,
         )
 
     page = _Page(request, actor, services, account)
@@ -197,10 +194,12 @@ async def rotate(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
 ) -> Response:
     """A token in the old one's stead, shown in the answer and never again."""
     hours = _number(text_of(await request.form(), "overlap_hours"))
-    page = _Page(request, actor, services, account)
+    seed, page = await seed_of(request), _Page(request, actor, services, account)
     return await carry_out(
         request,
-        lambda: rotate_service_token(services, actor, account, service, token_id, overlap_hours=hours),
+        lambda: rotate_service_token(
+            services, actor, account, service, token_id, overlap_hours=hours, seed=seed
+        ),
         page.show,
         lambda token: page.show(token=token),
     )
@@ -211,19 +210,18 @@ async def revoke(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     request: Request,
     actor: CurrentActor,
     services: PortalServices,
-    identities: KnownIdentities,
     account: str,
     service: str,
     token_id: UUID,
 ) -> Response:
     """A token, for good."""
-
-    def deed() -> None:
-        revoke_service_token(services, actor, account, service, token_id)
-        identities.forget()
-
     page = _Page(request, actor, services, account)
-    return await carry_out(request, deed, page.show, page.address)
+    return await carry_out(
+        request,
+        lambda: revoke_service_token(services, actor, account, service, token_id),
+        page.show,
+        page.address,
+    )
 
 
 def _owners(form: FormData) -> list[str]:

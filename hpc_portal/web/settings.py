@@ -27,6 +27,7 @@ from hpc_portal.app.services import Services
 from hpc_portal.app.tables import TokenScope, User
 from hpc_portal.auth.deps import CurrentActor, KnownIdentities, PortalServices
 from hpc_portal.auth.errors import TooManyAttempts
+from hpc_portal.auth.form_seed import seed_of
 from hpc_portal.auth.sessions import is_secure, session_secret
 from hpc_portal.web.cookies import LOCALE_COOKIE, THEME_COOKIE, remember
 from hpc_portal.web.problems import problems_of
@@ -104,8 +105,9 @@ async def create_token(request: Request, actor: CurrentActor, services: PortalSe
     """A new token, shown in the answer and never again."""
     form = await request.form()
     wish = {name: str(form.get(name, "")) for name in ("name", "scope", "project", "days")}
+    seed = await seed_of(request)
     try:
-        token = await asyncio.to_thread(_issue, services, actor, wish)
+        token = await asyncio.to_thread(_issue, services, actor, wish, seed)
     except InvalidEntry as error:
         problem = error
         return await asyncio.to_thread(lambda: settings_page(request, actor, services, error=problem))
@@ -137,7 +139,7 @@ async def end_sessions(
     return RedirectResponse("/settings#sessions", HTTPStatus.SEE_OTHER)
 
 
-def _issue(services: Services, actor: Actor, wish: Mapping[str, str]) -> IssuedToken:
+def _issue(services: Services, actor: Actor, wish: Mapping[str, str], seed: bytes) -> IssuedToken:
     days = wish["days"].strip()
     return issue_token(
         services,
@@ -146,6 +148,7 @@ def _issue(services: Services, actor: Actor, wish: Mapping[str, str]) -> IssuedT
         valid_days=(int(days) if days.isascii() and days.isdigit() else 0) if days else None,
         scope=read_scope(wish["scope"] or TokenScope.EVERYTHING),
         project=wish["project"],
+        seed=seed,
     )
 
 

@@ -44,9 +44,16 @@ class NewUser:
 
 
 def create_user(
-    services: Services, actor: Actor, new: NewUser, *, place: PlaceInOrganisation | None = None
+    services: Services,
+    actor: Actor,
+    new: NewUser,
+    *,
+    place: PlaceInOrganisation | None = None,
+    seed: bytes = b"",
 ) -> UUID:
     """Returns the person's id; without a place they belong to no organisation yet.
+
+    Who comes with the same seed and password again is told the same, and creates nobody.
 
     Raises:
         NotAllowed: only administrators may.
@@ -55,11 +62,16 @@ def create_user(
     """
     permissions.require(actor, Action.GRANT)
     require_sensible(new)
-    password_hash = hash_password(new.password)
+    password_hash = hash_password(new.password, seed)
     now = services.clock.now()
 
     def work(connection: Connection) -> UUID:
-        user_id = insert_user(connection, new, password_hash=password_hash, at=now)
+        try:
+            user_id = insert_user(connection, new, password_hash=password_hash, at=now)
+        except NameTaken:
+            if made := _made_before(connection, new.username, password_hash):
+                return made
+            raise
         if place:
             give_place(connection, place, user_id)
         audit.record(
@@ -130,3 +142,11 @@ def insert_user(connection: Connection, new: NewUser, *, password_hash: str, at:
         )
     )
     return user_id
+
+
+def _made_before(connection: Connection, username: str, password_hash: str) -> UUID | None:
+    """Whom the same form made: nobody else has a password with its salt."""
+    found: UUID | None = connection.execute(
+        select(col(User.id)).where(col(User.username) == username, col(User.password_hash) == password_hash)
+    ).scalar()
+    return found

@@ -1,5 +1,6 @@
 """Every read of people, projects and money that a page, endpoint or command needs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -135,9 +136,13 @@ _PROJECTS: Select[*tuple[Any, ...]] = select(
 ).join(Organisation, col(Organisation.id) == col(Project.organisation_id))
 
 
-def list_visible_projects(session: Session, actor: Actor) -> list[ProjectRecord]:
-    """The projects that the actor may see, by account name."""
+def list_visible_projects(
+    session: Session, actor: Actor, *, organisations: Collection[str] | None = None
+) -> list[ProjectRecord]:
+    """The projects that the actor may see, by account name; with slugs, those of these organisations."""
     statement = _PROJECTS.where(permissions.visible_projects(actor)).order_by(col(Project.account))
+    if organisations is not None:
+        statement = statement.where(col(Organisation.slug).in_(organisations))
     return [_project(actor, row._mapping) for row in session.connection().execute(statement)]  # noqa: SLF001 - public
 
 
@@ -258,6 +263,21 @@ def list_organisation_members(session: Session, actor: Actor, slug: str) -> list
     return [MemberRecord(row.username, row.display_name, row.role.value) for row in rows]
 
 
+_USERS: Select[*tuple[Any, ...]] = select(
+    col(User.id),
+    col(User.username),
+    col(User.display_name),
+    col(User.email),
+    col(User.global_role),
+    col(User.cluster_user),
+    col(User.is_active),
+    col(User.created_at),
+    exists()
+    .where(col(SecondFactor.user_id) == col(User.id), col(SecondFactor.confirmed_at).is_not(None))
+    .label("has_second_factor"),
+)
+
+
 def list_users(session: Session, actor: Actor) -> list[UserRecord]:
     """Everybody, by user name.
 
@@ -265,20 +285,22 @@ def list_users(session: Session, actor: Actor) -> list[UserRecord]:
         NotAllowed: only administrators and auditors may.
     """
     permissions.require(actor, Action.AUDIT)
-    statement = select(
-        col(User.id),
-        col(User.username),
-        col(User.display_name),
-        col(User.email),
-        col(User.global_role),
-        col(User.cluster_user),
-        col(User.is_active),
-        col(User.created_at),
-        exists()
-        .where(col(SecondFactor.user_id) == col(User.id), col(SecondFactor.confirmed_at).is_not(None))
-        .label("has_second_factor"),
-    ).order_by(col(User.username))
+    statement = _USERS.order_by(col(User.username))
     return [UserRecord(*row) for row in session.connection().execute(statement)]
+
+
+def get_user(session: Session, actor: Actor, username: str) -> UserRecord:
+    """One person or service account.
+
+    Raises:
+        NotAllowed: only administrators and auditors may.
+        NotFound: nobody has this user name.
+    """
+    permissions.require(actor, Action.AUDIT)
+    row = session.connection().execute(_USERS.where(col(User.username) == username)).first()
+    if row is None:
+        raise NotFound("user", username)
+    return UserRecord(*row)
 
 
 def list_places(session: Session, actor: Actor, username: str) -> list[PlaceRecord]:
@@ -308,8 +330,8 @@ def list_places(session: Session, actor: Actor, username: str) -> list[PlaceReco
     return sorted(found, key=lambda place: (place.organisation, place.account))
 
 
-def list_cluster_accounts(session: Session, actor: Actor) -> list[ClusterAccountRecord]:
-    """Everybody's accounts on clusters that give out their own, by cluster and user name.
+def list_cluster_accounts(session: Session, actor: Actor, username: str = "") -> list[ClusterAccountRecord]:
+    """Everybody's accounts on clusters that give out their own, or one person's, by cluster and user name.
 
     Raises:
         NotAllowed: only administrators and auditors may.
@@ -325,6 +347,8 @@ def list_cluster_accounts(session: Session, actor: Actor) -> list[ClusterAccount
         .join(User, col(User.id) == col(ClusterAccount.user_id))
         .order_by(col(ClusterAccount.cluster), col(User.username))
     )
+    if username:
+        statement = statement.where(col(User.username) == username)
     return [ClusterAccountRecord(*row) for row in session.connection().execute(statement)]
 
 

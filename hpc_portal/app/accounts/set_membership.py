@@ -1,5 +1,7 @@
 """Give a person a place in an organisation or project, change it, or take it away."""
 
+from enum import StrEnum
+
 from sqlalchemy import Connection, delete, insert, select
 from sqlmodel import col
 
@@ -18,19 +20,30 @@ from hpc_portal.app.tenants.keep_a_lead import (
     require_leads_in,
 )
 from quotas.tables import Project
+from workloads.template import N_
+
+_CHANGED_MEANWHILE = N_("Their role there was changed meanwhile. Look at the list, and change it there.")
 
 
-def set_organisation_membership(
-    services: Services, actor: Actor, *, organisation: str, username: str, role: OrganisationRole | None
+def set_organisation_membership(  # noqa: PLR0913 - who becomes what, and what they were
+    services: Services,
+    actor: Actor,
+    *,
+    organisation: str,
+    username: str,
+    role: OrganisationRole | None,
+    seen: str | None = None,
 ) -> None:
     """Make a person a member or manager; None ends it, and their places in its projects with it.
 
     Managers may change and end memberships of their own organisation; they bring people in by invitation,
-    since otherwise they could find out who else has an account.
+    since otherwise they could find out who else has an account. `seen` is the role that the person had when
+    whoever decides looked, "" for none; None: whatever it is.
 
     Raises:
         NotFound: no such organisation or person, or none that the actor may see.
         NotAllowed: the actor sees it, but may not.
+        InvalidEntry: the person has another role by now than the one that was seen.
         NobodyLeads: it would have no manager left, or one of its projects no lead; see `hand_over`.
     """
     now = services.clock.now()
@@ -52,6 +65,7 @@ def set_organisation_membership(
         was = connection.execute(select(col(OrganisationMember.role)).where(*place)).scalar()
         if was is None and not permissions.may(actor, Action.GRANT):
             raise NotFound("user", username)
+        _require_seen(was, seen)
         connection.execute(delete(OrganisationMember).where(*place))
         if role is None:
             require_leads_in(connection, actor, organisation_id, user_id)
@@ -80,16 +94,24 @@ def set_organisation_membership(
     transact(services.engine, work)
 
 
-def set_project_membership(
-    services: Services, actor: Actor, *, account: str, username: str, role: ProjectRole | None
+def set_project_membership(  # noqa: PLR0913 - who becomes what, and what they were
+    services: Services,
+    actor: Actor,
+    *,
+    account: str,
+    username: str,
+    role: ProjectRole | None,
+    seen: str | None = None,
 ) -> None:
     """Make a member of the organisation a member or lead of its project; None ends it.
+
+    `seen` is the role that the person had when whoever decides looked, "" for none; None: whatever it is.
 
     Raises:
         ProjectNotFound: no such project, or none that the actor may see.
         NotAllowed: the actor sees it, but may not.
         InvalidEntry: the person is not in the organisation; also when there is no such person, so that a lead
-            cannot find out who else has an account.
+            cannot find out who else has an account. Or they have another role by now than was seen.
         NobodyLeads: it would have no lead left; see `hand_over`.
     """
     now = services.clock.now()
@@ -129,6 +151,7 @@ def set_project_membership(
         was = connection.execute(select(col(ProjectMember.role)).where(*place)).scalar()
         if was is None and in_organisation is None:
             raise stranger
+        _require_seen(was, seen)
         connection.execute(delete(ProjectMember).where(*place))
         if role is not None:
             connection.execute(
@@ -147,3 +170,8 @@ def set_project_membership(
         )
 
     transact(services.engine, work)
+
+
+def _require_seen(was: StrEnum | None, seen: str | None) -> None:
+    if seen not in {None, was or ""}:
+        raise InvalidEntry([Problem("", _CHANGED_MEANWHILE)])

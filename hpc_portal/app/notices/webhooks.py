@@ -1,6 +1,5 @@
 """One's own webhook: set it up, try it out, renew its secret, remove it, see what became of deliveries."""
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, Select, delete, func, select, update
 from sqlmodel import Session, col
 
 from hpc_portal.app import audit
+from hpc_portal.app.accounts.secret import new_secret
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.errors import InvalidEntry, NotFound, Problem
@@ -26,6 +26,7 @@ from quotas.tables import table_of
 
 _WEBHOOKS = table_of(Webhook)
 _MOST_TESTS_OPEN = 5
+_SECRET_PREFIX = "whsec_"  # noqa: S105 - what a secret starts with
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +71,18 @@ def webhook_of(session: Session, actor: Actor) -> ShownWebhook | None:
     return ShownWebhook(*row) if row else None
 
 
-def set_webhook(services: Services, actor: Actor, *, url: str) -> str | None:
+def set_webhook(services: Services, actor: Actor, *, url: str, seed: bytes = b"") -> str | None:
     """Have notices posted there from now on, also where it was switched off before.
 
     Returns:
-        The new secret, which is never shown again; None where there was a webhook, which keeps its own.
+        The new secret, which is shown again to the seed of the same form only; None where there was a
+        webhook, which keeps its own.
 
     Raises:
         InvalidEntry: webhooks may not go there.
     """
     checked = check_url(url, services.settings.webhook_networks)
-    secret, now = _new_secret(), services.clock.now()
+    secret, now = new_secret(_SECRET_PREFIX, seed), services.clock.now()
     row = {
         "user_id": actor.user_id,
         "url": checked,
@@ -93,27 +95,29 @@ def set_webhook(services: Services, actor: Actor, *, url: str) -> str | None:
 
     def work(connection: Connection) -> str | None:
         statement = insert_once(_WEBHOOKS)[connection.dialect.name].returning(_WEBHOOKS.c.user_id)
-        is_new = connection.execute(statement, row).first() is not None
-        if not is_new:
-            connection.execute(
+        is_made_here = connection.execute(statement, row).first() is not None
+        if not is_made_here:
+            kept = connection.execute(
                 update(Webhook)
                 .where(col(Webhook.user_id) == actor.user_id)
                 .values(url=checked, failures=0, failing_since=None, disabled_at=None)
-            )
+                .returning(col(Webhook.secret))
+            ).scalar_one()
+            is_made_here = kept == secret
         host = urlsplit(checked).hostname
         audit.record(connection, at=now, actor=actor, action="webhook.set", subject=actor.username, host=host)
-        return secret if is_new else None
+        return secret if is_made_here else None
 
     return transact(services.engine, work)
 
 
-def renew_secret(services: Services, actor: Actor) -> str:
-    """A new secret, at once; the old one signs nothing any more.
+def renew_secret(services: Services, actor: Actor, *, seed: bytes = b"") -> str:
+    """A new secret, at once; the old one signs nothing any more. The same seed makes the same secret.
 
     Raises:
         NotFound: the actor has no webhook.
     """
-    secret, now = _new_secret(), services.clock.now()
+    secret, now = new_secret(_SECRET_PREFIX, seed), services.clock.now()
 
     def work(connection: Connection) -> None:
         is_own = col(Webhook.user_id) == actor.user_id
@@ -204,7 +208,3 @@ def list_deliveries(
         for row in rows[:limit]
     )
     return Page(items, str(items[-1].id) if len(rows) > limit else None)
-
-
-def _new_secret() -> str:
-    return f"whsec_{secrets.token_urlsafe(32)}"

@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from hpc_portal.app import audit
 from hpc_portal.app.accounts import checks
-from hpc_portal.app.accounts.issue_token import IssuedToken
+from hpc_portal.app.accounts.issue_token import IssuedToken, issued_before, require_good
 from hpc_portal.app.accounts.secret import TOKEN_PREFIX, hash_secret, new_secret
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow, transact
@@ -33,8 +33,11 @@ def issue_service_token(  # noqa: PLR0913 - what a token is
     name: str,
     scope: TokenScope = TokenScope.JOBS,
     valid_days: int = 90,
+    seed: bytes = b"",
 ) -> IssuedToken:
     """A token of the service account, shown once; never good for longer than the account itself.
+
+    Who comes with the seed of a form again is shown the same token.
 
     Raises:
         ProjectNotFound, NotFound, NotAllowed: see `find_service`.
@@ -54,13 +57,16 @@ def issue_service_token(  # noqa: PLR0913 - what a token is
             else Problem("valid_days", "Choose 1 to %(most)s days.", {"most": LONGEST_DAYS}),
         ]
     )
-    now = services.clock.now()
+    secret, now = new_secret(TOKEN_PREFIX, seed), services.clock.now()
 
     def work(connection: Connection) -> IssuedToken:
         service = find_service(connection, actor, account, username, at=now)
         require_in_force(service)
+        if before := issued_before(connection, secret, at=now):
+            return before
         _require_room(connection, service, now)
-        token = _insert(connection, service, name.strip(), scope, now, now + timedelta(days=valid_days))
+        ends_at = now + timedelta(days=valid_days)
+        token = _insert(connection, service, name.strip(), secret, scope, now, ends_at)
         audit.record(
             connection,
             at=now,
@@ -83,8 +89,11 @@ def rotate_service_token(  # noqa: PLR0913 - what a token is
     token_id: UUID,
     *,
     overlap_hours: int = 24,
+    seed: bytes = b"",
 ) -> IssuedToken:
     """A new token like an old one, for as long as that was; the old one ends after the overlap at the latest.
+
+    Who comes with the seed of a form again is shown the same token.
 
     Raises:
         ProjectNotFound, NotFound, NotAllowed: see `find_service`; or it has no such token.
@@ -97,18 +106,18 @@ def rotate_service_token(  # noqa: PLR0913 - what a token is
             else Problem("overlap_hours", "Choose 0 to %(most)s hours.", {"most": LONGEST_OVERLAP_HOURS})
         ]
     )
-    now = services.clock.now()
+    secret, now = new_secret(TOKEN_PREFIX, seed), services.clock.now()
 
     def work(connection: Connection) -> IssuedToken:
         service = find_service(connection, actor, account, username, at=now)
         require_in_force(service)
+        if before := issued_before(connection, secret, at=now):
+            return before
         old = _token_of(connection, service, token_id)
-        if old.revoked_at is not None or old.expires_at <= now:
-            raise InvalidEntry([Problem("token", "This token is over. Issue a new one.")])
+        require_good(old, at=now)
         _require_room(connection, service, now)
-        token = _insert(
-            connection, service, old.name, old.scope, now, now + (old.expires_at - old.created_at)
-        )
+        until = now + (old.expires_at - old.created_at)
+        token = _insert(connection, service, old.name, secret, old.scope, now, until)
         ends_at = min(old.expires_at, now + timedelta(hours=overlap_hours))
         connection.execute(update(ApiToken).where(col(ApiToken.id) == old.id).values(expires_at=ends_at))
         audit.record(
@@ -175,6 +184,7 @@ def _insert(  # noqa: PLR0913, PLR0917 - what a token is
     connection: Connection,
     service: FoundService,
     name: str,
+    secret: str,
     scope: TokenScope,
     now: datetime,
     expires_at: datetime,
@@ -182,7 +192,7 @@ def _insert(  # noqa: PLR0913, PLR0917 - what a token is
     token = IssuedToken(
         id=new_id(),
         name=name,
-        secret=new_secret(TOKEN_PREFIX),
+        secret=secret,
         created_at=now,
         expires_at=min(expires_at, service.expires_at),
     )

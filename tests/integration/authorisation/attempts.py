@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from schedulers.units import CITY_TIME
 from tests.in_process import Call
 from tests.integration.api.test_site_templates import DOCUMENT
 from tests.integration.api.test_tenancy import BODIES, PUBLIC_PARAMETERS, Route, Victim, query_of
@@ -22,9 +24,11 @@ NAMES = {
 }
 """What `name` is, by the beginning of the path."""
 
-_PERIOD = {"valid_from": "2026-12-01T00:00:00Z", "valid_to": "2027-06-01T00:00:00Z"}
+_NOW = datetime.now(CITY_TIME)
+_FROM, _UNTIL = (str((_NOW + timedelta(days=days)).date()) for days in (2, 180))
+_SOON = (_NOW + timedelta(days=30)).isoformat()
+_PERIOD = {"valid_from": f"{_FROM}T00:00:00Z", "valid_to": f"{_UNTIL}T00:00:00Z"}
 _QUOTA = {"lines": {"VND": 1}, "purpose": "a run", **_PERIOD}
-_SOON = "2027-01-01T00:00:00Z"
 
 GOING_THROUGH: Mapping[str, Any] = {
     "/api/v1/tokens/sign-in": {"username": "chips-member", "password": PASSWORD},
@@ -52,20 +56,20 @@ FORMS: Mapping[str, Mapping[str, str]] = {
     "/refunds/{case_id}/decide": {"percent": "100", "reason": "mine"},
     "/allocations": {
         "key": "00000000-0000-7000-8000-000000000001",
-        "from_day": "2026-12-01",
-        "last_day": "2027-06-01",
+        "from_day": _FROM,
+        "last_day": _UNTIL,
         "purpose": "mine",
         "amount.VND": "1",
     },
     "/allocations/{allocation_id}": {"deed": "suspend", "reason": "mine"},
     "/requests": {
         "kind": "new",
-        "from_day": "2026-12-01",
-        "last_day": "2027-06-01",
+        "from_day": _FROM,
+        "last_day": _UNTIL,
         "purpose": "mine",
         "amount.VND": "1",
     },
-    "/requests/{request_id}/edit": {"kind": "new", "from_day": "2026-12-01", "last_day": "2027-06-01"},
+    "/requests/{request_id}/edit": {"kind": "new", "from_day": _FROM, "last_day": _UNTIL},
     "/requests/{request_id}/decide": {"deed": "deny", "message": "mine"},
     "/organisations/{slug}/invite": {"emails": "a@b.vn", "role": "manager"},
     "/organisations/{slug}/members/{username}": {"role": "manager"},
@@ -87,8 +91,16 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "role": "member",
         "organisation": "chips-org",
     },
-    "/admin/people/{username}/organisations": {"organisation": "chips-org", "organisation_role": "manager"},
-    "/admin/people/{username}/projects": {"project": "chips", "project_role": "lead"},
+    "/admin/people/{username}/organisations": {
+        "organisation": "chips-org",
+        "organisation_role": "manager",
+        "organisation_seen": "member",
+    },
+    "/admin/people/{username}/projects": {
+        "project": "chips",
+        "project_role": "lead",
+        "project_seen": "member",
+    },
     "/admin/people/{username}/clusters": {"cluster": "memory", "cluster_user": "mine", "uid": "5000"},
     "/admin/prices/end-rules/{state}": {"charged": "no", "reason": "mine"},
     "/admin/prices/programmes": {"slug": "mine", "name": "Mine"},
