@@ -26,10 +26,13 @@ from hpc_portal.app.campaigns.compare import compare_with_last
 from hpc_portal.app.campaigns.export import ENDINGS, MEDIA_TYPES, ExportFormat, export_run
 from hpc_portal.app.campaigns.export_history import history_to_csv
 from hpc_portal.app.campaigns.history import flaky_cells, history_by_test, history_of_name
+from hpc_portal.app.campaigns.kinds import CampaignKind
+from hpc_portal.app.campaigns.list_all import list_all_campaigns
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
 from hpc_portal.app.campaigns.results import failure_groups, list_results
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from schedulers.jobstate import JobState
 
 router = APIRouter(tags=["campaigns"])
 
@@ -42,14 +45,22 @@ def campaigns(  # noqa: PLR0913 - a filter and a page
     *,
     services: PortalServices,
     actor: CurrentActor,
+    kind: CampaignKind | None = None,
+    state: Annotated[list[JobState] | None, Query()] = None,
     project: str = "",
+    user: str = "",
     name: str = "",
     cursor: UUID | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> PageReply[CampaignReply]:
-    """Campaigns of your projects, newest first."""
+    """Regressions, sweeps and corners of your projects, newest first.
+
+    Only a regression has runs, and operations of its own under `/campaigns/{campaign_id}`. A sweep and
+    corners are one job, whose id they have: see `/jobs/{job_id}/sweep` and `/jobs/{job_id}/corners`.
+    """
+    wanted = queries.CampaignFilter(project=project, user=user, states=state or (), name=name)
     with services.reading() as session:
-        page = queries.list_campaigns(session, actor, project=project, name=name, cursor=cursor, limit=limit)
+        page = list_all_campaigns(session, actor, wanted, kind=kind, cursor=cursor, limit=limit)
     return PageReply(
         items=[CampaignReply.model_validate(one) for one in page.items], next_cursor=page.next_cursor
     )
@@ -57,7 +68,7 @@ def campaigns(  # noqa: PLR0913 - a filter and a page
 
 @router.get("/campaigns/{campaign_id}")
 def campaign(services: PortalServices, actor: CurrentActor, campaign_id: UUID) -> CampaignReply:
-    """One campaign with its runs."""
+    """One regression with its runs."""
     with services.reading() as session:
         return CampaignReply.model_validate(queries.get_campaign(session, actor, campaign_id))
 

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from hpc_portal.api.one_form import Flag
 from hpc_portal.api.schemas import Body, Number, Reply
+from hpc_portal.app.campaigns.kinds import CampaignKind
 from hpc_portal.app.campaigns.tables import RunKind, StoppedBy
 from hpc_portal.app.jobs.lifecycle import Phase
 from schedulers.jobstate import JobState
@@ -44,14 +45,20 @@ class RunReply(Reply):
 
 
 class CampaignReply(Reply):
-    """A campaign with its runs."""
+    """A regression with its runs, or a sweep or corners, which have none."""
 
     id: UUID
+    """Of its first job, too."""
+    kind: CampaignKind
     name: str
     template: str
     project: str
     user: str
     created_at: datetime
+    state: JobState
+    """Of its first job."""
+    tasks_total: int
+    """Of its first job."""
     stop_failures: int | None
     stop_cost_vnd: int | None
     charged_vnd: int

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.campaigns.queries import list_campaigns
+from hpc_portal.app.campaigns.queries import CampaignFilter, list_campaigns
 from hpc_portal.app.jobs.queries import JobFilter, list_jobs
 from hpc_portal.app.services import Services
 from hpc_portal.app.templates.find import offered
@@ -101,7 +101,8 @@ def _jobs(session: Session, actor: Actor, wanted: JobFilter) -> Iterator[Found]:
 
 
 def _campaigns(session: Session, actor: Actor, wanted: str) -> Iterator[Found]:
-    for one in list_campaigns(session, actor, part_of_name=wanted, limit=MOST_OF_A_KIND).items:
+    named = CampaignFilter(part_of_name=wanted)
+    for one in list_campaigns(session, actor, named, limit=MOST_OF_A_KIND).items:
         yield Found(FoundKind.CAMPAIGN, one.name, f"{one.project} · {one.user}", f"/campaigns/{one.id}")
 
 

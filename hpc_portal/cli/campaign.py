@@ -30,6 +30,11 @@ KINDS = {
     "same_seeds": N_("failures, same seeds"),
     "new_seeds": N_("failures, new seeds"),
 }
+KINDS_OF_CAMPAIGNS = {
+    "regression": N_("regression"),
+    "sweep": N_("sweep"),
+    "corners": N_("corners"),
+}
 STOPPED = {
     "failures": N_("stopped: so many failures as its rule allows"),
     "cost": N_("stopped: it has cost as much as its cap allows"),
@@ -81,36 +86,43 @@ def run_file(  # noqa: PLR0913 - one argument for each option
 
 
 @campaign.command("list")
-def list_campaigns(
+def list_campaigns(  # noqa: PLR0913 - one argument for each option
     *,
+    kind: Annotated[
+        str, typer.Option("--kind", metavar="regression|sweep|corners", help="Only of this kind.")
+    ] = "",
+    state: Annotated[str, typer.Option("--state", "-s", help="Only in this state, such as RUNNING.")] = "",
     project: Annotated[str, typer.Option("--project", help="Only of this project.")] = "",
+    user: Annotated[str, typer.Option("--user", help="Only of this person.")] = "",
     name: Annotated[str, typer.Option("--name", help="Only of exactly this name.")] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=200, help="At most so many.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List campaigns, newest first."""
+    """List regressions, sweeps and corners, newest first."""
+    wanted = {"kind": kind or None, "state": state.upper() or None, "project": project, "user": user}
     with open_portal() as portal:
-        items = portal.get("/campaigns", project=project, name=name, limit=limit)["items"]
+        items = portal.get("/campaigns", **wanted, name=name, limit=limit)["items"]
     if as_json:
         print_json(items)
         return
     rows = [
         (
             render.short_id(item["id"]),
+            _(KINDS_OF_CAMPAIGNS[item["kind"]]),
             item["name"],
             item["project"],
             item["user"],
-            *_figures(item["runs"][0]),
-            len(item["runs"]) - 1,
+            *(_figures(item["runs"][0]) if item["runs"] else _figures_of_points(item)),
+            len(item["runs"]) - 1 if item["runs"] else "",
             format_vnd(item["charged_vnd"]),
         )
         for item in items
     ]
     headings = (
-        *(_("Campaign"), _("Name"), _("Project"), _("By"), _("State"), _("Passed"), _("Failed")),
-        *(_("No verdict"), _("Tasks"), _("Reruns"), _("Cost")),
+        *(_("Campaign"), _("Kind"), _("Name"), _("Project"), _("By"), _("State"), _("Passed")),
+        *(_("Failed"), _("No verdict"), _("Tasks"), _("Reruns"), _("Cost")),
     )
-    out.print(table(headings, rows, right=(5, 6, 7, 8, 9, 10)))
+    out.print(table(headings, rows, right=(6, 7, 8, 9, 10, 11)))
 
 
 @campaign.command("show")
@@ -220,6 +232,11 @@ def _figures(run: Mapping[str, Any]) -> tuple[Any, ...]:
         *(run["state"], run["passed"], run["failed"]),
         *(run["no_verdict"], run["tasks_total"]),
     )
+
+
+def _figures_of_points(item: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Of a sweep or corners, whose job's results say what became of each."""
+    return item["state"], "", "", "", item["tasks_total"]
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - something that rich prints

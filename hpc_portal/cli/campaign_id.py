@@ -21,20 +21,28 @@ def resolve(portal: Portal, text: str) -> str:
 
     Raises:
         NotFound: no campaign fits.
-        UsageProblem: several do.
+        UsageProblem: several do, or it is a sweep or corners, of which only the job is shown.
     """
     try:
         return str(uuid.UUID(text))
     except ValueError:
         pass
     ends = [
-        str(item["id"])
+        item
         for item in read_pages(portal, "/campaigns", most=_SEARCHED)
         if len(text) >= 4 and str(item["id"]).endswith(text.lower())  # noqa: PLR2004 - as for jobs
     ]
     match ends:
+        case [one] if one["kind"] == "regression":
+            return str(one["id"])
         case [one]:
-            return one
+            raise UsageProblem(
+                _(
+                    "{text} is no regression. Its results: hpc results {job}",
+                    text=text,
+                    job=one["id"],
+                )
+            )
         case []:
             raise NotFound(_("There is no campaign whose id ends in {text}.", text=text))
         case _:

@@ -1,4 +1,4 @@
-"""Campaigns as pages: the list; one with its matrix, failures and history; run again, stop, export."""
+"""One campaign as pages: its matrix and failures, its tasks; run again, stop, export."""
 
 import asyncio
 from http import HTTPStatus
@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.cells import cells_of
 from hpc_portal.app.campaigns.export import ENDINGS, MEDIA_TYPES, ExportFormat, export_run
-from hpc_portal.app.campaigns.queries import RunView, get_campaign, list_campaigns
+from hpc_portal.app.campaigns.queries import RunView, get_campaign
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
 from hpc_portal.app.campaigns.results import (
     failing_verdicts,
@@ -26,40 +26,16 @@ from hpc_portal.app.campaigns.stop_campaign import stop_campaign
 from hpc_portal.app.errors import InvalidSubmission, TenantNotActive
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.campaign_page import show_campaign_page
-from hpc_portal.web.jobs import EVERY_JOB
 from hpc_portal.web.problems import ShownProblem, problems_of
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.show_campaign import CELLS_A_PAGE, legend, show_cells
-from hpc_portal.web.words import STATES, VERDICTS
+from hpc_portal.web.show_campaign import CELLS_A_PAGE, show_cells
+from hpc_portal.web.words import VERDICTS
 from quotas.errors import QuotaError
 from workloads.errors import WorkloadError
 
 router = APIRouter(include_in_schema=False)
 
-_LISTED = 50
 _ROWS_SHOWN = 500
-
-
-@router.get("/campaigns")
-def show_list(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
-    request: Request,
-    actor: CurrentActor,
-    services: PortalServices,
-    project: str = "",
-    name: str = "",
-    cursor: UUID | None = None,
-) -> Response:
-    """Campaigns of the reader's projects, newest first."""
-    with services.reading() as session:
-        page = list_campaigns(session, actor, project=project, name=name, cursor=cursor, limit=_LISTED)
-    chosen = {"project": project, "name": name, "cursor": page.next_cursor}
-    facts = {
-        "campaigns": [(one, legend(one.first), STATES[one.first.state]) for one in page.items],
-        "is_narrowed": bool(project or name),
-        "more": f"/campaigns?{urlencode({k: v for k, v in chosen.items() if v})}" if page.next_cursor else "",
-    }
-    facts["stream"] = EVERY_JOB
-    return pages_of(request).render(request, "campaigns/list.html", facts)
 
 
 @router.get("/campaigns/{campaign_id}")

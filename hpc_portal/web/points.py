@@ -6,9 +6,9 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hpc_portal.app.campaigns.corners import has_corners
+from hpc_portal.app.campaigns.kinds import KIND_OF
 from hpc_portal.app.campaigns.points import corners_of, sweep_of
-from hpc_portal.app.campaigns.sweep import SweepView, is_sweep
+from hpc_portal.app.campaigns.sweep import SweepView
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.words import VERDICTS, Word
@@ -44,7 +44,7 @@ def show_corners(request: Request, actor: CurrentActor, services: PortalServices
 
 def page_of_points(template: str | None) -> str:
     """The page of its own that jobs of a template have under their address; empty for none."""
-    return "sweep" if is_sweep(template) else "corners" if has_corners(template) else ""
+    return KIND_OF.get(template or "", "")
 
 
 def _drawn(found: SweepView) -> str:

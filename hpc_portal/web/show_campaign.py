@@ -4,9 +4,12 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from hpc_portal.app.campaigns.kinds import CampaignKind
 from hpc_portal.app.campaigns.queries import RunView
 from hpc_portal.app.campaigns.tables import RunKind, StoppedBy
-from hpc_portal.web.words import VERDICTS, Word
+from hpc_portal.app.jobs.queries import JobSummary
+from hpc_portal.web.words import STATES, VERDICTS, Word
+from schedulers.jobstate import JobState
 from workloads.template import N_, CampaignCell, Verdict
 
 CELLS_A_PAGE = 10_000
@@ -30,6 +33,12 @@ KINDS: Mapping[RunKind, str] = {
     RunKind.FIRST: N_("First run"),
     RunKind.SAME_SEEDS: N_("Failures again, same seeds"),
     RunKind.NEW_SEEDS: N_("Failures again, new seeds"),
+}
+
+KINDS_OF_CAMPAIGNS: Mapping[CampaignKind, Word] = {
+    CampaignKind.REGRESSION: Word("grid-dots", N_("Regression"), "off"),
+    CampaignKind.SWEEP: Word("chart-line", N_("Sweep"), "off"),
+    CampaignKind.CORNERS: Word("target", N_("Corners"), "off"),
 }
 
 STOPPED: Mapping[StoppedBy, str] = {
@@ -108,3 +117,15 @@ def legend(run: RunView) -> list[tuple[Word, int]]:
     )
     counts[WAITING] = max(run.tasks_total - counts.total(), 0)
     return [(word, count) for word, count in counts.items() if count]
+
+
+def legend_of_points(job: JobSummary) -> list[tuple[Word, int]]:
+    """How many trials or corners ended how, run and wait; those that none is are left out."""
+    counts = (
+        (STATES[JobState.COMPLETED], job.tasks_completed),
+        (STATES[JobState.FAILED], job.tasks_failed),
+        (STATES[JobState.CANCELLED], job.tasks_cancelled),
+        (RUNNING, job.tasks_running),
+        (WAITING, job.tasks_pending),
+    )
+    return [(word, count) for word, count in counts if count > 0]

@@ -6,10 +6,8 @@ That the reader may see the job is the caller's to know.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workloads.eda.spice import Spice
 from workloads.eda.spice_limits import read_limit
 from workloads.eda.spice_parameters import SpiceParameters
-from workloads.eda.synthesis import Synthesis
 from workloads.eda.synthesis_parameters import SynthesisParameters
 from workloads.template import N_, Parameters, Results, TaskResult, Verdict
 
@@ -87,11 +85,6 @@ class CornerTable:
             if valid:
                 found.append(min(valid, key=lambda one: one.slack))
         return tuple(found)
-
-
-def has_corners(template: str | None) -> bool:
-    """Whether jobs of this template have a page of corners."""
-    return template in {Spice.name, Synthesis.name}
 
 
 def corner_table(parameters: Parameters, results: Results) -> CornerTable | None:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
+from hpc_portal.app.campaigns.kinds import CampaignKind
 from hpc_portal.app.campaigns.tables import Campaign, CampaignRun, CampaignTest, RunKind, StoppedBy
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.errors import CampaignNotFound
@@ -20,6 +21,22 @@ from hpc_portal.app.jobs.queries import OVER, Page
 from hpc_portal.app.tables import Job, User
 from quotas.tables import Project
 from schedulers.jobstate import JobState
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFilter:
+    """What a list is narrowed to; empty fields narrow nothing."""
+
+    project: str = ""
+    """Account name."""
+    user: str = ""
+    """User name of who submitted its first run."""
+    states: Sequence[JobState] = ()
+    """Of its first run."""
+    name: str = ""
+    """The whole name."""
+    part_of_name: str = ""
+    """In any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +112,24 @@ class CampaignView:
     runs: tuple[RunView, ...]
 
     @property
+    def kind(self) -> CampaignKind:
+        """Only those with a matrix and reruns are stored as campaigns."""
+        return CampaignKind.REGRESSION
+
+    @property
     def first(self) -> RunView:
         """The run that opened it."""
         return self.runs[0]
+
+    @property
+    def state(self) -> JobState:
+        """Of its first run."""
+        return self.first.state
+
+    @property
+    def tasks_total(self) -> int:
+        """Of its first run."""
+        return self.first.tasks_total
 
     @property
     def is_over(self) -> bool:
@@ -121,27 +153,31 @@ class CampaignView:
         raise CampaignNotFound(f"{self.id}/{number}")
 
 
-def list_campaigns(  # noqa: PLR0913 - a filter and a page
+def list_campaigns(
     session: Session,
     actor: Actor,
+    wanted: CampaignFilter,
     *,
-    project: str = "",
-    name: str = "",
-    part_of_name: str = "",
     cursor: UUID | None = None,
     limit: int = 50,
 ) -> Page[CampaignView]:
-    """Campaigns that the actor may see, newest first; `name` is the whole name, a part is so in any case."""
-    wanted = _campaigns(actor)
-    if project:
-        wanted = wanted.where(col(Project.account) == project)
-    if name:
-        wanted = wanted.where(col(Campaign.name) == name)
-    if part_of_name:
-        wanted = wanted.where(func.lower(col(Campaign.name)).contains(part_of_name.lower(), autoescape=True))
+    """Campaigns with runs of their own that the actor may see, newest first."""
+    found = _campaigns(actor)
+    if wanted.project:
+        found = found.where(col(Project.account) == wanted.project)
+    if wanted.user:
+        found = found.where(col(User.username) == wanted.user)
+    if wanted.states:
+        first = col(Job.id) == col(Campaign.id)
+        found = found.join(Job, first).where(col(Job.state).in_(wanted.states))
+    if wanted.name:
+        found = found.where(col(Campaign.name) == wanted.name)
+    if wanted.part_of_name:
+        name = func.lower(col(Campaign.name))
+        found = found.where(name.contains(wanted.part_of_name.lower(), autoescape=True))
     if cursor is not None:
-        wanted = wanted.where(col(Campaign.id) < cursor)
-    rows = session.connection().execute(wanted.order_by(col(Campaign.id).desc()).limit(limit + 1)).all()
+        found = found.where(col(Campaign.id) < cursor)
+    rows = session.connection().execute(found.order_by(col(Campaign.id).desc()).limit(limit + 1)).all()
     items = _views(session, rows[:limit])
     return Page(tuple(items), str(items[-1].id) if len(rows) > limit else None)
 

@@ -6,7 +6,6 @@ That the reader may see the job is the caller's to know.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from workloads.ai.sweep import Sweep
 from workloads.ai.sweep_parameters import SweepParameters
 from workloads.ai.sweep_space import Choice, Dimension, Range
 from workloads.template import Parameters, Results
@@ -54,11 +53,6 @@ class SweepView:
         """None before any trial has reported its objective."""
         first = self.trials[0] if self.trials else None
         return first if first and first.objective is not None else None
-
-
-def is_sweep(template: str | None) -> bool:
-    """Whether jobs of this template have a page as a sweep."""
-    return template == Sweep.name
 
 
 def sweep_view(parameters: Parameters, results: Results) -> SweepView | None:

@@ -1,6 +1,6 @@
 """Every read of jobs that a page, endpoint or command needs; nobody sees what their roles do not show."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -52,6 +52,8 @@ class JobFilter:
     """User name of who submitted."""
     name: str = ""
     """Part of the job's name, in any case."""
+    whole_name: str = ""
+    templates: Sequence[str] = ()
     submitted_after: datetime | None = None
     cluster: str = ""
     origin: JobOrigin | None = None
@@ -251,7 +253,7 @@ def _newest_ids(actor: Actor, conditions: Sequence[ColumnElement[bool]], limit: 
 
 def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]]:
     """Names become ids first, so that each filter is served by an index of `job`."""
-    found: list[ColumnElement[bool]] = []
+    found = list(_conditions_on_what_it_is(wanted))
     if wanted.states:
         found.append(col(Job.state).in_(wanted.states))
     if wanted.project:
@@ -260,8 +262,6 @@ def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]
     if wanted.user:
         user_id = select(col(User.id)).where(col(User.username) == wanted.user)
         found.append(col(Job.user_id).in_(list(session.connection().execute(user_id).scalars())))
-    if wanted.name:
-        found.append(func.lower(col(Job.name)).contains(wanted.name.lower(), autoescape=True))
     if wanted.submitted_after and wanted.submitted_after > _NO_JOB_BEFORE:
         found.append(col(Job.id) >= first_id_at(wanted.submitted_after - _CLOCK_SLACK))
         found.append(col(Job.submitted_at) >= wanted.submitted_after)
@@ -272,6 +272,15 @@ def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]
     if wanted.job_ids:
         found.append(col(Job.id).in_(wanted.job_ids))
     return found
+
+
+def _conditions_on_what_it_is(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
+    if wanted.name:
+        yield func.lower(col(Job.name)).contains(wanted.name.lower(), autoescape=True)
+    if wanted.whole_name:
+        yield col(Job.name) == wanted.whole_name
+    if wanted.templates:
+        yield col(Job.template).in_(wanted.templates)
 
 
 def _summary(row: Row[Any]) -> JobSummary:

@@ -20,7 +20,7 @@ from hpc_portal.app.campaigns.compare import compare_with_last
 from hpc_portal.app.campaigns.export import ExportFormat, export_run
 from hpc_portal.app.campaigns.export_history import history_to_csv
 from hpc_portal.app.campaigns.history import flaky_cells, history_by_test, history_of_name
-from hpc_portal.app.campaigns.queries import CampaignView, get_campaign, list_campaigns
+from hpc_portal.app.campaigns.queries import CampaignFilter, CampaignView, get_campaign, list_campaigns
 from hpc_portal.app.campaigns.rerun import RerunWish, rerun_failed
 from hpc_portal.app.campaigns.results import failure_groups, list_results, verdicts, verdicts_since
 from hpc_portal.app.campaigns.stop_campaign import stop_campaign
@@ -346,7 +346,7 @@ def test_another_tenant_s_campaign_does_not_exist(story: Story) -> None:
     job_id = submit(story)
     rival = story.city.rivals.lead
     with story.city.services.reading() as session:
-        assert list_campaigns(session, rival).items == ()
+        assert list_campaigns(session, rival, CampaignFilter()).items == ()
         with pytest.raises(CampaignNotFound):
             get_campaign(session, rival, job_id)
     with pytest.raises(CampaignNotFound):

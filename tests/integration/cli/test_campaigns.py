@@ -129,3 +129,21 @@ def test_another_tenant_finds_no_campaign(designer: Person, rival: Person) -> No
     assert rival.hpc("campaign", "list", "--json").json == []
     for command in (["show"], ["rerun"], ["stop"], ["export"]):
         assert rival.hpc("campaign", *command, campaign).code == 5
+
+
+def test_sweeps_and_corners_are_listed_with_regressions_and_shown_by_their_job(designer: Person) -> None:
+    regression = run_file(designer, "beside", "[tests.random]\n")["id"]
+    made = designer.hpc("submit", "-t", "spice", "-p", "name=ring", "-p", "corners=tt")
+    assert made.code == 0, made.stderr
+    corners = made.stdout.split()[-1]
+    newest = designer.hpc("campaign", "list", "-n", "2", "--json").json
+    assert [(one["id"], one["kind"], len(one["runs"])) for one in newest] == [
+        (corners, "corners", 0),
+        (regression, "regression", 1),
+    ]
+    assert {one["kind"] for one in designer.hpc("campaign", "list", "--kind", "corners", "--json").json} == {
+        "corners"
+    }
+    assert "ring" in designer.hpc("campaign", "list", "--kind", "corners").stdout
+    said = designer.hpc("campaign", "show", corners[-8:])
+    assert (said.code, f"hpc results {corners}" in said.stderr) == (2, True)
