@@ -16,7 +16,7 @@ from hpc_portal.app.permissions import Action
 from hpc_portal.web.campaign_live import is_final
 from hpc_portal.web.language import Language
 from hpc_portal.web.render import pages_of
-from hpc_portal.web.show_campaign import KINDS, MARKS, NEVER_RAN, RUNNING, STOPPED, WAITING, legend
+from hpc_portal.web.show_campaign import KINDS, LETTERS, MARKS, NEVER_RAN, RUNNING, STOPPED, WAITING, legend
 from hpc_portal.web.words import STATES, VERDICTS
 
 _SCRIPT_WORDS = {
@@ -52,6 +52,7 @@ def show_campaign_page(  # noqa: PLR0913, PLR0917 - what every tab shows
         "words": {
             name: [word.tone, MARKS[word], language.text(word.text)] for name, word in _SCRIPT_WORDS.items()
         },
+        "said": {letter: (MARKS[word], language.text(word.text)) for word, letter in LETTERS.items()},
         "may_rerun": permissions.may(actor, Action.SUBMIT, **scope),
         "may_stop": permissions.may(actor, cancel, **scope) and not campaign.is_over,
         "key": uuid4(),

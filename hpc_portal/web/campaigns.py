@@ -49,15 +49,19 @@ def show(  # noqa: PLR0913, PLR0917 - FastAPI's way of asking for things
     view: str = "",
     page: int = 0,
     part: str = "all",
+    task: Annotated[int | None, Query(ge=0, lt=2**31)] = None,
 ) -> Response:
     """Its runs, the matrix of one of them and its failures by cause; `part=head` leaves the matrix out.
 
     The page's script draws a matrix of more than 10,000 cells; `view=table` shows it as pages of a table.
+    `task` leads on to a task, in so few characters that ten thousand cells can say it.
     """
     only_failing = only == "failing"
     with services.reading() as session:
         campaign = get_campaign(session, actor, campaign_id)
         chosen = campaign.run(run)
+        if task is not None:
+            return _to_task(session, chosen, task)
         facts: dict[str, Any] = {"groups": failure_groups(session, chosen.job_id), "matrix": None}
         if part == "all" and (view == "table" or _fits_a_table(chosen, only_failing=only_failing)):
             facts |= _matrix(session, chosen, only_failing=only_failing, page=page)
@@ -92,13 +96,7 @@ def open_task(
 ) -> Response:
     """Where a cell leads: the failing line in its log, else the end of what the task printed."""
     with services.reading() as session:
-        chosen = get_campaign(session, actor, campaign_id).run(run)
-        found = list_results(session, chosen.job_id, failing=False, after=index - 1, limit=1).items
-    target = f"/jobs/{chosen.job_id}/log?task={index}"
-    if found and found[0].task_index == index and found[0].file and found[0].line_number:
-        line = found[0].line_number
-        target += f"&{urlencode({'file': found[0].file, 'line': line})}#L{line}"
-    return RedirectResponse(target, HTTPStatus.SEE_OTHER)
+        return _to_task(session, get_campaign(session, actor, campaign_id).run(run), index)
 
 
 @router.get("/campaigns/{campaign_id}/export")
@@ -168,6 +166,15 @@ def _show_again(  # noqa: PLR0913, PLR0917 - the page of a form that was refused
             facts |= _matrix(session, chosen, only_failing=False, page=0)
     facts |= {"only": "", "parts": "all", "problems": problems}
     return show_campaign_page(request, actor, campaign, chosen, "matrix", facts)
+
+
+def _to_task(session: Session, run: RunView, index: int) -> Response:
+    found = list_results(session, run.job_id, failing=False, after=index - 1, limit=1).items
+    target = f"/jobs/{run.job_id}/log?task={index}"
+    if found and found[0].task_index == index and found[0].file and found[0].line_number:
+        line = found[0].line_number
+        target += f"&{urlencode({'file': found[0].file, 'line': line})}#L{line}"
+    return RedirectResponse(target, HTTPStatus.SEE_OTHER)
 
 
 def _fits_a_table(run: RunView, *, only_failing: bool) -> bool:

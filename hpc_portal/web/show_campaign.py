@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from hpc_portal.app.campaigns import compact
 from hpc_portal.app.campaigns.kinds import CampaignKind
 from hpc_portal.app.campaigns.queries import RunView
 from hpc_portal.app.campaigns.tables import RunKind, StoppedBy
@@ -29,6 +30,14 @@ MARKS: Mapping[Word, str] = {
 }
 """One character a cell: ten thousand drawings would take a browser a second more."""
 
+LETTERS: Mapping[Word, str] = {
+    **{VERDICTS[verdict]: letter for verdict, letter in compact.LETTERS.items()},
+    RUNNING: compact.RUNNING,
+    WAITING: compact.NO_RESULT,
+    NEVER_RAN: "x",
+}
+"""What scripts and styles call them."""
+
 KINDS: Mapping[RunKind, str] = {
     RunKind.FIRST: N_("First run"),
     RunKind.SAME_SEEDS: N_("Failures again, same seeds"),
@@ -53,9 +62,7 @@ class Cell:
     """One task."""
 
     task_index: int
-    column: str
-    word: Word
-    mark: str
+    letter: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ def show_cells(  # noqa: PLR0913 - what is known of the tasks, and which part of
         index = cell.task_index
         verdict = verdicts.get(index)
         word = VERDICTS[verdict] if verdict else RUNNING if index in running else rest
-        by_row.setdefault(cell.row, {})[cell.column] = Cell(index, cell.column, word, MARKS[word])
+        by_row.setdefault(cell.row, {})[cell.column] = Cell(index, LETTERS[word])
     rows = (Row(name, tuple(found.get(column) for column in columns)) for name, found in by_row.items())
     return CellMatrix(columns, tuple(rows), page, pages)
 

@@ -88,10 +88,10 @@ def test_a_click_opens_the_task_that_is_under_it(open_page: OpenPage, big: UUID)
 def test_its_failures_are_a_table_and_it_can_be_read_without_scripts(open_page: OpenPage, big: UUID) -> None:
     page = open_page(locale="vi", theme="dark", width=390, javascript=False)
     page.goto(f"/campaigns/{big}?only=failing")
-    expect(page.locator(".matrix .cell")).to_have_count(BIG.tests * BIG.seeds // FAILS_EVERY + 1)
+    expect(page.locator(".cells td > a")).to_have_count(BIG.tests * BIG.seeds // FAILS_EVERY + 1)
     page.goto(f"/campaigns/{big}")
     page.get_by_role("link", name="Xem dạng bảng, từng phần").click()
-    expect(page.locator(".matrix .cell")).to_have_count(10_000)
+    expect(page.locator(".cells td > a")).to_have_count(10_000)
 
 
 def test_it_fits_a_phone_in_the_dark(open_page: OpenPage, big: UUID, tmp_path: Path) -> None:
@@ -119,4 +119,34 @@ def test_a_night_stands_beside_the_one_before(  # noqa: PLR0913 - fixtures and p
     expect(page.locator(".spark")).to_have_count(3)
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     page.screenshot(path=tmp_path / f"history-{locale}-{width}.png", full_page=True)
+    assert barriers(page) == []
+
+
+def test_a_cell_of_a_table_is_small_says_its_state_in_words_and_leads_on_without_scripts(
+    open_page: OpenPage, night: UUID
+) -> None:
+    page = open_page(locale="vi", width=390, javascript=False, expected=(404,))  # its logs were never written
+    page.goto(f"/campaigns/{night}")
+    cells = page.locator(".cells td > a")
+    assert cells.count() == 3 * 40
+    first, second = cells.nth(39), cells.nth(40)
+    assert [one.get_attribute("aria-label") for one in (first, second)] == ["Không đạt", "Đạt"]
+    assert page.locator(".cells tbody").evaluate("one => one.innerHTML.length") < 3 * 40 * 65
+    first.click()
+    expect(page).to_have_url(re.compile(rf"/jobs/{night}/log\?task=39&file=logs"))
+
+
+def test_a_cell_of_a_table_says_where_it_stands_once_it_is_looked_at(
+    open_page: OpenPage, night: UUID
+) -> None:
+    page = open_page(locale="en")
+    page.goto(f"/campaigns/{night}")
+    cells = page.locator(".cells td > a")
+    expect(page.locator(".cells a[tabindex='0']")).to_have_count(1)
+    cells.nth(39).hover()
+    expect(cells.nth(39)).to_have_attribute("title", "test_0000 40: Fail")
+    cells.first.focus()
+    expect(cells.first).to_have_attribute("aria-label", "test_0000 1: Pass")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(":focus")).to_have_attribute("aria-label", "test_0001 1: Pass")
     assert barriers(page) == []

@@ -1,12 +1,10 @@
 // A matrix of more cells than a browser can hold as a table. Only what is in view is drawn. One tab stop: arrow keys
 // move a cursor, N goes to the next task that did not pass, Enter opens its log; a line below says what is there.
 
-import { cellAt, decode, firstBandBelow, layOut } from './matrix_layout.js'
+import { LETTERS, NAMES, cellAt, decode, firstBandBelow, layOut } from './matrix_layout.js'
 
 const PITCH = 13
 const CELL = 11
-const NAMES = { p: 'pass', f: 'fail', n: 'no_verdict', r: 'running', w: 'waiting', x: 'never_ran' }
-const LETTERS = Object.fromEntries(Object.entries(NAMES).map(([letter, name]) => [name, letter]))
 
 export function openCanvas(box, found, words, isOnlyFailing) {
   const { names, letters, byRow } = decode(found)

@@ -1,9 +1,13 @@
-// Where the cells of a large matrix lie: a band for each row, its cells wrapped to the width. Pure.
+// Where the cells of a large matrix lie: a band for each row, its cells wrapped to the width. And what the letters of
+// states mean. Pure.
 
 const NAME_WIDTH = 176
 const NAME_HEIGHT = 18
 const NARROW = 560
 const GAP = 6
+
+export const NAMES = { p: 'pass', f: 'fail', n: 'no_verdict', r: 'running', w: 'waiting', x: 'never_ran' }
+export const LETTERS = Object.fromEntries(Object.entries(NAMES).map(([letter, name]) => [name, letter]))
 
 // `tasks` by row: the tasks of each row in column order, with the column's number.
 export function decode({ rows, columns, blocks, states }) {

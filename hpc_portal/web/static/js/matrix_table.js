@@ -1,52 +1,74 @@
-// A matrix as a table of links: one tab stop, arrow keys between cells; verdicts are patched into their cells.
+// A matrix as a table of links: one tab stop, arrow keys between cells; verdicts are patched into their cells. The page
+// says of each cell its state only; where it stands is added to those that are looked at.
+
+import { LETTERS, NAMES } from './matrix_layout.js'
 
 export function openTable(box, words) {
-  const links = [...box.querySelectorAll('[data-task]')]
-  const cells = new Map(links.map((link) => [Number(link.dataset.task), link]))
-  const unfinished = new Set([words.waiting[1], words.running[1]])
+  const links = box.getElementsByTagName('a')
+  const columns = box.querySelector('thead tr').cells
+  let byTask = null // made when a verdict comes: most tables are of runs that are over
+  let stop = links[0]
   for (const link of links) link.tabIndex = -1
-  if (links.length) links[0].tabIndex = 0
+  if (stop) stop.tabIndex = 0
   box.addEventListener('keydown', move)
-  box.addEventListener('focusin', ({ target }) => { if (target.dataset.task) makeStop(target) })
+  box.addEventListener('focusin', ({ target }) => { if (target !== box) makeStop(target) })
+  box.addEventListener('pointerover', ({ target }) => { if (target.matches('td > a')) target.title = whole(target) })
 
   function makeStop(link) {
-    const old = box.querySelector('[data-task][tabindex="0"]')
-    if (old) old.tabIndex = -1
+    stop.tabIndex = -1
+    stop = link
     link.tabIndex = 0
+    link.setAttribute('aria-label', whole(link))
+  }
+
+  function whole(link) {
+    const cell = link.parentElement
+    return `${cell.parentElement.cells[0].textContent} ${columns[cell.cellIndex].textContent}: ${words[NAMES[link.className]][2]}`
   }
 
   function move(event) {
     const here = event.target.closest('td')
     if (!here || event.ctrlKey || event.altKey || event.metaKey) return
-    const next = neighbour(here, event.key)?.querySelector('[data-task]')
+    const next = neighbour(here, event.key)?.querySelector('a')
     if (!next) return
     event.preventDefault()
-    makeStop(next)
     next.focus()
     next.scrollIntoView({ block: 'nearest', inline: 'nearest' })
   }
 
   function show(task, name) {
-    const cell = cells.get(task)
-    if (!cell) return false
-    const [tone, mark, text] = words[name]
-    if (cell.textContent === mark || (name === 'running' && !unfinished.has(cell.textContent))) return true
-    cell.className = `cell tone-${tone}`
-    cell.textContent = mark
-    cell.setAttribute('aria-label', cell.getAttribute('aria-label').replace(/: [^:]*$/, `: ${text}`))
+    byTask ??= new Map(Array.from(links, (link) => [taskOf(link), link]))
+    const link = byTask.get(task)
+    if (!link) return false
+    const letter = LETTERS[name]
+    if (link.className === letter || (name === 'running' && !isUnfinished(link))) return true
+    const [, mark, text] = words[name]
+    link.className = letter
+    link.textContent = mark
+    link.setAttribute('aria-label', link === stop ? whole(link) : text)
+    if (link.title) link.title = whole(link)
     return true
   }
 
   function rest() {
-    for (const [task, cell] of cells) if (unfinished.has(cell.textContent)) show(task, 'never_ran')
+    for (const link of links) if (isUnfinished(link)) show(taskOf(link), 'never_ran')
   }
 
   return { show, rest }
 }
 
+function taskOf(link) {
+  const address = link.getAttribute('href')
+  return Number(address.slice(address.lastIndexOf('=') + 1))
+}
+
+function isUnfinished(link) {
+  return link.className === LETTERS.waiting || link.className === LETTERS.running
+}
+
 // The nearest cell in a direction that has a task; null at the edge.
 function neighbour(cell, key) {
-  const hasTask = (one) => one?.querySelector('[data-task]')
+  const hasTask = (one) => one?.querySelector('a')
   const row = cell.parentElement
   const at = cell.cellIndex
   const walk = (one, step) => { do one = step(one); while (one && !hasTask(one)); return one }
