@@ -206,8 +206,7 @@ def budget_forecast(
 @router.get("/reports/idle-grants", response_model=ReportReply, responses=AS_FILE)
 def grants_left_idle(services: PortalServices, actor: CurrentActor, wanted: Wanted) -> ReportReply | Response:
     """Grants of which a tenth or more could be re-granted; for administrators and auditors."""
-    with services.reading() as session:
-        found = idle_grants(session.connection(), actor, at=wanted.edition.made_at)
+    found = idle_grants(services, actor, at=wanted.edition.made_at)
     return wanted.reply(idle_grants_document(found, wanted.edition))
 
 

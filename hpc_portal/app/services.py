@@ -17,6 +17,7 @@ from hpc_portal.app.home import cluster_figures
 from hpc_portal.app.home.cluster_figures import ClusterFigures
 from hpc_portal.app.outages import Outage
 from hpc_portal.app.paying_projects import PayingProject
+from hpc_portal.app.reports.grant_outlooks import KEPT_SECONDS, GrantOutlooks, grant_outlooks
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.templates import published
 from hpc_portal.app.templates.published import Published
@@ -58,6 +59,8 @@ class Services:
     """For whom anything is announced now: organisations, and None for everybody."""
     full_storage: Cached[dict[UUID, StorageStanding]] = field(init=False)
     """Projects whose workspaces hold as much as was granted, or more."""
+    grant_outlooks: Cached[GrantOutlooks] = field(init=False)
+    """What grants in force will still use, from the days that are over."""
 
     def __post_init__(self) -> None:
         engine, clock = self.engine, self.clock
@@ -76,6 +79,13 @@ class Services:
         object.__setattr__(self, "announced", announced)
         full = Cached(engine, lambda conn: full_storages(conn, at=clock.now()), clock=clock)
         object.__setattr__(self, "full_storage", full)
+        ahead = Cached(
+            engine,
+            lambda conn: grant_outlooks(conn, clock.now()),
+            clock=clock,
+            max_age_seconds=KEPT_SECONDS,
+        )
+        object.__setattr__(self, "grant_outlooks", ahead)
 
     @property
     def is_warm(self) -> bool:

@@ -140,8 +140,7 @@ def forecast(
 def grants_left_idle(*, output: Output = None) -> None:
     """Grants of which a tenth or more could be re-granted."""
     with _portal() as (services, edition):
-        with services.reading() as session:
-            found = idle_grants(session.connection(), OPERATOR, at=edition.made_at)
+        found = idle_grants(services, OPERATOR, at=edition.made_at)
         _tell(idle_grants_document(found, edition), output)
 
 

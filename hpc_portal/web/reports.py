@@ -140,8 +140,7 @@ def budget_forecast(
 def grants_left_idle(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
     """Grants that could be re-granted; for those who see the whole city."""
     edition = edition_for(request)
-    with services.reading() as session:
-        found = idle_grants(session.connection(), actor, at=edition.made_at)
+    found = idle_grants(services, actor, at=edition.made_at)
     facts: dict[str, object] = {"tabs": tabs(actor)}
     return answer(request, idle_grants_document(found, edition), "reports/idle_grants.html", facts)
 

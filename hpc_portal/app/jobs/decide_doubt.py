@@ -16,6 +16,7 @@ from hpc_portal.app.errors import ChangeImpossible, JobNotFound, Problem
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.queries import JobSummary
+from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
 from hpc_portal.app.tables import Job, User
@@ -79,7 +80,7 @@ def list_doubtful_jobs(session: Session, actor: Actor, *, now: datetime) -> list
         )
         .join(Project, col(Project.id) == col(Job.project_id))
         .join(User, col(User.id) == col(Job.user_id))
-        .where(col(Job.phase) == Phase.DISPATCHING)
+        .where(under_way(), col(Job.phase) == Phase.DISPATCHING)
         .order_by(col(Job.id))
     )
     return [

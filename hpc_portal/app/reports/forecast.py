@@ -82,19 +82,15 @@ def forecast(  # noqa: PLR0913 - one question, every part by keyword
     return _follow(tuple(history.items()), left, today, _until(today, last_day), futures)
 
 
-def most_needed(  # noqa: PLR0913 - one question, every part by keyword
+def ways_to_spend(
     used: Mapping[date, int],
     *,
-    left: int,
     today: date,
     last_day: date | None = None,
     known_since: date | None = None,
     futures: int = FUTURES,
-) -> int | None:
-    """What will be used by the end at the high end, as `forecast` has it: what is left less `unused.low`.
-
-    What futures use hangs on the days that are over, and not on what is left, which changes with each job:
-    so this can be kept for a day, and a page of hundreds of budgets does not draw them anew each time.
+) -> tuple[int, ...] | None:
+    """What each future uses until the end, the least first: that hangs on the days that are over alone.
 
     Returns:
         None where the history is too short to say anything.
@@ -102,21 +98,18 @@ def most_needed(  # noqa: PLR0913 - one question, every part by keyword
     history = _history(used, today, known_since)
     if history is None:
         return None
-    days = max((_until(today, last_day) - today).days, 0)
-    sums = _sums(tuple(history.items()), today, days, futures)
-    return left - _percentile([max(left - used_up, 0) for used_up in reversed(sums)], _LOW)
+    paths = _futures(history, today, max((_until(today, last_day) - today).days, 0), futures)
+    return tuple(sorted(path[-1] if path else 0 for path in paths))
+
+
+def most_needed(ways: Sequence[int], left: int) -> int:
+    """What will be used at the high end, as `forecast` has it: what is left less `unused.low`."""
+    return left - _percentile([max(left - used_up, 0) for used_up in reversed(ways)], _LOW)
 
 
 def _until(today: date, last_day: date | None) -> date:
     horizon = today + timedelta(days=HORIZON_DAYS)
     return min(last_day or horizon, horizon)
-
-
-@lru_cache(maxsize=_KEPT)
-def _sums(history: tuple[tuple[date, int], ...], today: date, days: int, futures: int) -> tuple[int, ...]:
-    """What each future uses together, the least first."""
-    paths = _futures(dict(history), today, days, futures)
-    return tuple(sorted(path[-1] if path else 0 for path in paths))
 
 
 @lru_cache(maxsize=_KEPT)

@@ -1,39 +1,28 @@
 """Grants that are used too little, and how much of each could be granted to somebody else."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import select
 from sqlmodel import col
 
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.reports import written
-from hpc_portal.app.reports.daily_use import daily_use
 from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edition, Named, Share, Table
 from hpc_portal.app.reports.forecast import most_needed
+from hpc_portal.app.reports.grant_outlooks import LINES_IN_FORCE, grant_outlooks
 from hpc_portal.app.reports.period import local_day
 from hpc_portal.app.reports.phrases import asset_name, say
-from quotas.amounts import STORAGE, Asset
-from quotas.tables import (
-    Allocation,
-    AllocationLine,
-    AllocationState,
-    LedgerAccount,
-    Organisation,
-    Project,
-    table_of,
-)
-from quotas.usage_report import Dimension
+from hpc_portal.app.services import Services
+from quotas.amounts import Asset
+from quotas.tables import Allocation, AllocationLine, LedgerAccount, Organisation, Project, table_of
 
 _GRACE_DAYS = 14
 """A grant that is younger is not idle: people are still setting up."""
-_FUTURES = 60
-"""Rougher than a project's own forecast: there may be hundreds of lines."""
 _LEAST_PERCENT = 10
 """Less than this of a grant is not worth an administrator's time."""
 
@@ -83,42 +72,32 @@ _LINES_IN_FORCE = (
     .join(_AVAILABLE, _AVAILABLE.c.id == col(AllocationLine.available_id))
     .join(_HELD, _HELD.c.id == col(AllocationLine.held_id))
     .join(_CONSUMED, _CONSUMED.c.id == col(AllocationLine.consumed_id))
-    .where(
-        col(Allocation.state) == AllocationState.ACTIVE,
-        col(AllocationLine.asset) != STORAGE,
-        col(Allocation.valid_from) <= bindparam("at"),
-        col(Allocation.valid_to) > bindparam("at"),
-    )
+    .where(*LINES_IN_FORCE)
 )
 
 
-def idle_grants(connection: Connection, actor: Actor, *, at: datetime) -> list[IdleGrant]:
+def idle_grants(services: Services, actor: Actor, *, at: datetime) -> list[IdleGrant]:
     """Lines of which a tenth or more could be re-granted, the largest share first.
+
+    Balances are of now; what was used on days that are over may be `grant_outlooks.KEPT_SECONDS` old.
 
     Raises:
         NotAllowed: only administrators and auditors may.
     """
     permissions.require(actor, Action.AUDIT)
-    today = local_day(at)
-    lines = connection.execute(_LINES_IN_FORCE, {"at": at}).all()
-    assets: dict[UUID, set[Asset]] = defaultdict(set)
-    for row in lines:
-        assets[row.id].add(row.asset)
-    used = daily_use(connection, Dimension.ALLOCATION, today=today, assets=assets)
+    today, outlooks = local_day(at), services.grant_outlooks.get()
+    with services.reading() as session:
+        connection = session.connection()
+        if outlooks.today != today:
+            outlooks = grant_outlooks(connection, at)
+        lines = connection.execute(_LINES_IN_FORCE, {"at": at}).all()
     found = []
     for row in lines:
         first, last = local_day(row.valid_from), local_day(row.valid_to - timedelta(seconds=1))
         if (today - first).days < _GRACE_DAYS or row.available <= 0:
             continue
         left = row.available + row.held
-        needed = most_needed(
-            used.get(row.id, {}).get(row.asset, {}),
-            left=left,
-            today=today,
-            last_day=last,
-            known_since=first,
-            futures=_FUTURES,
-        )
+        ways = outlooks.ways.get((row.id, row.asset))
         found.append(
             IdleGrant(
                 allocation_id=row.id,
@@ -131,7 +110,7 @@ def idle_grants(connection: Connection, actor: Actor, *, at: datetime) -> list[I
                 available=row.available,
                 period_passed=Share((today - first).days, (last - first).days + 1),
                 days_left=max((last - today).days, 0),
-                needed=left if needed is None else needed,
+                needed=left if ways is None else most_needed(ways, left),
             )
         )
     worth = [one for one in found if 100 * one.regrantable >= _LEAST_PERCENT * one.granted > 0]

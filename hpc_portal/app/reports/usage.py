@@ -21,7 +21,7 @@ from hpc_portal.app.reports.scope import (
     visible_tenants,
 )
 from quotas.storage_report import StorageUsed, storage_used
-from quotas.usage_report import Dimension, Usage, usage_totals
+from quotas.usage_report import MEASURES, Dimension, Usage, usage_totals
 from workloads.template import N_
 
 MOST_DIMENSIONS = 3
@@ -89,9 +89,14 @@ def report_usage(
 
 
 def report_of(
-    connection: Connection, tenants: Tenants, query: UsageQuery, *, most: int | None = None
+    connection: Connection,
+    tenants: Tenants,
+    query: UsageQuery,
+    *,
+    most: int | None = None,
+    measures: Sequence[str] = MEASURES,
 ) -> UsageReport:
-    """The same for whoever sees these tenants, of a query that can be answered.
+    """The same for whoever sees these tenants, of a query that can be answered, with these measures alone.
 
     Raises:
         InvalidEntry: more lines than anybody reads.
@@ -103,6 +108,7 @@ def report_of(
         since=query.period.since,
         until=query.period.until,
         where=matching(connection, tenants, query.where),
+        measures=measures,
     )
     is_cut = most is not None and not _TIMES.intersection(query.by)
     found = ask(by=query.by, most=most if is_cut else None)

@@ -24,6 +24,13 @@ _MIB_PER_GIB = 1024
 _TEMPLATES = (Dimension.WORKLOAD,)
 _PEOPLE = (Dimension.PROJECT, Dimension.USER)
 _PRICED_BY = (Dimension.PROJECT, Dimension.PARTITION, Dimension.GPU_TYPE)
+_PRICED = ("cpu_seconds", "gpu_seconds", "mem_mib_seconds")
+_RANKED = (
+    *_PRICED,
+    *("cpu_measured_seconds", "used_cpu_seconds", "gpu_measured_seconds", "gpu_busy_seconds"),
+    *("mem_measured_runs", "mem_measured_mib_seconds", "mem_peak_mib_seconds"),
+)
+"""What tells how much somebody held, and how much of that in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,9 @@ class WasteReport:
     lines: Sequence[Waste]
     total: Waste
     templates: Sequence[Waste]
-    """By template, all of them."""
+    """By template, all of them; of their use only `_RANKED`."""
     people: Sequence[Waste]
-    """By person and project, all of them."""
+    """By person and project, likewise."""
     covers_all: bool
 
     @property
@@ -85,14 +92,14 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
     require_answerable(query)
     tenants = visible_tenants(connection, actor)
     report = report_of(connection, tenants, query)
-    held = report_of(connection, tenants, replace(query, by=_PRICED_BY)).rows
+    held = report_of(connection, tenants, replace(query, by=_PRICED_BY), measures=_PRICED).rows
     prices = _Prices.of(connection, held, at=at)
 
     def judge(found: UsageReport) -> list[Waste]:
         return sorted(map(prices.judge, found.rows), key=lambda line: line.rank, reverse=True)
 
     def by(*respects: Dimension) -> list[Waste]:
-        return judge(report_of(connection, tenants, replace(query, by=respects)))
+        return judge(report_of(connection, tenants, replace(query, by=respects), measures=_RANKED))
 
     return WasteReport(
         query=query,
@@ -129,7 +136,7 @@ class _Prices:
             return line
         averages = self._averages.get(row.of.get(Dimension.PROJECT), self._averages[None])
         unused = (line.idle_cpu_seconds, line.idle_gpu_seconds, line.memory.untouched)
-        return replace(line, unused_vnd=sum(map(_Average.price, averages, unused)))
+        return Waste(row.of, row.usage, sum(map(_Average.price, averages, unused)))
 
     @cached_property
     def _averages(self) -> Mapping[str | date | None, Sequence["_Average"]]:

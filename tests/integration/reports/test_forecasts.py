@@ -26,8 +26,7 @@ def forecasts(books: Books, account: str = "chips") -> dict[str, BudgetForecast]
 
 
 def idle(books: Books) -> dict[tuple[str, str], IdleGrant]:
-    with books.city.services.reading() as session:
-        found = idle_grants(session.connection(), books.auditor, at=NOW)
+    found = idle_grants(books.city.services, books.auditor, at=NOW)
     return {(one.project, one.asset): one for one in found}
 
 
@@ -119,13 +118,32 @@ def test_a_grant_that_is_used_well_or_quite_new_is_not_idle(books: Books) -> Non
     assert ("rivals", "VND") in found
 
 
+def test_days_that_are_over_are_kept_for_minutes_and_balances_are_of_now(books: Books) -> None:
+    tenant = lab(books, until=datetime(2026, 11, 30, 17, tzinfo=UTC), VND=100_000)
+    work(books, tenant, 40, tres={"cpu": 1})
+    before = idle(books)["lab", "VND"]
+    books.charge(tenant, "late", started_at=NOW - timedelta(days=6), seconds=36_000, tres={"cpu": 1})
+    after = idle(books)["lab", "VND"]
+    assert (after.used, after.needed) == (before.used + 1000 * 36 // 10, before.needed)
+    books.city.services.grant_outlooks.forget()
+    assert idle(books)["lab", "VND"].needed > before.needed
+
+
+def test_outlooks_of_another_day_are_not_believed(books: Books) -> None:
+    tenant = lab(books, until=datetime(2026, 11, 30, 17, tzinfo=UTC), VND=100_000)
+    work(books, tenant, 40, tres={"cpu": 1})
+    assert idle(books)["lab", "VND"].needed == 400
+    tomorrow = idle_grants(books.city.services, books.auditor, at=NOW + timedelta(days=1))
+    assert next(one.needed for one in tomorrow if one.project == "lab") < 400
+
+
 def test_whose_budget_it_is_others_are_not_told(november: Books) -> None:
     with november.city.services.reading() as session:
         connection = session.connection()
         with pytest.raises(ProjectNotFound):
             forecast_budget(connection, november.city.rivals.member, "chips", at=NOW)
-        with pytest.raises(NotAllowed):
-            idle_grants(connection, november.city.chips.lead, at=NOW)
+    with pytest.raises(NotAllowed):
+        idle_grants(november.city.services, november.city.chips.lead, at=NOW)
 
 
 def test_some_assets_are_told_as_they_are_among_all(books: Books) -> None:

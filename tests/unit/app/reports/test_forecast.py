@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Any
 
@@ -6,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hpc_portal.app.reports.forecast import LEAST_HISTORY_DAYS, forecast, most_needed
+from hpc_portal.app.reports.forecast import LEAST_HISTORY_DAYS, forecast, most_needed, ways_to_spend
 
 TODAY = date(2026, 11, 26)  # a Thursday
 
@@ -136,10 +135,8 @@ def test_what_is_needed_at_most_is_what_the_forecast_does_not_leave(
 ) -> None:
     used = dict(zip(days_back(len(amounts)), amounts, strict=True))
     last_day = None if lasts is None else TODAY + timedelta(days=lasts)
-    known_since = None if known is None else TODAY - timedelta(days=known)
-
-    def of(ask: Callable[..., Any]) -> Any:  # noqa: ANN401 - of either
-        return ask(used, left=left, today=TODAY, last_day=last_day, known_since=known_since, futures=30)
-
-    found = of(forecast)
-    assert of(most_needed) == (None if found is None else left - found.unused.low)
+    since = None if known is None else TODAY - timedelta(days=known)
+    facts: dict[str, Any] = {"today": TODAY, "last_day": last_day, "known_since": since, "futures": 30}
+    found, ways = forecast(used, left=left, **facts), ways_to_spend(used, **facts)
+    assert (found is None) == (ways is None)
+    assert found is None or most_needed(ways or (), left) == left - found.unused.low
