@@ -25,13 +25,19 @@ _TIMEOUT = httpx.Timeout(10)
 _LARGEST_BYTES = 256 * 1024
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"]
 """Signatures of a public key: never `none`, never one that the client's own secret makes."""
-_LEEWAY_SECONDS = 60
+LEEWAY_SECONDS = 60
+"""So far its clock and ours may be apart."""
 _PROVES_NOTHING = (JoseError, ValueError, TypeError)
 """What joserfc raises for texts that are no token, or none of these keys."""
 _LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 _LOGOUT_SECONDS = 120
 """A logout token without an end, as drafts of the specification had them, is good for so long."""
 _LONGEST_SUBJECT = 255
+
+
+def metadata_url(issuer: str) -> str:
+    """Where it describes itself (Discovery 1.0, 4)."""
+    return f"{issuer.rstrip('/')}/.well-known/openid-configuration"
 
 
 class IdentityProviderFailed(Exception):
@@ -150,7 +156,7 @@ class IdentityProvider:
         events = claims.get("events")
         if not isinstance(events, dict) or _LOGOUT not in events or "nonce" in claims:
             raise IdentityProviderFailed("this is no logout token")
-        if "exp" not in claims and claims["iat"] < time.time() - _LOGOUT_SECONDS - _LEEWAY_SECONDS:
+        if "exp" not in claims and claims["iat"] < time.time() - _LOGOUT_SECONDS - LEEWAY_SECONDS:
             raise IdentityProviderFailed("the logout token is old")
         session = claims.get("sid", "")
         found = LoggedOut(claims.get("sub", ""), session if isinstance(session, str) else "")
@@ -160,7 +166,7 @@ class IdentityProvider:
 
     async def _discover(self) -> Metadata:
         issuer = self.settings.issuer
-        said = await self._ask("GET", f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+        said = await self._ask("GET", metadata_url(issuer))
         if said.get("issuer") != issuer:
             raise IdentityProviderFailed(f"it says that it is {said.get('issuer')!r}, not {issuer!r}")
         try:
@@ -174,7 +180,7 @@ class IdentityProvider:
             claims = await self._decoded(token)
             audience = self.settings.client_id
             registry = jwt.JWTClaimsRegistry(
-                leeway=_LEEWAY_SECONDS,
+                leeway=LEEWAY_SECONDS,
                 iss={"essential": True, "value": self.settings.issuer},
                 aud={"essential": True, "value": audience},
                 iat={"essential": True},

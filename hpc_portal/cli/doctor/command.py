@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -52,7 +53,7 @@ def doctor(
 
 def _looks(settings: Settings, *, quick: bool) -> Iterator[Finding]:
     yield from look_at_machine(settings)
-    if settings.database_url or (settings.state_dir / "portal.db").exists():
+    if settings.database_url or _is_there(settings.state_dir / "portal.db"):
         engine = build_engine(settings)
         try:
             yield from look_at_data(settings, engine, quick=quick)
@@ -62,3 +63,10 @@ def _looks(settings: Settings, *, quick: bool) -> Iterator[Finding]:
         missing = _("There is none in {path}: run hpc-portal db upgrade.", path=settings.state_dir)
         yield wrong(_("Database"), missing)
     yield from look_at_network(settings)
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except PermissionError:  # the look at the folder says so
+        return False

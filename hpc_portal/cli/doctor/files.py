@@ -1,5 +1,7 @@
 """Looks at this machine: settings that are unsafe, folders that cannot be written, disks that are full."""
 
+import os
+import pwd
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,9 +25,8 @@ def look_at_machine(settings: Settings) -> Iterator[Finding]:
     if settings.slurm:
         yield _may_give_folders_away()
     yield from _license_tools(settings)
-    if settings.site_templates and not settings.site_templates.is_dir():
-        missing = _("{path} is not a folder.", path=settings.site_templates)
-        yield wrong(_("Site templates"), missing)
+    if settings.site_templates:
+        yield from _site_templates(settings.site_templates)
 
 
 def _public_url(settings: Settings) -> Finding:
@@ -40,23 +41,56 @@ def _public_url(settings: Settings) -> Finding:
 
 
 def _private(about: str, folder: Path) -> Iterator[Finding]:
-    if folder.is_dir() and folder.stat().st_mode & 0o066:
+    try:
+        mode = folder.stat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as problem:
+        yield _not_ours(about, folder, problem)
+        return
+    if mode & 0o066:
         yield wrong(about, _("Others may read {path}: chmod 711 it.", path=folder))
 
 
 def _folder(about: str, folder: Path) -> Iterator[Finding]:
-    if not folder.exists():
-        yield doubt(about, _("{path} is not there yet; it is made when it is needed.", path=folder))
-        return
     try:
+        if not folder.exists():
+            yield doubt(about, _("{path} is not there yet; it is made when it is needed.", path=folder))
+            return
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as problem:
-        yield wrong(about, _("{path} cannot be written: {problem}", path=folder, problem=problem.strerror))
+        yield _not_ours(about, folder, problem)
         return
     usage = shutil.disk_usage(folder)
     free = _("{path}: {percent} % free.", path=folder, percent=round(100 * usage.free / usage.total))
     yield (well if usage.free > _LITTLE * usage.total else wrong)(about, free)
+
+
+def _not_ours(about: str, folder: Path, problem: OSError) -> Finding:
+    said = _("{path} cannot be written: {problem}", path=folder, problem=problem.strerror)
+    if not isinstance(problem, PermissionError):
+        return wrong(about, said)
+    ours = _user_name()
+    advice = _("The portal runs as {user}: give it the folder (chown {user} {path}).", user=ours, path=folder)
+    return wrong(about, f"{said}. {advice}")
+
+
+def _user_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
+def _site_templates(folder: Path) -> Iterator[Finding]:
+    about = _("Site templates")
+    try:
+        os.scandir(folder).close()
+    except (FileNotFoundError, NotADirectoryError):
+        yield wrong(about, _("{path} is not a folder.", path=folder))
+    except OSError as problem:
+        yield wrong(about, _("{path} cannot be read: {problem}", path=folder, problem=problem.strerror))
 
 
 def _may_give_folders_away() -> Finding:

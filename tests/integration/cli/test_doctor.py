@@ -1,6 +1,12 @@
 """`hpc-portal doctor` names what is wrong, and changes nothing."""
 
+import multiprocessing
+import os
+import pwd
+import shutil
+import tempfile
 from collections.abc import Iterator
+from multiprocessing import Queue
 from pathlib import Path
 
 import pytest
@@ -17,6 +23,8 @@ from hpc_portal.cli.doctor.network import look_at_network
 from tests.integration.cli.conftest import run_program
 from tests.ports import free_port
 from tests.small_collector import Mood, small_collector
+
+NOBODY = 65_534
 
 
 @pytest.fixture
@@ -112,6 +120,49 @@ def test_folders_that_others_read_and_full_or_missing_ones_are_told(tmp_path: Pa
     assert found["State folder"].level is Level.WRONG
     assert found["Site templates"].level is Level.WRONG
     assert found["Workspaces"].level is Level.DOUBT
+
+
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """A folder that other accounts may pass through, unlike pytest's."""
+    folder = Path(tempfile.mkdtemp(prefix="hpc-", dir="/var/tmp"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def look_as_somebody_else(settings: Settings, found: "Queue[dict[str, str]]") -> None:
+    """Root may write everywhere."""
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setresgid(NOBODY, NOBODY, NOBODY)
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+    found.put(wrong(look_at_machine(settings)))
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o700])
+def test_folders_that_this_account_may_not_write_or_even_see_are_told_with_what_to_do(
+    passable: Path, mode: int
+) -> None:
+    owned = passable / "owned"
+    workspaces = owned / "workspaces"
+    workspaces.mkdir(parents=True, mode=0o555)
+    owned.chmod(mode if os.geteuid() == 0 else mode & 0o511)
+    settings = Settings(state_dir=owned, workspace_root=workspaces, site_templates=workspaces)
+    processes = multiprocessing.get_context("spawn")
+    told: Queue[dict[str, str]] = processes.Queue()
+    process = processes.Process(target=look_as_somebody_else, args=(settings, told))
+    process.start()
+    found = told.get(timeout=60)
+    process.join()
+    owned.chmod(0o700)
+    assert f"{workspaces} cannot be written: Permission denied" in found["Workspaces"]
+    assert f"chown {somebody_else()} {workspaces}" in found["Workspaces"]
+    assert ("Site templates" in found) == (mode == 0o700)
+
+
+def somebody_else() -> str:
+    return pwd.getpwuid(NOBODY if os.geteuid() == 0 else os.geteuid()).pw_name
 
 
 def test_the_command_says_it_in_words_as_json_and_by_its_exit_code(tmp_path: Path) -> None:

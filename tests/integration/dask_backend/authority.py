@@ -1,6 +1,7 @@
 """Certificate authorities as an operator makes them: with the openssl command."""
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,18 +34,22 @@ class Authority:
         _openssl("req", "-x509", *_NEW_KEY, *_DAYS, "-subj", "/CN=authority", *files)
         self._key.chmod(0o600)
 
-    def issue(self, name: str, *, names: str = "") -> Certificate:
-        """A certificate and its key; `names` are those that clients check, such as `IP:127.0.0.1`."""
+    def issue(self, name: str, *, names: str = "", prefix: Sequence[str] = ()) -> Certificate:
+        """A certificate and its key; `names` are those that clients check, such as `IP:127.0.0.1`.
+
+        `prefix` is what openssl is run with when it signs, such as a clock of another day.
+        """
         key, request, certificate = (self._folder / f"{name}.{kind}" for kind in ("key", "csr", "pem"))
         also = ("-addext", f"subjectAltName={names}") if names else ()
         _openssl("req", "-new", *_NEW_KEY, "-subj", f"/CN={name}", *also, "-keyout", key, "-out", request)
         key.chmod(0o600)
         signer = ("-CA", self.certificate, "-CAkey", self._key, "-CAcreateserial")
         kept = ("-copy_extensions", "copy") if names else ()
-        _openssl("x509", "-req", "-in", request, *signer, *kept, *_DAYS, "-out", certificate)
+        signed = ("x509", "-req", "-in", request, *signer, *kept, *_DAYS, "-out", certificate)
+        _openssl(*signed, prefix=prefix)
         return Certificate(self.certificate, certificate, key)
 
 
-def _openssl(*arguments: str | Path) -> None:
-    done = subprocess.run(["openssl", *arguments], capture_output=True, text=True, check=False)
+def _openssl(*arguments: str | Path, prefix: Sequence[str] = ()) -> None:
+    done = subprocess.run([*prefix, "openssl", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
