@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import typer
 
+from hpc_portal.app.accounts.change_settings import reset_password
 from hpc_portal.app.accounts.create_organisation import create_organisation
 from hpc_portal.app.accounts.create_project import create_project
 from hpc_portal.app.accounts.create_user import NewUser, create_user
@@ -18,6 +19,7 @@ from hpc_portal.app.accounts.map_cluster_user import AccountThere, map_cluster_u
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.queries import list_cluster_accounts
 from hpc_portal.app.accounts.reset_second_factor import reset_second_factor
+from hpc_portal.app.accounts.secret import new_password
 from hpc_portal.app.accounts.set_membership import set_organisation_membership, set_project_membership
 from hpc_portal.app.errors import PortalError
 from hpc_portal.app.requests.amounts import unit_of
@@ -74,6 +76,18 @@ def add_user(  # noqa: PLR0913 - one argument for each option
     with operator_services() as services:
         create_user(services, OPERATOR, new)
     err.print(_("{name} can sign in now.", name=username))
+
+
+@user.command("set-password")
+def set_password(
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Who cannot sign in any more.")],
+) -> None:
+    """Give a person a new password, printed once; they are signed out everywhere, and told by mail."""
+    password = new_password()
+    with operator_services() as services:
+        reset_password(services, OPERATOR, username=username, new=password)
+    out.print(password)
+    err.print(_("{name} has another password now, and is signed out everywhere.", name=username))
 
 
 @user.command("reset-second-factor")

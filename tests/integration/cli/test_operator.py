@@ -12,16 +12,20 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from hpc_portal.app.accounts import queries
 from hpc_portal.app.accounts.authenticate import authenticate
 from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.audit_log.read import list_audit
 from hpc_portal.app.clock import SystemClock
+from hpc_portal.app.errors import WrongCredentials
 from hpc_portal.app.group_commit import GroupCommit
+from hpc_portal.app.notices.tables import Notice
 from hpc_portal.app.services import Services
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.wiring import build_engine
+from hpc_portal.auth.sessions import open_session, user_of_session
 from tests.forked_programs import BIN
 from tests.integration.cli.conftest import Ran, run_program
 from tests.small_city import SilentWake
@@ -108,6 +112,31 @@ def test_people_projects_and_budgets_are_set_up_from_the_command_line(tmp_path: 
             "VND": 5000,
             "gres/gpu:h100": 2 * 3600,
         }
+
+
+def test_who_is_locked_out_is_given_a_password_that_is_printed_once(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    for command in (("db", "upgrade"), ("user", "add", "lan", "--name", "Lan", "--role", "administrator")):
+        assert operator(state, *command).code == 0
+    with opened(state) as services:
+        secret = open_session(services, authenticate(services, "lan", PASSWORD))
+    done = operator(state, "user", "set-password", "lan")
+    assert (done.code, done.stderr) == (
+        0,
+        "lan has another password now, and is signed out everywhere.\n",
+    )
+    password = done.stdout.removesuffix("\n")
+    with opened(state) as services, Session(services.engine) as session:
+        lan = authenticate(services, "lan", password)
+        with pytest.raises(WrongCredentials):
+            authenticate(services, "lan", PASSWORD)
+        assert user_of_session(services, session.connection(), secret) is None
+        newest = list_audit(session, OPERATOR).items[0]
+        told = session.exec(select(Notice.user_id, Notice.kind)).all()
+    assert (newest.username, newest.action, newest.subject) == (None, "user.password_set", "lan")
+    assert password not in str(newest)
+    assert [tuple(one) for one in told] == [(lan, "password.reset")]
+    assert operator(state, "user", "set-password", "nobody").code == 1
 
 
 def test_a_process_waits_for_the_tables_until_somebody_has_upgraded_them(tmp_path: Path) -> None:
