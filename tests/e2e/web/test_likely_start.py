@@ -51,7 +51,7 @@ def test_when_it_starts_follows_what_is_free_and_what_the_header_says(
 ) -> None:
     page = open_page(locale="en")
     expect(asked(page, "--cpus-per-task=1")).to_contain_text("Jobs ahead of it in the queue start first.")
-    held = re.compile(r"not before \d\d:\d\d\s*Somebody has to release it first\.")
+    held = re.compile(r"not before \d\d:\d\d( \d\d \w{3} \d{4})?\s*Somebody has to release it first\.")
     expect(asked(page, "--hold")).to_contain_text(held)
     later = datetime.now(CITY_TIME) + timedelta(days=2)
     bar = asked(page, f"--begin={later:%Y-%m-%d}T08:30:00")
