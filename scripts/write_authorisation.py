@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.integration.authorisation.cast import Person
+from tests.integration.authorisation.cast import TOKENS, Person
 from tests.integration.authorisation.matrix import CHAPTERS
 from tests.integration.authorisation.rules import Decision, Of, Rule, expected
 
@@ -18,7 +18,10 @@ _COLUMNS = (
     Person.MANAGER,
     Person.AUDITOR,
     Person.ADMINISTRATOR,
+    Person.SERVICE_TOKEN,
 )
+_CALLED = {Person.SERVICE_TOKEN: "service account"}
+"""By a shorter name than the cast has."""
 _MARKS = {
     Decision.YES: "yes",
     Decision.NO: "no",
@@ -26,6 +29,7 @@ _MARKS = {
     Decision.SIGN_IN: "",
     Decision.AGAIN: "form",
 }
+_LOOK = "look"
 _HEAD = """# Who may do what
 
 Written by `make docs` from `tests/integration/authorisation/rules_of_*.py`; a test compares them. Another
@@ -49,6 +53,10 @@ there), in every row but those for strangers.
 what has *jobs* in the last column, through the API. One of a single project looks at that project through
 the API, and changes there what has *project* in the last column; it opens no page, and where *own* stands it
 does not even look.
+
+A **service account** has tokens only, through the API and in its one project, where it is a member: for jobs
+(the column), or to look (then it changes nothing). **look**: it sees that, and changes none of it. In another
+project it is told what a rival is.
 """
 
 
@@ -60,7 +68,7 @@ def main() -> None:
 
 def page() -> str:
     """The whole page."""
-    people = "".join(f"| {person.value} | {_MEANING[person]} |\n" for person in _COLUMNS)
+    people = "".join(f"| {_called(person)} | {_MEANING[person]} |\n" for person in _COLUMNS)
     chapters = "".join(_chapter(name, rules) for name, rules in CHAPTERS.items())
     return f"{_HEAD}{people}{_LEGEND}{chapters}"
 
@@ -75,6 +83,7 @@ _MEANING = {
     Person.MANAGER: "manages the organisation, without a place in the project",
     Person.AUDITOR: "sees the whole city and changes nothing",
     Person.ADMINISTRATOR: "runs the city",
+    Person.SERVICE_TOKEN: "a pipeline with a token for jobs, of an account that the project's lead made",
 }
 
 
@@ -83,15 +92,26 @@ def _chapter(name: str, rules: tuple[Rule, ...]) -> str:
 
 
 def _table(rules: tuple[Rule, ...]) -> Iterator[str]:
-    yield f"| deed | {' | '.join(person.value for person in _COLUMNS)} | tokens |"
+    yield f"| deed | {' | '.join(map(_called, _COLUMNS))} | tokens |"
     yield f"| --- {'| :-: ' * len(_COLUMNS)}| --- |"
     for rule in rules:
-        told = [_MARKS[_of(rule, person)] for person in _COLUMNS]
+        told = [_told(rule, person) for person in _COLUMNS]
         yield f"| {rule.deed} | {' | '.join(told)} | {_tokens(rule)} |"
 
 
-def _of(rule: Rule, person: Person) -> Decision:
-    return expected(rule, person, method="POST", is_api=True)
+def _told(rule: Rule, person: Person) -> str:
+    """By all routes of the row alike; a token may look by some, and not change anything by the others."""
+    called = [address.split() for address in rule.addresses]
+    by_programs = [(method, path) for method, path in called if path.startswith("/api/")]
+    told = {
+        expected(rule, person, method=method, is_api=path.startswith("/api/"))
+        for method, path in (by_programs if person in TOKENS else []) or called
+    }
+    return _LOOK if told == {Decision.YES, Decision.NO} else ", ".join(sorted(_MARKS[one] for one in told))
+
+
+def _called(person: Person) -> str:
+    return _CALLED.get(person, person.value)
 
 
 def _tokens(rule: Rule) -> str:

@@ -38,10 +38,16 @@ class Person(StrEnum):
     """The lead's token that is good for this project only."""
     ELSEWHERE_TOKEN = "token of another"
     """Another lead's token for another project; its owner manages this organisation, too."""
+    SERVICE_TOKEN = "token of a service account"
+    """Of one of the project, for which its lead answers; for jobs."""
+    SERVICE_READ_TOKEN = "token of a service account to look"
+    """Of the same one, to look."""
+    SERVICE_ELSEWHERE_TOKEN = "token of a rival's service account"
+    """For jobs, in the rival's project."""
 
 
 STRANGERS = frozenset({Person.NOBODY, Person.DISABLED, Person.EXPIRED})
 """They are nobody, whatever they were."""
 ROLES = tuple(person for person in Person if person not in STRANGERS and "token" not in person.value)
 """Signed-in people, by what they are."""
-TOKENS = (Person.READ_TOKEN, Person.JOBS_TOKEN, Person.PROJECT_TOKEN, Person.ELSEWHERE_TOKEN)
+TOKENS = tuple(person for person in Person if person not in {*STRANGERS, *ROLES})

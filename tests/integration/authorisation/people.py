@@ -15,6 +15,8 @@ from hpc_portal.app.accounts.issue_token import issue_token
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.db import transact
 from hpc_portal.app.ids import new_id
+from hpc_portal.app.service_accounts.create import NewService, create_service
+from hpc_portal.app.service_accounts.tokens import issue_service_token
 from hpc_portal.app.tables import (
     ApiToken,
     GlobalRole,
@@ -112,6 +114,7 @@ def identities(city: City, app: FastAPI, actors: Mapping[Person, Actor]) -> dict
     found[Person.JOBS_TOKEN] = token(Person.ADMINISTRATOR, TokenScope.JOBS)
     found[Person.PROJECT_TOKEN] = token(Person.LEAD, project=city.chips.account)
     found[Person.ELSEWHERE_TOKEN] = token(Person.ELSEWHERE_TOKEN, project=OTHER_PROJECT)
+    found |= _service_tokens(city, actors)
     found[Person.EXPIRED] = token(Person.ADMINISTRATOR)
     found[Person.NOBODY] = {}
 
@@ -124,6 +127,24 @@ def identities(city: City, app: FastAPI, actors: Mapping[Person, Actor]) -> dict
         connection.execute(update(User).where(disabled).values(is_active=False))
 
     transact(services.engine, end)
+    return found
+
+
+def _service_tokens(city: City, actors: Mapping[Person, Actor]) -> dict[Person, dict[str, str]]:
+    found = {}
+    for lead, account, scopes in (
+        (
+            Person.LEAD,
+            city.chips.account,
+            {Person.SERVICE_TOKEN: TokenScope.JOBS, Person.SERVICE_READ_TOKEN: TokenScope.READ},
+        ),
+        (Person.RIVAL, city.rivals.account, {Person.SERVICE_ELSEWHERE_TOKEN: TokenScope.JOBS}),
+    ):
+        actor, services = actors[lead], city.services
+        service = create_service(services, actor, account, NewService("matrix", "Holds the table"))
+        for person, scope in scopes.items():
+            issued = issue_service_token(services, actor, account, service, name=scope.value, scope=scope)
+            found[person] = {"authorization": f"Bearer {issued.secret}"}
     return found
 
 

@@ -108,16 +108,26 @@ _STANDS_FOR = {
     Person.JOBS_TOKEN: ADMINISTRATOR,
     Person.PROJECT_TOKEN: LEAD,
     Person.ELSEWHERE_TOKEN: NEIGHBOUR,
+    Person.SERVICE_TOKEN: COLLEAGUE,
+    Person.SERVICE_READ_TOKEN: COLLEAGUE,
+    Person.SERVICE_ELSEWHERE_TOKEN: Person.RIVAL,
 }
 """Whose rights a token has at most."""
 
 
+_LOOK_ONLY = frozenset({Person.READ_TOKEN, Person.SERVICE_READ_TOKEN})
+_FOR_JOBS = frozenset({Person.JOBS_TOKEN, Person.SERVICE_TOKEN, Person.SERVICE_ELSEWHERE_TOKEN})
+_OF_ONE_PROJECT = frozenset(_STANDS_FOR) - {Person.READ_TOKEN, Person.JOBS_TOKEN}
+
+
 def _is_good_for(rule: Rule, token: Person, *, is_change: bool, is_api: bool) -> bool:
-    if token is Person.READ_TOKEN:
-        return not is_change
-    if token is Person.JOBS_TOKEN:
-        return not is_change or (is_api and rule.jobs_token)
-    return is_api and not rule.private and (not is_change or rule.project_token)
+    if token in _OF_ONE_PROJECT and (rule.private or not is_api):
+        return False
+    if not is_change:
+        return True
+    if token in _LOOK_ONLY or (token in _FOR_JOBS and not (is_api and rule.jobs_token)):
+        return False
+    return token not in _OF_ONE_PROJECT or rule.project_token
 
 
 def _of_role(rule: Rule, person: Person) -> Decision:

@@ -7,7 +7,7 @@ import pytest
 from tests.in_process import Answer, Call
 from tests.integration.api.test_tenancy import Route, routes_of
 from tests.integration.authorisation.attempts import ABSENT, attempt
-from tests.integration.authorisation.cast import STRANGERS, Person
+from tests.integration.authorisation.cast import STRANGERS, TOKENS, Person
 from tests.integration.authorisation.conftest import Set
 from tests.integration.authorisation.matrix import RULE_OF, RULES
 from tests.integration.authorisation.rules import SEE_PROJECT, Decision, Of, Rule, expected
@@ -86,5 +86,5 @@ def _decision(answer: Answer) -> Decision:
 
 def secrets_in(call: Call, person: Person, answer: Answer) -> list[str]:
     """The project's secrets in an answer to whoever may not know them."""
-    sees = person in {Person.READ_TOKEN, Person.JOBS_TOKEN, Person.PROJECT_TOKEN}
+    sees = person in set(TOKENS) - {Person.ELSEWHERE_TOKEN, Person.SERVICE_ELSEWHERE_TOKEN}
     return [] if sees else [one for one in SECRETS if one in answer.text or one in answer.location]
