@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -31,7 +31,7 @@ from tests.e2e.chaos.clocks import Clock, right_clock, sweep
 from tests.e2e.chaos.network import Network
 from tests.e2e.chaos.people import ON_SLURM, SCRIPT
 from tests.e2e.chaos.promises import SLURM
-from tests.e2e.chaos.starvation import seconds_starved
+from tests.e2e.chaos.starvation import StarvationWatch
 from tests.portal_processes import CLUSTER_UID_BASE, OPERATOR, Processes, wait_until
 from tests.postgres import PostgresServer, running_server
 from tests.small_city import City, build_city
@@ -135,15 +135,12 @@ class Stage:
         with self.engine.connect() as connection:
             return [*connection.execute(sent).scalars(), *connection.execute(placed).scalars()]
 
-    def starved(self) -> dict[int, float]:
-        """By process id of each controller: how many seconds it had wanted a processor in vain, so far."""
-        known = (self.processes.running[name].pid for name in CONTROLLERS if name in self.processes.running)
-        return {process: seconds_starved(process) for process in known}
-
-    def starved_since(self, before: Mapping[int, float], cluster: str) -> float:
-        """How long the controller that is active now has done so since then."""
-        process = self.processes.running[self.wait_for_leader(cluster)].pid
-        return seconds_starved(process) - before.get(process, 0.0)
+    def watch_starvation(self) -> StarvationWatch:
+        """Of the controllers, whichever run."""
+        running = self.processes.running
+        return StarvationWatch(
+            lambda: [one.pid for name, one in list(running.items()) if name in CONTROLLERS]
+        )
 
     def wait_for_standby(self) -> None:
         """Until each cluster has an active controller and the other one asks for the lease."""

@@ -74,6 +74,9 @@ def test_chaos_loses_no_job_and_starts_none_twice(folder: Path, disk: Path, slur
         require_no_event_missed(promises.events(), crowd)
     report(rounds, crowd, ends)
     assert [one.took for one in rounds if one.is_late] == []
+    fail_overs = [one.seconds for one in rounds if one.fault.fails_over]
+    if fail_overs:  # whatever else the machine does, the quickest shows what our own timers allow
+        assert min(fail_overs) < FAIL_OVER_SECONDS, fail_overs
 
 
 def play(stage: Stage, crowd: Crowd, promises: Promises) -> list[Round]:
@@ -86,14 +89,16 @@ def play(stage: Stage, crowd: Crowd, promises: Promises) -> list[Round]:
         if fault.fails_over:
             stage.wait_for_standby()
             stage.wait_for_dispatch(stage.submit(fault.fails_over))
-        before = stage.starved()
         struck_at = datetime.now(UTC)
-        victim = fault.strike(stage, dice)
-        time.sleep(dice.uniform(0, 1))
         seconds, starved = 0.0, 0.0
-        if fault.fails_over:
-            seconds = (stage.wait_for_dispatch(stage.probes[-1]) - struck_at).total_seconds()
-            starved = stage.starved_since(before, fault.fails_over)
+        with stage.watch_starvation() as watch:
+            victim = fault.strike(stage, dice)
+            time.sleep(dice.uniform(0, 1))
+            if fault.fails_over:
+                dispatched_at = stage.wait_for_dispatch(stage.probes[-1])
+                seconds = (dispatched_at - struck_at).total_seconds()
+                active = stage.processes.running[stage.wait_for_leader(fault.fails_over)].pid
+                starved = watch.seconds(active, until=dispatched_at)
         stage.processes.revive()
         promises.check(accepted(stage, crowd))
         crowd.require_no_problem()
