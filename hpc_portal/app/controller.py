@@ -52,6 +52,8 @@ _PAUSE_SECONDS = 1.0
 """Between two turns, and between two tries for the lease."""
 _WATCH_SECONDS = 30.0
 _TRACK_REST_SECONDS = 0.01
+_QUICK_LOOKS = 0.3
+"""The part of the longest pause that lies between two short looks: people watch their jobs end."""
 _REPORT_EVERY = 5
 """Intervals between two looks at the nodes of a cluster that has to be asked for each of them."""
 _CORRECT_EVERY_SECONDS = 3600.0
@@ -256,7 +258,13 @@ def _loops(context: ControllerContext, watch: OutageWatch, interval: float, stop
         dispatch=Loop("dispatch", watch.endures(dispatch), interval),
         cancel=Loop("cancel", watch.endures(cancel), interval),
         change=Loop("change", watch.endures(ChangeStep(context)), interval),
-        track=Loop("track", watch.endures(track), interval, rest_seconds=_TRACK_REST_SECONDS),
+        track=Loop(
+            "track",
+            watch.endures(track),
+            interval,
+            rest_seconds=_TRACK_REST_SECONDS,
+            least_pause_seconds=None if pushes else interval * _QUICK_LOOKS,
+        ),
         settle=Loop("settle", settle, interval, rest_seconds=_SETTLE_REST_SECONDS),
         collect=Loop("collect", CollectStep(context), interval, rest_seconds=_COLLECT_REST_SECONDS),
         report=Loop("report", watch.decides(ClusterPart.SCHEDULER, report), report_interval),

@@ -330,7 +330,7 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=5, gt=0.5)
     """How long a controller that died keeps its jobs from another one, which then needs a second or two."""
     track_interval_seconds: float = Field(default=1.0, gt=0)
-    """Longest pause between two looks at the scheduler when it pushes no changes."""
+    """Longest pause between two looks at a scheduler that pushes no changes; a third while they are short."""
     storage_interval_seconds: float = Field(default=3600.0, gt=0)
     """How old the figure of a project's storage may grow; a tenth of it where fewer than 10,000 files lie."""
 

@@ -125,3 +125,12 @@ def test_a_loop_that_is_cancelled_ends_whatever_it_is_at(turns: int) -> None:
         return has_ended
 
     assert asyncio.run(story())
+
+
+@pytest.mark.parametrize(("step", "pause"), [(0.0, 0.3), (0.05, 0.3), (0.1, 0.4), (0.2, 0.8), (7.0, 1.0)])
+def test_steps_that_are_short_follow_each_other_sooner(step: float, pause: float) -> None:
+    async def never() -> bool:
+        raise AssertionError
+
+    assert Loop("eager", never, 1.0, least_pause_seconds=0.3).pause_after(step) == pytest.approx(pause)
+    assert Loop("calm", never, 1.0).pause_after(step) == 1.0
