@@ -171,3 +171,29 @@ def test_the_forms_fit_also_with_what_is_wrong(
         assert barriers(page) == []
         wide[address] = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     assert {address: by for address, by in wide.items() if by > 0} == {}
+
+
+def test_the_password_that_is_shown_lets_in_also_after_f5(open_page: OpenPage) -> None:
+    admin = open_page(user=ADMINISTRATOR, locale="en", width=390)
+    admin.goto("/admin/people/new?organisation=bach-khoa")
+    admin.locator("#f-display_name").fill("Đỗ Khoa")
+    admin.locator("#f-username").fill("khoa")
+    sent: list[str] = []
+    admin.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    admin.get_by_role("button", name="Create the account").click()
+    expect(admin.locator(".alert-good")).to_contain_text("khoa can sign in now.")
+    admin.reload()
+    expect(admin.locator(".alert-good")).to_contain_text("khoa can sign in now.")
+    assert len(sent) == 2
+    password = admin.locator("[data-password]").inner_text()
+    expect(admin.get_by_label("Role in Đại học Bách khoa")).to_have_value("member")
+    assert barriers(admin) == []
+    assert admin.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+
+    khoa = open_page(user=None, locale="en")
+    khoa.goto("/sign-in")
+    khoa.locator("#username").fill("khoa")
+    khoa.locator("#password").fill(password)
+    khoa.get_by_role("button", name="Sign in", exact=True).click()
+    expect(khoa.get_by_role("heading", level=1)).to_be_visible()
+    expect(khoa).not_to_have_url(re.compile("/sign-in"))
