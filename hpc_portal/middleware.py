@@ -4,7 +4,7 @@ import random
 import re
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import URL, Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = (
@@ -60,7 +60,16 @@ class SecurityHeaders:
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")
                 headers["x-request-id"] = request_id
+                if location := headers.get("location"):
+                    headers["location"] = _without_our_host(location, scope)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._app(scope, receive, send_with_headers)
+
+
+def _without_our_host(location: str, scope: Scope) -> str:
+    """An address here as a path: what Starlette sends back for `/jobs/` names whatever host the asker did."""
+    own = URL(scope=scope)
+    here = f"{own.scheme}://{own.netloc}/"
+    return "/" + location.removeprefix(here).lstrip("/\\") if location.startswith(here) else location

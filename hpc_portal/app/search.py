@@ -12,7 +12,8 @@ from sqlmodel import Session
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.queries import CampaignFilter, list_campaigns
-from hpc_portal.app.jobs.queries import JobFilter, list_jobs
+from hpc_portal.app.jobs.job_filter import JobFilter
+from hpc_portal.app.jobs.queries import list_jobs
 from hpc_portal.app.services import Services
 from hpc_portal.app.templates.find import offered
 from workloads.site.words import Locale

@@ -14,7 +14,8 @@ from hpc_portal.app.home.city_duties import city_duties
 from hpc_portal.app.home.overview import failed_since, first_steps
 from hpc_portal.app.home.visits import come_back
 from hpc_portal.app.jobs.count_jobs import count_jobs
-from hpc_portal.app.jobs.queries import JobFilter, Page, list_jobs
+from hpc_portal.app.jobs.job_filter import JobFilter
+from hpc_portal.app.jobs.queries import Page, list_jobs
 from hpc_portal.app.notices.read import list_unread
 from hpc_portal.app.permissions import Action, may
 from hpc_portal.auth.deps import CurrentActor, PortalServices

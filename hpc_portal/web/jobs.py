@@ -13,8 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from hpc_portal.app.accounts.queries import list_visible_projects
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.jobs.cancel import request_cancel
+from hpc_portal.app.jobs.job_filter import JobFilter
 from hpc_portal.app.jobs.owners import list_owners
-from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
+from hpc_portal.app.jobs.queries import JobSummary, Page, list_jobs
 from hpc_portal.app.jobs.since import Since, begin_of
 from hpc_portal.app.saved_views.keep import FILTERS, forget_view, list_views, query_of, save_view
 from hpc_portal.auth.deps import CurrentActor, PortalServices

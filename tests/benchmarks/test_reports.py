@@ -20,7 +20,8 @@ from sqlmodel import Session, col
 
 from hpc_portal.app.actor import Actor, load_actor
 from hpc_portal.app.db import writing
-from hpc_portal.app.jobs.queries import JobFilter, list_jobs
+from hpc_portal.app.jobs.job_filter import JobFilter
+from hpc_portal.app.jobs.queries import list_jobs
 from hpc_portal.app.reports.period import Period
 from hpc_portal.app.reports.usage import UsageQuery, report_usage
 from hpc_portal.app.schema import upgrade

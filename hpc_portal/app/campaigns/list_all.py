@@ -9,7 +9,8 @@ from sqlmodel import Session
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.kinds import KIND_OF, TEMPLATES, CampaignKind
 from hpc_portal.app.campaigns.queries import CampaignFilter, CampaignView, RunView, list_campaigns
-from hpc_portal.app.jobs.queries import JobFilter, JobSummary, Page, list_jobs
+from hpc_portal.app.jobs.job_filter import JobFilter
+from hpc_portal.app.jobs.queries import JobSummary, Page, list_jobs
 from schedulers.jobstate import JobState
 
 

@@ -10,8 +10,9 @@ from sqlmodel import Session, col
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.ids import first_id_at
+from hpc_portal.app.jobs.job_filter import JobFilter
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.queries import JobFilter, JobSummary, list_jobs
+from hpc_portal.app.jobs.queries import JobSummary, list_jobs
 from hpc_portal.app.tables import ApiToken, Job
 from schedulers.jobstate import JobState
 

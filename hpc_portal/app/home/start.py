@@ -14,7 +14,8 @@ from hpc_portal.app.clusters import Trouble, list_troubles
 from hpc_portal.app.home.burn_down import BurnDown, burn_down
 from hpc_portal.app.home.overview import FirstSteps, failed_since, first_steps
 from hpc_portal.app.jobs.count_jobs import JobNumbers, count_jobs
-from hpc_portal.app.jobs.queries import JobFilter, JobSummary, list_jobs
+from hpc_portal.app.jobs.job_filter import JobFilter
+from hpc_portal.app.jobs.queries import JobSummary, list_jobs
 from hpc_portal.app.notices.read import count_unread
 from hpc_portal.app.services import Services
 from quotas.balance import AssetBalance, balance

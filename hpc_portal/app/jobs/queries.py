@@ -1,8 +1,8 @@
 """Every read of jobs that a page, endpoint or command needs; nobody sees what their roles do not show."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from hpc_portal.app import permissions
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import JobNotFound
-from hpc_portal.app.ids import first_id_at
+from hpc_portal.app.jobs.job_filter import JobFilter, conditions_of
 from hpc_portal.app.jobs.lifecycle import JobOrigin, Phase
 from hpc_portal.app.jobs.wish import HeldBy, held_at_scheduler
 from hpc_portal.app.retention.tables import RemovedJobFiles
@@ -27,9 +27,6 @@ T = TypeVar("T")
 
 OVER = (Phase.ENDED, Phase.SETTLED, Phase.REFUSED)
 """Phases of jobs of which nothing runs or will run."""
-_CLOCK_SLACK = timedelta(minutes=1)
-"""Between the clock in a job's id and the one in `submitted_at`."""
-_NO_JOB_BEFORE = datetime(2000, 1, 1, tzinfo=UTC)
 _MOST_SCOPES = 50
 
 
@@ -39,25 +36,6 @@ class Page(Generic[T]):
 
     items: tuple[T, ...]
     next_cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JobFilter:
-    """What a list is narrowed to; empty fields narrow nothing."""
-
-    states: Sequence[JobState] = ()
-    project: str = ""
-    """Account name."""
-    user: str = ""
-    """User name of who submitted."""
-    name: str = ""
-    """Part of the job's name, in any case."""
-    whole_name: str = ""
-    templates: Sequence[str] = ()
-    submitted_after: datetime | None = None
-    cluster: str = ""
-    origin: JobOrigin | None = None
-    job_ids: Sequence[UUID] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +197,7 @@ def list_jobs(
     session: Session, actor: Actor, wanted: JobFilter, *, cursor: UUID | None = None, limit: int = 50
 ) -> Page[JobSummary]:
     """The jobs that the actor may see, newest first; `cursor` is the last job of the page before."""
-    conditions = _conditions(session, wanted)
+    conditions = conditions_of(session, wanted)
     if cursor is not None:
         conditions.append(col(Job.id) < cursor)
     ids = _newest_ids(actor, conditions, limit + 1)
@@ -249,38 +227,6 @@ def _newest_ids(actor: Actor, conditions: Sequence[ColumnElement[bool]], limit: 
     ] or [select(col(Job.id).label("id")).where(permissions.visible_jobs(actor))]
     merged = union_all(*(select(part.subquery().c.id) for part in parts)).subquery()
     return select(merged.c.id).distinct().order_by(merged.c.id.desc()).limit(limit)
-
-
-def _conditions(session: Session, wanted: JobFilter) -> list[ColumnElement[bool]]:
-    """Names become ids first, so that each filter is served by an index of `job`."""
-    found = list(_conditions_on_what_it_is(wanted))
-    if wanted.states:
-        found.append(col(Job.state).in_(wanted.states))
-    if wanted.project:
-        project_id = select(col(Project.id)).where(col(Project.account) == wanted.project)
-        found.append(col(Job.project_id).in_(list(session.connection().execute(project_id).scalars())))
-    if wanted.user:
-        user_id = select(col(User.id)).where(col(User.username) == wanted.user)
-        found.append(col(Job.user_id).in_(list(session.connection().execute(user_id).scalars())))
-    if wanted.submitted_after and wanted.submitted_after > _NO_JOB_BEFORE:
-        found.append(col(Job.id) >= first_id_at(wanted.submitted_after - _CLOCK_SLACK))
-        found.append(col(Job.submitted_at) >= wanted.submitted_after)
-    if wanted.cluster:
-        found.append(col(Job.scheduler) == wanted.cluster)
-    if wanted.origin:
-        found.append(col(Job.is_external).is_(wanted.origin is JobOrigin.EXTERNAL))
-    if wanted.job_ids:
-        found.append(col(Job.id).in_(wanted.job_ids))
-    return found
-
-
-def _conditions_on_what_it_is(wanted: JobFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.name:
-        yield func.lower(col(Job.name)).contains(wanted.name.lower(), autoescape=True)
-    if wanted.whole_name:
-        yield col(Job.name) == wanted.whole_name
-    if wanted.templates:
-        yield col(Job.template).in_(wanted.templates)
 
 
 def _summary(row: Row[Any]) -> JobSummary:

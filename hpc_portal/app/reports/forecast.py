@@ -21,8 +21,8 @@ HORIZON_DAYS = 366
 """A budget that lasts longer is not said to end at all."""
 FUTURES = 400
 _SEED = 20_261_126
-_KEPT = 4096
-"""Forecasts: 60 days of use and a handful of numbers each."""
+_KEPT = 256
+"""Forecasts of 7 kB each; what is left is part of the key, so that a busy project's are soon of no use."""
 _LOW, _MIDDLE, _HIGH = 10, 50, 90
 """The percentiles of the range, 80 % of all futures."""
 

@@ -1,15 +1,22 @@
 """Whether a web process lives and can serve, as probes of Kubernetes and load balancers ask it."""
 
+import asyncio
+from http import HTTPStatus
 from pathlib import Path
 
+import httpx
+import pytest
 from alembic import command
 from prometheus_client import REGISTRY
 from sqlalchemy import text
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from hpc_portal.app.db import create_engine, transact
 from hpc_portal.app.schema import alembic_config
 from hpc_portal.app.settings import Settings
 from hpc_portal.app.telemetry.readiness import ReadinessCheck
+from hpc_portal.middleware import SecurityHeaders
 from tests.integration.api.conftest import Portal
 
 
@@ -87,3 +94,33 @@ def test_the_name_that_a_proxy_gave_a_request_is_kept_and_nothing_else(portal: P
 
     assert kept.headers["x-request-id"] == "5f0c1d2e-proxy"
     assert len(refused.headers["x-request-id"]) == 16
+
+
+def test_an_address_with_one_stroke_too_many_leads_to_no_other_host(portal: Portal) -> None:
+    with portal.client() as stranger:
+        answer = stranger.get("/jobs/?state=FAILED", headers={"host": "evil.example"})
+    assert answer.status_code == HTTPStatus.TEMPORARY_REDIRECT
+    assert answer.headers["location"] == "/jobs?state=FAILED"
+
+
+@pytest.mark.parametrize(
+    ("location", "leads_to"),
+    [
+        ("http://here.example/jobs", "/jobs"),
+        ("http://here.example//evil.example/", "/evil.example/"),
+        ("http://here.example/\\evil.example/", "/evil.example/"),
+        ("https://provider.example/sign-in", "https://provider.example/sign-in"),
+        ("http://here.example.evil.example/", "http://here.example.evil.example/"),
+        ("/jobs", "/jobs"),
+    ],
+)
+def test_addresses_here_name_no_host_and_others_are_left_alone(location: str, leads_to: str) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response(status_code=307, headers={"location": location})(scope, receive, send)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(SecurityHeaders(answer, is_https=False))
+        async with httpx.AsyncClient(transport=transport, base_url="http://here.example") as client:
+            return await client.get("/")
+
+    assert asyncio.run(ask()).headers["location"] == leads_to

@@ -20,8 +20,9 @@ from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.controller import ControllerParts
 from hpc_portal.app.controllers import run_controllers
 from hpc_portal.app.errors import InvalidEntry, InvalidSubmission
+from hpc_portal.app.jobs.job_filter import JobFilter
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.jobs.queries import JobFilter, list_jobs
+from hpc_portal.app.jobs.queries import list_jobs
 from hpc_portal.app.jobs.submit import SubmitRequest, submit_job
 from hpc_portal.app.outages import Outage
 from hpc_portal.app.settings import SlurmSettings
