@@ -26,6 +26,7 @@ from hpc_portal.app.errors import InvalidSubmission
 from hpc_portal.app.jobs import journal, queries
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.estimate import estimate_job
+from hpc_portal.app.jobs.job_filter import JobFilter
 from hpc_portal.app.jobs.lifecycle import JobOrigin
 from hpc_portal.app.jobs.since import begin_of
 from hpc_portal.app.jobs.start_of_waiting import start_of_waiting
@@ -115,7 +116,7 @@ def list_jobs(  # noqa: PLR0913 - one argument for each filter
     `since` says in words what `submitted_after` says as an instant, and is read without that: `today`, `7d`,
     `30d`, or a day such as `2026-11-26`.
     """
-    wanted = queries.JobFilter(
+    wanted = JobFilter(
         states=state or (),
         project=project,
         user=user,
