@@ -13,6 +13,7 @@ from hpc_portal.app.accounts.second_factor import (
 )
 from hpc_portal.app.errors import WrongCode
 from hpc_portal.auth.deps import CurrentActor, PortalServices
+from hpc_portal.auth.form_seed import seed_of
 from hpc_portal.web.settings import settings_page
 
 router = APIRouter(include_in_schema=False)
@@ -27,10 +28,10 @@ async def offer(request: Request, actor: CurrentActor, services: PortalServices)
 
 @router.post("/settings/second-factor/confirm")
 async def confirm(request: Request, actor: CurrentActor, services: PortalServices) -> Response:
-    """From now on codes are asked for; those for paper are shown in the answer and never again."""
-    code = str((await request.form()).get("code", ""))
+    """From now on codes are asked for; those for paper are shown in the answer to this form alone."""
+    code, seed = str((await request.form()).get("code", "")), await seed_of(request)
     try:
-        papers = await asyncio.to_thread(confirm_second_factor, services, actor, code)
+        papers = await asyncio.to_thread(confirm_second_factor, services, actor, code, seed=seed)
     except WrongCode as error:
         problem = error
         return await asyncio.to_thread(lambda: settings_page(request, actor, services, error=problem))

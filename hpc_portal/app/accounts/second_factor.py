@@ -3,6 +3,7 @@
 A period's code works once. Ten codes on paper stand in for a lost phone, each once.
 """
 
+import hmac
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
 from hpc_portal.app import audit
-from hpc_portal.app.accounts.secret import hash_secret
+from hpc_portal.app.accounts.secret import SEED_BYTES, hash_secret
 from hpc_portal.app.accounts.tables import SecondFactor
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow, transact
@@ -62,17 +63,22 @@ def offer_second_factor(services: Services, actor: Actor) -> Offered:
     return Offered(secret, uri)
 
 
-def confirm_second_factor(services: Services, actor: Actor, code: str) -> list[str]:
+def confirm_second_factor(services: Services, actor: Actor, code: str, *, seed: bytes = b"") -> list[str]:
     """From now on codes are asked for; returns those for paper, which exist nowhere else.
+
+    Who comes with the seed of a form again is told the same ones, as long as none was used.
 
     Raises:
         WrongCode: the app does not know the secret, or none was offered; nothing changed.
     """
     now = services.clock.now()
-    papers = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(_RECOVERY_CODES)]
+    papers = _papers(seed or secrets.token_bytes(SEED_BYTES))
+    hashes = [hash_secret(paper) for paper in papers]
 
     def work(connection: Connection) -> None:
         kept = _kept(connection, actor.user_id)
+        if kept and kept.confirmed_at and kept.recovery_hashes == hashes:
+            return
         if kept is None or kept.confirmed_at is not None:
             raise WrongCode
         step = _step_of(kept, code, now)
@@ -81,9 +87,7 @@ def confirm_second_factor(services: Services, actor: Actor, code: str) -> list[s
         connection.execute(
             update(SecondFactor)
             .where(col(SecondFactor.user_id) == actor.user_id)
-            .values(
-                confirmed_at=now, last_step=step, recovery_hashes=[hash_secret(paper) for paper in papers]
-            )
+            .values(confirmed_at=now, last_step=step, recovery_hashes=hashes)
         )
         audit.record(
             connection, at=now, actor=actor, action="second_factor.confirmed", subject=actor.username
@@ -91,6 +95,11 @@ def confirm_second_factor(services: Services, actor: Actor, code: str) -> list[s
 
     transact(services.engine, work)
     return papers
+
+
+def _papers(seed: bytes) -> list[str]:
+    made = (hmac.digest(seed, bytes([number]), "sha256").hex() for number in range(_RECOVERY_CODES))
+    return [f"{one[:6]}-{one[6:12]}" for one in made]
 
 
 def use_code(services: Services, user_id: UUID, code: str) -> None:

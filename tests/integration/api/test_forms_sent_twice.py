@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import httpx
+import pyotp
 import pytest
 from sqlalchemy import func, select, update
 from sqlmodel import SQLModel, col
@@ -14,11 +15,12 @@ from sqlmodel import SQLModel, col
 from hpc_portal.app.accounts.authenticate import authenticate
 from hpc_portal.app.accounts.change_settings import change_password
 from hpc_portal.app.accounts.operator import OPERATOR
+from hpc_portal.app.accounts.second_factor import use_code
 from hpc_portal.app.accounts.secret import hash_secret
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.audit_log.read import list_audit
 from hpc_portal.app.db import transact
-from hpc_portal.app.errors import WrongCredentials
+from hpc_portal.app.errors import WrongCode, WrongCredentials
 from hpc_portal.app.notices.tables import Notice, Webhook
 from hpc_portal.app.tables import ApiToken, GlobalRole, User
 from tests.integration.api.conftest import Portal
@@ -206,3 +208,27 @@ def test_a_form_without_a_key_makes_another_secret_each_time(portal: Portal) -> 
         del form["key"]
         first, second = (shown(here.post("/settings/tokens", data=form), "token") for _ in range(2))
     assert first != second
+
+
+def test_codes_on_paper_are_those_that_are_shown(portal: Portal) -> None:
+    with browser(portal, "here") as here:
+        offer = "/settings/second-factor/offer"
+        offered = here.post(offer, data=hidden(here.get("/settings").text, offer))
+        totp = pyotp.TOTP(shown(offered, "secret"))
+        path = "/settings/second-factor/confirm"
+        form = {"code": totp.at(portal.city.services.clock.now()), **hidden(offered.text, path)}
+        first, second = at_once(here, path, form)
+        again = here.post(path, data=form)
+        assert len(papers(first)) == 10
+        assert papers(first) == papers(second) == papers(again)
+        other = here.post(path, data={**form, "key": "another"})
+        assert papers(other) == [], "nobody is told them who has the code alone"
+
+    use_code(portal.city.services, portal.city.chips.member.user_id, papers(first)[3])
+    with pytest.raises(WrongCode):
+        use_code(portal.city.services, portal.city.chips.member.user_id, papers(first)[3])
+
+
+def papers(answer: httpx.Response) -> list[str]:
+    """The codes on a page."""
+    return re.findall(r"<li>([0-9a-f]{6}-[0-9a-f]{6})</li>", answer.text)
