@@ -78,7 +78,7 @@ class Promises:
         lines = self.slurm.run(*sacct, "--starttime=now-2days", "--format=WorkDir,JobID").split()
         pairs = {tuple(line.partition("_")[0].split("|")) for line in lines}
         ours = {(str(self.workspaces / job.workspace), job.scheduler_job_id) for job in jobs if _is_sent(job)}
-        assert pairs == ours, "Slurm has other jobs than the portal sent"
+        assert pairs == ours, f"Slurm alone has {pairs - ours}, the portal alone {ours - pairs}"
 
     def _require_honest_end(self, job: Any, runs: Collection[Any], *, is_cancelled: bool) -> None:  # noqa: ANN401 - a row
         starts = self._starts(job)
@@ -92,7 +92,8 @@ class Promises:
                     assert run.exit_code in {NO_SPACE, _CANNOT_START}, f"{job.id}: {run.reason}"
                 case other:
                     raise AssertionError(f"{job.id} ended as {other}: {run.reason}")
-        assert is_cancelled or len(runs) == job.tasks_total, f"{job.id} lost a task"
+        end = (job.scheduler, job.scheduler_job_id, job.phase, job.state, job.state_reason, job.dispatched_at)
+        assert is_cancelled or len(runs) == job.tasks_total, f"{job.id} lost a task: {end}, {starts}"
 
     def _require_started_at_most_once(self, jobs: Iterable[Any], runs: Iterable[Any]) -> None:
         for job in jobs:
