@@ -1,9 +1,7 @@
 """How long after slurmctld has ended a job its page says so in a browser that nobody touches."""
 
 import re
-import shutil
 import statistics
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,15 +25,6 @@ SECONDS = (2.0, 2.3, 2.6, 2.9, 3.2, 3.5, 3.8, 4.1, 4.4, 4.7)
 """How long the jobs run: slurmctld ends them at any time between two looks of the portal."""
 LOGGED = re.compile(r"_job_complete: JobId=(\d+) done\n")
 LOOK_SECONDS = 0.002
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short path: sockets live below it."""
-    path = Path(tempfile.mkdtemp(prefix="hpc-bench-", dir="/var/tmp"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -1,10 +1,7 @@
 """How fast accepted jobs reach Slurm through the portal, beside a bare httpx loop on the same slurmrestd."""
 
 import asyncio
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,15 +26,6 @@ pytestmark = pytest.mark.benchmark
 
 JOBS = 2_000
 ROUNDS = 5
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A short path: sockets live below it."""
-    path = Path(tempfile.mkdtemp(prefix="hpc-bench-", dir="/var/tmp"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def bare_submissions_per_second(slurm: Instance, folder: Path) -> float:
