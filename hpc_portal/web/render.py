@@ -28,6 +28,7 @@ from hpc_portal.web.help_places import help_for
 from hpc_portal.web.language import Language, choose, load_languages
 from hpc_portal.web.navigation import menu
 from hpc_portal.web.page_top import read_page_top
+from hpc_portal.web.pieces import small_pieces
 from hpc_portal.web.words import BECOMING, METRICS, Word, state_word
 from schedulers.refusals import say_refusal
 from schedulers.units import format_walltime
@@ -145,6 +146,7 @@ def build_environment(language: Language, assets: Assets, languages: Mapping[str
         may_hold=may_hold,
         may_release=may_release,
         may_run_again=may_run_again,
+        **small_pieces(language, assets),
     )
     environment.filters.update(
         amount=language.amount,
