@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import event, update
+from sqlmodel import col
 
 from hpc_portal.app import cluster_views
 from hpc_portal.app.actor import Actor
@@ -13,6 +15,7 @@ from hpc_portal.app.cluster_queue import PartitionQueue, partition_queues
 from hpc_portal.app.cluster_runs import visible_runs
 from hpc_portal.app.clusters import find_cluster
 from hpc_portal.app.errors import NotFound
+from hpc_portal.app.tables import Job
 from schedulers.jobspec import ArraySpec, ResourceRequest
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import spec
@@ -75,6 +78,27 @@ def test_the_queue_tells_numbers_and_ones_own_place(story: Story) -> None:
     assert lead["empty"] == PartitionQueue("empty")
     story.step()
     assert queues(story, city.chips.member)["main"].tasks_running > 0
+
+
+def test_places_in_several_partitions_are_counted_at_once(story: Story) -> None:
+    city = story.city
+    rivals: dict[str, Any] = {"actor": city.rivals.member, "project": "rivals"}
+    theirs = [story.submit(spec("theirs"), **rivals) for _ in range(3)]
+    mine = [story.submit(spec("mine")) for _ in range(3)]
+    moved = {"gpu": [theirs[0], mine[1]], "late": [mine[2], story.submit(spec("theirs"), **rivals)]}
+    counts = []
+    with city.services.engine.begin() as connection:
+        for partition, jobs in moved.items():
+            connection.execute(update(Job).where(col(Job.id).in_(jobs)).values(partition=partition))
+
+        @event.listens_for(connection, "before_cursor_execute")
+        def notice(*told: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+            counts.append(told[2])
+
+        asked = ("main", "gpu", "late")
+        found = partition_queues(connection, city.chips.member, "memory", asked, now=story.clock.now())
+    assert [(one.own_waiting, one.ahead) for one in found] == [(1, 2), (1, 1), (1, 0)]
+    assert len(counts) == 4, "however many partitions"
 
 
 def test_a_cluster_that_the_portal_does_not_have_is_not_found(story: Story) -> None:
