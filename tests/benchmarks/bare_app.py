@@ -1,6 +1,5 @@
 """`bare_app PORT [empty]`: the web process with a bare insert and page beside it, or an empty FastAPI app."""
 
-import gc
 import sys
 from datetime import UTC, datetime
 
@@ -15,6 +14,7 @@ from hpc_portal.app.wiring import build_services
 from hpc_portal.asgi import create_app
 from hpc_portal.auth.deps import CurrentActor
 from hpc_portal.cli.log import configure_log
+from hpc_portal.cli.web import look_for_garbage_seldom
 
 _INSERT = insert(AuditRecord)
 
@@ -59,5 +59,5 @@ def empty_app() -> FastAPI:
 if __name__ == "__main__":
     configure_log()
     chosen = empty_app() if sys.argv[2:] == ["empty"] else portal_app()
-    gc.freeze()  # as the portal's web process does
+    look_for_garbage_seldom()  # as the portal's web process does
     uvicorn.run(chosen, port=int(sys.argv[1]), access_log=False, log_level="error")
