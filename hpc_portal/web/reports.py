@@ -14,8 +14,15 @@ from hpc_portal.app.reports.budget_forecast import forecast_budget, forecast_doc
 from hpc_portal.app.reports.idle_grants import idle_grants, idle_grants_document
 from hpc_portal.app.reports.period import Period, parse_day, period
 from hpc_portal.app.reports.scope import Tenants, visible_tenants
-from hpc_portal.app.reports.usage import GROUPS, MOST_DIMENSIONS, UsageQuery, UsageReport, report_usage
-from hpc_portal.app.reports.usage_document import dimension_column, usage_document
+from hpc_portal.app.reports.usage import (
+    GROUPS,
+    MOST_DIMENSIONS,
+    UsageQuery,
+    UsageReport,
+    report_of,
+    require_answerable,
+)
+from hpc_portal.app.reports.usage_document import SHOWN_MEASURES, dimension_column, usage_document
 from hpc_portal.app.reports.utilisation import Grain, utilisation, utilisation_document
 from hpc_portal.app.reports.waste import waste_document
 from hpc_portal.app.reports.waste_report import report_waste
@@ -94,7 +101,8 @@ def waste(request: Request, actor: CurrentActor, services: PortalServices) -> Re
     with services.reading() as session:
         query = UsageQuery(filters.by, filters.period, filters.where)
         report = report_waste(session.connection(), actor, query, at=edition.made_at)
-        facts = _form(request, actor, services, filters, session.connection())
+        tenants = visible_tenants(session.connection(), actor)
+    facts = _form(request, actor, services, filters, tenants)
     document = waste_document(report, edition)
     measure = "gpu_idle_seconds" if report.total.usage.gpu_measured_seconds else "cpu_idle_seconds"
     return answer(request, document, "reports/usage.html", facts, measure=measure)
@@ -167,16 +175,17 @@ def _ask(
     with services.reading() as session:
         connection = session.connection()
         query = UsageQuery(filters.by, filters.period, filters.where)
-        report = report_usage(connection, actor, query, most=most)
-        return report, _form(request, actor, services, filters, connection)
+        require_answerable(query)
+        tenants = visible_tenants(connection, actor)
+        report = report_of(connection, tenants, query, most=most, measures=SHOWN_MEASURES)
+        return report, _form(request, actor, services, filters, tenants)
 
 
 def _form(
-    request: Request, actor: Actor, services: PortalServices, filters: Filters, connection: Connection
+    request: Request, actor: Actor, services: PortalServices, filters: Filters, tenants: Tenants
 ) -> dict[str, object]:
     """What the form above a report offers."""
     language = edition_for(request).language
-    tenants = visible_tenants(connection, actor)
     return {
         "tabs": tabs(actor),
         "filters": filters,

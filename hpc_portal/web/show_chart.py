@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, partial
 
 from hpc_portal.app.reports.document import Amount, Cell, Month, Share, Table
 from hpc_portal.app.reports.written import write
@@ -47,8 +48,9 @@ def chart_of(table: Table, measure: str, language: str) -> Chart | None:
         return None
     place = keys.index(measure)
     sums: dict[str, tuple[Cell, list[Cell]]] = {}
+    label_of = cache(partial(write, language=language))  # a day comes once for each person
     for row in table.rows:
-        label = write(row[0], language)
+        label = label_of(row[0])
         sums.setdefault(label, (row[0], []))[1].append(row[place])
     points = [(label, head, _sum(values)) for label, (head, values) in sums.items()]
     is_over_time = isinstance(points[0][1], Month | date)

@@ -1,7 +1,7 @@
 """A report's document as a page: its tables in words, a chart above the first, and links to its files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from fastapi import Request
@@ -81,7 +81,7 @@ def file_of(request: Request, document: Document) -> Response:
 
 
 def _show(table: Table, language: str, measure: str, most: int | None) -> ShownTable:
-    readable = table.for_people()
+    readable = replace(table, rows=table.rows[:most]).for_people()
     are_numbers = [column.is_number for column in readable.columns]
     return ShownTable(
         key=table.key,
@@ -90,9 +90,9 @@ def _show(table: Table, language: str, measure: str, most: int | None) -> ShownT
         heads=[(column.title, column.is_number) for column in readable.columns],
         rows=[
             [(write(cell, language), is_number) for cell, is_number in zip(row, are_numbers, strict=True)]
-            for row in readable.rows[:most]
+            for row in readable.rows
         ],
-        lines=len(readable.rows),
+        lines=len(table.rows),
         total=None if readable.total is None else [write(cell, language) for cell in readable.total],
         chart=chart_of(table, measure, language) if measure else None,
     )

@@ -13,6 +13,11 @@ from quotas.money import VND
 from quotas.usage_report import Dimension, Usage
 from schedulers import tres
 
+SHOWN_MEASURES = (
+    *("runs", "gpu_seconds", "cpu_seconds", "mem_mib_seconds", "licence_seconds"),
+    *("waited_runs", "waited_seconds", "list_vnd", "subsidy_vnd", "vnd"),
+)
+"""What the document tells; of the others nobody has to know the sums."""
 _WHERE_ANY = {"mem_mib_seconds", "licence_seconds", "subsidy_vnd"}
 _TITLES = {Dimension.STATE: "job_state"}
 """Phrases of dimensions that are called otherwise."""

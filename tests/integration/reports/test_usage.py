@@ -8,8 +8,9 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.errors import InvalidEntry, NotFound, ProjectNotFound
 from hpc_portal.app.reports.document import Edition
 from hpc_portal.app.reports.period import Period
-from hpc_portal.app.reports.usage import UsageQuery, UsageReport, report_usage
-from hpc_portal.app.reports.usage_document import usage_document
+from hpc_portal.app.reports.scope import visible_tenants
+from hpc_portal.app.reports.usage import UsageQuery, UsageReport, report_of, report_usage
+from hpc_portal.app.reports.usage_document import SHOWN_MEASURES, usage_document
 from quotas.amounts import BYTES_PER_GIB
 from quotas.usage_report import Dimension, Usage
 from tests.integration.reports.conftest import NOW, Books
@@ -111,6 +112,18 @@ def test_a_page_tells_the_dearest_lines_and_the_others_in_one_sum(november: Book
     assert (same.rows, same.rest) == (whole.rows, None)
     document = usage_document(page, Edition("en", NOW))
     assert [row[0] for row in document.tables[0].rows] == ["chips-member", "All others"]
+
+
+@pytest.mark.parametrize("by", [(), (Dimension.DAY, Dimension.USER), (Dimension.MONTH, Dimension.PROJECT)])
+def test_a_document_needs_only_the_sums_that_it_tells(november: Books, by: tuple[Dimension, ...]) -> None:
+    query, edition = UsageQuery(by, AUTUMN, {}), Edition("vi", NOW)
+    with november.city.services.reading() as session:
+        connection = session.connection()
+        whole = report_usage(connection, november.auditor, query)
+        tenants = visible_tenants(connection, november.auditor)
+        few = report_of(connection, tenants, query, measures=SHOWN_MEASURES)
+    assert usage_document(few, edition) == usage_document(whole, edition)
+    assert few != whole
 
 
 def test_days_and_months_are_told_one_by_one(november: Books) -> None:
