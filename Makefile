@@ -68,6 +68,11 @@ sbom: setup-test ## The wheel and the bill of materials beside it (CycloneDX), i
 bench: setup-test ## Measure, each figure beside its reference; docs/benchmarks.md keeps the results
 	@$(BIN)/python -m pytest -m benchmark -p no:randomly --timeout 0 -s $(or $(TESTS),tests/benchmarks)
 
+.PHONY: gpu
+gpu: ## Tests and benchmark on this machine's NVIDIA GPU; fails without (PYTHON=python3: one that has CuPy)
+	@HPC_GPU_TESTS=demanded $(or $(PYTHON),$(BIN)/python) -m pytest $(or $(TESTS),tests/gpu)
+	@$(or $(PYTHON),$(BIN)/python) -m pytest -m benchmark --timeout 0 -s tests/benchmarks/test_gpu_kernels.py
+
 ##@ Keep it clean
 
 .PHONY: fmt

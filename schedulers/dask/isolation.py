@@ -42,6 +42,8 @@ _ETC = (
 )
 _NVIDIA = ("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools", "nvidia-modeset", "nvidia-caps")
 _SANDBOX_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_DRIVER_PROGRAMS = "/usr/local/nvidia/bin"
+"""Where NVIDIA's driver lies on nodes of Kubernetes and other containers: nvidia-smi."""
 _PROBE_SECONDS = 20.0
 
 
@@ -137,7 +139,7 @@ def inherited(isolation: Isolation, cell: Cell) -> tuple[int, ...]:
 
 def job_path(config: NodeConfig) -> str:
     """PATH of every job on the node."""
-    return ":".join([*(f"{path}/bin" for path in config.runtime_paths), _SANDBOX_PATH])
+    return ":".join([*(f"{path}/bin" for path in config.runtime_paths), _SANDBOX_PATH, _DRIVER_PROGRAMS])
 
 
 @functools.cache

@@ -19,13 +19,15 @@ from workloads.gpu.kernels.liberty import read_library
 from workloads.gpu.kernels.logic import Circuit, build_circuit
 from workloads.gpu.kernels.monte_carlo import Resident, Sampling, endpoint_arrivals, sample_timing
 from workloads.gpu.kernels.netlist import read_netlist
-from workloads.gpu.kernels.timing_graph import TimingGraph, build_timing_graph
+from workloads.gpu.kernels.timing_graph import NEVER, TimingGraph, build_timing_graph
 
 pytestmark = pytest.mark.benchmark
 
 GIGA = 1e9
 REPEATS = 5
 WORD_BYTES, SAMPLE_BYTES = 8, 4
+FILLING = 64
+"""A GPU is given so many times more patterns of the good circuit: they must not fit into its caches."""
 C432 = Path(__file__).parents[1] / "unit/workloads/gpu/netlists/c432.v"
 
 
@@ -63,9 +65,9 @@ def adder() -> TimingGraph:
 
 
 def moved_bytes(graph: TimingGraph, samples: int) -> int:
-    """What propagation must at least read (inputs' arrivals, the factor) and write, over all stages."""
-    words = sum(len(level.outputs) * (len(level.sources[0]) + 2) for level in graph.levels)
-    return words * samples * SAMPLE_BYTES
+    """What propagation must at least read (inputs' arrivals, the factor) and write: stages, endpoints."""
+    words = sum(2 + sum(source != NEVER for source in row) for level in graph.levels for row in level.sources)
+    return (words + 2 * len(graph.endpoints)) * samples * SAMPLE_BYTES
 
 
 def samples_per_second(xp: ModuleType, graph: TimingGraph) -> float:
@@ -90,8 +92,10 @@ def patterns_per_second(xp: ModuleType, circuit: Circuit) -> float:
     patterns = random_patterns(circuit, asked, 1)
     whole = best_seconds(xp, lambda: simulate_faults(xp, circuit, faults, patterns, memory_bytes=memory))
     resident = xp.asarray(patterns)
+    if xp is not np:
+        resident = xp.tile(resident, (1, FILLING))
     good = best_seconds(xp, lambda: simulate_good(xp, circuit, resident))
-    words = sum(len(gate.inputs) + 1 for gate in circuit.gates) * patterns.shape[1]
+    words = sum(len(gate.inputs) + 1 for gate in circuit.gates) * resident.shape[1]
     moved, copied = words * WORD_BYTES / good, copy_bytes_per_second(xp, 2**28)
     print(
         f"\nfault simulation, c432, {len(faults)} faults, {xp.__name__}: {asked / whole:,.0f} patterns/s "

@@ -37,6 +37,18 @@ class Function:
         values = [operand.of(inputs, ones) for operand in self.operands]
         return reduce(_OPERATIONS[self.operation], values)
 
+    def in_c(self, inputs: Sequence[str]) -> str:
+        """The same as an expression of C, on inputs of these names."""
+        match self.operation:
+            case "input":
+                return inputs[self.place]
+            case "not":
+                return f"~{self.operands[0].in_c(inputs)}"
+            case "constant":
+                return "~0ull" if self.place else "0ull"
+        between = {"and": " & ", "or": " | ", "xor": " ^ "}[self.operation]
+        return f"({between.join(operand.in_c(inputs) for operand in self.operands)})"
+
     def constant_with(self, place: int, value: int, inputs: int) -> int | None:
         """What the function always is while one input is fixed; None when that depends on the others.
 

@@ -1,6 +1,6 @@
 """Stuck-at fault simulation: 64 patterns in a word, many faults side by side, detected ones dropped."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -9,12 +9,16 @@ import numpy as np
 
 from workloads.gpu.kernels.array_module import Array, to_host
 from workloads.gpu.kernels.faults import Fault
+from workloads.gpu.kernels.gate_values import gate_value
 from workloads.gpu.kernels.logic import Circuit
 from workloads.gpu.kernels.netlist import ONE, ZERO
 
 BITS = 64
 _FIRST_BLOCK_WORDS = 4
+"""Short blocks first: most faults are seen, and dropped, within a few hundred patterns."""
 _LARGEST_BLOCK_WORDS = 256
+_GPU_WORDS = 2**20
+"""So many at once keep a GPU busy; fewer take it as long."""
 
 
 def random_patterns(circuit: Circuit, patterns: int, seed: int) -> "np.ndarray[Any, Any]":
@@ -35,11 +39,10 @@ def random_patterns(circuit: Circuit, patterns: int, seed: int) -> "np.ndarray[A
 
 def simulate_good(xp: ModuleType, circuit: Circuit, patterns: Array) -> dict[str, Array]:
     """The value of every net without a fault; (words,) each."""
-    ones = xp.uint64(2**64 - 1)
     values = dict(zip(circuit.inputs, patterns, strict=True))
     values[ZERO], values[ONE] = xp.zeros_like(patterns[0]), ~xp.zeros_like(patterns[0])
     for gate in circuit.gates:
-        values[gate.output] = gate.function.of([values[net] for net in gate.inputs], ones)
+        values[gate.output] = gate_value(xp, gate.function, [values[net] for net in gate.inputs])
     return values
 
 
@@ -55,7 +58,11 @@ def simulate_faults(
     found: list[int | None] = [None] * len(faults)
     left = list(range(len(faults)))
     nets = len(circuit.inputs) + len(circuit.gates)
-    for start, stop in _blocks(patterns.shape[1]):
+    words, stop, dropping = patterns.shape[1], 0, _FIRST_BLOCK_WORDS
+    while left and stop < words:
+        at_least = _filling_words(xp, len(left), nets, memory_bytes)
+        start, stop = stop, min(words, stop + max(dropping, at_least))
+        dropping = min(4 * dropping, _LARGEST_BLOCK_WORDS)
         block = xp.asarray(patterns[:, start:stop])
         good = simulate_good(xp, circuit, block)
         at_once = max(1, memory_bytes // (nets * (stop - start) * 8))
@@ -67,17 +74,14 @@ def simulate_faults(
                 if row[word]:
                     found[index] = (start + word) * BITS + (int(row[word]) & -int(row[word])).bit_length() - 1
         left = [index for index in left if found[index] is None]
-        if not left:
-            break
     return found
 
 
-def _blocks(words: int) -> Iterator[tuple[int, int]]:
-    """Short ones first: most faults are seen, and dropped, within a few hundred patterns."""
-    start, size = 0, _FIRST_BLOCK_WORDS
-    while start < words:
-        yield start, min(words, start + size)
-        start, size = start + size, min(4 * size, _LARGEST_BLOCK_WORDS)
+def _filling_words(xp: ModuleType, faults: int, nets: int, memory_bytes: int) -> int:
+    """How many words of patterns at least: of a GPU, so many that these faults keep it busy."""
+    if xp is np:
+        return 1
+    return max(1, min(_GPU_WORDS // faults, memory_bytes // (2 * nets * 8)))
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,7 @@ def _differences(
     xp: ModuleType, circuit: Circuit, faults: Sequence[Fault], good: dict[str, Array], words: int
 ) -> Array:
     """(faults, words): the patterns for which an observed net differs from the good circuit."""
-    shape, ones = (len(faults), words), xp.uint64(2**64 - 1)
+    shape = (len(faults), words)
     inject = _Injections.of(faults)
     disturbed: dict[str, Array] = {}
     for net in circuit.inputs:
@@ -115,7 +119,7 @@ def _differences(
             values = [disturbed.get(net, good[net]) for net in gate.inputs]
             for place, rows in branches.items():
                 values[place] = _forced(xp, values[place], shape, rows)
-            disturbed[gate.output] = gate.function.of(values, ones)
+            disturbed[gate.output] = gate_value(xp, gate.function, values)
         if gate.output in inject.stems:
             value = disturbed.get(gate.output, good[gate.output])
             disturbed[gate.output] = _forced(xp, value, shape, inject.stems[gate.output])

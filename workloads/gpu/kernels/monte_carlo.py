@@ -6,6 +6,7 @@ normals, G common to the die and L of the stage's own; a factor below 0 counts a
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -17,6 +18,26 @@ from workloads.gpu.kernels.timing_graph import NEVER, START, TimingGraph
 _BYTES = 4
 """Samples are float32: rounding is far below the sampling error, and the traffic is half."""
 _LEAST_SAMPLES_AT_ONCE = 32
+_THREADS = 256
+_MOST_GRID_ROWS = 65_535
+_SETTLE = r"""
+extern "C" __global__ void settle(
+    const float* arrival, float* settled, const long long* outputs, const long long* sources,
+    const float* delays, const float* factors,
+    long long stages, long long width, long long samples, long long next_factor)
+{
+    const long long sample = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+    if (sample >= samples) return;
+    for (long long stage = blockIdx.y; stage < stages; stage += gridDim.y) {
+        const float factor = factors[stage * next_factor + sample];
+        float latest = __int_as_float(0xff800000);  // minus infinity
+        for (long long place = stage; place < width * stages; place += stages)
+            latest = fmaxf(latest, arrival[sources[place] * samples + sample] + delays[place] * factor);
+        settled[outputs[stage] * samples + sample] = latest;
+    }
+}
+"""
+"""A thread is a sample: neighbours read neighbouring words."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +131,63 @@ def endpoint_arrivals(xp: ModuleType, graph: Resident, factors: Iterator[Array],
     arrival = xp.empty((graph.nets, samples), dtype=xp.float32)
     arrival[NEVER] = -xp.inf
     arrival[START] = 0
+    if hasattr(xp, "RawKernel"):
+        return _arrivals_fused(xp, graph, factors, arrival)
     for level, factor in zip(graph.levels, factors, strict=True):
-        best = arrival[level.sources[0]]
-        best += level.delays[0] * factor
-        for sources, delays in zip(level.sources[1:], level.delays[1:], strict=True):
-            through = arrival[sources]
-            through += delays * factor
-            xp.maximum(best, through, out=best)
-        arrival[level.outputs] = best
+        _settle(xp, level, factor, arrival)
     return arrival[graph.ends] + graph.setups
+
+
+def _settle(xp: ModuleType, level: ResidentLevel, factor: Array, arrival: Array) -> None:
+    """Write when the level's outputs settle."""
+    best = arrival[level.sources[0]]
+    best += level.delays[0] * factor
+    for sources, delays in zip(level.sources[1:], level.delays[1:], strict=True):
+        through = arrival[sources]
+        through += delays * factor
+        xp.maximum(best, through, out=best)
+    arrival[level.outputs] = best
+
+
+def _arrivals_fused(xp: ModuleType, graph: Resident, factors: Iterator[Array], arrival: Array) -> Array:
+    """The same with one kernel for each level: nothing between goes through memory."""
+    samples = arrival.shape[1]
+    for level, factor in zip(graph.levels, factors, strict=True):
+        _settle_fused(xp, level, factor, arrival, arrival)
+    count = len(graph.ends)
+    last = ResidentLevel(xp.arange(count, dtype=xp.int64), graph.ends[None], graph.setups[None])
+    ended = xp.empty((count, samples), dtype=xp.float32)
+    _settle_fused(xp, last, xp.ones((1, samples), dtype=xp.float32), arrival, ended)
+    return ended
+
+
+def _settle_fused(
+    xp: ModuleType, level: ResidentLevel, factor: Array, arrival: Array, settled: Array
+) -> None:
+    """One factor for all stages, (1, samples), will do."""
+    (width, stages), (factors, samples) = level.sources.shape, factor.shape
+    grid = (-(-samples // _THREADS), min(stages, _MOST_GRID_ROWS))
+    arrays = (arrival, settled, level.outputs, level.sources, level.delays, factor)
+    sizes = map(xp.int64, (stages, width, samples, samples if factors > 1 else 0))
+    _settle_kernel(xp)(grid, (_THREADS,), (*arrays, *sizes))
+
+
+@cache
+def _settle_kernel(xp: ModuleType) -> Any:  # noqa: ANN401 - CuPy's
+    return xp.RawKernel(_SETTLE, "settle")
 
 
 def _factors(xp: ModuleType, wanted: Sampling, common: Array, own: Array) -> Array:
     """Written over `own`."""
+    if hasattr(xp, "ElementwiseKernel"):
+        return _factor_kernel(xp)(own, common, wanted.local_sigma, wanted.global_sigma, own)
     own *= xp.float32(wanted.local_sigma)
     own += common * xp.float32(wanted.global_sigma) + xp.float32(1)
     return xp.maximum(own, 0, out=own)
+
+
+@cache
+def _factor_kernel(xp: ModuleType) -> Any:  # noqa: ANN401 - CuPy's
+    given = "float32 own, float32 common, float32 local_sigma, float32 global_sigma"
+    once = "factor = max(0.0f, 1.0f + global_sigma * common + local_sigma * own)"
+    return xp.ElementwiseKernel(given, "float32 factor", once, "delay_factor")

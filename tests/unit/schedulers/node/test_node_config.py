@@ -5,6 +5,7 @@ import json
 import pytest
 
 from schedulers.dask.gpus import gpu_type
+from schedulers.dask.isolation import job_path
 from schedulers.dask.node import Gpu, NodeConfig, declared_gpus, machine_cpus, machine_memory_mib
 from schedulers.dask.plugin import config_from_environment
 
@@ -24,6 +25,11 @@ def test_a_configuration_survives_json() -> None:
         orphan_grace_seconds=60.0,
     )
     assert NodeConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_jobs_find_a_tree_s_programs_first_and_those_of_a_driver_that_a_container_brought_last() -> None:
+    folders = job_path(NodeConfig("n1", "/s", "/w", 8, 16000, runtime_paths=("/opt/python",))).split(":")
+    assert (folders[0], folders[-1]) == ("/opt/python/bin", "/usr/local/nvidia/bin")
 
 
 def test_a_node_offers_the_whole_machine_unless_told_otherwise() -> None:

@@ -110,11 +110,15 @@ def test_an_adder_of_library_cells_adds() -> None:
         ("!A ^ B & 1", "1001"),
         ("A + B ^ A", "0111"),
         ("0", "0000"),
+        ("1", "1111"),
     ],
 )
 def test_liberty_s_notation_of_functions(text: str, table: str) -> None:
     function = read_function(text, ["A", "B"])
-    assert "".join(str(function.of(row, 1) & 1) for row in product((0, 1), repeat=2)) == table
+    rows = list(product((0, 1), repeat=2))
+    assert "".join(str(function.of(row, 1) & 1) for row in rows) == table
+    in_c = function.in_c(["a", "b"]).replace("ull", "")  # else it is Python, too
+    assert "".join(str(eval(in_c, {"a": a, "b": b}) & 1) for a, b in rows) == table  # noqa: S307 - our own
 
 
 @pytest.mark.parametrize("text", ["", "A +", "(A", "A)", "C", "A $ B", "(" * 100 + "A" + ")" * 100])

@@ -43,6 +43,11 @@ def test_gpus_are_asked_of_the_scheduler_and_of_the_program(template: Template[A
     assert template.render(template.validate({})).resources.gpus_per_node == {}
 
 
+@pytest.mark.parametrize(("raw", "mib"), [({}, 64), ({"gpus": 1}, 1024), ({"gpus": 1, "array_mib": 8}, 8)])
+def test_a_gpu_s_memory_is_measured_with_arrays_that_keep_it_busy(raw: dict[str, int], mib: int) -> None:
+    assert json.loads(carried(NodeHealth(), **raw)["gpu/parameters.json"])["array_mib"] == mib
+
+
 def test_a_node_to_check_is_named_to_the_scheduler_and_may_be_taken_whole() -> None:
     template = NodeHealth()
     spec = template.render(template.validate({"node": "gpu03", "exclusive": True, "gpus": 8}))

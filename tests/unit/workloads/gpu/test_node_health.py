@@ -1,5 +1,6 @@
 """Burn-in: one wrong bit is found and located, and each limit has its verdict."""
 
+import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -43,6 +44,12 @@ def test_a_product_is_repeated_checked_and_timed() -> None:
 def test_bandwidth_counts_what_is_moved() -> None:
     assert copy_bytes_per_second(np, 2**20) > 0
     assert triad_bytes_per_second(np, 2**20) > 0
+
+
+def test_bandwidth_is_measured_for_as_long_as_an_idle_gpu_takes_to_raise_its_clocks() -> None:
+    began = time.perf_counter()
+    copy_bytes_per_second(np, 2**10)
+    assert time.perf_counter() - began >= 0.3
 
 
 @pytest.mark.parametrize(
@@ -94,6 +101,58 @@ OLD_DRIVER = """<nvidia_smi_log><gpu id="0000:04:00.0"><product_name>Tesla V100<
 </clocks_throttle_reasons><ecc_errors><volatile><single_bit><total>5</total></single_bit>
 <double_bit><total>6</total></double_bit></volatile></ecc_errors>
 <temperature><gpu_temp>70 C</gpu_temp></temperature></gpu></nvidia_smi_log>"""
+H100_580 = """<?xml version="1.0" ?>
+<!DOCTYPE nvidia_smi_log SYSTEM "nvsmi_device_v13.dtd">
+<nvidia_smi_log>
+<driver_version>580.159.04</driver_version>
+<cuda_version>13.0</cuda_version>
+<attached_gpus>1</attached_gpus>
+<gpu id="00000000:00:06.0">
+<product_name>NVIDIA H100 80GB HBM3</product_name>
+<clocks_event_reasons>
+<clocks_event_reason_gpu_idle>Active</clocks_event_reason_gpu_idle>
+<clocks_event_reason_applications_clocks_setting>Not Active</clocks_event_reason_applications_clocks_setting>
+<clocks_event_reason_sw_power_cap>Not Active</clocks_event_reason_sw_power_cap>
+<clocks_event_reason_hw_slowdown>Not Active</clocks_event_reason_hw_slowdown>
+<clocks_event_reason_hw_thermal_slowdown>Not Active</clocks_event_reason_hw_thermal_slowdown>
+<clocks_event_reason_hw_power_brake_slowdown>Not Active</clocks_event_reason_hw_power_brake_slowdown>
+<clocks_event_reason_sync_boost>Not Active</clocks_event_reason_sync_boost>
+<clocks_event_reason_sw_thermal_slowdown>Not Active</clocks_event_reason_sw_thermal_slowdown>
+<clocks_event_reason_display_clocks_setting>Not Active</clocks_event_reason_display_clocks_setting>
+</clocks_event_reasons>
+<clocks_event_reasons_counters>
+<clocks_event_reasons_counters_hw_therm_slowdown>0 us</clocks_event_reasons_counters_hw_therm_slowdown>
+</clocks_event_reasons_counters>
+<ecc_errors>
+<volatile>
+<sram_correctable>0</sram_correctable>
+<sram_uncorrectable_parity>0</sram_uncorrectable_parity>
+<sram_uncorrectable_secded>0</sram_uncorrectable_secded>
+<dram_correctable>0</dram_correctable>
+<dram_uncorrectable>0</dram_uncorrectable>
+</volatile>
+<aggregate>
+<sram_correctable>0</sram_correctable>
+<dram_uncorrectable>0</dram_uncorrectable>
+<sram_threshold_exceeded>No</sram_threshold_exceeded>
+</aggregate>
+<channel_repair_pending>No</channel_repair_pending>
+<unrepairable_memory>No</unrepairable_memory>
+</ecc_errors>
+<remapped_rows>
+<remapped_row_corr>0</remapped_row_corr>
+<remapped_row_pending>No</remapped_row_pending>
+<remapped_row_failure>No</remapped_row_failure>
+</remapped_rows>
+<temperature>
+<gpu_temp>45 C</gpu_temp>
+<gpu_temp_tlimit>42 C</gpu_temp_tlimit>
+<memory_temp>48 C</memory_temp>
+</temperature>
+</gpu>
+</nvidia_smi_log>
+"""
+"""What a real one said, less what nobody reads."""
 CONSUMER = """<nvidia_smi_log><gpu><product_name>GeForce</product_name>
 <ecc_errors><volatile><dram_uncorrectable>N/A</dram_uncorrectable></volatile></ecc_errors>
 <temperature><gpu_temp>N/A</gpu_temp></temperature></gpu></nvidia_smi_log>"""
@@ -109,6 +168,7 @@ CONSUMER = """<nvidia_smi_log><gpu><product_name>GeForce</product_name>
             ),
         ),
         (OLD_DRIVER, GpuState("Tesla V100", "0000:04:00.0", 70, 6, 5, None, None, ("hw_slowdown",))),
+        (H100_580, GpuState("NVIDIA H100 80GB HBM3", "00000000:00:06.0", 45, 0, 0, False, False, ())),
         (CONSUMER, GpuState("GeForce", "", None, None, None, None, None, ())),
     ],
 )
