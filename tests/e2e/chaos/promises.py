@@ -75,8 +75,9 @@ class Promises:
     def _require_each_once_in_slurm(self, jobs: Iterable[Any]) -> None:
         """By slurmdbd's own records, in which the tasks of an array are of one job."""
         sacct = ("sacct", "--noheader", "--allusers", "--allocations", "--parsable2")
-        lines = self.slurm.run(*sacct, "--starttime=now-2days", "--format=WorkDir,JobID").split()
-        pairs = {tuple(line.partition("_")[0].split("|")) for line in lines}
+        lines = self.slurm.run(*sacct, "--starttime=now-2days", "--format=JobID,WorkDir").splitlines()
+        said = [line.partition("|") for line in lines]
+        pairs = {(folder, number.partition("_")[0]) for number, _, folder in said}
         ours = {(str(self.workspaces / job.workspace), job.scheduler_job_id) for job in jobs if _is_sent(job)}
         assert pairs == ours, f"Slurm alone has {pairs - ours}, the portal alone {ours - pairs}"
 
