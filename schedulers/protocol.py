@@ -23,8 +23,6 @@ class Feature(StrEnum):
     """`wait_for_change` returns as soon as something changed, not after a polling interval."""
     METERS_USAGE = "meters_usage"
     """Snapshots of ended runs carry their usage; `accounted()` need not be asked."""
-    QUEUES_HERE = "queues_here"
-    """The queue is the controller's own: nothing that was submitted starts once its lease is lost."""
     KEEPS_DEPENDENCIES = "keeps_dependencies"
     """`Submission.dependencies` are honoured: a job waits there for those that it comes after."""
 

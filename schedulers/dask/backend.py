@@ -124,8 +124,8 @@ class DaskScheduler:
 
     @property
     def features(self) -> frozenset[Feature]:
-        """It hears of changes, its nodes meter what runs use, and it starts nothing without the store."""
-        return frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE, Feature.QUEUES_HERE})
+        """It hears of changes, and its nodes meter what runs use."""
+        return frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE})
 
     async def start(self) -> None:
         """Connect, take up the store's jobs, and learn from the nodes how their runs stand.

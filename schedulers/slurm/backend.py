@@ -34,7 +34,7 @@ from schedulers.slurm.follow_jobs import Book
 from schedulers.slurm.known_programs import away_from_lacking_nodes, with_missing_programs
 from schedulers.slurm.observe_jobs import Observer
 from schedulers.slurm.read_jobs import Owner, read_past
-from schedulers.slurm.submit_jobs import QUIET_SECONDS, Submitter
+from schedulers.slurm.submit_jobs import LATE_SECONDS, QUIET_SECONDS, Submitter
 from schedulers.slurm.survey_cluster import survey
 from schedulers.slurm.translate import job_request
 from schedulers.slurm.wire_accounting import AccountedJob
@@ -63,6 +63,7 @@ class SlurmScheduler:
         poll_seconds: between two looks.
         lookback: the age at which a job in slurmdbd is none of ours any more.
         quiet_seconds: how long a request without an answer may still reach slurmctld.
+        late_seconds: how long whoever was active before may still send jobs; None: nobody was.
     """
 
     def __init__(  # noqa: PLR0913 - one named option for each thing a site may choose
@@ -78,6 +79,7 @@ class SlurmScheduler:
         poll_seconds: float = POLL_SECONDS,
         lookback: timedelta = LOOKBACK,
         quiet_seconds: float = QUIET_SECONDS,
+        late_seconds: float | None = LATE_SECONDS,
     ) -> None:
         self._name = name
         self._client = client
@@ -87,7 +89,9 @@ class SlurmScheduler:
         self._poll_seconds = poll_seconds
         self._lookback = lookback
         request_of = partial(job_request, runtime_paths=runtime_paths, takes_samples=takes_samples)
-        self._submitter = Submitter(client, quiet_seconds=quiet_seconds, request_of=request_of)
+        self._submitter = Submitter(
+            client, quiet_seconds=quiet_seconds, late_seconds=late_seconds, request_of=request_of
+        )
         self._book = Book()
         self._observer = Observer(
             client, self._book, lookback=lookback, is_busy=lambda: self._submitter.is_busy
@@ -260,7 +264,7 @@ class SlurmScheduler:
         if job_id in search.doubtful:
             return Uncertain(UNREADABLE)
         if self._submitter.may_still_come({job_id}):
-            return Uncertain("the answer to its request got lost, and it may still reach the scheduler")
+            return Uncertain("a request for it without an answer may still reach the scheduler")
         return None
 
     def _expect(self, job_id: UUID, scheduler_job_id: str, user: str) -> None:

@@ -16,11 +16,14 @@ from schedulers.slurm.translate import job_request
 log = structlog.get_logger()
 
 QUIET_SECONDS = 30.0
-"""How long a request whose answer got lost may still be on its way to slurmctld, so that nobody can say yet
-that it does not have the job."""
+"""How long a request without an answer may still be on its way to slurmctld, so that nobody can say yet that
+it does not have the job."""
 SEND_SECONDS = 15.0
 """Jobs of a batch that could not be sent within this time are sent with a later one: a controller that slept,
 or that waits for a slow cluster, must not send what another one has taken over by then."""
+LATE_SECONDS = 10.0 + SEND_SECONDS
+"""How long a controller that lost its lease may still send what it had claimed: ten seconds after the claim
+it asks for its right once more."""
 AT_ONCE = 4
 """So many requests keep slurmctld busy, which takes one job after the other; with more it gets slower."""
 _ANOTHER_USER = (
@@ -33,13 +36,14 @@ _TOOK_TOO_LONG = "Slurm took long to accept the jobs before this one; it is sent
 class Submitter:
     """Remembers what Slurm has accepted, so that a repeat is answered without asking."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - see SlurmScheduler
         self,
         client: SlurmClient,
         *,
         at_once: int = AT_ONCE,
         quiet_seconds: float = QUIET_SECONDS,
         send_seconds: float = SEND_SECONDS,
+        late_seconds: float | None = LATE_SECONDS,
         request_of: Callable[[Submission], dict[str, object]] = job_request,
     ) -> None:
         self.accepted: dict[UUID, str] = {}
@@ -50,8 +54,10 @@ class Submitter:
         self._request_of = request_of
         self.never_sent: set[UUID] = set()
         """Tried, and Slurm was out of reach: nobody needs to look for these."""
+        self._others_until = None if late_seconds is None else time.monotonic() + late_seconds
+        """When whoever was active before us sends nothing more."""
         self._unanswered: dict[UUID, float] = {}
-        """When the answer of a request got lost."""
+        """When the answer of a request got lost, or at the latest did."""
         self._missed: set[UUID] = set()
         """Of these, those that were looked for once."""
         self._users: dict[str, asyncio.Lock] = {}
@@ -69,9 +75,12 @@ class Submitter:
     def may_still_come(self, missing: AbstractSet[UUID]) -> bool:
         """Whether one of these jobs, which a look just did not find, may still reach slurmctld.
 
-        After an answer got lost a job must be missed twice: a slurmctld that hung works off what had come to
-        it by then in any order, and may answer the look before it takes the job.
+        Of a job that we know nothing of, whoever was active before us may have sent a request as late as it
+        could. After an answer got lost a job must be missed twice: a slurmctld that hung works off what had
+        come to it by then in any order, and may answer the look before it takes the job.
         """
+        if self._others_until is not None:
+            self._unanswered = dict.fromkeys(missing, self._others_until) | self._unanswered
         if any(map(self.maybe_under_way, missing)):
             return True
         once = (missing & self._unanswered.keys()) - self._missed
@@ -93,8 +102,8 @@ class Submitter:
     async def submit(self, submissions: Sequence[Submission]) -> list[SubmitOutcome]:
         """One outcome each, in order.
 
-        A job that was accepted before is accepted again with the same number. Nothing is looked up for a job
-        that was never sent: after a crash, or an Uncertain, `find` comes first.
+        A job that was accepted before is accepted again with the same number. Nothing is looked up here:
+        after a crash, or an Uncertain, `find` comes first.
 
         Raises:
             SchedulerUnavailable: nothing was sent.

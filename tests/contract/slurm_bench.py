@@ -53,7 +53,10 @@ class SlurmBench(Bench):
 def slurm_scheduler(instance: Instance, folder: Path, *, over_tcp: bool = True) -> SlurmScheduler:
     """A backend for this cluster, not started; `folder` is where the key of its tokens is kept."""
     return SlurmScheduler(
-        config.CLUSTER, slurm_client(instance, folder, over_tcp=over_tcp), admin_user="slurm"
+        config.CLUSTER,
+        slurm_client(instance, folder, over_tcp=over_tcp),
+        admin_user="slurm",
+        late_seconds=None,
     )
 
 

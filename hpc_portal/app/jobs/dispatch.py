@@ -51,7 +51,8 @@ BATCH = 128
 _BATCHES = 8
 """In one step: what is done between two steps need not wait for the end of a long queue."""
 _CLAIM = timedelta(seconds=60)
-_FRESH = timedelta(seconds=10)  # so old a claim may be when its jobs are sent; the rest is for the sending
+_FRESH = timedelta(seconds=10)
+"""So old a claim may be when its jobs are sent; schedulers/slurm/submit_jobs.py counts on it."""
 NO_ACCOUNT = "NoClusterAccount"
 """Why a job is refused whose person has no account on the cluster any more."""
 _UNREADABLE = "The portal cannot read this job any more. Please submit it again."
@@ -150,26 +151,20 @@ async def _give_back(context: ControllerContext, batch: _Batch) -> None:
 
 
 async def take_over_claims(context: ControllerContext) -> None:
-    """What the controller before us had claimed need not wait for as long as its clock said.
+    """What the controller before us had claimed is looked for at once, whatever its clock said.
 
-    Where the queue is the controller's own, what the other one sent is gone with its lease. Elsewhere it may
-    still be on its way, and its claims stand for as long as any of ours would.
+    It may still be sending, and its requests may be on their way: the scheduler says Uncertain for as long.
     """
-    now = context.clock.now()
-    latest = now if Feature.QUEUES_HERE in context.scheduler.features else now + _CLAIM
-
-    def shorten(connection: Connection) -> None:
-        connection.execute(
-            update(Job)
-            .where(
-                col(Job.scheduler) == context.scheduler.name,
-                col(Job.phase) == Phase.DISPATCHING,
-                col(Job.claimed_until) > latest,
-            )
-            .values(claimed_until=latest)
+    held = (
+        update(Job)
+        .where(
+            col(Job.scheduler) == context.scheduler.name,
+            col(Job.phase) == Phase.DISPATCHING,
+            col(Job.claimed_until).is_not(None),
         )
-
-    await context.write(shorten)
+        .values(claim_token=None, claimed_until=None)
+    )
+    await context.write(lambda connection: connection.execute(held))
 
 
 def _claim(connection: Connection, context: ControllerContext) -> list[Claimed]:

@@ -17,7 +17,8 @@ from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.tables import Job
 from schedulers.errors import SchedulerUnavailable
 from schedulers.jobspec import JobSpec
-from schedulers.protocol import Feature, Submission, SubmitOutcome
+from schedulers.protocol import Submission, SubmitOutcome
+from schedulers.slurm import submit_jobs
 from tests.integration.app.conftest import Story
 
 PATIENCE_SECONDS = 60.0
@@ -144,22 +145,16 @@ def test_a_controller_that_loses_its_lease_sends_nothing_of_what_it_claimed_ahea
     assert phases(story, jobs) == [Phase.DISPATCHING] * 4
 
 
-@pytest.mark.parametrize(
-    ("more", "waits"),
-    [(frozenset({Feature.QUEUES_HERE}), timedelta(0)), (frozenset(), timedelta(seconds=60))],
-    ids=["its-own-queue", "a-queue-elsewhere"],
-)
-def test_who_takes_over_waits_for_claims_of_the_one_before_no_longer_than_for_a_request_under_way(
-    story: Story, monkeypatch: pytest.MonkeyPatch, more: frozenset[Feature], waits: timedelta
-) -> None:
+def test_who_takes_over_looks_at_once_for_what_the_one_before_had_claimed(story: Story) -> None:
     """Whatever the clock said of the one before: here it was an hour ahead."""
     (job_id,) = submitted(story, 1)
-    now = story.clock.now()
-    claim = {"phase": Phase.DISPATCHING, "claim_token": uuid4(), "claimed_until": now + timedelta(hours=1)}
+    ahead = story.clock.now() + timedelta(hours=1)
+    claim = {"phase": Phase.DISPATCHING, "claim_token": uuid4(), "claimed_until": ahead}
     transact(story.city.services.engine, lambda connection: connection.execute(update(Job).values(claim)))
-    monkeypatch.setattr(story.scheduler, "_features", story.scheduler.features | more)
     asyncio.run(take_over_claims(story.context))
-    assert story.job(job_id).claimed_until == now + waits
-    story.clock.advance(waits.total_seconds())
     asyncio.run(dispatch_once(story.context))
     assert story.job(job_id).phase is Phase.TRACKED
+
+
+def test_who_lost_the_lease_sends_for_no_longer_than_the_next_one_thinks() -> None:
+    assert dispatch._FRESH.total_seconds() + submit_jobs.SEND_SECONDS == submit_jobs.LATE_SECONDS

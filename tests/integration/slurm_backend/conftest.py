@@ -170,7 +170,7 @@ def configured(instance: Instance, **settings: int) -> Iterator[None]:
 
 def scheduler_of(instance: Instance, key: Path) -> SlurmScheduler:
     client = SlurmClient(instance.rest_url, MintedTokens(key), polling_user="hpcportal", timeout_seconds=10.0)
-    return SlurmScheduler(config.CLUSTER, client, admin_user="slurm", quiet_seconds=2.0)
+    return SlurmScheduler(config.CLUSTER, client, admin_user="slurm", quiet_seconds=2.0, late_seconds=0.0)
 
 
 @pytest.fixture

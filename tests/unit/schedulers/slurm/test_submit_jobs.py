@@ -242,6 +242,29 @@ async def test_a_job_whose_answer_got_lost_is_missed_twice_before_anybody_says_t
     assert await backend.submit([lost]) == [Accepted("2")]
 
 
+async def test_what_the_controller_before_was_sending_is_not_sent_again_while_it_may_still_come() -> None:
+    slurm = Slurm()
+    backend = SlurmScheduler("danang", slurm.as_client(), quiet_seconds=0.0, late_seconds=1e9)
+    job = submission()
+    for _ in "ab":
+        found = await backend.find({job.job_id: "an"})
+        assert isinstance(found[job.job_id], Uncertain)
+    slurm.jobs_there.append(slurm_job(1, comment_of(job.job_id)))
+    assert await backend.find({job.job_id: "an"}) == {job.job_id: Accepted("1")}
+    fresh = submission()
+    assert await backend.submit([fresh]) == [Accepted("2")]  # what only we have had waits for nobody
+
+
+async def test_what_the_controller_before_never_sent_is_sent_when_it_cannot_come_any_more() -> None:
+    slurm = Slurm()
+    backend = SlurmScheduler("danang", slurm.as_client(), quiet_seconds=0.0, late_seconds=0.0)
+    job = submission()
+    found = await backend.find({job.job_id: "an"})
+    assert isinstance(found[job.job_id], Uncertain)
+    assert await backend.find({job.job_id: "an"}) == {}
+    assert await backend.submit([job]) == [Accepted("1")]
+
+
 async def test_a_job_whose_answer_got_lost_is_found_by_its_key() -> None:
     slurm = Slurm()
     slurm.lost_answers = {"sim"}
@@ -270,7 +293,7 @@ async def test_a_job_of_another_user_with_our_key_is_not_taken_nor_cancelled_and
         slurm_job(7, comment_of(ours.job_id)),
         slurm_job(2, comment_of(forged.job_id), "mallory"),
     ]
-    backend = SlurmScheduler("danang", slurm.as_client())
+    backend = SlurmScheduler("danang", slurm.as_client(), late_seconds=None)
     users = {ours.job_id: "an", forged.job_id: "an"}
     with capture_logs() as logs:
         assert await backend.find(users) == {ours.job_id: Accepted("7")}
@@ -285,7 +308,7 @@ async def test_a_record_that_cannot_be_read_leaves_only_its_own_job_in_doubt() -
     unreadable, known, missing = submission(), submission(), submission()
     slurm.jobs_there = [slurm_job(7, comment_of(known.job_id))]
     slurm.unreadable = [{"job_id": 8, "comment": {"text": comment_of(unreadable.job_id)}}]
-    backend = SlurmScheduler("danang", slurm.as_client())
+    backend = SlurmScheduler("danang", slurm.as_client(), late_seconds=None)
     found = await backend.find(dict.fromkeys([unreadable.job_id, known.job_id, missing.job_id], "an"))
     assert found == {known.job_id: Accepted("7"), unreadable.job_id: Uncertain(UNREADABLE)}
 
