@@ -32,8 +32,9 @@ def take_turns(connection: Connection) -> None:
     """Wait for this transaction's turn to record events, which lasts until it ends.
 
     `record` does it by itself. A transaction that moves the money of several jobs and records events must
-    do it first: otherwise one that has its turn and waits for an account, and one that has the account
-    and waits for its turn, would stop each other until PostgreSQL ends one of them a second later.
+    do it before, and one that changes jobs must have locked them by then: jobs, turn, accounts. Otherwise one
+    that has its turn and waits for an account or a job, and one that has that and waits for its turn, would
+    stop each other until PostgreSQL ends one of them a second later.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_TAKE_TURNS, {"key": _LOCK})

@@ -62,9 +62,12 @@ def record_wishes(
     The database decides, not what was read: a job may end, or be cancelled by another, meanwhile. The caller
     commits, and wakes the controller.
     """
+    go_on = (which, col(Job.phase).not_in(_OVER), col(Job.cancel_requested_at).is_(None))
+    in_order = select(col(Job.id)).where(*go_on).order_by(col(Job.id))
+    connection.execute(in_order.with_for_update(key_share=True))
     recorded = connection.execute(
         update(Job)
-        .where(which, col(Job.phase).not_in(_OVER), col(Job.cancel_requested_at).is_(None))
+        .where(*go_on)
         .values(cancel_requested_at=at)
         .returning(col(Job.id), col(Job.project_id))
     ).all()

@@ -90,7 +90,6 @@ class ChangeStep:
         ).all()
 
     def _write(self, connection: Connection, decided: Mapping[UUID, Sequence[_Decided]]) -> None:
-        events.take_turns(connection)
         now = self._context.clock.now()
         phases = {
             row.id: row.phase
@@ -98,9 +97,10 @@ class ChangeStep:
                 select(col(Job.id), col(Job.phase))
                 .where(col(Job.id).in_(list(decided)))
                 .order_by(col(Job.id))
-                .with_for_update()
+                .with_for_update(key_share=True)
             )
         }
+        events.take_turns(connection)
         told: list[Event] = []
         for job_id in sorted(decided):
             for row, outcome in decided[job_id]:

@@ -106,7 +106,7 @@ _JOBS = (
     .join(Project, col(Project.id) == col(Job.project_id))
     .join(Organisation, col(Organisation.id) == col(Job.organisation_id))
     .order_by(col(Job.id))
-    .with_for_update(of=Job)
+    .with_for_update(of=Job, key_share=True)
 )
 _HOLD_KINDS = (ChangeKind.HOLD, ChangeKind.RELEASE)
 
@@ -124,9 +124,9 @@ class _Request:
 
     def record(self, connection: Connection) -> Recorded:
         """Check, hold and store; all of it or, on any error, nothing."""
-        events.take_turns(connection)
         now = self.services.clock.now()
         rows = {row.id: row for row in connection.execute(_JOBS.where(col(Job.id).in_(self.job_ids)))}
+        events.take_turns(connection)
         wanted_holds = self._wanted_holds(connection)
         jobs: dict[UUID, JobNow] = {}
         for job_id in self.job_ids:

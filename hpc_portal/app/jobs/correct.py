@@ -146,16 +146,16 @@ def _correct(connection: Connection, by_job: Mapping[UUID, _Revised], *, at: dat
 
     The ledger posts each difference once, however often this is repeated.
     """
-    events.take_turns(connection)
     jobs = {
         row.id: row
         for row in connection.execute(
             select(col(Job.id), col(Job.project_id), col(Job.phase), *PROGRESS_COLUMNS)
             .where(col(Job.id).in_(list(by_job)))
             .order_by(col(Job.id))
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
     }
+    events.take_turns(connection)
     before = _stored(connection, list(jobs))
     usage = UsageBatch()
     told: list[Event] = []

@@ -187,8 +187,6 @@ def _place(connection: Connection, placements: Sequence[Placement], context: Con
     now = context.clock.now()
     again = [placement for placement in placements if placement.restarts]
     wanted = {placement.job_id for placement in placements}
-    if again or rolling_jobs(connection, wanted):
-        events.take_turns(connection)  # money may move, before jobs are locked
     startable = set(
         connection.execute(
             select(col(Job.id))
@@ -197,9 +195,12 @@ def _place(connection: Connection, placements: Sequence[Placement], context: Con
                 col(Job.phase).in_([Phase.DISPATCHING, Phase.TRACKED]),
                 col(Job.cancel_requested_at).is_(None),
             )
+            .order_by(col(Job.id))
             .with_for_update(read=True)
         ).scalars()
     )
+    if again or rolling_jobs(connection, wanted):
+        events.take_turns(connection)  # money may move
     waiting = _unfunded(connection, [one for one in again if one.job_id in startable], at=now)
     payable, short = pay_ahead(connection, [one for one in placements if one.job_id in startable], at=now)
     waiting = short | waiting

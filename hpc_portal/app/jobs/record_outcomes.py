@@ -13,6 +13,7 @@ from hpc_portal.app import events
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.lock_jobs import lock_jobs
 from hpc_portal.app.jobs.origin import NO_ORIGIN, Origin
 from hpc_portal.app.mirror.in_force import NOT_IN_FORCE
 from hpc_portal.app.tables import Job
@@ -120,6 +121,7 @@ def record_outcomes(
     """Write what the scheduler answered, for jobs whose claim is still ours; those that it has."""
     now = context.clock.now()
     if any(isinstance(outcome, Refused) for outcome in outcomes):
+        lock_jobs(connection, [claim.submission.job_id for claim in claimed])
         events.take_turns(connection)
     told: list[Event] = []
     accepted: list[dict[str, Any]] = []

@@ -16,6 +16,7 @@ from hpc_portal.app.db import AnyRow
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.lock_jobs import lock_jobs
 from hpc_portal.app.jobs.origin import ORIGIN, origin_of
 from hpc_portal.app.jobs.provisional import flag_provisional, seen_usage, without_record
 from hpc_portal.app.jobs.refs import REF, ref_of
@@ -211,6 +212,7 @@ _ADD_CHARGE = (
 def _settle(
     connection: Connection, by_job: Mapping[UUID, Sequence[AnyRow]], *, known: KnownUsage, at: datetime
 ) -> None:
+    lock_jobs(connection, by_job)
     events.take_turns(connection)
     usage = UsageBatch()
     charge_runs(connection, by_job, known=known, at=at, usage=usage)
@@ -315,13 +317,13 @@ def _waited_seconds(row: AnyRow, usage: JobUsage) -> int | None:
 
 def _close(connection: Connection, ended: Mapping[UUID, AnyRow], *, at: datetime) -> list[SettledJob]:
     """Close jobs of which every run is settled: release what is still held."""
-    events.take_turns(connection)
     jobs = connection.execute(
         select(col(Job.id), col(Job.project_id), col(Job.charged_vnd), col(Job.ended_at), *ORIGIN)
         .where(col(Job.id).in_(list(ended)), col(Job.phase) == Phase.ENDED)
         .order_by(col(Job.id))
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
+    events.take_turns(connection)
     for job in jobs:
         close_hold(connection, job.id, at)
     connection.execute(

@@ -51,6 +51,8 @@ class Tracker:
     looked_at_all_at: datetime | None = None
     unknown_since: dict[UUID, datetime] = field(default_factory=dict)
     """Jobs that every look for everything missed since then."""
+    unwritten: set[UUID] = field(default_factory=set)
+    """Jobs of which something was told and could not be written: what else changes does not tell it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     """One look at the scheduler, written down.
 
     Once a minute it asks for everything again, so that nothing stays unseen for good. A job whose
-    observation cannot be written waits for that.
+    observation cannot be written waits for that: without it, the next change alone could be taken for all.
 
     Raises:
         LeaseLost: another controller is active; nothing was written.
@@ -89,20 +91,27 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     observation = await context.scheduler.observe(tracked.jobs, since=None if is_full else tracker.cursor)
     seen = {job_id: snapshot for job_id, snapshot in observation.jobs.items() if job_id in tracked.jobs}
     if is_full:
-        tracker.looked_at_all_at = now
         if unknown := set(tracked.jobs) - set(observation.jobs):
             some = sorted(tracked.jobs[job_id].scheduler_job_id for job_id in unknown)[:20]
             log.warning("track.unknown_to_scheduler", count=len(unknown), some=some)
         tracker.unknown_since = {job_id: tracker.unknown_since.get(job_id, now) for job_id in unknown}
         seen |= await given_up(context, tracker.unknown_since, at=now)
-    elif fresh:
+    else:
+        seen = {job_id: snapshot for job_id, snapshot in seen.items() if job_id not in tracker.unwritten}
+    if fresh and not is_full:
         whole = await context.scheduler.observe({job_id: tracked.jobs[job_id] for job_id in fresh})
         seen |= whole.jobs
     result = Seen()
+    failed: set[UUID] = set()
     for chunk in _chunks(seen):
-        written, _ = await write_each(context, chunk, functools.partial(_write, at=now))
+        written, unwritten = await write_each(context, chunk, functools.partial(_write, at=now))
+        failed |= unwritten
         for part in written:
             result |= part
+    if is_full:
+        tracker.looked_at_all_at = now
+        tracker.unwritten = failed
+    tracker.unwritten |= failed
     tracker.cursor = observation.cursor
     tracked.looked_at = now
     tracked.recorded(fresh)
@@ -166,7 +175,7 @@ def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: date
             )
             .where(col(Job.id).in_(list(seen)), col(Job.phase) == Phase.TRACKED)
             .order_by(col(Job.id))
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
     }
     known = _known_runs(connection, {job_id: seen[job_id] for job_id in jobs}, jobs)

@@ -1,11 +1,14 @@
 """Clocks of single processes that can be set while they run: libfaketime, told by a file."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 SEEN_SECONDS = 1.1
 """So soon a process notices that its clock was set."""
 _LIBRARY = "/usr/lib/*/faketime/libfaketimeMT.so.1"
+_REPAIRED = Path(__file__).parent / "repaired_sleep"
+"""Its sitecustomize.py comes first in such a process."""
 
 
 class FaketimeMissing(Exception):
@@ -31,8 +34,10 @@ class Clock:
         found = sorted(Path("/").glob(_LIBRARY.removeprefix("/")))
         if not found:
             raise FaketimeMissing
+        paths = os.pathsep.join(filter(None, [str(_REPAIRED), os.environ.get("PYTHONPATH")]))
         return (
             *("env", f"LD_PRELOAD={found[0]}", f"FAKETIME_TIMESTAMP_FILE={self.file}"),
+            f"PYTHONPATH={paths}",
             *("FAKETIME_CACHE_DURATION=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"),
         )
 

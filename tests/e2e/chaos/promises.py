@@ -69,17 +69,24 @@ class Promises:
         for job in jobs:
             mine = [final[job.id, task] for task in range(job.tasks_total) if (job.id, task) in final]
             self._require_honest_end(job, mine, is_cancelled=str(job.id) in cancelled)
-        self._require_each_once_in_slurm(jobs)
+        ran = {run.job_id for run in runs}
+        self._require_each_once_in_slurm(jobs, ran)
         return Counter(job.state for job in jobs)
 
-    def _require_each_once_in_slurm(self, jobs: Iterable[Any]) -> None:
-        """By slurmdbd's own records, in which the tasks of an array are of one job."""
+    def _require_each_once_in_slurm(self, jobs: Iterable[Any], ran: Collection[Any]) -> None:
+        """By slurmdbd's own records, in which the tasks of an array are of one job.
+
+        It never hears of a job that was cancelled before slurmctld looked for a place for it.
+        """
         sacct = ("sacct", "--noheader", "--allusers", "--allocations", "--parsable2")
         lines = self.slurm.run(*sacct, "--starttime=now-2days", "--format=JobID,WorkDir").splitlines()
         said = [line.partition("|") for line in lines]
         pairs = {(folder, number.partition("_")[0]) for number, _, folder in said}
-        ours = {(str(self.workspaces / job.workspace), job.scheduler_job_id) for job in jobs if _is_sent(job)}
-        assert pairs == ours, f"Slurm alone has {pairs - ours}, the portal alone {ours - pairs}"
+        sent = {
+            (str(self.workspaces / job.workspace), job.scheduler_job_id): job for job in jobs if _is_sent(job)
+        }
+        alone = pairs - sent.keys(), {pair for pair, job in sent.items() if job.id in ran} - pairs
+        assert alone == (set(), set()), f"Slurm alone has {alone[0]}, the portal alone {alone[1]}"
 
     def _require_honest_end(self, job: Any, runs: Collection[Any], *, is_cancelled: bool) -> None:  # noqa: ANN401 - a row
         starts = self._starts(job)

@@ -14,10 +14,11 @@ from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
+from hpc_portal.app.jobs.track import track_once
 from hpc_portal.app.tables import Job
 from quotas.hold_tables import QuotaHold
 from schedulers.errors import SchedulerUnavailable
-from schedulers.jobspec import Dependency, DependencyKind
+from schedulers.jobspec import ArraySpec, Dependency, DependencyKind
 from schedulers.jobstate import JobState, JobUsage, TaskSnapshot
 from schedulers.memory import MemoryScheduler, SubmitScenario
 from schedulers.protocol import Feature, JobRef, RunKey, Uncertain
@@ -68,6 +69,17 @@ def test_an_observation_that_cannot_be_written_stops_nobody_else(story: Story) -
     story.step()
     assert story.job(healthy).phase is Phase.SETTLED
     assert story.job(odd).phase is Phase.TRACKED
+
+
+def test_what_could_not_be_written_is_not_passed_over_when_the_rest_of_the_job_ends(story: Story) -> None:
+    """The scheduler tells a change once: whose end is not written must not count as never started."""
+    array = story.submit(spec("odd", array=ArraySpec(expression="0-1")))
+    asyncio.run(dispatch_once(story.context))
+    story.scheduler.finish(array, 0, exit_code=2**70)
+    asyncio.run(track_once(story.context, story.tracker))
+    story.scheduler.finish(array, 1)
+    asyncio.run(track_once(story.context, story.tracker))
+    assert (story.job(array).phase, story.job(array).tasks_cancelled) == (Phase.TRACKED, 0)
 
 
 def test_many_jobs_that_wait_for_a_long_one_hold_up_nobody_who_waits_for_another(
