@@ -1,12 +1,12 @@
 """One's own notices: list them, count what is new, mark them as read."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import Select, bindparam, func, select, update
 from sqlmodel import Session, col
 
 from hpc_portal.app.actor import Actor
@@ -19,6 +19,10 @@ from hpc_portal.app.services import Services
 _NOTICES: Select[*tuple[Any, ...]] = select(
     col(Notice.id), col(Notice.kind), col(Notice.at), col(Notice.read_at), col(Notice.facts)
 )
+_IS_UNREAD = (col(Notice.user_id) == bindparam("reader"), col(Notice.read_at).is_(None))
+_UNREAD_COUNT = select(func.count()).where(*_IS_UNREAD)
+"""Built once: every page asks, and building takes four times as long as asking."""
+_UNREAD = _NOTICES.where(*_IS_UNREAD).order_by(col(Notice.id).desc()).limit(bindparam("most"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +53,24 @@ def list_notices(
 
 def list_unread(session: Session, actor: Actor, *, locale: str, limit: int) -> tuple[ShownNotice, ...]:
     """The actor's new ones, newest first."""
-    wanted = _NOTICES.where(*_new_ones_of(actor))
-    return _shown(session, wanted.order_by(col(Notice.id).desc()).limit(limit), locale)
+    return _shown(session, _UNREAD, locale, {"reader": actor.user_id, "most": limit})
 
 
-def _shown(session: Session, statement: Select[*tuple[Any, ...]], locale: str) -> tuple[ShownNotice, ...]:
+def _shown(
+    session: Session,
+    statement: Select[*tuple[Any, ...]],
+    locale: str,
+    asked: Mapping[str, object] | None = None,
+) -> tuple[ShownNotice, ...]:
     return tuple(
         ShownNotice(row.id, row.kind, row.at, row.read_at is not None, say(row.kind, row.facts, locale))
-        for row in session.connection().execute(statement)
+        for row in session.connection().execute(statement, asked or {})
     )
 
 
 def count_unread(session: Session, actor: Actor) -> int:
     """How many of the actor's notices are new."""
-    statement = select(func.count()).where(*_new_ones_of(actor))
-    return int(session.connection().execute(statement).scalar_one())
+    return int(session.connection().execute(_UNREAD_COUNT, {"reader": actor.user_id}).scalar_one())
 
 
 def mark_read(services: Services, actor: Actor, notices: Collection[UUID] | None = None) -> int:
@@ -77,7 +84,3 @@ def mark_read(services: Services, actor: Actor, notices: Collection[UUID] | None
     if notices is not None:
         statement = statement.where(col(Notice.id).in_(list(notices)))
     return transact(services.engine, lambda connection: connection.execute(statement).rowcount)
-
-
-def _new_ones_of(actor: Actor) -> tuple[ColumnElement[bool], ...]:
-    return (col(Notice.user_id) == actor.user_id, col(Notice.read_at).is_(None))

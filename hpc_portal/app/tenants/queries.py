@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlmodel import Session, col
 
 from hpc_portal.app import permissions
@@ -240,7 +240,7 @@ def get_project_details(session: Session, actor: Actor, account: str) -> Project
     """
     project = get_project(session, actor, account)
     where = {"organisation_id": project.organisation_id, "project_id": project.id}
-    history = [*state_history(session, project.id), *state_history(session, project.organisation_id)]
+    history = state_history(session, project.id, project.organisation_id)
     return ProjectDetails(
         project,
         history=sorted(history, key=lambda change: change.at, reverse=True),
@@ -250,21 +250,23 @@ def get_project_details(session: Session, actor: Actor, account: str) -> Project
     )
 
 
-def state_history(session: Session, tenant_id: UUID) -> list[StateRecord]:
-    """What became of a tenant, newest first; the caller knows that the reader may see it."""
-    rows = session.connection().execute(
-        select(
-            col(TenantStateChange.was),
-            col(TenantStateChange.state),
-            col(TenantStateChange.reason),
-            func.coalesce(col(User.display_name), ""),
-            col(TenantStateChange.at),
-        )
-        .join(User, col(User.id) == col(TenantStateChange.changed_by), isouter=True)
-        .where(col(TenantStateChange.tenant_id) == tenant_id)
-        .order_by(col(TenantStateChange.sequence).desc())
+def state_history(session: Session, *tenants: UUID) -> list[StateRecord]:
+    """What became of these tenants, newest first; the caller knows that the reader may see it."""
+    return [StateRecord(*row) for row in session.connection().execute(_HISTORY, {"tenants": tenants})]
+
+
+_HISTORY = (
+    select(
+        col(TenantStateChange.was),
+        col(TenantStateChange.state),
+        col(TenantStateChange.reason),
+        func.coalesce(col(User.display_name), ""),
+        col(TenantStateChange.at),
     )
-    return [StateRecord(*row) for row in rows]
+    .join(User, col(User.id) == col(TenantStateChange.changed_by), isouter=True)
+    .where(col(TenantStateChange.tenant_id).in_(bindparam("tenants", expanding=True)))
+    .order_by(col(TenantStateChange.sequence).desc())
+)
 
 
 def list_invitations(
