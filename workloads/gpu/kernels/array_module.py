@@ -1,4 +1,4 @@
-"""NumPy or CuPy, chosen once; kernels are given the module as `xp` and are the same code on both."""
+"""NumPy or CuPy, chosen once and given to the kernels as `xp`."""
 
 import importlib
 from types import ModuleType
