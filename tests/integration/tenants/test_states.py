@@ -3,8 +3,10 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from hpc_portal.app.accounts.operator import OPERATOR
 from hpc_portal.app.accounts.set_membership import set_organisation_membership
@@ -28,6 +30,7 @@ from hpc_portal.app.tenants.change_state import (
     change_organisation_state,
     change_project_state,
 )
+from hpc_portal.app.tenants.queries import get_project_details
 from quotas.tables import TenantState
 from schedulers.jobspec import JobSpec
 from schedulers.jobstate import JobState
@@ -126,6 +129,24 @@ def test_a_project_stays_stopped_while_its_organisation_is(story: Story) -> None
     change_project_state(services, OPERATOR, "chips", RESUME)
     story.step()
     assert (story.job(waiting).phase, story.job(waiting).state_reason) == (Phase.ACCEPTED, TENANT_STOPPED)
+
+
+def test_a_project_s_page_tells_what_became_of_it_and_of_its_organisation_in_one_answer(story: Story) -> None:
+    services, lead = story.city.services, story.city.chips.lead
+    change_organisation_state(services, OPERATOR, "chips-org", replace(SUSPEND, reason="first"))
+    change_project_state(services, OPERATOR, "chips", replace(SUSPEND, reason="second"))
+    change_project_state(services, OPERATOR, "rivals", replace(SUSPEND, reason="not ours"))
+    change_organisation_state(services, OPERATOR, "chips-org", replace(RESUME, reason="third"))
+    asked = []
+    with services.reading() as session:
+
+        @event.listens_for(session.connection(), "before_cursor_execute")
+        def notice(*told: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own
+            asked.append(told[2])
+
+        found = get_project_details(session, lead, "chips").history
+    assert [change.reason for change in found] == ["third", "second", "first"]
+    assert sum("FROM tenant_state_change" in statement for statement in asked) == 1
 
 
 @pytest.mark.parametrize(
