@@ -1,5 +1,7 @@
 """Tests on a real GPU: `make gpu` runs them; without an NVIDIA GPU and CuPy they are skipped and say why."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.gpu import the_gpu
@@ -7,9 +9,7 @@ from tests.gpu import the_gpu
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what cannot run here; fail at once where it was demanded."""
-    ours = [
-        item for item in items if "gpu" in item.path.parent.name and item.path.parent.parent.name == "tests"
-    ]
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
     if ours and (reason := the_gpu.why_not()):
         if the_gpu.is_demanded():
             raise pytest.UsageError(reason)
