@@ -66,10 +66,7 @@ def record_wishes(
     in_order = select(col(Job.id)).where(*go_on).order_by(col(Job.id))
     connection.execute(in_order.with_for_update(key_share=True))
     recorded = connection.execute(
-        update(Job)
-        .where(*go_on)
-        .values(cancel_requested_at=at)
-        .returning(col(Job.id), col(Job.project_id))
+        update(Job).where(*go_on).values(cancel_requested_at=at).returning(col(Job.id), col(Job.project_id))
     ).all()
     told = [
         Event(row.id, row.project_id, "job.cancel_requested", {"by": by})
