@@ -34,7 +34,7 @@ def take_turns(connection: Connection) -> None:
     `record` does it by itself. A transaction that moves the money of several jobs and records events must
     do it before, and one that changes jobs must have locked them by then: jobs, turn, accounts. Otherwise one
     that has its turn and waits for an account or a job, and one that has that and waits for its turn, would
-    stop each other until PostgreSQL ends one of them a second later.
+    stop each other until PostgreSQL ends one of them a second later (ADR 0069).
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_TAKE_TURNS, {"key": _LOCK})
