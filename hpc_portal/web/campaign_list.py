@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.accounts.queries import list_visible_accounts
 from hpc_portal.app.campaigns.kinds import CampaignKind
 from hpc_portal.app.campaigns.list_all import PointsView, list_all_campaigns
 from hpc_portal.app.campaigns.queries import CampaignFilter, CampaignView
@@ -87,7 +87,7 @@ def show_list(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         page = list_all_campaigns(
             session, actor, filters.as_filter(), kind=filters.wanted_kind, cursor=cursor, limit=_LISTED
         )
-        projects = list_visible_projects(session, actor)
+        projects = list_visible_accounts(session, actor)
         owners = list_owners(session, actor, project)
     older = urlencode({**filters.chosen, "cursor": page.next_cursor}) if page.next_cursor else ""
     facts = {

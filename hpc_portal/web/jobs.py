@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from hpc_portal.app.accounts.queries import list_visible_projects
+from hpc_portal.app.accounts.queries import list_visible_accounts
 from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.job_filter import JobFilter
@@ -140,7 +140,7 @@ def show(  # noqa: PLR0913, PLR0917 - one parameter for each filter
         page = list_jobs(session, actor, wanted, cursor=cursor, limit=PAGE_SIZE)
         if "hx-request" in request.headers and cursor is not None:
             return pages_of(request).render(request, "jobs/rows.html", row_facts(page, filters))
-        projects = list_visible_projects(session, actor)
+        projects = list_visible_accounts(session, actor)
         owners = list_owners(session, actor, project)
         views = list_views(session, actor)
     query = query_of(filters.chosen)

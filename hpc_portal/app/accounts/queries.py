@@ -1,6 +1,6 @@
 """Every read of people, projects and money that a page, endpoint or command needs."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -149,6 +149,12 @@ def list_visible_projects(
     if organisations is not None:
         statement = statement.where(col(Organisation.slug).in_(organisations))
     return [_project(actor, row._mapping) for row in session.connection().execute(statement)]  # noqa: SLF001 - public
+
+
+def list_visible_accounts(session: Session, actor: Actor) -> Sequence[str]:
+    """Account names of the projects that the actor may see, in order."""
+    visible = select(col(Project.account)).where(permissions.visible_projects(actor))
+    return session.connection().execute(visible.order_by(col(Project.account))).scalars().all()
 
 
 def list_own_projects(session: Session, actor: Actor) -> list[ProjectRecord]:

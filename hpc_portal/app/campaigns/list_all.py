@@ -1,16 +1,24 @@
 """Campaigns of every kind in one list: regressions with their reruns, sweeps, corners; newest first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from sqlmodel import Session
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.campaigns.kinds import KIND_OF, TEMPLATES, CampaignKind
-from hpc_portal.app.campaigns.queries import CampaignFilter, CampaignView, RunView, list_campaigns
+from hpc_portal.app.campaigns.queries import (
+    CampaignFilter,
+    CampaignView,
+    RunView,
+    campaigns_of,
+    newest_campaigns,
+)
 from hpc_portal.app.jobs.job_filter import JobFilter
-from hpc_portal.app.jobs.queries import JobSummary, Page, list_jobs
+from hpc_portal.app.jobs.queries import JobSummary, Page, jobs_of, newest_jobs
 from schedulers.jobstate import JobState
 
 
@@ -97,16 +105,20 @@ def list_all_campaigns(  # noqa: PLR0913 - a filter and a page
 
     A campaign has the id of its first job, so that ids put all kinds in the order of their submission.
     """
-    pages: list[Page[CampaignView] | Page[PointsView]] = []
+    runs: Sequence[UUID] = ()
+    points: Sequence[UUID] = ()
     if kind in {None, CampaignKind.REGRESSION}:
-        pages.append(list_campaigns(session, actor, wanted, cursor=cursor, limit=limit))
-    templates = [name for of, names in TEMPLATES.items() if kind in {None, of} for name in names]
-    if templates:
-        jobs = list_jobs(session, actor, _as_jobs(wanted, templates), cursor=cursor, limit=limit)
-        pages.append(Page(tuple(PointsView(job) for job in jobs.items), jobs.next_cursor))
-    found = sorted((one for page in pages for one in page.items), key=lambda one: one.id, reverse=True)
-    has_more = len(found) > limit or any(page.next_cursor for page in pages)
-    return Page(tuple(found[:limit]), str(found[:limit][-1].id) if has_more else None)
+        runs = newest_campaigns(session, actor, wanted, cursor=cursor, limit=limit + 1)
+    if templates := [name for of, names in TEMPLATES.items() if kind in {None, of} for name in names]:
+        points = newest_jobs(session, actor, _as_jobs(wanted, templates), cursor=cursor, limit=limit + 1)
+    shown = set(sorted([*runs, *points], reverse=True)[:limit])
+    items: list[CampaignView | PointsView] = [
+        *campaigns_of(session, actor, shown.intersection(runs)),
+        *(PointsView(job) for job in jobs_of(session, shown.intersection(points))),
+    ]
+    items.sort(key=attrgetter("id"), reverse=True)
+    has_more = len(runs) + len(points) > limit
+    return Page(tuple(items), str(items[-1].id) if has_more else None)
 
 
 def _as_jobs(wanted: CampaignFilter, templates: list[str]) -> JobFilter:

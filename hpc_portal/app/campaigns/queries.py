@@ -1,7 +1,7 @@
 """Reads of campaigns and their runs; nobody sees those of projects that their roles do not show."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -162,6 +162,15 @@ def list_campaigns(
     limit: int = 50,
 ) -> Page[CampaignView]:
     """Campaigns with runs of their own that the actor may see, newest first."""
+    ids = newest_campaigns(session, actor, wanted, cursor=cursor, limit=limit + 1)
+    items = campaigns_of(session, actor, ids[:limit])
+    return Page(tuple(items), str(items[-1].id) if len(ids) > limit else None)
+
+
+def newest_campaigns(
+    session: Session, actor: Actor, wanted: CampaignFilter, *, cursor: UUID | None = None, limit: int = 50
+) -> Sequence[UUID]:
+    """Ids of what `list_campaigns` tells."""
     conditions = _conditions(session, actor, wanted)
     if cursor is not None:
         conditions.append(col(Campaign.id) < cursor)
@@ -169,12 +178,15 @@ def list_campaigns(
     if wanted.states:
         its_first = col(Job.id) == col(Campaign.id)
         found = found.join(Job, its_first).where(col(Job.state).in_(wanted.states))
-    ids = (
-        session.connection().execute(found.order_by(col(Campaign.id).desc()).limit(limit + 1)).scalars().all()
-    )
-    shown = _campaigns(actor).where(col(Campaign.id).in_(ids[:limit])).order_by(col(Campaign.id).desc())
-    items = _views(session, session.connection().execute(shown).all())
-    return Page(tuple(items), str(items[-1].id) if len(ids) > limit else None)
+    return session.connection().execute(found.order_by(col(Campaign.id).desc()).limit(limit)).scalars().all()
+
+
+def campaigns_of(session: Session, actor: Actor, campaign_ids: Collection[UUID]) -> list[CampaignView]:
+    """Those of them that the actor may see, newest first."""
+    if not campaign_ids:
+        return []
+    shown = _campaigns(actor).where(col(Campaign.id).in_(campaign_ids)).order_by(col(Campaign.id).desc())
+    return _views(session, session.connection().execute(shown).all())
 
 
 def _conditions(session: Session, actor: Actor, wanted: CampaignFilter) -> list[ColumnElement[bool]]:

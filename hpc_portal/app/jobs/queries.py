@@ -1,6 +1,6 @@
 """Every read of jobs that a page, endpoint or command needs; nobody sees what their roles do not show."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -205,6 +205,24 @@ def list_jobs(
     rows = session.connection().execute(statement).all()
     items = tuple(_summary(row) for row in rows[:limit])
     return Page(items, str(items[-1].id) if len(rows) > limit else None)
+
+
+def newest_jobs(
+    session: Session, actor: Actor, wanted: JobFilter, *, cursor: UUID | None = None, limit: int = 50
+) -> Sequence[UUID]:
+    """Ids of the jobs that `list_jobs` would tell, newest first."""
+    conditions = conditions_of(session, wanted)
+    if cursor is not None:
+        conditions.append(col(Job.id) < cursor)
+    return session.connection().execute(_newest_ids(actor, conditions, limit)).scalars().all()
+
+
+def jobs_of(session: Session, job_ids: Collection[UUID]) -> list[JobSummary]:
+    """These, in any order; that the reader may see them is the caller's to know."""
+    if not job_ids:
+        return []
+    rows = session.connection().execute(_select_jobs(JobSummary).where(col(Job.id).in_(job_ids)))
+    return [_summary(row) for row in rows]
 
 
 def _newest_ids(actor: Actor, conditions: Sequence[ColumnElement[bool]], limit: int) -> Select[Any]:

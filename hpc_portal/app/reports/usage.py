@@ -21,7 +21,7 @@ from hpc_portal.app.reports.scope import (
     visible_tenants,
 )
 from quotas.storage_report import StorageUsed, storage_used
-from quotas.usage_report import MEASURES, Dimension, Usage, usage_totals
+from quotas.usage_report import MEASURES, Dimension, Usage, UsageTotal, usage_totals
 from workloads.template import N_
 
 MOST_DIMENSIONS = 3
@@ -115,18 +115,23 @@ def report_of(
     if len(found) > MOST_ROWS:
         text = N_("gives %(rows)s lines; at most %(most)s are shown. Ask for fewer days or fewer respects")
         raise InvalidEntry([Problem("by", text, {"rows": len(found), "most": MOST_ROWS})])
-    people = names_of_people(
-        connection, {one.of[Dimension.USER] for one in found if Dimension.USER in one.of}
-    )
-    rows = [
-        UsageRow({key: _name(key, value, tenants, people) for key, value in one.of.items()}, one.usage)
-        for one in found
-    ]
+    rows = named(connection, tenants, found)
     told = add_up(row.usage for row in rows)
     total = add_up(one.usage for one in ask(by=())) if is_cut else told
     rest = None if told == total else subtract(total, told)
     stored = _stored(connection, tenants, query)
     return UsageReport(query, _in_order(rows, query.by), total, tenants.sees_all, stored, rest)
+
+
+def named(connection: Connection, tenants: Tenants, found: Sequence[UsageTotal]) -> list[UsageRow]:
+    """With names for ids; "" for somebody or something that is not there any more."""
+    people = names_of_people(
+        connection, {one.of[Dimension.USER] for one in found if Dimension.USER in one.of}
+    )
+    return [
+        UsageRow({key: _name(key, value, tenants, people) for key, value in one.of.items()}, one.usage)
+        for one in found
+    ]
 
 
 def _stored(
@@ -206,7 +211,6 @@ def require_answerable(query: UsageQuery) -> None:
 def _name(
     key: Dimension, value: str | date | UUID, tenants: Tenants, people: Mapping[UUID, str]
 ) -> str | date:
-    """An id by its name; "" for somebody or something that is not there any more."""
     if not isinstance(value, UUID):
         return value
     names = {Dimension.PROJECT: tenants.projects, Dimension.ORGANISATION: tenants.organisations}

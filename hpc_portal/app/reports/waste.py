@@ -6,14 +6,12 @@ from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edit
 from hpc_portal.app.reports.memory_waste import memory_table
 from hpc_portal.app.reports.phrases import say
 from hpc_portal.app.reports.usage_document import days_text, dimension_cell, dimension_column
-from hpc_portal.app.reports.waste_report import Waste, WasteReport
+from hpc_portal.app.reports.waste_report import MOST_NAMED, MostWasteful, Waste, WasteReport
 from hpc_portal.app.reports.waste_sentences import waste_sentences
 from quotas.money import VND
 from quotas.usage_report import Dimension
 from schedulers import tres
 
-MOST_NAMED = 10
-"""Templates and people that are told as the most wasteful."""
 _NUMBERS = (
     ("gpu_seconds", "gpu_hours"),
     ("gpu_idle_seconds", "gpu_idle_hours"),
@@ -65,7 +63,7 @@ def waste_document(report: WasteReport, edition: Edition) -> Document:
             *(
                 _most(key, say(title, language), respects, found, report.total, language)
                 for key, title, respects, found in most
-                if respects != by and found
+                if respects != by and found.lines
             ),
             *([memory_table(report.memory, by, language)] if report.memory else []),
         ],
@@ -77,7 +75,7 @@ def _most(  # noqa: PLR0913, PLR0917 - the parts of a table
     key: str,
     title: str,
     by: Sequence[Dimension],
-    found: Sequence[Waste],
+    found: MostWasteful,
     total: Waste,
     language: str,
 ) -> Table:
@@ -104,10 +102,10 @@ def _most(  # noqa: PLR0913, PLR0917 - the parts of a table
                 _money(line.unused_vnd),
                 Share(line.unused_vnd or 0, total.unused_vnd or 0),
             ]
-            for line in found[:MOST_NAMED]
+            for line in found.lines
             if any(line.rank)
         ],
-        note=say("most_note", language, most=MOST_NAMED) if len(found) > MOST_NAMED else "",
+        note=say("most_note", language, most=MOST_NAMED) if found.of > MOST_NAMED else "",
     )
 
 

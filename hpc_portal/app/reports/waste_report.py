@@ -1,24 +1,30 @@
 """What jobs held and did not use, in hours and at list price: by line, and who left the most of it unused."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from operator import attrgetter
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.reports.memory_waste import MemoryUse
 from hpc_portal.app.reports.scope import visible_tenants
-from hpc_portal.app.reports.usage import UsageQuery, UsageReport, UsageRow, report_of, require_answerable
+from hpc_portal.app.reports.usage import UsageQuery, matching, named, report_of, require_answerable
 from quotas.errors import NoPriceList, UnpricedResource
 from quotas.money import Vnd, divide_half_up
 from quotas.pricing import PriceList
 from quotas.publish_prices import current_price_list
-from quotas.usage_report import Dimension, Usage
+from quotas.usage_report import Dimension, Usage, UsageTotal, usage_totals
 from schedulers import tres
 from schedulers.tres import Tres
 
+MOST_NAMED = 10
+"""Templates and people that are told as the most wasteful."""
 _SECONDS_PER_HOUR = 3600
 _MIB_PER_GIB = 1024
 _TEMPLATES = (Dimension.WORKLOAD,)
@@ -64,16 +70,25 @@ class Waste:
 
 
 @dataclass(frozen=True, slots=True)
+class MostWasteful:
+    """Those of many who left the most; of their use only `_RANKED`."""
+
+    lines: Sequence[Waste]
+    """`MOST_NAMED` at most."""
+    of: int
+    """How many there are."""
+
+
+@dataclass(frozen=True, slots=True)
 class WasteReport:
     """The answer; in every list the most wasteful first."""
 
     query: UsageQuery
     lines: Sequence[Waste]
     total: Waste
-    templates: Sequence[Waste]
-    """By template, all of them; of their use only `_RANKED`."""
-    people: Sequence[Waste]
-    """By person and project, likewise."""
+    templates: MostWasteful
+    people: MostWasteful
+    """By person and project."""
     covers_all: bool
 
     @property
@@ -92,23 +107,41 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
     require_answerable(query)
     tenants = visible_tenants(connection, actor)
     report = report_of(connection, tenants, query)
-    held = report_of(connection, tenants, replace(query, by=_PRICED_BY), measures=_PRICED).rows
-    prices = _Prices.of(connection, held, at=at)
+    ask = partial(
+        usage_totals,
+        connection,
+        since=query.period.since,
+        until=query.period.until,
+        where=matching(connection, tenants, query.where),
+    )
+    prices = _Prices.of(connection, ask(by=_PRICED_BY, measures=_PRICED), at=at)
+    ids = {account: project_id for project_id, account in tenants.projects.items()}
+    lines = [
+        prices.judge(row.of, row.usage, ids.get(str(row.of.get(Dimension.PROJECT)))) for row in report.rows
+    ]
 
-    def judge(found: UsageReport) -> list[Waste]:
-        return sorted(map(prices.judge, found.rows), key=lambda line: line.rank, reverse=True)
-
-    def by(*respects: Dimension) -> list[Waste]:
-        return judge(report_of(connection, tenants, replace(query, by=respects), measures=_RANKED))
+    def most(*respects: Dimension) -> MostWasteful:
+        found = ask(by=respects, measures=_RANKED)
+        judged = [prices.judge(one.of, one.usage, one.of.get(Dimension.PROJECT)) for one in found]
+        judged.sort(key=_rank_and_size, reverse=True)
+        told = judged[:MOST_NAMED]
+        names = named(connection, tenants, [UsageTotal(one.of, one.usage) for one in told])
+        return MostWasteful(
+            [replace(one, of=row.of) for one, row in zip(told, names, strict=True)], len(found)
+        )
 
     return WasteReport(
         query=query,
-        lines=judge(report),
-        total=prices.judge(UsageRow({}, report.total)),
-        templates=by(*_TEMPLATES),
-        people=by(*_PEOPLE),
+        lines=sorted(lines, key=attrgetter("rank"), reverse=True),
+        total=prices.judge({}, report.total, None),
+        templates=most(*_TEMPLATES),
+        people=most(*_PEOPLE),
         covers_all=report.covers_all,
     )
+
+
+def _rank_and_size(line: Waste) -> tuple[object, ...]:
+    return line.rank, line.usage.gpu_seconds, line.usage.cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -118,43 +151,46 @@ class _Prices:
     Roll-ups that tell people apart do not tell partitions apart, and the other way round.
     """
 
-    held: Sequence[UsageRow]
+    held: Sequence[UsageTotal]
     """By project, partition and type of GPU."""
     price_list: PriceList | None
 
     @classmethod
-    def of(cls, connection: Connection, held: Sequence[UsageRow], *, at: datetime) -> "_Prices":
+    def of(cls, connection: Connection, held: Sequence[UsageTotal], *, at: datetime) -> "_Prices":
         try:
             return cls(held, current_price_list(connection, at))
         except NoPriceList:
             return cls(held, None)
 
-    def judge(self, row: UsageRow) -> Waste:
+    def judge(self, of: Mapping[Dimension, Any], usage: Usage, project_id: UUID | None) -> Waste:
         """The line with what its unused part is worth."""
-        line = Waste(row.of, row.usage, None)
+        line = Waste(of, usage, None)
         if self.price_list is None:
             return line
-        averages = self._averages.get(row.of.get(Dimension.PROJECT), self._averages[None])
+        averages = self._averages.get(project_id) or self._averages[None]
         unused = (line.idle_cpu_seconds, line.idle_gpu_seconds, line.memory.untouched)
-        return Waste(row.of, row.usage, sum(map(_Average.price, averages, unused)))
+        return Waste(of, usage, sum(map(_Average.price, averages, unused)))
 
     @cached_property
-    def _averages(self) -> Mapping[str | date | None, Sequence["_Average"]]:
+    def _averages(self) -> Mapping[UUID | None, Sequence["_Average"]]:
         """By project; None is of all."""
-        projects: dict[str | date | None, list[UsageRow]] = {None: list(self.held)}
-        for row in self.held:
-            projects.setdefault(row.of[Dimension.PROJECT], []).append(row)
-        return {key: self._average(rows) for key, rows in projects.items()}
+        projects: dict[UUID | None, list[UsageTotal]] = defaultdict(list)
+        for one in self.held:
+            projects[one.of[Dimension.PROJECT]].append(one)
+        projects[None] = list(self.held)
+        return {key: self._average(held) for key, held in projects.items()}
 
-    def _average(self, rows: Iterable[UsageRow]) -> Sequence["_Average"]:
+    def _average(self, held: Iterable[UsageTotal]) -> Sequence["_Average"]:
         cpu, gpu, mem = _Average(), _Average(), _Average(_SECONDS_PER_HOUR * _MIB_PER_GIB)
-        for row in rows:
-            partition, kind = str(row.of[Dimension.PARTITION]), str(row.of[Dimension.GPU_TYPE])
-            cpu.add(row.usage.cpu_seconds, self._rate(tres.CPU, partition))
-            mem.add(row.usage.mem_mib_seconds, self._rate(tres.MEM, partition))
+        for one in held:
+            partition, kind = str(one.of[Dimension.PARTITION]), str(one.of[Dimension.GPU_TYPE])
+            cpu.add(one.usage.cpu_seconds, self._rate(tres.CPU, partition))
+            mem.add(one.usage.mem_mib_seconds, self._rate(tres.MEM, partition))
             if kind:
-                typed = [f"{tres.GPU}:{one}" for one in kind.split("+")] if kind != "untyped" else [tres.GPU]
-                gpu.add(row.usage.gpu_seconds, min(self._rate(one, partition) for one in typed))
+                typed = (
+                    [f"{tres.GPU}:{name}" for name in kind.split("+")] if kind != "untyped" else [tres.GPU]
+                )
+                gpu.add(one.usage.gpu_seconds, min(self._rate(name, partition) for name in typed))
         return cpu, gpu, mem
 
     def _rate(self, name: Tres, partition: str) -> Vnd:

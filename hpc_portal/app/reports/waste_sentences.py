@@ -1,11 +1,11 @@
 """What a report of waste says in plain sentences: how much was used, what the rest is worth, who left it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from hpc_portal.app.reports.document import Amount, Share
 from hpc_portal.app.reports.phrases import say
 from hpc_portal.app.reports.usage_document import dimension_cell
-from hpc_portal.app.reports.waste_report import Waste, WasteReport
+from hpc_portal.app.reports.waste_report import MostWasteful, Waste, WasteReport
 from hpc_portal.app.reports.written import write
 from quotas.money import VND
 from quotas.usage_report import Dimension
@@ -52,12 +52,13 @@ def _worth(line: Waste, language: str) -> Iterator[str]:
         yield say("unused_worth", language, money=write(Amount(VND, line.unused_vnd), language))
 
 
-def _most(found: Sequence[Waste], phrase: str, total: Waste, language: str) -> Iterator[str]:
+def _most(found: MostWasteful, phrase: str, total: Waste, language: str) -> Iterator[str]:
     """Who left the most, where there are several and it has a price."""
-    if len(found) < 2 or not total.unused_vnd or not found[0].unused_vnd:  # noqa: PLR2004 - one of one is no news
+    if found.of < 2 or not total.unused_vnd or not found.lines[0].unused_vnd:  # noqa: PLR2004 - one of one is no news
         return
-    share = write(Share(found[0].unused_vnd, total.unused_vnd), language)
-    names = {key.value: _name(found[0], key, language) for key in found[0].of}
+    first = found.lines[0]
+    share = write(Share(first.unused_vnd or 0, total.unused_vnd), language)
+    names = {key.value: _name(first, key, language) for key in first.of}
     yield say(phrase, language, share=share, **names)
 
 

@@ -94,9 +94,9 @@ def test_sentences_say_it_in_both_languages(november: Books) -> None:
 def test_a_member_is_told_of_nobody_elses_projects(november: Books, by: Dimension) -> None:
     ran(november, november.city.chips, 1, asked=4096, peak=1024)
     report = ask(november, november.city.rivals.member, by)
-    everything = [*report.lines, *report.templates, *report.people]
+    everything = [*report.lines, *report.templates.lines, *report.people.lines]
     assert {line.usage.cpu_seconds for line in everything} == {10_000}
-    assert {line.of[Dimension.PROJECT] for line in report.people} == {"rivals"}
+    assert {line.of[Dimension.PROJECT] for line in report.people.lines} == {"rivals"}
     assert not report.memory
     assert report.total.idle_gpu_seconds == 0
 
