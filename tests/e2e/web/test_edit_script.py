@@ -19,7 +19,8 @@ def _edit(page: Page) -> None:
 
 def test_an_edit_is_marked_kept_as_a_draft_submitted_and_copied(open_page: OpenPage) -> None:
     page = open_page(locale="en")
-    page.goto("/submit/lint")
+    with page.expect_response("**/submit/lint/estimate"):  # it moves what is below it
+        page.goto("/submit/lint")
     page.get_by_text("Edit the script for this job").click()
     _edit(page)
     expect(page.locator("#script-now ins")).to_have_text("module load verilator")
