@@ -12,7 +12,7 @@ from sqlmodel import col
 from hpc_portal.app.audit_log.verify import ChainEnd, verify_chain
 from hpc_portal.app.clock import SystemClock
 from hpc_portal.app.jobs.lifecycle import Phase
-from hpc_portal.app.tables import Job, JobEvent, JobTask
+from hpc_portal.app.tables import Job, JobChange, JobEvent, JobTask
 from quotas.balance import balance
 from quotas.tables import AccountingRecord
 from quotas.verify import verify
@@ -101,7 +101,17 @@ class Promises:
                 case other:
                     raise AssertionError(f"{job.id} ended as {other}: {run.reason}")
         end = (job.scheduler, job.scheduler_job_id, job.phase, job.state, job.state_reason, job.dispatched_at)
-        assert is_cancelled or len(runs) == job.tasks_total, f"{job.id} lost a task: {end}, {starts}"
+        is_whole = is_cancelled or len(runs) == job.tasks_total
+        assert is_whole, f"{job.id} lost a task: {end}, {starts}; {self._story(job.id)}"
+
+    def _story(self, job_id: Any) -> str:  # noqa: ANN401 - a key
+        """All that is stored of what became of a job."""
+        with self.city.services.engine.connect() as connection:
+            found = [
+                connection.execute(select(table.__table__).where(col(table.job_id) == job_id)).all()  # type: ignore[attr-defined]
+                for table in (JobTask, JobEvent, JobChange)
+            ]
+        return "\n".join(str(row) for rows in found for row in rows)
 
     def _require_started_at_most_once(self, jobs: Iterable[Any], runs: Iterable[Any]) -> None:
         for job in jobs:
