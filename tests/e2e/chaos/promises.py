@@ -108,7 +108,7 @@ class Promises:
         """All that is stored of what became of a job."""
         with self.city.services.engine.connect() as connection:
             found = [
-                connection.execute(select(table.__table__).where(col(table.job_id) == job_id)).all()  # type: ignore[attr-defined]
+                connection.execute(select(table.__table__).where(col(table.job_id) == job_id)).all()  # type: ignore[union-attr]
                 for table in (JobTask, JobEvent, JobChange)
             ]
         return "\n".join(str(row) for rows in found for row in rows)
