@@ -12,6 +12,7 @@ from typing import TypeAlias
 from scripts.slurm_cluster import daemons
 from tests.e2e.chaos.bad_gateway import Mood
 from tests.e2e.chaos.clocks import SEEN_SECONDS
+from tests.e2e.chaos.people import WITH_SLURM
 from tests.e2e.chaos.promises import SLURM
 from tests.e2e.chaos.stage import CONTROLLERS, DASK, REPLICAS, WORKERS, Stage
 from tests.portal_processes import wait_until
@@ -34,6 +35,8 @@ class Fault:
     fails_over: str = ""
     """The cluster whose standby must take over the job that is submitted then: how long that takes is a
     promise."""
+    is_of_slurm: bool = False
+    """Comes only where Slurm takes part."""
 
 
 def kill_leader(cluster: str) -> Strike:
@@ -194,14 +197,14 @@ def _cut(stage: Stage, one: str, other: str) -> Iterator[None]:
 BAD_MOODS = (Mood.BREAKS_BEFORE, Mood.BREAKS_AFTER, Mood.HALF, Mood.DROPS)
 FAULTS = (
     Fault("kill -9 the active controller of Dask", kill_leader(DASK), fails_over=DASK),
-    Fault("kill -9 the active controller of Slurm", kill_leader(SLURM), fails_over=SLURM),
+    Fault("kill -9 the active controller of Slurm", kill_leader(SLURM), fails_over=SLURM, is_of_slurm=True),
     Fault("stop the active controller beyond its lease", pause_leader, fails_over=DASK),
     Fault("cut the active controller from PostgreSQL", cut_leader_from_database, fails_over=DASK),
     Fault("cut the active controller from Dask", cut_leader_from_scheduler),
-    Fault("cut the active controller from slurmrestd", cut_leader_from_slurmrestd),
-    Fault("slurmrestd is slow", spoil_slurmrestd(Mood.SLOW)),
-    Fault("slurmrestd breaks", spoil_slurmrestd(*BAD_MOODS)),
-    Fault("kill -9 slurmrestd", kill_slurmrestd),
+    Fault("cut the active controller from slurmrestd", cut_leader_from_slurmrestd, is_of_slurm=True),
+    Fault("slurmrestd is slow", spoil_slurmrestd(Mood.SLOW), is_of_slurm=True),
+    Fault("slurmrestd breaks", spoil_slurmrestd(*BAD_MOODS), is_of_slurm=True),
+    Fault("kill -9 slurmrestd", kill_slurmrestd, is_of_slurm=True),
     Fault("cut a web replica from PostgreSQL", cut_replica_from_database),
     Fault("cut a node from Dask", cut_node_from_scheduler),
     Fault("kill -9 a web replica", kill_any(*REPLICAS)),
@@ -211,7 +214,7 @@ FAULTS = (
     Fault("fill the workspaces' disk", fill_disk),
     Fault("set a clock", set_clock, weight=2),
 )
-"""By weight twenty in all: each kind comes in each twenty rounds."""
+"""By weight twenty in all, fifteen without Slurm: each kind comes in each twenty rounds."""
 
 
 def deal(rounds: int, dice: random.Random) -> Iterator[Fault]:
@@ -219,7 +222,8 @@ def deal(rounds: int, dice: random.Random) -> Iterator[Fault]:
     deck: list[Fault] = []
     for _ in range(rounds):
         if not deck:
-            all_by_weight = [fault for fault in FAULTS for _ in range(fault.weight)]
+            dealt = [fault for fault in FAULTS if WITH_SLURM or not fault.is_of_slurm]
+            all_by_weight = [fault for fault in dealt for _ in range(fault.weight)]
             dice.shuffle(all_by_weight)
             deck = [fault for fault in all_by_weight if not fault.fails_over]
             fail_overs = [fault for fault in all_by_weight if fault.fails_over]

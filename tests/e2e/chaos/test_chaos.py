@@ -17,6 +17,7 @@ from scripts.slurm_cluster.instance import Instance
 from tests.e2e.chaos.crowd import Crowd, working
 from tests.e2e.chaos.faults import Fault, deal
 from tests.e2e.chaos.network import can_have_networks
+from tests.e2e.chaos.people import WITH_SLURM
 from tests.e2e.chaos.promises import Promises
 from tests.e2e.chaos.stage import PATIENCE_SECONDS, Stage, running_stage
 from tests.order import ALONE
@@ -56,7 +57,7 @@ class Round:
 
 
 def test_chaos_loses_no_job_and_starts_none_twice(folder: Path, disk: Path, slurm_on_disk: Instance) -> None:
-    print(f"\nCHAOS_ROUNDS={ROUNDS} CHAOS_SEED={SEED}")
+    print(f"\nCHAOS_ROUNDS={ROUNDS} CHAOS_SEED={SEED} CHAOS_SLURM={WITH_SLURM:d}")
     with running_stage(folder, disk, slurm_on_disk) as stage:
         promises = Promises(stage.city, disk, slurm_on_disk)
         stage.wait_for_slurm()
