@@ -14,6 +14,7 @@ from hpc_portal.app.errors import JobNotFound
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.jobs.lifecycle import Phase
+from hpc_portal.app.jobs.lock_jobs import lock_jobs
 from hpc_portal.app.jobs.refs import REF, ref_of
 from hpc_portal.app.permissions import Action
 from hpc_portal.app.services import Services
@@ -63,8 +64,7 @@ def record_wishes(
     commits, and wakes the controller.
     """
     go_on = (which, col(Job.phase).not_in(_OVER), col(Job.cancel_requested_at).is_(None))
-    in_order = select(col(Job.id)).where(*go_on).order_by(col(Job.id))
-    connection.execute(in_order.with_for_update(key_share=True))
+    lock_jobs(connection, *go_on)
     recorded = connection.execute(
         update(Job).where(*go_on).values(cancel_requested_at=at).returning(col(Job.id), col(Job.project_id))
     ).all()

@@ -121,7 +121,7 @@ def record_outcomes(
     """Write what the scheduler answered, for jobs whose claim is still ours; those that it has."""
     now = context.clock.now()
     if any(isinstance(outcome, Refused) for outcome in outcomes):
-        lock_jobs(connection, [claim.submission.job_id for claim in claimed])
+        lock_jobs(connection, col(Job.id).in_([claim.submission.job_id for claim in claimed]))
         events.take_turns(connection)
     told: list[Event] = []
     accepted: list[dict[str, Any]] = []

@@ -212,7 +212,7 @@ _ADD_CHARGE = (
 def _settle(
     connection: Connection, by_job: Mapping[UUID, Sequence[AnyRow]], *, known: KnownUsage, at: datetime
 ) -> None:
-    lock_jobs(connection, by_job)
+    lock_jobs(connection, col(Job.id).in_(list(by_job)))
     events.take_turns(connection)
     usage = UsageBatch()
     charge_runs(connection, by_job, known=known, at=at, usage=usage)

@@ -110,7 +110,7 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
             result |= part
     if is_full:
         tracker.looked_at_all_at = now
-        tracker.unwritten = failed
+        tracker.unwritten.clear()  # what they told was just told again
     tracker.unwritten |= failed
     tracker.cursor = observation.cursor
     tracked.looked_at = now

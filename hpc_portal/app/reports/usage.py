@@ -1,6 +1,6 @@
 """Who used what: by any of the respects that roll-ups tell apart, of what the asking person may see."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import partial
@@ -102,14 +102,7 @@ def report_of(
         InvalidEntry: more lines than anybody reads.
         NotFound: a filter names what does not exist, or what is not among the tenants.
     """
-    ask = partial(
-        usage_totals,
-        connection,
-        since=query.period.since,
-        until=query.period.until,
-        where=matching(connection, tenants, query.where),
-        measures=measures,
-    )
+    ask = partial(asking(connection, tenants, query), measures=measures)
     is_cut = most is not None and not _TIMES.intersection(query.by)
     found = ask(by=query.by, most=most if is_cut else None)
     if len(found) > MOST_ROWS:
@@ -121,6 +114,16 @@ def report_of(
     rest = None if told == total else subtract(total, told)
     stored = _stored(connection, tenants, query)
     return UsageReport(query, _in_order(rows, query.by), total, tenants.sees_all, stored, rest)
+
+
+def asking(connection: Connection, tenants: Tenants, query: UsageQuery) -> Callable[..., list[UsageTotal]]:
+    """`usage_totals` of the query's days and filters; by what, and which sums, is left to say.
+
+    Raises:
+        NotFound: a filter names what does not exist, or what is not among the tenants.
+    """
+    where = matching(connection, tenants, query.where)
+    return partial(usage_totals, connection, since=query.period.since, until=query.period.until, where=where)
 
 
 def named(connection: Connection, tenants: Tenants, found: Sequence[UsageTotal]) -> list[UsageRow]:

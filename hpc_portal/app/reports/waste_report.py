@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -14,12 +14,12 @@ from sqlalchemy import Connection
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.reports.memory_waste import MemoryUse
 from hpc_portal.app.reports.scope import visible_tenants
-from hpc_portal.app.reports.usage import UsageQuery, matching, named, report_of, require_answerable
+from hpc_portal.app.reports.usage import UsageQuery, asking, named, report_of, require_answerable
 from quotas.errors import NoPriceList, UnpricedResource
 from quotas.money import Vnd, divide_half_up
 from quotas.pricing import PriceList
 from quotas.publish_prices import current_price_list
-from quotas.usage_report import Dimension, Usage, UsageTotal, usage_totals
+from quotas.usage_report import Dimension, Usage, UsageTotal
 from schedulers import tres
 from schedulers.tres import Tres
 
@@ -107,13 +107,7 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
     require_answerable(query)
     tenants = visible_tenants(connection, actor)
     report = report_of(connection, tenants, query)
-    ask = partial(
-        usage_totals,
-        connection,
-        since=query.period.since,
-        until=query.period.until,
-        where=matching(connection, tenants, query.where),
-    )
+    ask = asking(connection, tenants, query)
     prices = _Prices.of(connection, ask(by=_PRICED_BY, measures=_PRICED), at=at)
     ids = {account: project_id for project_id, account in tenants.projects.items()}
     lines = [
