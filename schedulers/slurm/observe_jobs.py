@@ -100,7 +100,7 @@ class Observer:
         return dict(await self._read_each(sorted(job_ids)))
 
     async def accounted(self, raw_ids: Sequence[str]) -> list[AccountedJob]:
-        """What slurmdbd has of these numbers (an array's own number stands for all of its tasks).
+        """What slurmdbd has of these numbers: an array's own number stands for all of its tasks.
 
         Raises:
             SchedulerUnavailable: it did not answer.
@@ -154,8 +154,10 @@ class Observer:
         wanted = {**ended, **self._book.to_account(job_ids, states, now=now)}
         if not wanted or now < self._accounting_again_at:
             return
+        # No record is asked for twice: it would count as two attempts, each with its charge.
+        asked = [raw_id for raw_id, job_id in wanted.items() if raw_id == job_id or job_id not in wanted]
         try:
-            accounted = await self.accounted(list(wanted))
+            accounted = await self.accounted(asked)
         except SchedulerUnavailable as problem:
             log.warning("slurm.accounting_unavailable", problem=str(problem), waiting=len(wanted))
             self._accounting_again_at = time.monotonic() + _ACCOUNTING_PAUSE_SECONDS

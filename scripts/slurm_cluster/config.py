@@ -102,7 +102,8 @@ MaxJobCount=50000
 MinJobAge=300
 KillWait=5
 ReturnToService=2
-SlurmdTimeout=30
+# So long a crowded machine may keep a node's daemon from answering before its jobs are lost.
+SlurmdTimeout=120
 SlurmdParameters=config_overrides
 
 GresTypes=gpu

@@ -6,8 +6,10 @@ from uuid import UUID
 import pytest
 
 from schedulers.errors import SchedulerUnavailable
+from schedulers.jobspec import ArraySpec
 from schedulers.jobstate import JobState
 from schedulers.protocol import Accepted, JobRef, Submission, Uncertain
+from schedulers.slurm import observe_jobs
 from schedulers.slurm.translate import comment_of
 from scripts.slurm_cluster import daemons
 from tests.integration.slurm_backend.conftest import WAITS_FOR_GATE, Portal, configured
@@ -169,12 +171,7 @@ async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: 
     for ended in (job, failed, cancelled):
         await portal.ended(ended)
         await portal.charged(ended, runs=1)
-    with configured(portal.instance, MinJobAge=2):
-
-        async def is_forgotten() -> bool:
-            return not portal.instance.run("squeue", "--noheader", "--states=all").strip()
-
-        await portal.until(is_forgotten, every_seconds=1)
+    await all_is_forgotten(portal)
     after = portal.restarted()
     found = await after.scheduler.find({sent.job_id: sent.cluster_user})
     assert found == {sent.job_id: Accepted(job.scheduler_job_id)}
@@ -188,3 +185,32 @@ async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: 
     assert all(end.usage for end in ends.values())
     assert portal.started(sent.job_id) == 1
     await after.scheduler.close()
+
+
+async def test_tasks_that_left_slurmctlds_memory_between_two_looks_ran_once_each(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The array's number is one task's own, too: whoever asks slurmdbd for it is answered with all of them."""
+    monkeypatch.setattr(observe_jobs, "_ACCOUNTED_AT_ONCE", 2)
+    submission = portal.submission(f"{WAITS_FOR_GATE} exit 0", array=ArraySpec(expression="0-4"))
+    job = await portal.hand_over(submission)
+
+    async def all_run() -> bool:
+        seen = await portal.seen(job)
+        return seen is not None and [run.state for run in seen.tasks] == [JobState.RUNNING] * 5
+
+    await portal.until(all_run)
+    portal.open_gate(submission)
+    await all_is_forgotten(portal)
+    runs = [(run.task_index, run.attempt) for run in (await portal.ended(job)).tasks]
+    assert sorted(runs) == [(index, 0) for index in range(5)]
+
+
+async def all_is_forgotten(portal: Portal) -> None:
+    """Wait until all jobs have ended and have left slurmctld's memory."""
+    with configured(portal.instance, MinJobAge=2):
+
+        async def is_forgotten() -> bool:
+            return not portal.instance.run("squeue", "--noheader", "--states=all").strip()
+
+        await portal.until(is_forgotten, every_seconds=1)

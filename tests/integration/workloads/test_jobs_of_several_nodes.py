@@ -156,7 +156,7 @@ async def test_a_training_on_two_nodes_of_slurm_that_saved_itself_ends_as_one_th
 
 
 async def test_a_training_of_which_one_node_fails_ends_with_its_code_and_is_not_run_again(
-    bench: SlurmBench,
+    bench: SlurmBench, slurm: Instance
 ) -> None:
     """Its Python is a stand-in that ends as torchrun does when it is told to: with 1."""
     rendered = TRAINING.render(
@@ -178,8 +178,11 @@ exit 69
         }
     )
     job = await hand_in(bench, spec)
-    (run,) = await job.ended()
-    assert (run.state, str(run.exit_code)) == (JobState.FAILED, "69:0"), job.output
+    runs = await job.ended()
+    number = f"JobId={job.job.scheduler_job_id} "
+    told = [line for line in (slurm.logs / "slurmctld.log").read_text().splitlines() if number in line]
+    ends = [(run.state, str(run.exit_code)) for run in runs]
+    assert ends == [(JobState.FAILED, "69:0")], "\n".join([f"{runs}", job.output, *told])
 
 
 async def test_a_training_on_two_nodes_of_the_portal_s_own_cluster_that_is_requeued_does_so_too(
