@@ -4,6 +4,7 @@ SchedulerError
 ├── SchedulerRefused        a no: asking again will not help
 ├── SchedulerUnavailable    nothing was learned: ask again later
 ├── SubmitUncertain         sent, no answer: `find` before any second submit
+├── SchedulerBroken         what it remembers is wrong: only one made anew is of use
 └── InvalidJobSpec          the request contradicts itself (also a ValueError)
 """
 
@@ -26,6 +27,13 @@ class SchedulerUnavailable(SchedulerError):
 
 class SubmitUncertain(SchedulerError):
     """The request was sent and no answer came: the scheduler may or may not have the job."""
+
+
+class SchedulerBroken(SchedulerError):
+    """What the backend remembers contradicts itself or what is stored; nothing that it says can be believed.
+
+    One that is made anew learns everything again.
+    """
 
 
 class InvalidJobSpec(SchedulerError, ValueError):

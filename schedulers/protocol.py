@@ -25,6 +25,8 @@ class Feature(StrEnum):
     """Snapshots of ended runs carry their usage; `accounted()` need not be asked."""
     KEEPS_DEPENDENCIES = "keeps_dependencies"
     """`Submission.dependencies` are honoured: a job waits there for those that it comes after."""
+    OURS_ALONE = "ours_alone"
+    """Nobody but the portal submits and cancels: what it did not cancel runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from hpc_portal.app.settings import Settings
 from hpc_portal.app.tables import ClusterPart
 from hpc_portal.app.tenants.tenant_step import TENANT_SECONDS, TenantStep
 from hpc_portal.app.wake import WakeListener
-from schedulers.errors import SchedulerUnavailable
+from schedulers.errors import SchedulerBroken, SchedulerUnavailable
 from schedulers.protocol import Feature, Scheduler
 
 log = structlog.get_logger()
@@ -117,6 +117,9 @@ async def run_controller(
                 log.warning("controller.scheduler_unavailable", cluster=parts.cluster, problem=problem)
             told = problem
             await _note_outage(parts, problem)
+        except* SchedulerBroken as problems:
+            problem = str(problems.exceptions[0])
+            log.critical("controller.scheduler_broken", cluster=parts.cluster, problem=problem)
         except* OperationalError as problems:
             log.warning("controller.database_unavailable", problem=str(problems.exceptions[0]))
         finally:

@@ -10,6 +10,7 @@ import structlog
 
 from hpc_portal.app.leases import LeaseLost
 from hpc_portal.app.telemetry.instruments import LOOP_LAST_STEP, LOOP_SECONDS, LOOP_STEPS
+from schedulers.errors import SchedulerBroken
 
 log = structlog.get_logger()
 
@@ -46,6 +47,7 @@ async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
 
     Raises:
         LeaseLost: the step found that this process is no longer the active one.
+        SchedulerBroken: the step found that the scheduler's backend must be made anew.
     """
     failures = 0
     while not stop.is_set():
@@ -53,7 +55,7 @@ async def run_loop(loop: Loop, stop: asyncio.Event) -> None:
         began = time.monotonic()
         try:
             has_more = await loop.step()
-        except LeaseLost:
+        except (LeaseLost, SchedulerBroken):
             raise
         except Exception:
             failures += 1

@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
@@ -23,7 +23,7 @@ from schedulers.dask.pool import PoolNode
 from schedulers.dask.queue import LimitGroup
 from schedulers.dask.store import Placed, Placement, PlacementStore
 from schedulers.dask.tasks import end_task
-from schedulers.errors import SchedulerUnavailable
+from schedulers.errors import SchedulerBroken, SchedulerUnavailable
 from schedulers.jobstate import TaskSnapshot
 from schedulers.protocol import (
     Accepted,
@@ -112,6 +112,7 @@ class DaskScheduler:
         self._changed = asyncio.Event()
         self._said_hello = asyncio.Event()
         self._is_ready = False
+        self._failure: SchedulerBroken | None = None
         self._shown_version = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -124,8 +125,8 @@ class DaskScheduler:
 
     @property
     def features(self) -> frozenset[Feature]:
-        """It hears of changes, and its nodes meter what runs use."""
-        return frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE})
+        """It hears of changes, its nodes meter what runs use, and only the portal knows of it."""
+        return frozenset({Feature.PUSHES_CHANGES, Feature.METERS_USAGE, Feature.OURS_ALONE})
 
     async def start(self) -> None:
         """Connect, take up the store's jobs, and learn from the nodes how their runs stand.
@@ -171,8 +172,9 @@ class DaskScheduler:
     async def submit(self, submissions: Sequence[Submission]) -> Sequence[SubmitOutcome]:
         """Queue the jobs. They are durable in the portal's database, so this cannot be uncertain."""
         self._require_ready()
-        outcomes = [self._foreman.admit(submission) for submission in submissions]
-        self._after_change()
+        with self._breaking():
+            outcomes = [self._foreman.admit(submission) for submission in submissions]
+            self._after_change()
         return outcomes
 
     async def find(self, users: Mapping[UUID, str]) -> Mapping[UUID, Accepted | Uncertain]:
@@ -183,14 +185,16 @@ class DaskScheduler:
     async def cancel(self, jobs: Collection[JobRef]) -> None:
         """What waits is dropped at once, what runs is told to end."""
         self._require_ready()
-        self._foreman.cancel([job.scheduler_job_id for job in jobs], now=self._seconds())
-        self._after_change()
+        with self._breaking():
+            self._foreman.cancel([job.scheduler_job_id for job in jobs], now=self._seconds())
+            self._after_change()
 
     async def change(self, requests: Sequence[ChangeRequest]) -> Sequence[ChangeOutcome]:
         """Change the queue at once; what runs is told by its nodes' outboxes."""
         self._require_ready()
-        outcomes = [change_job(self._foreman, request, now=self._seconds()) for request in requests]
-        self._after_change()
+        with self._breaking():
+            outcomes = [change_job(self._foreman, request, now=self._seconds()) for request in requests]
+            self._after_change()
         return outcomes
 
     async def observe(self, jobs: Mapping[UUID, JobRef], *, since: int | None = None) -> Observation:
@@ -203,8 +207,9 @@ class DaskScheduler:
     async def forget(self, jobs: Collection[JobRef]) -> None:
         """Drop jobs that have ended, here and in their nodes' journals."""
         self._require_ready()
-        self._foreman.forget([job.scheduler_job_id for job in jobs])
-        self._after_change()
+        with self._breaking():
+            self._foreman.forget([job.scheduler_job_id for job in jobs])
+            self._after_change()
 
     async def wait_for_change(self, timeout_seconds: float) -> bool:
         """True as soon as something changed after the last `observe`."""
@@ -245,18 +250,20 @@ class DaskScheduler:
     # Planning
 
     async def _plan_forever(self) -> None:
-        while True:
+        while self._failure is None:
             await self._wake.wait()
             self._wake.clear()
             if not self._link.is_connected:
                 continue
             try:
                 await self._read_limits()
-                await self._plan_once()
-            except Exception:  # the loop must go on, whatever the store raised
-                log.exception("dask.plan_failed")
+            except Exception:  # whatever the store raised
+                log.exception("dask.limits_failed")
                 await asyncio.sleep(_STORE_PAUSE_SECONDS)
                 self._wake.set()
+                continue
+            with suppress(SchedulerBroken), self._breaking():
+                await self._plan_once()
 
     async def _read_limits(self) -> None:
         if time.monotonic() - self._limits_read_at >= _LIMITS_SECONDS:
@@ -305,12 +312,13 @@ class DaskScheduler:
         """A node's heartbeat, or what changed there."""
         if not self._is_ready:
             return
-        self._heard_at[event.node] = time.monotonic()
-        if event.hello:
-            self._hear_hello(event.hello)
-        for report in event.runs:
-            self._foreman.hear_report(event.node, report)
-        self._after_change()
+        with suppress(SchedulerBroken), self._breaking():
+            self._heard_at[event.node] = time.monotonic()
+            if event.hello:
+                self._hear_hello(event.hello)
+            for report in event.runs:
+                self._foreman.hear_report(event.node, report)
+            self._after_change()
 
     def _hear_hello(self, hello: NodeHello) -> None:
         contact = self._contacts.get(hello.node)
@@ -346,15 +354,16 @@ class DaskScheduler:
         contact = self._contacts.get(event.node)
         if contact is None or not self._is_ready:
             return
-        self._foreman.reconcile(
-            event.node,
-            event.supervisor_id,
-            {report.key for report in event.runs},
-            contact.outbox.unsent_lanes,
-            now=self._seconds(),
-        )
-        self._foreman.hear_hello(contact.hello)
-        self._after_change()
+        with suppress(SchedulerBroken), self._breaking():
+            self._foreman.reconcile(
+                event.node,
+                event.supervisor_id,
+                {report.key for report in event.runs},
+                contact.outbox.unsent_lanes,
+                now=self._seconds(),
+            )
+            self._foreman.hear_hello(contact.hello)
+            self._after_change()
 
     async def _meet_nodes(self) -> None:
         """Ask every worker for its runs; one that does not answer soon is asked when it says hello.
@@ -383,15 +392,13 @@ class DaskScheduler:
         self._after_change()
 
     async def _tick_forever(self) -> None:
-        while True:
+        while self._failure is None:
             await asyncio.sleep(_TICK_SECONDS)
-            try:
+            with suppress(SchedulerBroken), self._breaking():
                 if self._link.is_connected:
                     self._look_after_nodes()
                     self._foreman.recall_from_slow_slots(now=self._seconds())
                     self._after_change()
-            except Exception:  # the watch must go on
-                log.exception("dask.tick_failed")
             self._wake.set()
 
     def _look_after_nodes(self) -> None:
@@ -413,9 +420,23 @@ class DaskScheduler:
         return self._now().timestamp()
 
     def _require_ready(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         if not self._is_ready:
             message = f"{self._name} is not started"
             raise SchedulerUnavailable(message)
+
+    @contextmanager
+    def _breaking(self) -> Iterator[None]:
+        """A mistake of ours may leave a job neither waiting nor running: it ends this backend."""
+        try:
+            yield
+        except Exception as problem:
+            log.exception("dask.broken")
+            self._failure = SchedulerBroken(f"{self._name} may have forgotten a job: {problem!r}")
+            self._is_ready = False
+            self._changed.set()
+            raise self._failure from problem
 
     def _after_change(self, *, wake: bool = True) -> None:
         """Deliver what the foreman wants to tell, and wake whoever waits for news."""

@@ -51,6 +51,11 @@ class Run:
         return self.task_index, self.attempt
 
     @property
+    def successor(self) -> TaskKey:
+        """Names the attempt that would follow."""
+        return self.task_index, self.attempt + 1
+
+    @property
     def has_ended(self) -> bool:
         """Whether this attempt is over."""
         return self.state.is_terminal

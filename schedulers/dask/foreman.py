@@ -181,7 +181,7 @@ class Foreman:
         """Decide what starts now. Nothing may be launched before `confirm`."""
         drawn = plan(self.queue, self.pool, now=now, new_slot_id=self._new_name, limits=limits)
         orders = self.floor.first_orders(drawn, self.book.jobs)
-        orders += self.floor.spare_orders(self.queue, drawn, self.book.jobs)
+        orders += self.floor.spare_orders(self.queue, drawn, self.book.jobs, now=now, is_up=self.pool.is_up)
         self._note_reasons(drawn.reasons)
         return [self._book_order(order, now=now) for order in orders if order.tasks]
 
@@ -239,7 +239,7 @@ class Foreman:
             return
         is_doomed = any(end.state != JobState.COMPLETED for end in (run.ranks or {}).values())
         is_doomed = is_doomed or run.is_to_requeue or job.is_unwanted(run.task_index)
-        if is_doomed or (run.task_index, run.attempt + 1) in job.runs:
+        if is_doomed or run.successor in job.runs:
             self.parcel(node).cancel_keys.add(report.key)
         if report.started_at is not None and run.started_at is None:
             run.state = JobState.RUNNING
@@ -276,7 +276,7 @@ class Foreman:
                 continue
             if run.share.supervisors.get(node) != supervisor_id:
                 self._lose(run, rank, now=now)
-            elif run.job.is_unwanted(run.task_index):
+            elif run.job.is_unwanted(run.task_index) or run.successor in run.job.runs:
                 self._hear_end(run, rank, _verdict(run, rank, JobState.CANCELLED, "Cancelled", now))
             else:
                 run.is_to_requeue = False  # it never started, and so it need not end first
@@ -455,31 +455,21 @@ class Foreman:
         self.book.show(run)
 
     def _requeue_if_wanted(self, run: Run) -> None:
-        job, policy = run.job, run.job.submission.spec.requeue
-        successor = run.task_index, run.attempt + 1
-        if successor in job.runs:
-            run.is_requeued = True
-            return
-        is_exhausted = job.restarts(*run.key) >= policy.max_requeues
-        if run.state is JobState.CANCELLED:  # recalled before it started, or requeued
-            is_wanted, is_exhausted = True, False
-        elif run.state in {JobState.NODE_FAIL, JobState.BOOT_FAIL}:
-            is_wanted = policy.on_node_fail
-        else:
-            is_wanted = bool(
-                run.state is JobState.FAILED and run.exit_code and run.exit_code.code in policy.on_exit_codes
-            )
-        if job.is_unwanted(run.task_index) or not is_wanted or is_exhausted:
+        job = run.job
+        has_successor = run.successor in job.runs  # placed by a controller that could not write this end
+        if not has_successor and not _is_to_run_again(run):
             return
         run.is_requeued = True
         if run.state is JobState.CANCELLED and run.started_at is not None:
             run.reason = REQUEUED
         elif run.state is JobState.CANCELLED:
             job.recalled[run.task_index] = job.recalled.get(run.task_index, 0) + 1
+        if has_successor:
+            return
         if run.state is JobState.BOOT_FAIL and run.ended_at is not None:
             job.entry.not_before = run.ended_at + _BOOT_FAIL_PAUSE_SECONDS
             job.entry.rests_for = BEGIN_TIME
-        job.returned.append(successor)
+        job.returned.append(run.successor)
         job.entry.waiting += 1
         self.enqueue(job)
 
@@ -500,6 +490,21 @@ class Foreman:
 def run_key(run: Run, rank: int) -> str:
     """What nodes call one rank of a run."""
     return str(RunKey(run.job.job_id, run.task_index, run.attempt, rank))
+
+
+def _is_to_run_again(run: Run) -> bool:
+    """Whether a run that ended is followed by another attempt of its task."""
+    job, policy = run.job, run.job.submission.spec.requeue
+    if job.is_unwanted(run.task_index):
+        return False
+    if run.state is JobState.CANCELLED:  # recalled before it started, or requeued
+        return True
+    if job.restarts(*run.key) >= policy.max_requeues:
+        return False
+    if run.state in {JobState.NODE_FAIL, JobState.BOOT_FAIL}:
+        return policy.on_node_fail
+    code = run.exit_code.code if run.exit_code else None
+    return run.state is JobState.FAILED and code in policy.on_exit_codes
 
 
 def _verdict(run: Run, rank: int, state: JobState, reason: str, now: float) -> RunReport:

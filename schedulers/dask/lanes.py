@@ -7,12 +7,12 @@ first in the queue waits for the slot to become free.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from schedulers.dask.book import Job, Run, TaskKey
-from schedulers.dask.placement import BEGIN_TIME, BUDGET, NODE_NOT_AVAILABLE, PARTITION_DOWN, Plan
+from schedulers.dask.placement import NODE_NOT_AVAILABLE, PARTITION_DOWN, Plan
 from schedulers.dask.pool import Slot
 from schedulers.dask.queue import Demand, Entry, PendingQueue
 
@@ -21,7 +21,7 @@ LANE_SECONDS = 0.5
 MOST_TASKS_PER_LANE = 64
 LONG_SECONDS = 5.0
 """Nothing queues behind a task of this length, and its like get no lanes of many for a while."""
-_CANNOT_RUN_NOW = {BEGIN_TIME, BUDGET, NODE_NOT_AVAILABLE, PARTITION_DOWN}
+_CANNOT_RUN_NOW = {NODE_NOT_AVAILABLE, PARTITION_DOWN}
 _MOST_FAMILIES = 10_000
 """The oldest is forgotten when there are more."""
 _NUMBER = re.compile(r"\d+")
@@ -153,10 +153,25 @@ class Floor:
                 orders.append(self._order(job, work, 1 + extra, already_counted=1))
         return orders
 
-    def spare_orders(self, queue: PendingQueue, plan: Plan, jobs: Mapping[str, Job]) -> list[Order]:
-        """Lanes for slots that will soon run dry, strictly in the order of the queue."""
+    def spare_orders(
+        self,
+        queue: PendingQueue,
+        plan: Plan,
+        jobs: Mapping[str, Job],
+        *,
+        now: float,
+        is_up: Callable[[Slot], bool],
+    ) -> list[Order]:
+        """Lanes for slots that will soon run dry, strictly in the order of the queue.
+
+        The plan did not look at all that waits: what may not start yet must be seen here, too.
+        """
         hungry = {
-            family: [w for w in works.values() if not w.is_slow and w.outstanding <= self.depth(family)]
+            family: [
+                work
+                for work in works.values()
+                if not work.is_slow and work.outstanding <= self.depth(family) and is_up(work.slot)
+            ]
             for family, works in self._by_family.items()
             if self.depth(family) > 1
         }
@@ -164,7 +179,7 @@ class Floor:
         walk = queue.walk()
         while any(hungry.values()) and (entry := walk.next()):
             reason = plan.reasons.get(entry.job_id, "")
-            if reason in _CANNOT_RUN_NOW:
+            if reason in _CANNOT_RUN_NOW or entry.not_before > now:
                 continue
             has_own_limit = reason.startswith(("Assoc", "JobArray"))
             job = jobs[entry.job_id]

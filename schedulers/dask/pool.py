@@ -211,6 +211,11 @@ class Pool:
             self.nodes[name].state = state
             self._forget_sizes()
 
+    def is_up(self, slot: Slot) -> bool:
+        """Whether all its nodes take new tasks."""
+        known = (self.nodes.get(name) for name in slot.gpus)
+        return all(node is not None and node.state is NodeState.UP for node in known)
+
     def members(self, partition: str) -> list[PoolNode]:
         """The partition's nodes; those with fewer GPUs first, so that CPU jobs spare the GPU nodes."""
         if partition not in self._members:

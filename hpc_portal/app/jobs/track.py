@@ -32,8 +32,9 @@ from hpc_portal.app.jobs.write_progress import (
 )
 from hpc_portal.app.jobs.write_runs import INSERT_RUN, UPDATE_RUN, run_values
 from hpc_portal.app.tables import Job, JobTask
+from schedulers.errors import SchedulerBroken
 from schedulers.jobstate import JobSnapshot, JobState
-from schedulers.protocol import JobRef
+from schedulers.protocol import Feature, JobRef
 
 log = structlog.get_logger()
 
@@ -80,6 +81,7 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
     Raises:
         LeaseLost: another controller is active; nothing was written.
         SchedulerUnavailable: nothing was learned.
+        SchedulerBroken: it says that a job is over of which it forgot something; nothing more was written.
     """
     now = context.clock.now()
     last = tracker.looked_at_all_at
@@ -103,8 +105,9 @@ async def track_once(context: ControllerContext, tracker: Tracker) -> Seen:
         seen |= whole.jobs
     result = Seen()
     failed: set[UUID] = set()
+    write = functools.partial(_write, at=now, is_ours_alone=Feature.OURS_ALONE in context.scheduler.features)
     for chunk in _chunks(seen):
-        written, unwritten = await write_each(context, chunk, functools.partial(_write, at=now))
+        written, unwritten = await write_each(context, chunk, write)
         failed |= unwritten
         for part in written:
             result |= part
@@ -161,7 +164,9 @@ def _parts(snapshot: JobSnapshot) -> list[JobSnapshot]:
     ]
 
 
-def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: datetime) -> Seen:
+def _write(
+    connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: datetime, is_ours_alone: bool
+) -> Seen:
     """Apply observations to their jobs."""
     jobs = {
         row.id: row
@@ -170,6 +175,7 @@ def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: date
                 col(Job.id),
                 col(Job.project_id),
                 col(Job.submitted_at),
+                col(Job.cancel_requested_at),
                 *ORIGIN,
                 *PROGRESS_COLUMNS,
             )
@@ -196,7 +202,9 @@ def _write(connection: Connection, seen: Mapping[UUID, JobSnapshot], *, at: date
         connection.execute(UPDATE_RUN, updates)
     if inserts:
         connection.execute(INSERT_RUN, inserts)
-    _close_finished(connection, seen, progress, at=at)
+    closed = _close_finished(connection, seen, progress, at=at)
+    if is_ours_alone:
+        _require_cancelled({job_id: jobs[job_id] for job_id in closed})
     changed = {job_id: after for job_id, after in progress.items() if after != progress_of(jobs[job_id])}
     if changed:
         values = [
@@ -266,19 +274,30 @@ def _close_finished(
     progress: dict[UUID, Progress],
     *,
     at: datetime,
-) -> None:
-    """End jobs whose scheduler starts nothing more and of which no run is open."""
+) -> list[UUID]:
+    """End jobs whose scheduler starts nothing more and of which no run is open.
+
+    Returns which they are; a part of each never ran.
+    """
     candidates = [
         job_id for job_id, after in progress.items() if seen[job_id].is_closed and not after.ended_at
     ]
     if not candidates:
-        return
+        return []
     counts = connection.execute(
         select(col(JobTask.job_id), func.count())
         .where(col(JobTask.job_id).in_(candidates), col(JobTask.ended_at).is_(None))
         .group_by(col(JobTask.job_id))
     )
     open_runs = {job_id: count for job_id, count in counts}  # noqa: C416 - rows are no plain pairs
-    for job_id in candidates:
-        if not open_runs.get(job_id):
-            progress[job_id] = lifecycle.close(progress[job_id], at=at)
+    closed = [job_id for job_id in candidates if not open_runs.get(job_id)]
+    for job_id in closed:
+        progress[job_id] = lifecycle.close(progress[job_id], at=at)
+    return closed
+
+
+def _require_cancelled(jobs: Mapping[UUID, AnyRow]) -> None:
+    """What nobody else could cancel was cancelled here, or it was forgotten."""
+    if forgotten := sorted(str(job_id) for job_id, row in jobs.items() if row.cancel_requested_at is None):
+        message = f"nobody cancelled what never ran of {', '.join(forgotten)}"
+        raise SchedulerBroken(message)

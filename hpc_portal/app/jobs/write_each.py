@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from hpc_portal.app.jobs.context import ControllerContext
 from hpc_portal.app.leases import LeaseLost
+from schedulers.errors import SchedulerBroken
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,11 +27,12 @@ async def write_each(
 
     Raises:
         LeaseLost: another controller is active; nothing more was written.
+        SchedulerBroken: what it told cannot be; nothing more was written.
         OperationalError: the database is out of reach, which is nobody's fault.
     """
     try:
         return [await context.write(lambda connection: write(connection, items))], frozenset()
-    except (LeaseLost, OperationalError):
+    except (LeaseLost, OperationalError, SchedulerBroken):
         raise
     except Exception:
         if len(items) == 1:

@@ -76,15 +76,18 @@ class Promises:
     def _require_each_once_in_slurm(self, jobs: Iterable[Any], ran: Collection[Any]) -> None:
         """By slurmdbd's own records, in which the tasks of an array are of one job.
 
-        It never hears of a job that was cancelled before slurmctld looked for a place for it.
+        It never hears of a job that was cancelled before slurmctld looked for a place for it. One that was
+        held just after it had started it tells only to who asks for its number, whatever the time.
         """
-        sacct = ("sacct", "--noheader", "--allusers", "--allocations", "--parsable2")
-        lines = self.slurm.run(*sacct, "--starttime=now-2days", "--format=JobID,WorkDir").splitlines()
-        said = [line.partition("|") for line in lines]
-        pairs = {(folder, number.partition("_")[0]) for number, _, folder in said}
         sent = {
             (str(self.workspaces / job.workspace), job.scheduler_job_id): job for job in jobs if _is_sent(job)
         }
+        sacct = ("sacct", "--noheader", "--allusers", "--allocations", "-P", "--format=JobID,WorkDir")
+        numbers = ",".join(number for _, number in sent)
+        of_all = self.slurm.run(*sacct, "--starttime=now-2days")
+        of_ours = self.slurm.run(*sacct, f"--jobs={numbers}") if numbers else ""
+        said = [line.partition("|") for line in f"{of_all}\n{of_ours}".split()]
+        pairs = {(folder, number.partition("_")[0]) for number, _, folder in said}
         alone = pairs - sent.keys(), {pair for pair, job in sent.items() if job.id in ran} - pairs
         assert alone == (set(), set()), f"Slurm alone has {alone[0]}, the portal alone {alone[1]}"
 

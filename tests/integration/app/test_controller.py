@@ -1,13 +1,16 @@
 """The controller's patience with what surrounds it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy import select, text, update
 from sqlmodel import col
+from structlog.testing import capture_logs
 
 from hpc_portal.app import cluster_views
 from hpc_portal.app.clock import SystemClock
@@ -16,15 +19,14 @@ from hpc_portal.app.settings import Settings
 from hpc_portal.app.standbys import count_standing_by
 from hpc_portal.app.tables import ClusterView, Lease
 from hpc_portal.app.wake import SocketWake
+from schedulers.errors import SchedulerBroken
 from schedulers.memory import MemoryScheduler
+from schedulers.protocol import JobRef, Observation
 from tests.small_city import City, build_city
 
 
-@asynccontextmanager
-async def controller(city: City, folder: Path) -> AsyncIterator[asyncio.Event]:
-    """A running one, and an event that says when it became active."""
-    stop, ready = asyncio.Event(), asyncio.Event()
-    parts = ControllerParts(
+def parts_of(city: City, folder: Path) -> ControllerParts:
+    return ControllerParts(
         cluster="memory",
         settings=Settings(state_dir=folder, lease_seconds=0.6),
         engine=city.services.engine,
@@ -32,6 +34,13 @@ async def controller(city: City, folder: Path) -> AsyncIterator[asyncio.Event]:
         wake=SocketWake(folder / "wake.sock"),
         make_scheduler=MemoryScheduler,
     )
+
+
+@asynccontextmanager
+async def controller(city: City, folder: Path) -> AsyncIterator[asyncio.Event]:
+    """A running one, and an event that says when it became active."""
+    stop, ready = asyncio.Event(), asyncio.Event()
+    parts = parts_of(city, folder)
     running = asyncio.create_task(run_controller(parts, stop, on_ready=ready.set))
     try:
         yield ready
@@ -112,3 +121,42 @@ def test_a_view_of_the_cluster_that_cannot_be_read_is_replaced(database_url: str
         assert cluster_views.load(connection) == [snapshot]
     city.services.commits.close()
     engine.dispose()
+
+
+class Breaking(MemoryScheduler):
+    """The first one finds that it forgot something as soon as it is asked."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Breaking.made += 1
+        self._is_broken = Breaking.made == 1
+
+    async def observe(self, jobs: Mapping[UUID, JobRef], *, since: int | None = None) -> Observation:
+        if self._is_broken:
+            message = "it forgot something"
+            raise SchedulerBroken(message)
+        return await super().observe(jobs, since=since)
+
+
+def test_a_scheduler_that_forgot_something_is_made_anew(tmp_path: Path) -> None:
+    city = build_city(f"sqlite:///{tmp_path}/portal.db", tmp_path, clock=SystemClock())
+    turns: list[str] = []
+
+    async def story() -> None:
+        stop = asyncio.Event()
+        parts = replace(parts_of(city, tmp_path), make_scheduler=Breaking)
+        running = asyncio.create_task(run_controller(parts, stop, on_ready=lambda: turns.append("ready")))
+        await until(lambda: len(turns) == 2)
+        assert not running.done()
+        stop.set()
+        await running
+
+    with capture_logs() as logs:
+        asyncio.run(story())
+    assert [log["problem"] for log in logs if log["event"] == "controller.scheduler_broken"] == [
+        "it forgot something"
+    ]
+    assert Breaking.made == 2
+    city.services.engine.dispose()

@@ -14,14 +14,14 @@ from hpc_portal.app.jobs.cancel import request_cancel
 from hpc_portal.app.jobs.dispatch import dispatch_once
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.jobs.placements import DatabasePlacementStore
-from hpc_portal.app.jobs.track import track_once
+from hpc_portal.app.jobs.track import Tracker, track_once
 from hpc_portal.app.tables import Job
 from quotas.hold_tables import QuotaHold
-from schedulers.errors import SchedulerUnavailable
+from schedulers.errors import SchedulerBroken, SchedulerUnavailable
 from schedulers.jobspec import ArraySpec, Dependency, DependencyKind
-from schedulers.jobstate import JobState, JobUsage, TaskSnapshot
+from schedulers.jobstate import JobSnapshot, JobState, JobUsage, TaskSnapshot
 from schedulers.memory import MemoryScheduler, SubmitScenario
-from schedulers.protocol import Feature, JobRef, RunKey, Uncertain
+from schedulers.protocol import Feature, JobRef, Observation, RunKey, Uncertain
 from tests.integration.app.conftest import Story
 from tests.integration.app.test_job_life import HELD_FOR_AN_HOUR, spec
 
@@ -226,4 +226,34 @@ def test_runs_that_nobody_has_metered_hold_up_no_others(
     story.clock.advance(6)
     story.step()
     assert {story.job(job_id).phase for job_id in lost} == {Phase.SETTLED}
+    story.require_exact_ledger()
+
+
+def test_a_job_that_nobody_cancelled_does_not_end_without_a_run_where_only_the_portal_can_cancel(
+    story: Story,
+) -> None:
+    story.scheduler._features |= {Feature.OURS_ALONE}
+    forgotten, cancelled = story.submit(spec("forgotten")), story.submit(spec("cancelled"))
+    asyncio.run(dispatch_once(story.context))
+    request_cancel(story.city.services, story.city.chips.member, [cancelled])
+    snapshots = {
+        job_id: JobSnapshot(story.job(job_id).scheduler_job_id, is_closed=True)
+        for job_id in (forgotten, cancelled)
+    }
+
+    async def observe(jobs: Mapping[UUID, JobRef], *, since: int | None = None) -> Observation:
+        return Observation(since or 1, {job_id: snapshots[job_id] for job_id in jobs})
+
+    remembering = story.scheduler.observe
+    story.scheduler.observe = observe  # type: ignore[method-assign]
+    with pytest.raises(SchedulerBroken, match=str(forgotten)):
+        asyncio.run(track_once(story.context, Tracker()))
+    assert {story.job(job_id).phase for job_id in (forgotten, cancelled)} == {Phase.TRACKED}
+    del snapshots[forgotten]
+    story.scheduler.observe = remembering  # type: ignore[method-assign]
+    story.step()
+    story.scheduler.finish(forgotten)
+    story.step()
+    assert story.job(forgotten).state is JobState.COMPLETED
+    assert story.job(cancelled).state is JobState.CANCELLED
     story.require_exact_ledger()

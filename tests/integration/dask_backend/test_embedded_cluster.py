@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from schedulers.dask.backend import DaskScheduler
+from schedulers.dask.lanes import Floor
 from schedulers.dask.store import MemoryPlacementStore, Placed, Placement
-from schedulers.errors import SchedulerUnavailable
+from schedulers.errors import SchedulerBroken, SchedulerUnavailable
 from schedulers.jobspec import ArraySpec, ResourceRequest
 from schedulers.jobstate import JobState
 from schedulers.protocol import Submission
@@ -174,4 +175,30 @@ async def test_ten_thousand_waiting_tasks_are_cancelled_while_others_run(folder:
     for submission in (*waiting, array):
         assert (await bench.snapshot(on_dask(submission.job_id))).is_closed
     await bench.clear()
+    await scheduler.close()
+
+
+async def test_a_backend_that_failed_amid_a_plan_is_of_no_more_use_and_the_next_one_runs_the_job(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job was taken out of the queue and is nowhere now: closed without a run, as if cancelled."""
+    store = MemoryPlacementStore()
+    scheduler, bench = await started(folder, store)
+    submission = bench.submission(Behaviour.SUCCEEDS)
+    store.accept(submission)
+    job = on_dask(submission.job_id)
+    with monkeypatch.context() as patched:
+        patched.setattr(Floor, "_order", lambda *_, **__: 1 / 0)
+        await scheduler.submit([submission])
+        async with asyncio.timeout(60):
+            while scheduler._failure is None:  # noqa: ASYNC110 - nobody tells us
+                await asyncio.sleep(0.02)
+    assert scheduler._foreman.book.snapshots({job.job_id: job}, None)[job.job_id].is_closed
+    for asked in (scheduler.observe({job.job_id: job}), scheduler.submit([submission]), scheduler.cluster()):
+        with pytest.raises(SchedulerBroken, match="division by zero"):
+            await asked
+    await scheduler.close()
+    scheduler, bench = await started(folder, store)
+    (run,) = (await bench.ended(job)).tasks
+    assert run.state is JobState.COMPLETED
     await scheduler.close()

@@ -190,7 +190,7 @@ async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: 
 async def test_tasks_that_left_slurmctlds_memory_between_two_looks_ran_once_each(
     portal: Portal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The array's number is one task's own, too: whoever asks slurmdbd for it is answered with all of them."""
+    """The array's number is also one task's own: whoever asks slurmdbd for it is told of all of them."""
     monkeypatch.setattr(observe_jobs, "_ACCOUNTED_AT_ONCE", 2)
     submission = portal.submission(f"{WAITS_FOR_GATE} exit 0", array=ArraySpec(expression="0-4"))
     job = await portal.hand_over(submission)
