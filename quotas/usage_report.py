@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -297,9 +297,9 @@ class _Source:
         return column == self._written(dimension, value)
 
     def reader(self, dimension: Dimension) -> Callable[[Any], Any]:
-        """What makes a column's value the dimension's; an id, read as text, once for all its rows."""
+        """What makes a column's value the dimension's; ids are read as text."""
         if isinstance(self.columns[dimension].type, Uuid):
-            return cache(UUID)
+            return _uuid
         if dimension is Dimension.MONTH and not self.has_months:
             return _first_of_month
         return _as_it_is
@@ -321,6 +321,10 @@ def _source_of(asked: Collection[Dimension], since: date, until: date, basis: Ba
     table, grain_of_days = (_SUMS, Grain.CITY_DAY) if is_of_city else (_DAYS, None)
     dated_by = table.c.posted_on if basis is Basis.POSTED else table.c.day
     return _Source(table, dated_by, grain_of_days, has_months=False)
+
+
+_uuid = lru_cache(maxsize=20_000)(UUID)
+"""To parse an id takes longer than all else that is done to its row, and each report has the same ones."""
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - of any column

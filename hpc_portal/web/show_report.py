@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from fastapi import Request
+from markupsafe import Markup, escape
 from starlette.responses import Response
 
-from hpc_portal.app.reports.document import Document, Edition, Table
+from hpc_portal.app.reports.document import Cell, Document, Edition, Named, Table
 from hpc_portal.app.reports.written import write
 from hpc_portal.report_files import Form, download
 from hpc_portal.web.render import pages_of
@@ -16,17 +17,19 @@ from hpc_portal.web.show_chart import Chart, chart_of
 
 @dataclass(frozen=True, slots=True)
 class ShownTable:
-    """A table whose every cell is text."""
+    """A table as a page has it."""
 
     key: str
     title: str
     note: str
     heads: list[tuple[str, bool]]
     """Each with whether it is above numbers."""
-    rows: list[list[tuple[str, bool]]]
-    """Each cell with whether it is a number."""
+    body: Markup
+    """Its lines as HTML: in a template each of thousands of cells would go through all that it stands in."""
+    shown: int
+    """So many lines."""
     lines: int
-    """Of the table itself, which may have more than `rows`."""
+    """Of the table itself, which may have more."""
     total: list[str] | None
     chart: Chart | None
 
@@ -82,20 +85,32 @@ def file_of(request: Request, document: Document) -> Response:
 
 def _show(table: Table, language: str, measure: str, most: int | None) -> ShownTable:
     readable = replace(table, rows=table.rows[:most]).for_people()
-    are_numbers = [column.is_number for column in readable.columns]
     return ShownTable(
         key=table.key,
         title=table.title,
         note=table.note,
         heads=[(column.title, column.is_number) for column in readable.columns],
-        rows=[
-            [(write(cell, language), is_number) for cell, is_number in zip(row, are_numbers, strict=True)]
-            for row in readable.rows
-        ],
+        body=_body(readable, language),
+        shown=len(readable.rows),
         lines=len(table.rows),
         total=None if readable.total is None else [write(cell, language) for cell in readable.total],
         chart=chart_of(table, measure, language) if measure else None,
     )
+
+
+def _body(table: Table, language: str) -> Markup:
+    begins = ['<td class="num">' if column.is_number else "<td>" for column in table.columns]
+    lines = (
+        "".join(f"{begin}{_cell(cell, language)}</td>" for begin, cell in zip(begins, row, strict=True))
+        for row in table.rows
+    )
+    return Markup("".join(f"<tr>{line}</tr>" for line in lines))  # noqa: S704 - escaped
+
+
+def _cell(cell: Cell, language: str) -> str:
+    """Of names, whatever somebody chose is escaped; what is made of digits need not be."""
+    text = write(cell, language)
+    return escape(text) if isinstance(cell, str | Named) else text
 
 
 def _file_links(request: Request, document: Document) -> list[tuple[str, str]]:

@@ -56,17 +56,18 @@ class Waste:
     @property
     def idle_gpu_seconds(self) -> int:
         """GPUs x seconds that jobs held while nothing ran on them."""
-        return max(self.usage.gpu_measured_seconds - self.usage.gpu_busy_seconds, 0)
+        return _unused(self.usage)[1]
 
     @property
     def idle_cpu_seconds(self) -> int:
         """The same of CPUs."""
-        return max(self.usage.cpu_measured_seconds - self.usage.used_cpu_seconds, 0)
+        return _unused(self.usage)[0]
 
     @property
     def rank(self) -> tuple[int, int, int, int]:
         """The higher, the more wasteful."""
-        return self.unused_vnd or 0, self.idle_gpu_seconds, self.idle_cpu_seconds, self.memory.untouched
+        cpu, gpu, mem = _unused(self.usage)
+        return self.unused_vnd or 0, gpu, cpu, mem
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,15 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
     )
 
 
+def _unused(usage: Usage) -> tuple[int, int, int]:
+    """CPUs, GPUs and MiB x seconds that were held in vain."""
+    return (
+        max(usage.cpu_measured_seconds - usage.used_cpu_seconds, 0),
+        max(usage.gpu_measured_seconds - usage.gpu_busy_seconds, 0),
+        max(usage.mem_measured_mib_seconds - usage.mem_peak_mib_seconds, 0),
+    )
+
+
 def _rank_and_size(line: Waste) -> tuple[object, ...]:
     return line.rank, line.usage.gpu_seconds, line.usage.cpu_seconds
 
@@ -158,12 +168,10 @@ class _Prices:
 
     def judge(self, of: Mapping[Dimension, Any], usage: Usage, project_id: UUID | None) -> Waste:
         """The line with what its unused part is worth."""
-        line = Waste(of, usage, None)
         if self.price_list is None:
-            return line
+            return Waste(of, usage, None)
         averages = self._averages.get(project_id) or self._averages[None]
-        unused = (line.idle_cpu_seconds, line.idle_gpu_seconds, line.memory.untouched)
-        return Waste(of, usage, sum(map(_Average.price, averages, unused)))
+        return Waste(of, usage, sum(map(_Average.price, averages, _unused(usage))))
 
     @cached_property
     def _averages(self) -> Mapping[UUID | None, Sequence["_Average"]]:
@@ -189,10 +197,18 @@ class _Prices:
 
     def _rate(self, name: Tres, partition: str) -> Vnd:
         """0 for what has no price: it costs nothing to leave it unused."""
-        try:
-            return self.price_list.rate(name, partition) if self.price_list else 0
-        except UnpricedResource:
-            return 0
+        key = name, partition
+        if key not in self._rates:
+            try:
+                self._rates[key] = self.price_list.rate(name, partition) if self.price_list else 0
+            except UnpricedResource:
+                self._rates[key] = 0
+        return self._rates[key]
+
+    @cached_property
+    def _rates(self) -> dict[tuple[Tres, str], Vnd]:
+        """Those that were looked up: each is asked for by every project and type of GPU."""
+        return {}
 
 
 @dataclass(slots=True)

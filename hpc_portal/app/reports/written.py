@@ -30,14 +30,14 @@ STYLES = {"vi": Style(".", ",", "%d/%m/%Y", "%m/%Y"), "en": Style(",", ".", "%d 
 def write(cell: Cell, language: str) -> str:  # noqa: C901, PLR0911 - one line for each kind of value
     """The value as people read it; an en dash for what is not known."""
     match cell:
+        case Amount(asset, amount):  # of most cells
+            return amount_text(asset, amount, language)
         case None:
             return _UNKNOWN
         case str():
             return cell
         case int():
             return _digits(cell, 1, language)
-        case Amount(asset, amount):
-            return amount_text(asset, amount, language)
         case Bytes(count):
             return _digits(count, BYTES_PER_GIB, language, 2)
         case Share():
