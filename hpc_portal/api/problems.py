@@ -114,6 +114,7 @@ PROBLEMS: Mapping[type[Exception], ProblemKind] = {
         503, "scheduler-unavailable", "The scheduler does not answer"
     ),
     schedulers.SubmitUncertain: ProblemKind(503, "submit-uncertain", "The scheduler did not answer"),
+    schedulers.SchedulerBroken: ProblemKind(503, "scheduler-broken", "The scheduler's backend starts anew"),
     RequestValidationError: ProblemKind(422, "invalid-request", "The request cannot be read"),
 }
 """The most specific class of an error decides. A test holds that every leaf has its row."""

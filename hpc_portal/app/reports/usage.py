@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter, sub
 from uuid import UUID
 
@@ -131,10 +131,9 @@ def named(connection: Connection, tenants: Tenants, found: Sequence[UsageTotal])
     people = names_of_people(
         connection, {one.of[Dimension.USER] for one in found if Dimension.USER in one.of}
     )
-    return [
-        UsageRow({key: _name(key, value, tenants, people) for key, value in one.of.items()}, one.usage)
-        for one in found
-    ]
+    respects = found[0].of if found else ()
+    name_of = {key: cache(partial(_name, key, tenants=tenants, people=people)) for key in respects}
+    return [UsageRow({key: name_of[key](value) for key, value in one.of.items()}, one.usage) for one in found]
 
 
 def _stored(
@@ -158,7 +157,7 @@ def _stored(
         by_organisation=by is Dimension.ORGANISATION,
         projects=None if tenants.sees_all and not query.where else projects,
     )
-    lines = [({by: _name(by, one, tenants, {})}, used) for one, used in found.items()]
+    lines = [({by: _name(by, one, tenants=tenants, people={})}, used) for one, used in found.items()]
     return sorted(lines, key=lambda line: (-line[1].byte_days, str(line[0][by])))
 
 
@@ -212,7 +211,7 @@ def require_answerable(query: UsageQuery) -> None:
 
 
 def _name(
-    key: Dimension, value: str | date | UUID, tenants: Tenants, people: Mapping[UUID, str]
+    key: Dimension, value: str | date | UUID, *, tenants: Tenants, people: Mapping[UUID, str]
 ) -> str | date:
     if not isinstance(value, UUID):
         return value

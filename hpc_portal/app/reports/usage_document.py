@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache, partial
 
 from hpc_portal.app.reports import written
 from hpc_portal.app.reports.document import Amount, Cell, Column, Document, Edition, Month, Named, Span, Table
@@ -27,10 +28,8 @@ def usage_document(report: UsageReport, edition: Edition) -> Document:
     """All that was used, and what it cost. Pure."""
     language = edition.language
     query = report.query
-    rows = [
-        [*(dimension_cell(key, row.of[key], language) for key in query.by), *_measures(row.usage)]
-        for row in report.rows
-    ]
+    cell_of = cache(partial(dimension_cell, language=language))  # a day comes once for each person
+    rows = [[*(cell_of(key, row.of[key]) for key in query.by), *_measures(row.usage)] for row in report.rows]
     blank: list[Cell] = [None] * max(len(query.by) - 1, 0)
     heads: list[Cell] = [say("total", language), *blank] if query.by else []
     if report.rest is not None:
