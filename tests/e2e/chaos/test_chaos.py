@@ -74,6 +74,8 @@ def test_chaos_loses_no_job_and_starts_none_twice(folder: Path, disk: Path, slur
         ends = promises.check_all_settled(accepted(stage, crowd), crowd.cancelled)
         require_no_event_missed(promises.events(), crowd)
     report(rounds, crowd, ends)
+    broken = [log.read_text().count("controller.scheduler_broken") for log in folder.glob("controller-*.log")]
+    print(f"backends that may have forgotten something, and were made anew: {sum(broken)}")
     fail_overs = [one for one in rounds if one.fault.fails_over]
     late = [one.took for one in fail_overs if one.is_late]
     assert 2 * len(late) <= len(fail_overs), late  # PostgreSQL and Dask may wait for a processor, too
