@@ -276,7 +276,7 @@ class Foreman:
                 continue
             if run.share.supervisors.get(node) != supervisor_id:
                 self._lose(run, rank, now=now)
-            elif run.job.is_unwanted(run.task_index) or run.successor in run.job.runs:
+            elif _is_not_to_start(run):
                 self._hear_end(run, rank, _verdict(run, rank, JobState.CANCELLED, "Cancelled", now))
             else:
                 run.is_to_requeue = False  # it never started, and so it need not end first
@@ -490,6 +490,13 @@ class Foreman:
 def run_key(run: Run, rank: int) -> str:
     """What nodes call one rank of a run."""
     return str(RunKey(run.job.job_id, run.task_index, run.attempt, rank))
+
+
+def _is_not_to_start(run: Run) -> bool:
+    """Whether a run that its node never heard of had better not be sent there again."""
+    job = run.job
+    is_taken_back = len(run.share.nodes) == 1 and (run.is_recalled or bool(job.held_reason))
+    return is_taken_back or job.is_unwanted(run.task_index) or run.successor in job.runs
 
 
 def _is_to_run_again(run: Run) -> bool:

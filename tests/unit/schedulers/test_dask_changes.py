@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -233,6 +234,27 @@ def test_a_new_walltime_is_what_backfill_counts_on() -> None:
     before = work.slot.ends_at
     stage.ask(job_id, SetWalltime(600))
     assert work.slot.ends_at == before + 540
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_job_held_before_its_node_heard_of_it_does_not_start_when_the_node_is_heard_again(
+    *, crashes: bool
+) -> None:
+    stage = Changing()
+    job_id = stage.submit(spec())
+    stage.plan(lose_launch=True)
+    stage.ask(job_id, HoldJob(), lose=True)
+    if crashes:
+        stage.boot()
+    stage.list_runs(stage.n1)
+    assert stage.n1.reports == {}
+    stage.record()
+    stage.plan()
+    assert stage.n1.reports == {}
+    stage.ask(job_id, ReleaseJob())
+    stage.settle()
+    assert stage.states(job_id)[-1][1:] == (1, "COMPLETED")
+    assert stage.n1.started == {f"{job_id}/0/1/0": 1}
 
 
 def test_cancelled_tasks_stay_cancelled_after_a_crash() -> None:
