@@ -11,6 +11,11 @@ from quotas.usage_report import Dimension, Usage
 from schedulers import tres
 
 
+def untouched(asked: int, peak: int) -> int:
+    """Asked for, and never needed, not even for a moment."""
+    return max(asked - peak, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
     """Of several runs: MiB x seconds."""
@@ -27,8 +32,8 @@ class MemoryUse:
 
     @property
     def untouched(self) -> int:
-        """Asked for, and never needed, not even for a moment."""
-        return max(self.asked - self.peak, 0)
+        """See `untouched`."""
+        return untouched(self.asked, self.peak)
 
 
 def memory_table(

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from hpc_portal.app.actor import Actor
-from hpc_portal.app.reports.memory_waste import MemoryUse
+from hpc_portal.app.reports.memory_waste import MemoryUse, untouched
 from hpc_portal.app.reports.scope import visible_tenants
 from hpc_portal.app.reports.usage import UsageQuery, asking, named, report_of, require_answerable
 from quotas.errors import NoPriceList, UnpricedResource
@@ -140,7 +140,7 @@ def _unused(usage: Usage) -> tuple[int, int, int]:
     return (
         max(usage.cpu_measured_seconds - usage.used_cpu_seconds, 0),
         max(usage.gpu_measured_seconds - usage.gpu_busy_seconds, 0),
-        max(usage.mem_measured_mib_seconds - usage.mem_peak_mib_seconds, 0),
+        untouched(usage.mem_measured_mib_seconds, usage.mem_peak_mib_seconds),
     )
 
 

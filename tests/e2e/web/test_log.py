@@ -3,7 +3,6 @@
 import re
 import socket
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -13,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Connection, update
 from sqlmodel import col
 
-from hpc_portal.app import cluster_views, events, outages
+from hpc_portal.app import events, outages
 from hpc_portal.app.events import Event
 from hpc_portal.app.jobs.lifecycle import Phase
 from hpc_portal.app.tables import ClusterPart, Job
@@ -21,7 +20,7 @@ from schedulers.jobstate import JobState
 from tests.e2e.web.browser import OpenPage
 from tests.e2e.web.city import PASSWORD, City
 from tests.e2e.web.test_changes import submit
-from tests.e2e.web.test_live import is_untouched, opened, with_city
+from tests.e2e.web.test_live import is_untouched, opened, set_node, with_city
 from tests.portal_processes import OPERATOR, Processes, wait_until
 from tests.ports import free_port
 
@@ -243,16 +242,10 @@ def test_the_top_of_a_page_follows_by_the_stream_of_its_log_and_after_its_end_by
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
         assert page.evaluate(OPEN_STREAMS) == ["/live"]
     finally:
-        with_city(city, answer_again)
+        with_city(city, lambda connection: outages.end(connection, "danang", ClusterPart.SCHEDULER))
+        set_node(city)  # it reports anew: of a cluster that was silent for two minutes every page says so
     expect(page.locator("#troubles .alert-box")).to_have_count(0)
     assert is_untouched(page)
-
-
-def answer_again(connection: Connection) -> None:
-    """Reported anew, too: of a cluster that was silent for two minutes every page says so."""
-    outages.end(connection, "danang", ClusterPart.SCHEDULER)
-    [snapshot] = cluster_views.load(connection)
-    cluster_views.save(connection, replace(snapshot, as_of=datetime.now(UTC)))
 
 
 def end_job(connection: Connection, city: City, job: UUID) -> None:
