@@ -37,7 +37,7 @@ def say_outside(error: Exception, language: Language) -> str:  # noqa: PLR0911 -
                 N_("The scheduler refused the job: %(reason)s"),
                 reason=say_refusal(error.reason, language.code),
             )
-        case schedulers.SchedulerUnavailable():
+        case schedulers.SchedulerUnavailable() | schedulers.SchedulerBroken():
             return say(N_("The scheduler does not answer now. Nothing was changed; try again later."))
         case schedulers.SubmitUncertain():
             return say(

@@ -125,6 +125,7 @@ EXAMPLES: tuple[Exception, ...] = (
     schedulers.SchedulerRefused("The job had ended before."),
     schedulers.SchedulerUnavailable("connection refused"),
     schedulers.SubmitUncertain("timed out"),
+    schedulers.SchedulerBroken("danang may have forgotten a job"),
     RequestValidationError([{"type": "missing", "loc": ("body", "name"), "msg": "Field required"}]),
     RequestValidationError([{"type": "a_new_type", "loc": ("body",), "msg": "something"}]),
     HTTPException(404),
