@@ -1,5 +1,4 @@
-// Fetches the pinned browser assets into hpc_portal/web/static/vendor; run once per upgrade, needs Node, npm
-// and Python.
+// Fetches the pinned browser assets into hpc_portal/web/static/vendor; run once per upgrade, needs Node and npm.
 //
 //     node scripts/vendor_assets.mjs
 //
@@ -8,7 +7,7 @@
 
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -27,25 +26,8 @@ const PACKAGES = {
     licence: 'MIT',
     files: { 'uplot.min.js': 'dist/uPlot.iife.min.js', 'uplot.css': 'dist/uPlot.min.css' },
   },
-  '@fontsource-variable/inter': {
-    version: '5.3.0',
-    licence: 'OFL-1.1',
-    files: {
-      'inter-latin.woff2': 'files/inter-latin-wght-normal.woff2',
-      'inter-vietnamese.woff2': 'files/inter-vietnamese-wght-normal.woff2',
-    },
-  },
-  '@fontsource-variable/jetbrains-mono': {
-    version: '5.3.0',
-    licence: 'OFL-1.1',
-    files: { 'jetbrains-mono-latin.woff2': 'files/jetbrains-mono-latin-wght-normal.woff2' },
-  },
 }
 const PURGECSS = '8.0.0'
-const FONT_TOOLS = ['fonttools==4.68.0', 'brotli==1.2.1']
-// What pages never use of the fonts is half of their bytes: other weights, alternate shapes, hints for old screens.
-const FONT_WEIGHTS = 'wght=400:700'
-const FONT_FEATURES = 'kern,mark,mkmk,ccmp,locl,tnum'
 
 const ICONS = [
   'adjustments', 'alarm', 'alert-triangle', 'arrow-down', 'arrow-up', 'arrows-exchange', 'ban', 'bell', 'bolt',
@@ -99,7 +81,6 @@ rmSync(temporary, { recursive: true })
 async function prepare(target, source) {
   if (target === 'icons.svg') return Buffer.from(sprite(source))
   if (target === 'tabler.css') return Buffer.from(await purge(source))
-  if (target.endsWith('.woff2')) return reduceFont(source)
   return Buffer.from(readFileSync(source, 'utf8').replace(/\n?\/[/*]# sourceMappingURL=.*$/gm, ''))
 }
 
@@ -111,20 +92,6 @@ function sprite(folder) {
     return `<symbol id="${name}" viewBox="0 0 24 24">${drawn}</symbol>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg">\n${symbols.join('\n')}\n</svg>\n`
-}
-
-function reduceFont(source) {
-  const tools = join(temporary, 'fonts')
-  if (!existsSync(tools)) {
-    execFileSync('python3', ['-m', 'venv', tools], { stdio: 'inherit' })
-    execFileSync(join(tools, 'bin/pip'), ['install', '--quiet', ...FONT_TOOLS], { stdio: 'inherit' })
-  }
-  const [some, reduced] = [join(temporary, 'some.ttf'), join(temporary, 'reduced.woff2')]
-  const instance = ['varLib.instancer', source, FONT_WEIGHTS, '--no-recalc-timestamp', '--quiet', '-o', some]
-  execFileSync(join(tools, 'bin/fonttools'), instance, { stdio: 'inherit' })
-  const options = ['--unicodes=*', `--layout-features=${FONT_FEATURES}`, '--no-hinting', '--flavor=woff2']
-  execFileSync(join(tools, 'bin/pyftsubset'), [some, ...options, `--output-file=${reduced}`], { stdio: 'inherit' })
-  return readFileSync(reduced)
 }
 
 async function purge(source) {
@@ -141,7 +108,6 @@ async function purge(source) {
 
 function store(target, content) {
   writeFileSync(join(VENDOR, target), content)
-  if (target.endsWith('.woff2')) return // compressed already
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: content.length }
   writeFileSync(join(VENDOR, `${target}.br`), brotliCompressSync(content, { params }))
 }

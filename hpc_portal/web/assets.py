@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 FOLDER = Path(__file__).parent / "static"
-_COMPRESSED_ALREADY = (".woff2", ".png", ".br")
+_COMPRESSED_ALREADY = (".png", ".br")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def _read(folder: Path) -> dict[str, Asset]:
 
 def _asset(path: Path) -> Asset:
     content = path.read_bytes()
-    media_type = "font/woff2" if path.suffix == ".woff2" else guess_type(path.name)[0] or "text/plain"
+    media_type = guess_type(path.name)[0] or "text/plain"
     encodings = [("identity", content)]
     if path.suffix not in _COMPRESSED_ALREADY:
         encodings.insert(0, ("gzip", _compress(content)))

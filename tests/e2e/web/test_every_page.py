@@ -15,20 +15,14 @@ from tests.e2e.web.every_page import NO_PAGES, Look, furnish
 
 DESK, PHONE, HEIGHT = 1280, 390, 844
 MOST_BYTES = 130_000
-"""Compressed, with style sheets, scripts and fonts; see docs/benchmarks.md."""
+"""Compressed, with style sheets and scripts; see docs/benchmarks.md."""
 WIDER = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() =>
     done(document.documentElement.scrollWidth - innerWidth))))"""
 """Once what is drawn by scripts was told of the new width, which is with the next frame."""
-WEIGHT = """() => {
-    const isSeen = (one) => one.getClientRects().length && one.textContent.trim()
-    const shows = (font) => [...document.querySelectorAll('body *')].some((one) =>
-        getComputedStyle(one).fontFamily.includes(font) && isSeen(one))
-    const isIdle = (one) => one.name.includes('jetbrains') && !shows('JetBrains')
-    return [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
-        .reduce((sum, one) => sum + (isIdle(one) ? 0 : one.encodedBodySize + 300), 0)
-}"""
-"""As stored, also of what the cache had; about 300 bytes are headers. A font that an earlier page brought
-into memory is named among every later page's, also where nothing is written in it."""
+WEIGHT = """() =>
+    [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+        .reduce((sum, one) => sum + one.encodedBodySize + 300, 0)"""
+"""As stored, also of what the cache had; about 300 bytes are headers."""
 
 
 @pytest.fixture(scope="module", autouse=True)  # before Playwright, in whose thread no other loop may run
@@ -81,9 +75,7 @@ def _problems(page: Page, look: Look, on_a_desk: str, on_a_phone: str) -> list[A
         return [f"status {answer.status}"]
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", on_a_desk)
-    weight = page.evaluate(
-        WEIGHT
-    )  # before axe, which looks at texts that nobody sees, and so loads their fonts
+    weight = page.evaluate(WEIGHT)
     problems = [f"{weight / 1000:.0f} kB with an empty cache"] if weight > MOST_BYTES else []
     problems += _seen_at(page, DESK)
     page.evaluate("theme => { document.documentElement.dataset.bsTheme = theme }", on_a_phone)
