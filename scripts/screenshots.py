@@ -31,7 +31,7 @@ _WIDE = 821
 _WEBP_QUALITY = 52
 _SCREEN_HEIGHT = 844
 _SETTLE_SECONDS = 10
-_SETTLED = """() => document.fonts.status === 'loaded' && !document.querySelector('.htmx-request')
+_SETTLED = """() => !document.querySelector('.htmx-request')
   && !document.querySelector('.live[data-is="waiting"]:not([hidden])')"""
 _LONGEST_SPOKEN_NAME = 24
 _SHOWN_WIDTH = {"wide": 300, "phone": 120}
@@ -160,7 +160,7 @@ def _open(browser: Browser, portal: str, user: str | None, variant: Variant) -> 
 
 
 def _settle(page: Page) -> None:
-    """Until fonts are there, the stream is open and nothing is fetched: else no two pictures are alike."""
+    """Until the stream is open and nothing is fetched: else no two pictures are alike."""
     deadline = time.monotonic() + _SETTLE_SECONDS
     while not page.evaluate(_SETTLED) and time.monotonic() < deadline:
         page.wait_for_timeout(50)

@@ -72,7 +72,7 @@ def test_layout_that_shifts_is_not_taken_for_the_reader(open_page: OpenPage, cit
     log = _tall(city)
     page = _open(open_page, city)
     expect(page.locator(".log-end")).to_be_in_viewport()
-    page.locator(".log-lines").evaluate("lines => { lines.style.fontSize = '18px' }")  # as a late font does
+    page.locator(".log-lines").evaluate("lines => { lines.style.fontSize = '18px' }")  # as a larger text does
     expect(page.locator(".log-end")).to_be_in_viewport()
     _add(log, "the newest line\n")
     expect(page.get_by_text("the newest line")).to_be_in_viewport()

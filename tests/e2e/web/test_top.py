@@ -39,7 +39,7 @@ class HandClock:
 
 
 def asks(request: Request) -> bool:
-    """Whether a page asks for what it shows: a stream that is opened again, or a late font, is no such."""
+    """Whether a page asks for what it shows: a stream that is opened again is no such."""
     return request.resource_type in {"fetch", "xhr", "document"} and "/live?" not in request.url
 
 

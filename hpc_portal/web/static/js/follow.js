@@ -1,5 +1,5 @@
 // Keeps a box scrolled to its end while it grows, until its reader moves up. What the layout does by itself (blocks
-// that turn out taller than they were taken for, a font that arrives late, a narrower window) is not the reader.
+// that turn out taller than they were taken for, larger letters, a narrower window) is not the reader.
 
 const SLACK_PIXELS = 24
 const UPWARD_KEYS = new Set(['ArrowUp', 'PageUp', 'Home'])
