@@ -28,10 +28,11 @@ MAX_BYTES = 12 * 1024 * 1024
 """Of all pictures together: they travel with every clone."""
 _MAX_HEIGHT = 1600
 _WIDE = 821
-_WEBP_QUALITY = 52
+_WEBP_QUALITY = 46
 _SCREEN_HEIGHT = 844
 _SETTLE_SECONDS = 10
 _SETTLED = """() => !document.querySelector('.htmx-request')
+  && [...document.querySelectorAll('[data-names]')].every((signals) => signals.children.length)
   && !document.querySelector('.live[data-is="waiting"]:not([hidden])')"""
 _LONGEST_SPOKEN_NAME = 24
 _SHOWN_WIDTH = {"wide": 300, "phone": 120}

@@ -71,10 +71,10 @@ def total_vnd(balances: Iterable[Balance]) -> AssetBalance:
 
 
 def share_percent(amounts: AssetBalance) -> int:
-    """How much of a grant is used or held; 0 when nothing was granted."""
+    """How much of a grant is used or held, in whole percent that are; 0 when nothing was granted."""
     if amounts.granted <= 0:
         return 0
-    return min(100, max(0, round(100 * (amounts.held + amounts.consumed) / amounts.granted)))
+    return min(100, max(0, 100 * (amounts.held + amounts.consumed) // amounts.granted))
 
 
 def _line(asset: Tres, amounts: AssetBalance, language: Language) -> BudgetLine:

@@ -63,7 +63,7 @@ def waste_document(report: WasteReport, edition: Edition) -> Document:
             *(
                 _most(key, say(title, language), respects, found, report.total, language)
                 for key, title, respects, found in most
-                if respects != by and found.lines
+                if respects != by and any(any(line.rank) for line in found.lines)
             ),
             *([memory_table(report.memory, by, language)] if report.memory else []),
         ],

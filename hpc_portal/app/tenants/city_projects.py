@@ -14,6 +14,7 @@ from hpc_portal.app.actor import Actor
 from hpc_portal.app.db import AnyRow
 from hpc_portal.app.jobs.under_way import under_way
 from hpc_portal.app.permissions import Action
+from hpc_portal.app.service_accounts.in_force import is_person
 from hpc_portal.app.tables import Job, ProjectMember
 from quotas.money import VND
 from quotas.tables import (
@@ -72,7 +73,8 @@ def list_organisation_projects(
 
 
 def _listed(session: Session, at: datetime, *where: ColumnElement[bool]) -> Sequence[CityProject]:
-    members = _counted(session, col(ProjectMember.project_id), ProjectMember)
+    people = is_person(col(ProjectMember.user_id))
+    members = _counted(session, col(ProjectMember.project_id), ProjectMember, people)
     jobs = _counted(session, col(Job.project_id), Job, under_way())
     money = _money(session, at)
     rows: Result[*tuple[Any, ...]] = session.connection().execute(

@@ -97,6 +97,10 @@ def test_the_overview_tells_what_the_start_page_does(city: City, portal: Portal)
 
 
 def test_all_projects_are_listed_with_their_money_for_the_city_only(city: City, portal: Portal) -> None:
+    """And with their people: a service account is none."""
+    with portal.client(city.chips.lead) as client:
+        account = {"name": "ci", "purpose": "Nightly"}
+        assert client.post("/api/v1/projects/chips/service-accounts", json=account).status_code == 201
     promote = update(User).where(col(User.id) == city.rivals.lead.user_id).values(global_role="auditor")
     transact(city.services.engine, lambda connection: connection.execute(promote))
     with portal.client(city.rivals.lead) as client:

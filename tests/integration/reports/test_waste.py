@@ -106,3 +106,10 @@ def test_a_filter_narrows_hours_memory_and_money_alike(november: Books) -> None:
     report = ask(november, november.auditor, project="rivals")
     assert (report.total.usage.cpu_seconds, report.total.unused_vnd, report.memory) == (10_000, 0, {})
     assert ask(november, november.auditor, user="chips-member").total.idle_gpu_seconds == 5_400
+
+
+def test_where_nothing_is_known_to_be_left_nobody_is_named_for_it(november: Books) -> None:
+    """Also not by an empty table, which says that nothing was used."""
+    report = ask(november, november.auditor, project="rivals")
+    assert report.total.usage.cpu_seconds
+    assert [table.key for table in waste_document(report, Edition("en", NOW)).tables] == ["waste"]

@@ -203,6 +203,9 @@ function drawAxis(pen, scale, at, colour) {
     pen.globalAlpha = 1
   }
   const font = colour('--tblr-font-sans-serif')
+  pen.strokeStyle = colour('--tblr-bg-surface') // around every text, which lines of trials run through
+  pen.lineJoin = 'round'
+  pen.lineWidth = 4
   pen.fillStyle = colour('--tblr-body-color')
   pen.textAlign = 'center'
   pen.font = `600 12px ${font}`
@@ -212,5 +215,9 @@ function drawAxis(pen, scale, at, colour) {
   pen.fillStyle = colour('--tblr-secondary')
   const ticks = scale.choices.length ? scale.choices.map((name) => [fractionOf(scale, name), name])
     : [0, 0.25, 0.5, 0.75, 1].map((share) => [share, number.format(valueAt(scale, share))])
-  for (const [share, text] of ticks.slice(0, 24)) pen.fillText(text, x + 5, yOf(share) + (share === 1 ? 10 : -3), 50)
+  for (const [share, text] of ticks.slice(0, 24)) {
+    const place = [x + 5, yOf(share) + (share === 1 ? 10 : -3), 50]
+    pen.strokeText(text, ...place)
+    pen.fillText(text, ...place)
+  }
 }
