@@ -71,7 +71,7 @@ def total_vnd(balances: Iterable[Balance]) -> AssetBalance:
 
 
 def share_percent(amounts: AssetBalance) -> int:
-    """How much of a grant is used or held, in whole percent that are; 0 when nothing was granted."""
+    """How much of a grant is used or held, in whole percent, rounded down; 0 when nothing was granted."""
     if amounts.granted <= 0:
         return 0
     return min(100, max(0, 100 * (amounts.held + amounts.consumed) // amounts.granted))
