@@ -43,14 +43,15 @@ export HPC_ARRAY_TASK_ID="$SLURM_ARRAY_TASK_ID" LSB_JOBINDEX="$SLURM_ARRAY_TASK_
 """
 
 _WATCHED = """
-for hpc_signal in HUP INT TERM USR1 USR2; do  # without CONT: Slurm sends it first, and bash may lose the next
-    trap 'kill -s '"$hpc_signal"' "$!" 2>/dev/null' "$hpc_signal"
-done
 {{  # in silence: bash would tell the job's log that a program was killed
     set -m  # the program keeps SIGINT and a process group of its own
     {program} 2>&3 3>&- &
     set +m
     hpc_child=$!
+    # Before this a signal ends the script: handed on too early it would be lost, and the program go on.
+    for hpc_signal in HUP INT TERM USR1 USR2; do  # without CONT: Slurm sends it first, and bash may lose the next
+        trap "kill -s $hpc_signal $hpc_child" "$hpc_signal"
+    done
     wait "$hpc_child"
     hpc_code=$?  # or that of the trap which interrupted it
     while kill -0 "$hpc_child"; do wait "$hpc_child"; hpc_code=$?; done

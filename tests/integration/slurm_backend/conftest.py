@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -149,9 +149,14 @@ class Portal:
         file = self.instance.workspace / str(job_id) / "started"
         return len(file.read_text().split()) if file.exists() else 0
 
-    def restarted(self) -> "Portal":
+    @asynccontextmanager
+    async def restarted(self) -> AsyncIterator["Portal"]:
         """The same cluster seen by a controller that remembers nothing."""
-        return replace(self, scheduler=scheduler_of(self.instance, self.key))
+        scheduler = scheduler_of(self.instance, self.key)
+        try:
+            yield replace(self, scheduler=scheduler)
+        finally:
+            await scheduler.close()
 
 
 @contextmanager

@@ -77,8 +77,7 @@ async def test_a_job_with_the_number_of_a_lost_one_is_left_alone(portal: Portal,
         assert job.dispatched_at
         lost = replace(job, dispatched_at=job.dispatched_at - timedelta(hours=1))
         await leave_alone(portal, lost)
-        after = portal.restarted()
-        try:
+        async with portal.restarted() as after:
             await leave_alone(after, lost)
             # slurmdbd closed what ran when slurmctld began anew, and has two jobs of this number since.
             for known_to in (portal, after):
@@ -90,8 +89,6 @@ async def test_a_job_with_the_number_of_a_lost_one_is_left_alone(portal: Portal,
             assert await runs(portal, lost.scheduler_job_id)
             ours = await after.end_of(await after.submit("exit 3"))
             assert (ours.state, str(ours.exit_code)) == (JobState.FAILED, "3:0")
-        finally:
-            await after.scheduler.close()
 
 
 async def leave_alone(portal: Portal, lost: JobRef) -> None:

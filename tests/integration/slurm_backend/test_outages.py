@@ -71,21 +71,20 @@ async def test_a_controller_that_remembers_nothing_finds_what_was_submitted(port
     jobs = [await portal.hand_over(submission) for submission in (ended, runs)]
     await portal.ended(jobs[0])
     never_sent = portal.submission(PROGRAM)
-    after = portal.restarted()
-    users = {one.job_id: one.cluster_user for one in (ended, runs, never_sent)}
-    there = {job.job_id: Accepted(job.scheduler_job_id) for job in jobs}
-    found = dict(await after.scheduler.find(users))
-    assert isinstance(found.pop(never_sent.job_id), Uncertain)  # who was active before may be sending it
-    assert found == there
+    async with portal.restarted() as after:
+        users = {one.job_id: one.cluster_user for one in (ended, runs, never_sent)}
+        there = {job.job_id: Accepted(job.scheduler_job_id) for job in jobs}
+        found = dict(await after.scheduler.find(users))
+        assert isinstance(found.pop(never_sent.job_id), Uncertain)  # who was active before may be sending it
+        assert found == there
 
-    async def is_not_there() -> bool:
-        return await after.scheduler.find(users) == there
+        async def is_not_there() -> bool:
+            return await after.scheduler.find(users) == there
 
-    await after.until(is_not_there)
-    observation = await after.scheduler.observe({job.job_id: job for job in jobs})
-    states = [run.state for job in jobs for run in observation.jobs[job.job_id].tasks]
-    assert states == [JobState.COMPLETED, JobState.RUNNING]
-    await after.scheduler.close()
+        await after.until(is_not_there)
+        observation = await after.scheduler.observe({job.job_id: job for job in jobs})
+        states = [run.state for job in jobs for run in observation.jobs[job.job_id].tasks]
+        assert states == [JobState.COMPLETED, JobState.RUNNING]
 
 
 async def test_jobs_that_ended_while_slurmdbd_was_down_are_charged_when_it_is_back(portal: Portal) -> None:
@@ -116,9 +115,8 @@ async def test_another_users_job_with_our_key_is_not_taken_for_ours(portal: Port
         portal.instance.run("sbatch", *options, "--wrap=exit 0", user="bob")
     job = await portal.hand_over(ours)
     users = {one.job_id: one.cluster_user for one in (ours, unsent)}
-    other = portal.restarted()
-    found = dict(await other.scheduler.find(users))
-    await other.scheduler.close()
+    async with portal.restarted() as other:
+        found = dict(await other.scheduler.find(users))
     assert isinstance(found.pop(unsent.job_id), Uncertain)
     assert found == {ours.job_id: Accepted(job.scheduler_job_id)}
     assert (await portal.end_of(job)).state is JobState.COMPLETED
@@ -172,19 +170,18 @@ async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: 
         await portal.ended(ended)
         await portal.charged(ended, runs=1)
     await all_is_forgotten(portal)
-    after = portal.restarted()
-    found = await after.scheduler.find({sent.job_id: sent.cluster_user})
-    assert found == {sent.job_id: Accepted(job.scheduler_job_id)}
-    assert await after.scheduler.submit([sent]) == [Accepted(job.scheduler_job_id)]
-    ends = {ended: await after.end_of(ended) for ended in (job, failed, cancelled)}
-    assert [(end.state, str(end.exit_code)) for end in ends.values()] == [
-        (JobState.COMPLETED, "0:0"),
-        (JobState.FAILED, "9:0"),
-        (JobState.CANCELLED, "0:15"),
-    ]
-    assert all(end.usage for end in ends.values())
-    assert portal.started(sent.job_id) == 1
-    await after.scheduler.close()
+    async with portal.restarted() as after:
+        found = await after.scheduler.find({sent.job_id: sent.cluster_user})
+        assert found == {sent.job_id: Accepted(job.scheduler_job_id)}
+        assert await after.scheduler.submit([sent]) == [Accepted(job.scheduler_job_id)]
+        ends = {ended: await after.end_of(ended) for ended in (job, failed, cancelled)}
+        assert [(end.state, str(end.exit_code)) for end in ends.values()] == [
+            (JobState.COMPLETED, "0:0"),
+            (JobState.FAILED, "9:0"),
+            (JobState.CANCELLED, "0:15"),
+        ]
+        assert all(end.usage for end in ends.values())
+        assert portal.started(sent.job_id) == 1
 
 
 async def test_tasks_that_left_slurmctlds_memory_between_two_looks_ran_once_each(

@@ -145,9 +145,8 @@ async def test_what_slurm_will_not_take_is_refused_in_its_own_words(portal: Port
 async def test_a_burst_is_accepted_in_order_and_at_once(portal: Portal) -> None:
     submissions = [portal.submission("exit 0") for _ in range(60)]
     outcomes = await portal.scheduler.submit(submissions)
-    other = portal.restarted()
-    found = await other.scheduler.find({one.job_id: one.cluster_user for one in submissions})
-    await other.scheduler.close()
+    async with portal.restarted() as other:
+        found = await other.scheduler.find({one.job_id: one.cluster_user for one in submissions})
     assert [found[submission.job_id] for submission in submissions] == outcomes
     accepted = [
         JobRef(submission.job_id, outcome.scheduler_job_id, submission.cluster_user)

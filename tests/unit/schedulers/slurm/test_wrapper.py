@@ -27,6 +27,8 @@ for rank in 0 1; do SLURM_NODEID=$rank SLURM_GPUS_ON_NODE=2 "$@" || code=143; do
 exit "${code:-0}"
 """
 """Ranks one after the other; it ends as if it had ended one of them, where any failed."""
+IS_HEARD = "until grep -q 'SigCgt:.*[89a-f]..$' /proc/$PPID/status; do :; done; "
+"""Begins a program that signals the script: it goes on once that catches SIGUSR2, the last one it traps."""
 
 
 @pytest.fixture
@@ -139,7 +141,7 @@ def test_nobody_is_told_in_the_log_that_a_program_was_killed(workspace: Path) ->
 
 def test_a_signal_to_the_program_and_the_script_at_once_is_how_both_end(workspace: Path) -> None:
     """As scancel sends it. Bash forgets the program's end now and then, when a trap runs at that moment."""
-    job = submission(workspace, argv=("sh", "-c", "kill -TERM $PPID $$; sleep 60"))
+    job = submission(workspace, argv=("sh", "-c", f"{IS_HEARD} kill -TERM $PPID $$; /bin/sleep 60"))
     assert {run(job).returncode for _ in range(20)} == {-signal.SIGTERM}
 
 
@@ -164,11 +166,23 @@ def test_any_other_end_is_final(workspace: Path, code: int, restarts: str) -> No
 
 
 def test_a_signal_to_the_batch_process_reaches_the_program(workspace: Path) -> None:
-    program = "trap 'exit 75' USR1; kill -USR1 $PPID; while :; do :; done"
+    program = f"trap 'exit 75' USR1; {IS_HEARD} kill -USR1 $PPID; while :; do :; done"
     job = submission(workspace, argv=("bash", "-c", program), requeue={"on_exit_codes": (75,)})
     done = run(job)
     assert (done.returncode, done.stderr) == (75, "")
     assert notes(workspace) == "requeue 7\n"
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_before_the_program_is_there_ends_the_script(
+    workspace: Path, signal_number: signal.Signals
+) -> None:
+    """A job cancelled as it starts would otherwise run on until Slurm kills it, KillWait later."""
+    comes = workspace.parent / "comes.sh"
+    comes.write_text(f"""trap '[ "$BASH_COMMAND" != "set -m" ] || kill -{signal_number:d} $$' DEBUG""")
+    job = submission(workspace, argv=("/bin/sleep", "5"))
+    done = run(job, BASH_ENV=str(comes))
+    assert (done.returncode, done.stderr) == (-signal_number, "")
 
 
 def test_a_program_that_never_runs_again_takes_the_batch_processs_place(workspace: Path) -> None:
@@ -217,7 +231,7 @@ def test_where_no_rank_can_note_its_end_the_job_ends_as_srun_did(workspace: Path
 
 
 def test_a_signal_to_a_rank_reaches_its_program(workspace: Path) -> None:
-    program = "trap 'exit 5' USR1; kill -USR1 $PPID; while :; do :; done"
+    program = f"trap 'exit 5' USR1; {IS_HEARD} kill -USR1 $PPID; while :; do :; done"
     done = run(submission(workspace, argv=("bash", "-c", program), **_TWO_NODES))
     assert (done.returncode, done.stderr) == (5, "")
 
