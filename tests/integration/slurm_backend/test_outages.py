@@ -161,10 +161,15 @@ async def test_a_restart_of_slurmctld_changes_nothing_for_jobs(portal: Portal) -
 
 
 async def test_a_job_that_left_slurmctlds_memory_is_known_from_slurmdbd(portal: Portal) -> None:
-    sent = portal.submission(PROGRAM)
-    failed, cancelled = await portal.submit("exit 9"), await portal.submit("sleep 600")
-    job = await portal.hand_over(sent)
-    await portal.running(cancelled)
+    sent, endless = portal.submission(PROGRAM), portal.submission(f"{PROGRAM}; exec sleep 600")
+    job, cancelled, failed = [
+        await portal.hand_over(one) for one in (sent, endless, portal.submission("exit 9"))
+    ]
+
+    async def has_begun() -> bool:
+        return portal.started(endless.job_id) == 1
+
+    await portal.until(has_begun)
     await portal.scheduler.cancel([cancelled])
     for ended in (job, failed, cancelled):
         await portal.ended(ended)
