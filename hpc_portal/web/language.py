@@ -22,6 +22,7 @@ from workloads.template import N_
 
 LOCALES_FOLDER = Path(__file__).parent / "locales"
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 _UNITS = (N_("%(count)s d"), N_("%(count)s h"), N_("%(count)s min"), N_("%(count)s s"))
 
 
@@ -57,7 +58,7 @@ class Language:
 
     def vnd(self, amount: int) -> str:
         """`1.250.000 ₫`; a true minus sign for negative amounts."""
-        return ("\N{MINUS SIGN}" if amount < 0 else "") + self.number(abs(amount)) + "\N{NO-BREAK SPACE}₫"
+        return ("\N{MINUS SIGN}" if amount < 0 else "") + _measured(self.number(abs(amount)), "₫")
 
     def instant(self, at: datetime) -> str:
         """Local date and time to the second."""
@@ -82,36 +83,37 @@ class Language:
             count, left = divmod(left, size)
             if count or (size == 1 and not parts):
                 parts.append(self.gettext(unit, count=self.number(count)))
-        return " ".join(parts[:2])
+        return NO_BREAK.join(parts[:2]).replace(" ", NO_BREAK)
 
     def memory(self, mib: int) -> str:
         """`512 MiB`, `4 GiB`, `1,5 TiB`."""
         for size, unit in ((1024**2, "TiB"), (1024, "GiB")):
             if mib >= size:
                 decimals = 0 if mib % size == 0 else 1
-                return f"{self.number(mib / size, decimals)} {unit}"
-        return f"{self.number(mib)} MiB"
+                return _measured(self.number(mib / size, decimals), unit)
+        return _measured(self.number(mib), "MiB")
 
     def energy(self, joules: int) -> str:
         """`840 J`, `1,2 kJ`, `0,4 kWh`."""
         for least, factor, unit in ((360_000, 3_600_000, "kWh"), (1000, 1000, "kJ")):
             if joules >= least:
-                return f"{self.number(joules / factor, 1)} {unit}"
-        return f"{self.number(joules)} J"
+                return _measured(self.number(joules / factor, 1), unit)
+        return _measured(self.number(joules), "J")
 
     def size(self, bytes_: int) -> str:
         """A file's size: `840 B`, `1,2 kB`, `3,4 MB`."""
         for factor, unit in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
             if bytes_ >= factor:
-                return f"{self.number(bytes_ / factor, 1)} {unit}"
-        return f"{bytes_} B"
+                return _measured(self.number(bytes_ / factor, 1), unit)
+        return _measured(str(bytes_), "B")
 
     def gib(self, allocated_bytes: int) -> str:
         """`12,4 GiB`: in the unit that storage is granted in, and never nothing where there is something."""
         if 0 < allocated_bytes < BYTES_PER_GIB // 100:
-            return f"< {self.number(0.01, 2)} GiB"
+            return _measured(f"<{NO_BREAK}{self.number(0.01, 2)}", "GiB")
         gib, rest = divmod(allocated_bytes, BYTES_PER_GIB)
-        return f"{self._few_digits(allocated_bytes / BYTES_PER_GIB) if rest else self.number(gib)} GiB"
+        count = self._few_digits(allocated_bytes / BYTES_PER_GIB) if rest else self.number(gib)
+        return _measured(count, "GiB")
 
     def metric(self, value: float, name: str = "") -> str:
         """A measured number with as many digits as mean something; a rate as a percentage."""
@@ -147,14 +149,19 @@ class Language:
         """TRES x seconds as hours of the thing: `1.250,5 h`; memory as GiB-hours."""
         hours = amount_seconds / 3600
         if name == tres.MEM:
-            return f"{self._few_digits(hours / 1024)} GiB·h"
-        return f"{self._few_digits(hours)} h"
+            return _measured(self._few_digits(hours / 1024), "GiB·h")
+        return _measured(self._few_digits(hours), "h")
 
     def _few_digits(self, value: float) -> str:
         """Hundredths of small numbers, no fractions of large ones."""
         decimals = next((digits for limit, digits in ((10, 2), (1000, 1)) if abs(value) < limit), 0)
         sign = "\N{MINUS SIGN}" if value < 0 else ""
         return sign + self.number(abs(value), 0 if value == 0 else decimals)
+
+
+def _measured(count: str, unit: str) -> str:
+    """A number and its unit, which never stand on two lines."""
+    return f"{count}{NO_BREAK}{unit}"
 
 
 def load_languages() -> dict[str, Language]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hpc_portal.web.language import Language
 from hpc_portal.web.show_storage import ShownStorage
-from quotas.amounts import STORAGE
+from quotas.amounts import BYTES_PER_GIB, STORAGE
 from quotas.balance import AssetBalance, Balance
 from quotas.money import VND
 from schedulers.tres import Tres
@@ -51,7 +51,7 @@ def last_day(balance: Balance) -> datetime | None:
 def show_asset(asset: Tres, amount: int, language: Language) -> str:
     """An amount of an asset of the ledger: đồng, GiB, or hours of a resource."""
     if asset == STORAGE:
-        return f"{language.number(amount)} GiB"
+        return language.gib(amount * BYTES_PER_GIB)
     return language.vnd(amount) if asset == VND else language.resource_hours(asset, amount)
 
 

@@ -40,6 +40,6 @@ def test_an_administrator_decides_and_everybody_else_is_refused(portal: Portal) 
         [rule] = [rule for rule in client.get(RULES).json()["items"] if rule["state"] == "NODE_FAIL"]
         assert rule == {"state": "NODE_FAIL", "is_default": False, **wanted}
         page = client.get("/admin/prices/end-rules", headers={"accept": "text/html", "cookie": "locale=vi"})
-        assert "trả lại ngay tối đa 2 giờ" in page.text
+        assert "trả lại ngay tối đa 2\N{NO-BREAK SPACE}giờ" in page.text
         log = client.get("/admin/audit", headers={"accept": "text/html", "cookie": "locale=vi"})
         assert "Đổi quy tắc kết thúc tính phí" in log.text

@@ -63,7 +63,7 @@ def test_a_budget_that_is_too_small_leads_to_the_request_that_it_lacks() -> None
 def test_several_shortages_are_all_named_and_all_asked_for() -> None:
     also = [Shortage("license/vcs", 0, 7200)]
     [problem] = problems_of(BudgetExceeded("npu", "cpu", 0, 3600, also=also), VI)
-    assert problem.text.endswith("Còn thiếu cả 2,00 h Giấy phép vcs.")
+    assert problem.text.endswith("Còn thiếu cả 2,00\N{NO-BREAK SPACE}h Giấy phép vcs.")
     assert problem.href == "/requests/new?project=npu&missing.cpu=3600&missing.license%2Fvcs=7200"
 
 

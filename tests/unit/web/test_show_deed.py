@@ -51,7 +51,10 @@ def said(action: str, language: str = "vi", **facts: object) -> list[str]:
 @pytest.mark.parametrize(
     ("facts", "lines"),
     [
-        ({"lines": {"VND": 1_250_000, "gres/gpu:h100": 3600}}, ["Mức cấp: 1.250.000\xa0₫, 1,00 h GPU H100"]),
+        (
+            {"lines": {"VND": 1_250_000, "gres/gpu:h100": 3600}},
+            ["Mức cấp: 1.250.000\xa0₫, 1,00\xa0h GPU H100"],
+        ),
         ({"was": "active", "state": "closed"}, ["Trạng thái: Hoạt động → Đã đóng"]),
         ({"who_may_use": {"organisations": [], "projects": []}}, ["Ai được dùng: mọi người"]),
         (
@@ -60,11 +63,11 @@ def said(action: str, language: str = "vi", **facts: object) -> list[str]:
         ),
         (
             {"is_charged": True, "free_seconds_per_job": 7200, "was": {"is_charged": False}},
-            ["Đã tính phí: không → có", "Trả lại cho mỗi tác vụ: 2 giờ"],
+            ["Đã tính phí: không → có", "Trả lại cho mỗi tác vụ: 2\xa0giờ"],
         ),
         (
             {"kind": "walltime_seconds", "value": 7200, "was": {"value": 3600}},
-            ["Loại: thời gian chạy tối đa của một tác vụ", "Giới hạn thời gian: 1 giờ → 2 giờ"],
+            ["Loại: thời gian chạy tối đa của một tác vụ", "Giới hạn thời gian: 1\xa0giờ → 2\xa0giờ"],
         ),
         ({"prices": {"cpu": 1300}, "was": {"cpu": 1200}}, ["Bảng giá: cpu 1.200\xa0₫/h → cpu 1.300\xa0₫/h"]),
         ({"valid_to": "2026-03-31T17:00:00+00:00"}, ["Kết thúc: 01/04/2026 00:00:00"]),
