@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+from hpc_portal.web.show_changes import CHANGES
 from hpc_portal.web.show_limits import LIMIT_KINDS
 from hpc_portal.web.show_request import REQUEST_KINDS, REQUEST_STATES
-from hpc_portal.web.tenant_words import KINDS, ROLES, TENANT_STATES
+from hpc_portal.web.tenant_words import KINDS, ROLES, SERVICE_ENDS, TENANT_STATES
+from hpc_portal.web.token_scope import SCOPES
 from workloads.template import N_
 
 DEEDS: Mapping[str, str] = {
@@ -110,6 +112,9 @@ FACTS: Mapping[str, str] = {
     "announcement_id": N_("Announcement"),
     "asked_percent": N_("Asked"),
     "basis_points": N_("Share"),
+    "because": N_("Reason"),
+    "by_administrator": N_("By an administrator"),
+    "by_invitation_to": N_("Invited to"),
     "bytes": N_("Bytes"),
     "cap_vnd": N_("At most"),
     "case_id": N_("Case"),
@@ -129,6 +134,7 @@ FACTS: Mapping[str, str] = {
     "emails": N_("E-mail"),
     "ends_at": N_("End"),
     "entries": N_("Files and folders"),
+    "expires_at": N_("Good until"),
     "feature": N_("Licence"),
     "file": N_("File"),
     "free_seconds_per_job": N_("Given back to each job"),
@@ -136,9 +142,11 @@ FACTS: Mapping[str, str] = {
     "gpu_type": N_("Type of GPU"),
     "hold_policy": N_("Holding"),
     "host": N_("Address"),
+    "identity": N_("Identity"),
     "is_charged": N_("Charged"),
     "is_retired": N_("Retired"),
     "is_urgent": N_("Urgent"),
+    "issuer": N_("Identity provider"),
     "jobs": N_("Jobs"),
     "jobs_cancelled": N_("Cancelled jobs"),
     "kind": N_("Kind"),
@@ -147,23 +155,30 @@ FACTS: Mapping[str, str] = {
     "lines": N_("Amounts"),
     "message": N_("Message"),
     "name": N_("Name"),
+    "nice": N_("Priority (nice)"),
     "organisation": N_("Organisation"),
     "organisation_kind": N_("Kind of organisation"),
     "organisation_kinds": N_("Kind of organisation"),
     "organisations": N_("Organisations"),
+    "owners": N_("Who answers for it"),
     "percent": N_("Share"),
     "prices": N_("Prices"),
     "programme": N_("Programme"),
     "project": N_("Project"),
     "projects": N_("Projects"),
+    "purpose": N_("What it is for"),
     "reason": N_("Reason"),
     "request_id": N_("Request"),
     "returned": N_("Given back"),
     "role": N_("Role"),
+    "scope": N_("Good for"),
+    "sessions": N_("Browsers signed out"),
     "sha256": N_("Check sum"),
     "state": N_("State"),
     "students": N_("Students"),
     "target": N_("Target"),
+    "tasks": N_("Tasks"),
+    "template": N_("Template"),
     "text_en": N_("Text in English"),
     "text_vi": N_("Text in Vietnamese"),
     "uid": N_("uid"),
@@ -174,6 +189,7 @@ FACTS: Mapping[str, str] = {
     "version": N_("Version"),
     "walltime_seconds": N_("Time limit"),
     "who_may_use": N_("Who may use it"),
+    "why": N_("Reason"),
 }
 
 VALUES: Mapping[str, str] = {
@@ -182,6 +198,9 @@ VALUES: Mapping[str, str] = {
     **{kind.value: text for kind, text in REQUEST_KINDS.items()},
     **{kind.value: text for kind, text in KINDS.items()},
     **{kind.value: text for kind, text in LIMIT_KINDS.items()},
+    **{kind.value: text for kind, text in CHANGES.items()},
+    **{scope.value: text for scope, text in SCOPES.items()},
+    **{end.value: text for end, text in SERVICE_ENDS.items()},
     **ROLES,
     "organisation": N_("Organisation"),
     "project": N_("Project"),

@@ -19,35 +19,25 @@ from hpc_portal.app.service_accounts.create import (
     end_service,
 )
 from hpc_portal.app.service_accounts.queries import list_all_services, list_project_services
-from hpc_portal.app.service_accounts.tables import ServiceEnd
 from hpc_portal.app.service_accounts.tokens import (
+    TOKEN_SCOPES,
     issue_service_token,
     revoke_service_token,
     rotate_service_token,
 )
 from hpc_portal.app.services import Services
-from hpc_portal.app.tables import TokenScope
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.auth.form_seed import seed_of
 from hpc_portal.web.problems import ShownProblem
 from hpc_portal.web.project_tabs import project_facts
 from hpc_portal.web.render import pages_of
 from hpc_portal.web.tenant_forms import carry_out, text_of
-from hpc_portal.web.token_scope import read_scope
+from hpc_portal.web.tenant_words import SERVICE_ENDS
+from hpc_portal.web.token_scope import SCOPES, read_scope
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
 
-ENDS = {
-    ServiceEnd.ENDED: N_("Ended"),
-    ServiceEnd.EXPIRED: N_("Its time is over"),
-    ServiceEnd.PROJECT_CLOSED: N_("Ended with its project"),
-    ServiceEnd.NO_OWNER: N_("Ended: nobody answers for it any more"),
-}
-SCOPES = {
-    TokenScope.JOBS: N_("Jobs and their files; look at the rest"),
-    TokenScope.READ: N_("Look only"),
-}
 _OVERLAPS = ((24, N_("overlap of a day")), (0, N_("no overlap")), (168, N_("overlap of a week")))
 _OF_PROJECT = "/projects/{account}/service-accounts"
 _ONE = _OF_PROJECT + "/{service}"
@@ -80,8 +70,8 @@ class _Page:
             "new_token": token.secret if token else "",
             "people": [member.username for member in details.members],
             "me": self.actor.username,
-            "ends": ENDS,
-            "scopes": SCOPES,
+            "ends": SERVICE_ENDS,
+            "scopes": {scope: SCOPES[scope] for scope in TOKEN_SCOPES},
             "overlaps": _OVERLAPS,
             "longest_days": LONGEST_DAYS,
         }
@@ -104,7 +94,7 @@ def show_all(request: Request, actor: CurrentActor, services: PortalServices) ->
     """Those of the whole city."""
     with services.reading() as session:
         found = list_all_services(session, actor, at=services.clock.now())
-    facts = {"found": found, "ends": ENDS}
+    facts = {"found": found, "ends": SERVICE_ENDS}
     return pages_of(request).render(request, "admin/service_accounts.html", facts)
 
 

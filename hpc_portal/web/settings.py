@@ -35,7 +35,7 @@ from hpc_portal.web.render import THEMES, pages_of
 from hpc_portal.web.show_device import device_of
 from hpc_portal.web.show_notice_choices import PACES, show_choices
 from hpc_portal.web.sign_in import name_of
-from hpc_portal.web.token_scope import read_scope
+from hpc_portal.web.token_scope import SCOPES, read_scope
 from workloads.template import N_
 
 router = APIRouter(include_in_schema=False)
@@ -52,13 +52,6 @@ SECTIONS = (
     ("sessions", "device-desktop", N_("Signed-in browsers")),
 )
 """Anchor, icon and heading of each part of the page; each has a template of that name."""
-
-
-SCOPES = (
-    (TokenScope.EVERYTHING, N_("Everything that I may do")),
-    (TokenScope.JOBS, N_("Jobs and their files; look at the rest")),
-    (TokenScope.READ, N_("Look only")),
-)
 
 
 @router.get("/settings")
@@ -208,7 +201,7 @@ def _stored(session: Session, actor: Actor, services: Services) -> dict[str, obj
         "waiting_email": waiting_email(session, actor, at=services.clock.now()),
         "has_password": bool(user.password_hash),
         "tokens": list_tokens(session, actor),
-        "token_scopes": SCOPES,
+        "token_scopes": SCOPES.items(),
         "own_projects": [
             one.account for one in list_visible_projects(session, actor) if one.id in actor.projects
         ],

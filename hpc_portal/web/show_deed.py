@@ -29,6 +29,8 @@ _EVERYBODY = {
 _YES, _NO = N_("yes"), N_("no")
 _CODES = frozenset(
     {
+        "change",
+        "scope",
         "state",
         "role",
         "kind",
@@ -37,6 +39,7 @@ _CODES = frozenset(
         "global_role",
         "hold_policy",
         "level",
+        "why",
     }
 )
 

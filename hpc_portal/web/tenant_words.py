@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hpc_portal.app.service_accounts.tables import ServiceEnd
 from hpc_portal.app.tenants.class_queries import SeatState
 from hpc_portal.web.language import Language
 from hpc_portal.web.show_quota import asset_label, share_percent, show_asset
@@ -34,6 +35,14 @@ SEAT_STATES = {
     SeatState.OVERDUE: Word("hourglass", N_("Invitation ran out"), "late"),
     SeatState.CLOSED: Word("lock", N_("Closed"), "off"),
 }
+
+SERVICE_ENDS = {
+    ServiceEnd.ENDED: N_("Ended"),
+    ServiceEnd.EXPIRED: N_("Its time is over"),
+    ServiceEnd.PROJECT_CLOSED: N_("Ended with its project"),
+    ServiceEnd.NO_OWNER: N_("Ended: nobody answers for it any more"),
+}
+"""Why a service account is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,15 @@
-"""What a form says that a token is good for; what is no choice is refused, never made into another one."""
+"""What a token is good for, in words and as a form says it: what is no choice is refused."""
 
 from hpc_portal.app.errors import InvalidEntry, Problem
 from hpc_portal.app.tables import TokenScope
+from workloads.template import N_
+
+SCOPES = {
+    TokenScope.EVERYTHING: N_("Everything that I may do"),
+    TokenScope.JOBS: N_("Jobs and their files; look at the rest"),
+    TokenScope.READ: N_("Look only"),
+}
+"""Widest first."""
 
 
 def read_scope(text: str) -> TokenScope:

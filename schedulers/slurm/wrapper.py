@@ -49,7 +49,8 @@ _WATCHED = """
     set +m
     hpc_child=$!
     # Before this a signal ends the script: handed on too early it would be lost, and the program go on.
-    for hpc_signal in HUP INT TERM USR1 USR2; do  # without CONT: Slurm sends it first, and bash may lose the next
+    # Without CONT: Slurm sends it first, and bash may lose the next.
+    for hpc_signal in HUP INT TERM USR1 USR2; do
         trap "kill -s $hpc_signal $hpc_child" "$hpc_signal"
     done
     wait "$hpc_child"

@@ -21,7 +21,7 @@ from hpc_portal.app.tables import ApiToken, TokenScope
 
 LONGEST_OVERLAP_HOURS = 7 * 24
 MOST_TOKENS = 10
-SCOPES = (TokenScope.JOBS, TokenScope.READ)
+TOKEN_SCOPES = (TokenScope.JOBS, TokenScope.READ)
 
 
 def issue_service_token(  # noqa: PLR0913 - what a token is
@@ -50,7 +50,7 @@ def issue_service_token(  # noqa: PLR0913 - what a token is
             if is_named
             else Problem("name", "Enter 1 to %(most)s characters in one line.", {"most": 100}),
             None
-            if scope in SCOPES
+            if scope in TOKEN_SCOPES
             else Problem("scope", "A service account's token is for jobs, or to look only."),
             None
             if 1 <= valid_days <= LONGEST_DAYS

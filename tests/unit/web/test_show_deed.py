@@ -1,6 +1,7 @@
 """The audit log in words: every deed has one, and facts are said with their units, before beside after."""
 
 import ast
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import hpc_portal
 from hpc_portal.app.audit_log.read import AuditEntry
 from hpc_portal.app.budgets.tables import RefundCaseState
 from hpc_portal.app.requests.move import _PAST
-from hpc_portal.web.audit_words import DEEDS
+from hpc_portal.web.audit_words import DEEDS, FACTS
 from hpc_portal.web.language import load_languages
 from hpc_portal.web.show_deed import show_deed
 from quotas.usage_tables import DiscrepancyState
@@ -20,18 +21,33 @@ VI, EN = (load_languages()[code] for code in ("vi", "en"))
 APP = Path(hpc_portal.__file__).parent / "app"
 
 
+def records() -> Iterator[ast.Call]:
+    """Every call of the application that has an `action=`, of deeds and of a few others."""
+    for path in APP.rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and any(keyword.arg == "action" for keyword in call.keywords):
+                yield call
+
+
 def recorded() -> set[str]:
-    """Every `action=` of the application that is written as it is."""
-    return {
-        str(keyword.value.value)
-        for path in APP.rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text()))
-        if isinstance(call, ast.Call)
-        for keyword in call.keywords
-        if keyword.arg == "action"
-        and isinstance(keyword.value, ast.Constant)
-        and "." in str(keyword.value.value)
-    }
+    """Every deed whose name is written as it is."""
+    values = [keyword.value for call in records() for keyword in call.keywords if keyword.arg == "action"]
+    return {str(one.value) for one in values if isinstance(one, ast.Constant) and "." in str(one.value)}
+
+
+def recorded_facts() -> set[str]:
+    """Every fact of a deed whose name is written as it is, also as it was."""
+    facts: set[str] = set()
+    for call in records():
+        if ast.unparse(call.func) != "audit.record":
+            continue
+        for keyword in call.keywords:
+            if keyword.arg in {None, "at", "actor", "action", "subject"}:
+                continue
+            facts.add(str(keyword.arg))
+            dicts = [part for part in ast.walk(keyword.value) if isinstance(part, ast.Dict)]
+            facts |= {str(key.value) for part in dicts for key in part.keys if isinstance(key, ast.Constant)}
+    return facts - {"was"}
 
 
 def test_every_deed_that_is_recorded_has_words() -> None:
@@ -40,6 +56,12 @@ def test_every_deed_that_is_recorded_has_words() -> None:
     composed |= {f"discrepancy.{state}" for state in DiscrepancyState if state is not DiscrepancyState.OPEN}
     assert recorded() | composed <= DEEDS.keys()
     assert all(VI.text(text) != text for text in DEEDS.values())
+
+
+def test_every_fact_of_a_deed_has_words() -> None:
+    composed = {"expires_at", "owners", "purpose", "nice", "tasks", "by_administrator"}
+    assert {"scope", "template"} < recorded_facts()
+    assert recorded_facts() | composed <= FACTS.keys()
 
 
 def said(action: str, language: str = "vi", **facts: object) -> list[str]:
@@ -55,6 +77,11 @@ def said(action: str, language: str = "vi", **facts: object) -> list[str]:
             {"lines": {"VND": 1_250_000, "gres/gpu:h100": 3600}},
             ["Mức cấp: 1.250.000\xa0₫, 1,00\xa0h GPU H100"],
         ),
+        (
+            {"change": "hold", "why": "no_owner"},
+            ["Thay đổi: Giữ lại", "Lý do: Kết thúc: không còn ai chịu trách nhiệm"],
+        ),
+        ({"scope": "read"}, ["Phạm vi: Chỉ xem"]),
         ({"was": "active", "state": "closed"}, ["Trạng thái: Hoạt động → Đã đóng"]),
         ({"who_may_use": {"organisations": [], "projects": []}}, ["Ai được dùng: mọi người"]),
         (
