@@ -14,6 +14,7 @@ from hpc_portal.app.requests.amounts import NotAnAmount, as_units, parse_units, 
 from hpc_portal.app.requests.checks import MOST_LINES, WantedQuota
 from hpc_portal.app.requests.transitions import RequestKind
 from hpc_portal.web.language import Language
+from hpc_portal.web.show_prices import hourly
 from hpc_portal.web.show_quota import asset_label
 from hpc_portal.web.show_request import as_field_day, last_moment, show_unit
 from quotas.amounts import STORAGE, Asset
@@ -154,7 +155,7 @@ def form_lines(
             asset=asset,
             label=asset_label(asset, language),
             unit=show_unit(asset, language),
-            price=f"{language.vnd(rates[asset])}/h" if asset in rates else "",
+            price=hourly(asset, rates[asset], language) if asset in rates else "",
             value=form.amounts.get(asset, ""),
             reason=form.reasons.get(asset, ""),
         )

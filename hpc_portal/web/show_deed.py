@@ -10,6 +10,7 @@ from uuid import UUID
 from hpc_portal.app.audit_log.read import OPERATOR_NAME, AuditEntry
 from hpc_portal.web.audit_words import DEEDS, FACTS, VALUES
 from hpc_portal.web.language import Language
+from hpc_portal.web.show_prices import hourly
 from hpc_portal.web.show_quota import asset_label, show_asset
 from workloads.template import N_
 
@@ -160,7 +161,7 @@ def _named(name: str, values: Mapping[str, Any], language: Language) -> str:
     if name in _AMOUNTS and all(isinstance(part, int) for part in values.values()):
         return ", ".join(_amount(asset, part, language) for asset, part in values.items())
     if name == "prices":
-        return ", ".join(f"{key} {_price(part, language)}" for key, part in values.items())
+        return ", ".join(f"{key} {_price(key, part, language)}" for key, part in values.items())
     if name == "students":
         return "; ".join(f"{key}: {_say('lines', part, language)}" for key, part in values.items())
     said = {key: _say(key, part, language) for key, part in values.items()}
@@ -193,8 +194,8 @@ def _amount(asset: str, amount: int, language: Language) -> str:
     return said if asset == "VND" else f"{said} {asset_label(asset, language)}"
 
 
-def _price(value: Any, language: Language) -> str:  # noqa: ANN401 - JSON
-    return f"{language.vnd(value)}/h" if isinstance(value, int) else "–"  # noqa: RUF001 - nothing there
+def _price(name: str, value: Any, language: Language) -> str:  # noqa: ANN401 - JSON
+    return hourly(name.partition("@")[0], value, language) if isinstance(value, int) else "–"  # noqa: RUF001 - nothing there
 
 
 def _label(name: str, language: Language) -> str:

@@ -88,6 +88,11 @@ class ReviewCard:
     unknown: tuple[str, ...]
 
 
+def hourly(name: Tres, rate_vnd_per_hour: int, language: Language) -> str:
+    """`360 ₫/h`, of memory `36 ₫/GiB·h`."""
+    return f"{language.vnd(rate_vnd_per_hour)}/{'GiB·h' if name == tres.MEM else 'h'}"
+
+
 def rate_of(name: Tres, rate_vnd_per_hour: int, language: Language) -> str:
     """`360 ₫`, of memory `36 ₫ / GiB`."""
     return language.vnd(rate_vnd_per_hour) + (" / GiB" if name == tres.MEM else "")
