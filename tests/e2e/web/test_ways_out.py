@@ -38,6 +38,7 @@ def test_on_a_small_screen_price_start_and_submit_are_always_in_reach(open_page:
     expect(page.get_by_role("button", name="Submit")).to_be_in_viewport()
     page.get_by_label("Clock periods").fill("2..4/0.5")
     expect(page.locator("#estimate")).to_contain_text("5 tasks together")
+    expect(page.locator("#estimate")).to_contain_text("Each task is priced by itself")
     page.get_by_label("Top module").fill("")
     expect(bar).to_contain_text("1 thing to mend")
     page.locator("#estimate").get_by_role("link", name="Top module").click()
