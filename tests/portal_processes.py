@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,12 @@ def issue_token(services: Services, user_id: UUID) -> str:
     }
     transact(services.engine, lambda connection: connection.execute(insert(ApiToken).values(values)))
     return token
+
+
+def all_processes() -> Iterator[psutil.Process]:
+    """Those of this machine, with their `cmdline`: psutil remembers some whose number is another's by now."""
+    psutil.process_iter.cache_clear()
+    return psutil.process_iter(["cmdline"])
 
 
 @dataclass
@@ -113,10 +120,11 @@ class Processes:
 
     def end_supervisors(self) -> None:
         """Kill the supervisors of nodes below the folder; their runs end with them."""
-        for process in psutil.process_iter(["cmdline"]):
+        for process in all_processes():
             words = process.info["cmdline"] or []
             if "schedulers.dask.supervisor" in words and any(str(self.folder) in word for word in words):
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -28,6 +28,7 @@ from hpc_portal.app.wiring import build_engine
 from hpc_portal.auth.sessions import open_session, user_of_session
 from tests.forked_programs import BIN
 from tests.integration.cli.conftest import Ran, run_program
+from tests.portal_processes import all_processes
 from tests.small_city import SilentWake
 
 pytestmark = pytest.mark.xdist_group("cli-operator")
@@ -76,9 +77,10 @@ def serving(state_dir: Path) -> Iterator["subprocess.Popen[bytes]"]:
     finally:
         process.kill()
         process.wait()
-        for left in psutil.process_iter(["cmdline"]):
+        for left in all_processes():
             if str(state_dir) in " ".join(left.info["cmdline"] or []):
-                left.kill()
+                with suppress(psutil.NoSuchProcess):
+                    left.kill()
 
 
 def controllers(log: Path) -> list[int]:

@@ -21,6 +21,7 @@ from schedulers.dask.link import ExternalCluster
 from schedulers.dask.store import MemoryPlacementStore
 from tests.contract.benches import LICENSES, MAIN
 from tests.integration.dask_backend.authority import Certificate
+from tests.portal_processes import all_processes
 from tests.ports import free_port
 
 PATIENT_SECONDS = 300.0
@@ -96,7 +97,7 @@ class Farm:
         psutil.wait_procs(left, timeout=20)
 
     def _ours(self) -> list[psutil.Process]:
-        return [p for p in psutil.process_iter() if _is_supervisor_of(self.folder, p)]
+        return [p for p in all_processes() if _is_supervisor_of(self.folder, p)]
 
     def _start(self, name: str, arguments: list[str], environment: dict[str, str]) -> None:
         shown = self.certificate.as_options() if self.certificate else []
