@@ -3,11 +3,11 @@
 Every look is a new browser context: nothing of the portal is in the HTTP cache, all files come over the wire.
 
 - In a **running** renderer: the tab showed a bare page of the same server before (a heading, and no file that
-  ours use), for a second, in which Chromium ends what it does for a new context. Its process is there, and one
-  connection is open. So it is for a visitor: Chromium keeps a spare renderer ready, though not for a context
-  that is a moment old.
+  ours use), for a second, in which Chromium ends what it does for a new context. Its process is there, and
+  one connection is open. So it is for a visitor: Chromium keeps a spare renderer ready, though not for a
+  context that is a moment old.
 - In a **new** renderer: the tab showed nothing, and Chromium first starts a process for the page. What that
-  takes is the browser's and the machine's. The page is weighed in these looks: to count bytes takes time, too.
+  takes is the browser's and the machine's. The page is weighed in these looks: to count takes time, too.
 - The **bare** page itself, measured in both ways just before: no page can be faster than it.
 """
 
