@@ -25,7 +25,7 @@ from hpc_portal.app.reports.usage import (
 from hpc_portal.app.reports.usage_document import SHOWN_MEASURES, dimension_column, usage_document
 from hpc_portal.app.reports.utilisation import Grain, utilisation, utilisation_document
 from hpc_portal.app.reports.waste import waste_document
-from hpc_portal.app.reports.waste_report import report_waste
+from hpc_portal.app.reports.waste_report import waste_of
 from hpc_portal.auth.deps import CurrentActor, PortalServices
 from hpc_portal.web.show_report import answer, edition_for
 from hpc_portal.web.words import STATES
@@ -100,8 +100,9 @@ def waste(request: Request, actor: CurrentActor, services: PortalServices) -> Re
     edition = edition_for(request)
     with services.reading() as session:
         query = UsageQuery(filters.by, filters.period, filters.where)
-        report = report_waste(session.connection(), actor, query, at=edition.made_at)
+        require_answerable(query)
         tenants = visible_tenants(session.connection(), actor)
+        report = waste_of(session.connection(), tenants, query, at=edition.made_at)
     facts = _form(request, actor, services, filters, tenants)
     document = waste_document(report, edition)
     measure = "gpu_idle_seconds" if report.total.usage.gpu_measured_seconds else "cpu_idle_seconds"

@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from heapq import nlargest
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,7 @@ from sqlalchemy import Connection
 
 from hpc_portal.app.actor import Actor
 from hpc_portal.app.reports.memory_waste import MemoryUse, untouched
-from hpc_portal.app.reports.scope import visible_tenants
+from hpc_portal.app.reports.scope import Tenants, visible_tenants
 from hpc_portal.app.reports.usage import UsageQuery, asking, named, report_of, require_answerable
 from quotas.errors import NoPriceList, UnpricedResource
 from quotas.money import Vnd, divide_half_up
@@ -37,6 +38,8 @@ _RANKED = (
     *("mem_measured_runs", "mem_measured_mib_seconds", "mem_peak_mib_seconds"),
 )
 """What tells how much somebody held, and how much of that in vain."""
+_TOLD = ("runs", "uncharged_gpu_seconds", "list_vnd", "vnd", *_RANKED)
+"""What is told of a line beside it, or puts lines in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Waste:
 
     of: Mapping[Dimension, str | date]
     usage: Usage
+    """Only `_TOLD` of it."""
     unused_vnd: Vnd | None
     """What was not used, at the list prices in force now; None where there are none."""
 
@@ -64,10 +68,9 @@ class Waste:
         return _unused(self.usage)[0]
 
     @property
-    def rank(self) -> tuple[int, int, int, int]:
+    def rank(self) -> tuple[int, ...]:
         """The higher, the more wasteful."""
-        cpu, gpu, mem = _unused(self.usage)
-        return self.unused_vnd or 0, gpu, cpu, mem
+        return _rank(self.unused_vnd, *_unused(self.usage))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,17 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
         NotFound: a filter names what does not exist, or what the actor may not see.
     """
     require_answerable(query)
-    tenants = visible_tenants(connection, actor)
-    report = report_of(connection, tenants, query)
+    return waste_of(connection, visible_tenants(connection, actor), query, at=at)
+
+
+def waste_of(connection: Connection, tenants: Tenants, query: UsageQuery, *, at: datetime) -> WasteReport:
+    """The same for whoever sees these tenants, of a query that can be answered.
+
+    Raises:
+        InvalidEntry: more lines than anybody reads.
+        NotFound: a filter names what does not exist, or what is not among the tenants.
+    """
+    report = report_of(connection, tenants, query, measures=_TOLD)
     ask = asking(connection, tenants, query)
     prices = _Prices.of(connection, ask(by=_PRICED_BY, measures=_PRICED), at=at)
     ids = {account: project_id for project_id, account in tenants.projects.items()}
@@ -117,12 +129,12 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
 
     def most(*respects: Dimension) -> MostWasteful:
         found = ask(by=respects, measures=_RANKED)
-        judged = [prices.judge(one.of, one.usage, one.of.get(Dimension.PROJECT)) for one in found]
-        judged.sort(key=_rank_and_size, reverse=True)
-        told = judged[:MOST_NAMED]
-        names = named(connection, tenants, [UsageTotal(one.of, one.usage) for one in told])
+        told = nlargest(MOST_NAMED, found, key=prices.rank)
+        names = named(connection, tenants, told)
+        ids_told = [one.of.get(Dimension.PROJECT) for one in told]
         return MostWasteful(
-            [replace(one, of=row.of) for one, row in zip(told, names, strict=True)], len(found)
+            [prices.judge(row.of, row.usage, key) for row, key in zip(names, ids_told, strict=True)],
+            len(found),
         )
 
     return WasteReport(
@@ -135,6 +147,10 @@ def report_waste(connection: Connection, actor: Actor, query: UsageQuery, *, at:
     )
 
 
+def _rank(unused_vnd: Vnd | None, cpu: int, gpu: int, mem: int) -> tuple[int, ...]:
+    return unused_vnd or 0, gpu, cpu, mem
+
+
 def _unused(usage: Usage) -> tuple[int, int, int]:
     """CPUs, GPUs and MiB x seconds that were held in vain."""
     return (
@@ -142,10 +158,6 @@ def _unused(usage: Usage) -> tuple[int, int, int]:
         max(usage.gpu_measured_seconds - usage.gpu_busy_seconds, 0),
         untouched(usage.mem_measured_mib_seconds, usage.mem_peak_mib_seconds),
     )
-
-
-def _rank_and_size(line: Waste) -> tuple[object, ...]:
-    return line.rank, line.usage.gpu_seconds, line.usage.cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -168,10 +180,19 @@ class _Prices:
 
     def judge(self, of: Mapping[Dimension, Any], usage: Usage, project_id: UUID | None) -> Waste:
         """The line with what its unused part is worth."""
+        return Waste(of, usage, self._worth(_unused(usage), project_id))
+
+    def rank(self, one: UsageTotal) -> tuple[int, ...]:
+        """Of what is not a line yet: as a line's, and of equals whoever held more is the higher."""
+        unused = _unused(one.usage)
+        worth = self._worth(unused, one.of.get(Dimension.PROJECT))
+        return *_rank(worth, *unused), one.usage.gpu_seconds, one.usage.cpu_seconds
+
+    def _worth(self, unused: tuple[int, int, int], project_id: UUID | None) -> Vnd | None:
         if self.price_list is None:
-            return Waste(of, usage, None)
+            return None
         averages = self._averages.get(project_id) or self._averages[None]
-        return Waste(of, usage, sum(map(_Average.price, averages, _unused(usage))))
+        return sum(map(_Average.price, averages, unused))
 
     @cached_property
     def _averages(self) -> Mapping[UUID | None, Sequence["_Average"]]:

@@ -51,6 +51,13 @@ def test_every_class_is_in_a_stylesheet() -> None:
             assert set(plain.split()) <= known, f"{path.name}: run scripts/vendor_assets.mjs"
 
 
+def test_text_has_two_weights() -> None:
+    """Chromium looks for the file of each weight while it lays out a page."""
+    for path in FOLDER.glob("*.css"):
+        weights = re.findall(r"font-weight[a-z-]*: ([^;}]+)|font: (\d+)", path.read_text())
+        assert {"".join(weight) for weight in weights} <= {"400", "600"}, path.name
+
+
 def test_every_icon_is_in_the_sprite() -> None:
     sprite = (FOLDER / "vendor" / "icons.svg").read_text()
     known = set(re.findall(r'<symbol id="([^"]+)"', sprite))
